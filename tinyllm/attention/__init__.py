@@ -1,0 +1,1 @@
+"""Attention over a cache: the third seam."""

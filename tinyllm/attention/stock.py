@@ -1,0 +1,44 @@
+"""Attention as torch ships it: `scaled_dot_product_attention` over a contiguous cache."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from tinyllm.config import DecoderConfig
+from tinyllm.ops.cost import Cost, launch
+
+
+class KeysAndValues(Protocol):
+    """A layer's cache whose keys and values lie in one tensor each."""
+
+    k: Float[Tensor, "b g total d"]
+    v: Float[Tensor, "b g total d"]
+
+
+def stock_attention(
+    q: Float[Tensor, "b h t d"], kv: KeysAndValues, bias: Float[Tensor, "b 1 t total"] | None
+) -> Float[Tensor, "b t n"]:
+    """Softmax(q k^T / sqrt(d) + bias) v, the heads laid side by side: `n = h * d`.
+
+    A single query token needs no causal mask, so the query heads that share a key/value head become the rows
+    of one product: keys and values are never repeated.
+    """
+    b, h, t, d = q.shape
+    if t == 1:
+        grouped = q.reshape(b, kv.k.shape[1], -1, d)
+        return F.scaled_dot_product_attention(grouped, kv.k, kv.v, attn_mask=bias).reshape(b, 1, h * d)
+    out = F.scaled_dot_product_attention(q, kv.k, kv.v, attn_mask=bias, is_causal=bias is None, enable_gqa=True)
+    return out.transpose(1, 2).reshape(b, t, h * d)
+
+
+def stock_attention_cost(config: DecoderConfig, batch: int, total: int, size: int, padded: bool) -> Cost:
+    """Bytes and FLOPs of `stock_attention` for one token per sequence and `total` keys."""
+    h, g, d = config.num_attention_heads, config.num_key_value_heads, config.head_dim
+    rows, bias = size * batch * h * d, size * batch * total * padded
+    return launch(
+        read=rows + bias, kv_read=2 * size * batch * g * total * d, write=rows, flops=4 * batch * h * total * d
+    )

@@ -1,0 +1,41 @@
+"""The cache transformers uses by default: one growing buffer, copied whole for every token."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tinyllm.config import DecoderConfig
+from tinyllm.ops.cost import Cost, launch
+
+
+class ContiguousLayer:
+    """Keys and values `[b, g, t, d]` of one layer."""
+
+    def __init__(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
+        self.k, self.v = k, v
+
+    def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
+        """Grow by `torch.cat`: a new buffer, the old one copied into it, both alive in between."""
+        self.k, self.v = torch.cat([self.k, k], dim=2), torch.cat([self.v, v], dim=2)
+
+
+class ContiguousCache:
+    """One `ContiguousLayer` for each layer of a decoder."""
+
+    def __init__(self, config: DecoderConfig, batch: int, device: torch.device, dtype: torch.dtype) -> None:
+        empty = torch.empty(batch, config.num_key_value_heads, 0, config.head_dim, device=device, dtype=dtype)
+        self.layers = [ContiguousLayer(empty, empty) for _ in range(config.num_hidden_layers)]
+
+    @property
+    def length(self) -> int:
+        """Tokens held per sequence."""
+        return self.layers[0].k.shape[2]
+
+
+def append_cost(config: DecoderConfig, batch: int, held: int, tokens: int, size: int) -> Cost:
+    """Bytes of `ContiguousLayer.append` where `held` tokens are in the cache already."""
+    token = size * batch * config.num_key_value_heads * config.head_dim
+    grow = launch(read=tokens * token, kv_copied=held * token, kv_written=tokens * token)
+    return grow * 2  # k, v

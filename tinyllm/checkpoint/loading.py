@@ -1,0 +1,114 @@
+"""From a checkpoint to a decoder: every name and shape checked first, then tensor by tensor into place."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from tinyllm.checkpoint.sources import Checkpoint
+from tinyllm.checkpoint.weights import ModuleWeights, Weights
+from tinyllm.config import DecoderConfig
+from tinyllm.decoder import Decoder
+from tinyllm.families import Family
+from tinyllm.ops.rope import rope_frequencies
+from tinyllm.runtime.device import DTYPES
+from tinyllm.stages import Stage
+
+
+def skeleton(config: DecoderConfig, stage: Stage) -> Decoder:
+    """A decoder whose tensors have shapes but no memory."""
+    with torch.device("meta"):
+        return Decoder(config, stage)
+
+
+def load_decoder(checkpoint: Checkpoint, stage: Stage, device: torch.device, dtype: torch.dtype) -> Decoder:
+    """Read a checkpoint straight to `device` and `dtype`, holding at most one of its tensors besides the model."""
+    decoder = skeleton(checkpoint.family.describe(checkpoint.config), stage)
+    verify(decoder, checkpoint.family, checkpoint.weights)
+    for name, parameter in tqdm(list(decoder.named_parameters()), desc="loading", unit="tensor", delay=2, leave=False):
+        merged = torch.empty(parameter.shape, device=device, dtype=dtype)
+        for source, rows in placed(decoder, checkpoint.family, name, merged):
+            rows.copy_(checkpoint.weights.read(source))
+        assign(decoder, name, merged)
+    return finish(decoder, device)
+
+
+def share_decoder(model: nn.Module, family: Family, stage: Stage) -> Decoder:
+    """A decoder on the weights of a transformers model in memory.
+
+    Tensors that we keep merged are merged once, and the transformers model then looks at its rows of the
+    result: both models work, and no weight is held twice.
+    """
+    weights = ModuleWeights(model)
+    decoder = skeleton(family.describe(model.config), stage)
+    verify(decoder, family, weights)
+    device, dtype = uniform(weights)
+    for name, parameter in list(decoder.named_parameters()):
+        sources = family.sources(name)
+        if len(sources) == 1:
+            assign(decoder, name, weights.read(sources[0]))
+            continue
+        merged = torch.empty(parameter.shape, device=device, dtype=dtype)
+        for source, rows in placed(decoder, family, name, merged):
+            rows.copy_(weights.read(source))
+            weights.parameters[source].data = rows
+        assign(decoder, name, merged)
+    return finish(decoder, device)
+
+
+def uniform(weights: ModuleWeights) -> tuple[torch.device, torch.dtype]:
+    """The one device and format of a model in memory. Raises ValueError for a mixture or for quantised weights."""
+    found = {(p.device, p.dtype) for p in weights.parameters.values()}
+    device, dtype = next(iter(found))
+    if len(found) > 1 or dtype not in DTYPES.values() or device.type == "meta":
+        shown = ", ".join(sorted(f"{dtype} on {device}" for device, dtype in found))
+        raise ValueError(f"the model holds {shown}: expected all weights in one of {list(DTYPES)} on one device")
+    return device, dtype
+
+
+def row_sizes(decoder: Decoder, parameter: str, count: int) -> list[int]:
+    """How many rows of a merged parameter each of its `count` sources fills."""
+    module = decoder.get_submodule(parameter.rsplit(".", 1)[0])
+    rows = decoder.get_parameter(parameter).shape[0]
+    return getattr(module, "row_sizes", [rows // count] * count)
+
+
+def placed(decoder: Decoder, family: Family, parameter: str, merged: Tensor) -> list[tuple[str, Tensor]]:
+    """The sources of a parameter, each with the rows of `merged` that it fills."""
+    sources = family.sources(parameter)
+    return list(zip(sources, merged.split(row_sizes(decoder, parameter, len(sources))), strict=True))
+
+
+def verify(decoder: Decoder, family: Family, weights: Weights) -> None:
+    """Compare all names and shapes with what the decoder needs. Raises ValueError naming the first that differs."""
+    needed: dict[str, tuple[int, ...]] = {}
+    for name, parameter in decoder.named_parameters():
+        needed |= {source: tuple(rows.shape) for source, rows in placed(decoder, family, name, parameter)}
+    for source, shape in needed.items():
+        if source not in weights.shapes:
+            raise ValueError(f"{weights.file(None)} has no tensor {source!r}: expected one of shape {list(shape)}")
+        if weights.shapes[source] != shape:
+            given = list(weights.shapes[source])
+            raise ValueError(f"{weights.file(source)}: tensor {source!r} has shape {given}: expected {list(shape)}")
+    tied = family.sources("lm_head.weight") if decoder.config.tie_word_embeddings else ()
+    for source in weights.shapes:
+        if source not in needed and source not in tied and not source.endswith(family.buffers):
+            raise ValueError(
+                f"{weights.file(source)} has the tensor {source!r}, which a {family.name} decoder with this "
+                "config.json does not use: expected none but its weights"
+            )
+
+
+def assign(decoder: Decoder, parameter: str, tensor: Tensor) -> None:
+    """Put a tensor in the place of a parameter that had none."""
+    module, kind = parameter.rsplit(".", 1)
+    setattr(decoder.get_submodule(module), kind, nn.Parameter(tensor, requires_grad=False))
+
+
+def finish(decoder: Decoder, device: torch.device) -> Decoder:
+    """Tie what is tied, and compute what is not stored."""
+    if decoder.config.tie_word_embeddings:
+        decoder.lm_head.weight = decoder.embed_tokens.weight
+    decoder.frequencies = rope_frequencies(decoder.config.rope).to(device)
+    return decoder.eval()

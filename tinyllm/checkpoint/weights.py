@@ -1,0 +1,97 @@
+"""Named tensors that stay on disk until they are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from tinyllm.runtime.device import DTYPES
+
+
+class Weights(Protocol):
+    """Tensors under the names transformers gives them; shapes are known before anything is read."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+
+    def read(self, name: str) -> Tensor: ...
+
+    def file(self, name: str | None) -> str:
+        """Where `name` stands, or where it was looked for."""
+        ...
+
+
+class SafetensorsFolder:
+    """One or many safetensors files in a folder, memory-mapped."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self._files: dict[str, tuple[object, Path]] = {}
+        for path in safetensors_files(folder):
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            opened = safe_open(path, framework="pt")
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"{path}: not a complete safetensors file ({error}); copy or download it again") from error
+        for name in opened.keys():  # noqa: SIM118 (not a mapping)
+            self.shapes[name] = tuple(opened.get_slice(name).get_shape())
+            self._files[name] = (opened, path)
+
+    def read(self, name: str) -> Tensor:
+        tensor = self._files[name][0].get_tensor(name)
+        if tensor.dtype not in DTYPES.values():
+            raise ValueError(f"{self.file(name)}: tensor {name!r} is {tensor.dtype}: expected one of {list(DTYPES)}")
+        return tensor
+
+    def file(self, name: str | None) -> str:
+        return str(self._files[name][1] if name in self._files else self.folder)
+
+
+def safetensors_files(folder: Path) -> list[Path]:
+    """The files that hold a folder's weights. Raises FileNotFoundError or ValueError naming what is absent."""
+    index, single = folder / "model.safetensors.index.json", folder / "model.safetensors"
+    if index.exists():
+        names = sorted(set(_weight_map(index).values()))
+        missing = [name for name in names if not (folder / name).exists()]
+        if missing:
+            raise FileNotFoundError(f"{index} names {', '.join(missing)}, which {folder} does not have")
+        return [folder / name for name in names]
+    if single.exists():
+        return [single]
+    if list(folder.glob("*.bin")):
+        raise ValueError(
+            f"{folder} holds pickled weights (*.bin), which can run code when read: convert them with "
+            "transformers' AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder)"
+        )
+    raise FileNotFoundError(f"{folder} has no model.safetensors and no model.safetensors.index.json")
+
+
+def _weight_map(index: Path) -> dict[str, str]:
+    try:
+        return json.loads(index.read_text())["weight_map"]
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"{index}: not an index of safetensors files ({error!r})") from error
+
+
+class ModuleWeights:
+    """The parameters of a transformers model already in memory."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        self.parameters = dict(module.named_parameters())
+        self.shapes = {name: tuple(p.shape) for name, p in self.parameters.items()}
+        self._name = type(module).__name__
+
+    def read(self, name: str) -> Tensor:
+        return self.parameters[name].data
+
+    def file(self, name: str | None) -> str:
+        return self._name

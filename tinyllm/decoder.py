@@ -1,0 +1,122 @@
+"""The decoder, from tokens to logits: a page to be read top to bottom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from tinyllm.attention.mask import attention_bias
+from tinyllm.config import DecoderConfig
+from tinyllm.ops.norm import Norm
+from tinyllm.ops.projection import QKVProjection
+from tinyllm.ops.rope import Rotary, rope_frequencies
+from tinyllm.stages import Stage
+
+if TYPE_CHECKING:
+    from transformers import GenerationConfig, PreTrainedTokenizerBase
+
+
+class DecoderLayer(nn.Module):
+    """Attention and a feed-forward block, each added to the residual stream."""
+
+    def __init__(self, config: DecoderConfig, stage: Stage) -> None:
+        super().__init__()
+        m, f = config.hidden_size, config.intermediate_size
+        self.ops, self.attend, self.activation = stage.ops, stage.attend, config.activation
+        self.attention_norm = Norm(m, config.norm_eps)
+        self.qkv_proj = QKVProjection(config)
+        self.o_proj = nn.Linear(config.num_attention_heads * config.head_dim, m, bias=config.o_bias)
+        self.mlp_norm = Norm(m, config.norm_eps)
+        self.gate_up_proj = nn.Linear(m, 2 * f, bias=config.mlp_bias)
+        self.down_proj = nn.Linear(f, m, bias=config.mlp_bias)
+
+    def forward(
+        self, x: Float[Tensor, "b t m"], rotary: Rotary, bias: Float[Tensor, "b 1 t total"] | None, kv: object
+    ) -> Float[Tensor, "b t m"]:
+        """`kv` holds this layer's keys and values, and grows by the `t` tokens of `x`."""
+        q, k, v = self.ops.norm_qkv(x, self.attention_norm, self.qkv_proj)
+        q = self.ops.rotate_and_store(q, k, v, rotary, kv)
+        a = self.attend(q, kv, bias)
+        x = self.ops.project_and_add(a, self.o_proj, x)
+        return self.ops.mlp_and_add(x, self.mlp_norm, self.gate_up_proj, self.down_proj, self.activation, x)
+
+
+class Decoder(nn.Module):
+    """A decoder-only language model in one stage of the ladder.
+
+    Made by `tinyllm.from_pretrained` or `tinyllm.optimize`. `tokenizer` is None where there is none;
+    `generation_config` holds the checkpoint's defaults for `generate`.
+    """
+
+    tokenizer: PreTrainedTokenizerBase | None = None
+    generation_config: GenerationConfig | None = None
+
+    def __init__(self, config: DecoderConfig, stage: Stage) -> None:
+        super().__init__()
+        self.config, self.stage = config, stage
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(DecoderLayer(config, stage) for _ in range(config.num_hidden_layers))
+        self.norm = Norm(config.hidden_size, config.norm_eps)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        if config.tie_word_embeddings:
+            self.lm_head.weight = self.embed_tokens.weight
+        self.register_buffer("frequencies", rope_frequencies(config.rope), persistent=False)
+        self.requires_grad_(False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.embed_tokens.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format of the weights."""
+        return self.embed_tokens.weight.dtype
+
+    def new_cache(self, batch: int) -> object:
+        """An empty cache of this stage's kind for `batch` sequences."""
+        return self.stage.cache(self.config, batch, self.device, self.dtype)
+
+    def hidden_states(
+        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b total"] | None, cache: object
+    ) -> Float[Tensor, "b t m"]:
+        """Run the layers on `t` new tokens; `total` counts those in the cache too. No mask: no padding."""
+        ops, tokens = self.stage.ops, input_ids.shape[1]
+        x = ops.embed(input_ids, self.embed_tokens)
+        if attention_mask is None:
+            positions = torch.arange(cache.length, cache.length + tokens, device=x.device)[None]
+            bias = None
+        else:
+            positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, -tokens:]
+            bias = attention_bias(attention_mask, tokens, x.dtype)
+        rotary = ops.rotary_tables(positions, self.frequencies, x.dtype)
+        for layer, kv in zip(self.layers, cache.layers, strict=True):
+            x = layer(x, rotary, bias, kv)
+        return x
+
+    @torch.inference_mode()
+    def forward(
+        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None = None
+    ) -> Float[Tensor, "b t v"]:
+        """Logits of every position, for evaluation."""
+        x = self.hidden_states(input_ids, attention_mask, self.new_cache(len(input_ids)))
+        return self.stage.ops.norm_head(x, self.norm, self.lm_head)
+
+    @torch.inference_mode()
+    def step(
+        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b total"] | None, cache: object
+    ) -> Float[Tensor, "b v"]:
+        """Take `t` new tokens into the cache and return the logits of what follows: prefill and decode alike."""
+        x = self.hidden_states(input_ids, attention_mask, cache)
+        return self.stage.ops.norm_head(x[:, -1:], self.norm, self.lm_head)[:, 0]
+
+    def generate(
+        self, input_ids, attention_mask=None, generation_config=None, *, streamer=None,
+        logits_processor=None, stopping_criteria=None, **kwargs,
+    ):
+        from tinyllm.generation import generate
+        return generate(self, input_ids, attention_mask, generation_config, streamer=streamer,
+                        logits_processor=logits_processor, stopping_criteria=stopping_criteria, **kwargs)

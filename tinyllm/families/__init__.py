@@ -1,0 +1,53 @@
+"""The model families: for each a table of configuration fields and weight names, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from tinyllm.config import DecoderConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
+@dataclass(frozen=True)
+class Family:
+    """How one family of checkpoints maps onto the decoder.
+
+    `modules` maps each of our modules to the checkpoint's; several names are stacked along the rows.
+    `{i}` stands for the layer. `buffers` are endings of tensors that hold nothing learned.
+    """
+
+    name: str
+    architectures: Mapping[str, str]  # model_type of a config -> class name in transformers
+    describe: Callable[[PreTrainedConfig], DecoderConfig]
+    modules: Mapping[str, tuple[str, ...]]
+    buffers: tuple[str, ...] = field(default=())
+
+    def sources(self, parameter: str) -> tuple[str, ...]:
+        """Names in the checkpoint of the tensors that, stacked, make up our `parameter`."""
+        module, kind = parameter.rsplit(".", 1)
+        parts = module.split(".")
+        layer = parts[1] if parts[0] == "layers" else None
+        key = ".".join(["layers", "{i}", *parts[2:]]) if layer else module
+        return tuple(f"{name.format(i=layer)}.{kind}" for name in self.modules[key])
+
+
+def registered() -> tuple[Family, ...]:
+    """All families, in the order they are shown to users."""
+    from tinyllm.families.llama import LLAMA
+
+    return (LLAMA,)
+
+
+def family_of(config: PreTrainedConfig) -> Family:
+    """The family that can run a transformers configuration. Raises ValueError naming the closest one supported."""
+    supported = {kind: family for family in registered() for kind in family.architectures}
+    if config.model_type in supported:
+        return supported[config.model_type]
+    close = get_close_matches(config.model_type, supported, n=1, cutoff=0.5)
+    hint = f"; the closest supported is {close[0]!r}" if close else ""
+    raise ValueError(f"model type {config.model_type!r} is not supported: expected one of {sorted(supported)}{hint}")

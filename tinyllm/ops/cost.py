@@ -1,0 +1,40 @@
+"""The unit every operation states its price in."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Kernel launches, floating-point operations, and bytes by what they belong to.
+
+    `kv_copied` counts keys and values that were in the cache already and are moved: each is read and written.
+    FLOPs count the matrix products and attention (a multiply-add is two); element-wise work is bytes, not FLOPs.
+    """
+
+    launches: int = 0
+    flops: int = 0
+    weights: int = 0
+    kv_read: int = 0
+    kv_written: int = 0
+    kv_copied: int = 0
+    activations_read: int = 0
+    activations_written: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """All bytes read from and written to memory."""
+        kv = self.kv_read + self.kv_written + 2 * self.kv_copied
+        return self.weights + kv + self.activations_read + self.activations_written
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    def __mul__(self, times: int) -> Cost:
+        return Cost(*(a * times for a in astuple(self)))
+
+
+def launch(read: int = 0, write: int = 0, **parts: int) -> Cost:
+    """One kernel that reads and writes so many bytes of activations, and `parts` of anything else."""
+    return Cost(launches=1, activations_read=read, activations_written=write, **parts)

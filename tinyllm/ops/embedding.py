@@ -1,0 +1,34 @@
+"""The two ends of the decoder: tokens to vectors, vectors to logits."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from tinyllm.config import DecoderConfig
+from tinyllm.ops.cost import Cost, launch
+from tinyllm.ops.norm import Norm, rms_norm, rms_norm_cost
+from tinyllm.ops.projection import linear_cost
+
+
+def embed(input_ids: Int[Tensor, "b t"], embed_tokens: nn.Embedding) -> Float[Tensor, "b t m"]:
+    """Look up one row per token."""
+    return F.embedding(input_ids, embed_tokens.weight)
+
+
+def norm_head(x: Float[Tensor, "b t m"], norm: Norm, lm_head: nn.Linear) -> Float[Tensor, "b t v"]:
+    """The last normalisation and the scores of every word in the vocabulary."""
+    return F.linear(rms_norm(x, norm), lm_head.weight)
+
+
+def embed_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
+    """Bytes of `embed`: the rows looked up, not the table."""
+    row = size * config.hidden_size
+    return launch(read=8 * rows, weights=row * rows, write=row * rows)
+
+
+def norm_head_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
+    """Bytes and FLOPs of `norm_head`."""
+    m = config.hidden_size
+    return rms_norm_cost(rows, m, size) + linear_cost(rows, m, config.vocab_size, False, size)

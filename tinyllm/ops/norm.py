@@ -1,0 +1,40 @@
+"""RMSNorm: y = weight * x / rms(x)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tinyllm.ops.cost import Cost, launch
+
+
+class Norm(nn.Module):
+    """The weight `[m]` and epsilon of one normalisation; the arithmetic is an operation's."""
+
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(size), requires_grad=False)
+        self.eps = eps
+
+
+def rms_norm(x: Float[Tensor, "*rows m"], norm: Norm) -> Float[Tensor, "*rows m"]:
+    """Scale every row to a root mean square of one, then by the weight; accumulated in float32 (notebook 01)."""
+    wide = x.float()
+    mean_square = wide.pow(2).mean(-1, keepdim=True)
+    return norm.weight * (wide * torch.rsqrt(mean_square + norm.eps)).to(x.dtype)
+
+
+def rms_norm_cost(rows: int, m: int, size: int) -> Cost:
+    """Bytes of `rms_norm` on `rows` rows of `m` elements of `size` bytes: a line per kernel."""
+    row, wide, narrow = 4 * rows, 4 * rows * m, size * rows * m
+    cost = (
+        launch(read=wide, write=wide)  # x^2
+        + launch(read=wide, write=row)  # mean
+        + launch(read=row, write=row)  # + eps
+        + launch(read=row, write=row)  # 1/sqrt
+        + launch(read=wide + row, write=wide)  # x / rms
+        + launch(read=narrow, weights=size * m, write=narrow)  # * weight
+    )
+    casts = launch(read=narrow, write=wide) + launch(read=wide, write=narrow)
+    return cost if size == 4 else cost + casts

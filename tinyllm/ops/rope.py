@@ -1,0 +1,88 @@
+"""Rotary position embedding: pairs of elements of q and k turned by an angle that grows with the position."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from tinyllm.config import DecoderConfig, LinearScaling, Llama3Scaling, Rope
+from tinyllm.ops.cost import Cost, launch
+
+Rotary = tuple[Float[Tensor, "#b t d"], Float[Tensor, "#b t d"]]
+
+
+class LayerCache(Protocol):
+    """The keys and values of one layer, as an operation sees them."""
+
+    def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None: ...
+
+
+def rope_frequencies(rope: Rope) -> Float[Tensor, " pairs"]:
+    """Radians per position of each of the `dim / 2` pairs, fastest first."""
+    exponents = torch.arange(0, rope.dim, 2, dtype=torch.float32) / rope.dim
+    frequencies = 1.0 / rope.theta**exponents
+    match rope.scaling:
+        case LinearScaling(factor):
+            return frequencies / factor
+        case Llama3Scaling() as scaling:
+            return _stretch_long_wavelengths(frequencies, scaling)
+    return frequencies
+
+
+def _stretch_long_wavelengths(frequencies: Tensor, s: Llama3Scaling) -> Tensor:
+    """Keep wavelengths that fit the original context often, divide those that hardly fit, blend in between."""
+    turns = s.original_max_position_embeddings * frequencies / (2 * math.pi)  # full turns within the original context
+    keep = ((turns - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor)).clamp(0, 1)
+    return (1 - keep) * frequencies / s.factor + keep * frequencies
+
+
+def rotary_tables(positions: Int[Tensor, "b t"], frequencies: Float[Tensor, " pairs"], dtype: torch.dtype) -> Rotary:
+    """Cosine and sine of every angle, both halves of a head alike; computed in float32, kept in `dtype`."""
+    angles = positions[..., None].float() * frequencies
+    angles = torch.cat([angles, angles], dim=-1)
+    return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+def rotate(x: Float[Tensor, "b n t d"], rotary: Rotary) -> Float[Tensor, "b n t d"]:
+    """Turn each pair `(x[i], x[i + d/2])` by its angle (RoFormer, arXiv 2104.09864, half-split layout)."""
+    cos, sin = (table[:, None] for table in rotary)
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat([-second, first], dim=-1) * sin
+
+
+def rotate_and_store(
+    q: Float[Tensor, "b h t d"], k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"], rotary: Rotary, kv: LayerCache
+) -> Float[Tensor, "b h t d"]:
+    """Rotate q and k, hand k and v to the cache, return q."""
+    q, k = rotate(q, rotary), rotate(k, rotary)
+    kv.append(k, v)
+    return q
+
+
+def rotary_tables_cost(config: DecoderConfig, positions: int, size: int) -> Cost:
+    """Bytes of `rotary_tables`: once per forward pass, not per layer."""
+    d = config.head_dim
+    ids, half, table, narrow = 8 * positions, 4 * positions * d // 2, 4 * positions * d, size * positions * d
+    cost = (
+        launch(read=ids, write=4 * positions)  # to float
+        + launch(read=4 * positions + 4 * d // 2, write=half)  # * frequencies
+        + launch(read=2 * half, write=table)  # both halves
+        + launch(read=table, write=table) * 2  # cos, sin
+    )
+    casts = launch(read=table, write=narrow) * 2
+    return cost if size == 4 else cost + casts
+
+
+def rotate_cost(rows: int, heads: int, d: int, positions: int, size: int) -> Cost:
+    """Bytes of `rotate`; `positions` counts the rows of the tables, which unpadded sequences share."""
+    x, table = size * rows * heads * d, size * positions * d
+    return (
+        launch(read=x // 2, write=x // 2)  # -second
+        + launch(read=x, write=x)  # cat
+        + launch(read=x + table, write=x) * 2  # * cos, * sin
+        + launch(read=2 * x, write=x)  # +
+    )

@@ -1,0 +1,1 @@
+"""The device, and how a decode step is run on it."""

@@ -1,0 +1,57 @@
+"""Which device and number format a model lives in."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import torch
+
+KINDS = ("xpu", "cuda", "cpu")
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def available() -> list[str]:
+    """The kinds of device this machine has, best first."""
+    return [kind for kind in KINDS if kind == "cpu" or getattr(torch, kind).is_available()]
+
+
+def pick_device(device: str | torch.device | None) -> torch.device:
+    """The device asked for, or the best there is. Raises ValueError for one this machine or library lacks."""
+    if device is None:
+        return torch.device(available()[0])
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device {device!r} is unknown: expected one of {list(KINDS)}") from error
+    if chosen.type not in available():
+        raise ValueError(f"device {str(device)!r} is not available: this machine and build of torch have {available()}")
+    return chosen
+
+
+def pick_dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
+    """A number format by its name, or None to keep the checkpoint's own. Raises ValueError for any other."""
+    chosen = DTYPES.get(dtype.removeprefix("torch.")) if isinstance(dtype, str) else dtype
+    if chosen not in (None, *DTYPES.values()) or (chosen is None and dtype is not None):
+        raise ValueError(f"dtype {dtype!r} is not supported: expected one of {list(DTYPES)}")
+    return chosen
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done all it was given."""
+    if device.type != "cpu":
+        getattr(torch, device.type).synchronize(device)
+
+
+def device_name(device: torch.device) -> str:
+    """The name of the hardware, as its maker calls it."""
+    if device.type != "cpu":
+        return getattr(torch, device.type).get_device_name(device)
+    return f"{_cpu_model()}, {torch.get_num_threads()} threads"
+
+
+def _cpu_model() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()

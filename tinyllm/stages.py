@@ -1,0 +1,41 @@
+"""The ladder: each stage changes one part of the decoder and keeps its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from tinyllm.attention.stock import stock_attention
+from tinyllm.cache.contiguous import ContiguousCache
+from tinyllm.ops import NAIVE, Operations
+from tinyllm.runtime.runner import eager
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The four seams of a decoder; `dataclasses.replace(stage, attend=...)` makes a variant."""
+
+    name: str
+    ops: Operations
+    cache: Callable
+    attend: Callable
+    runner: Callable
+
+
+STAGES = MappingProxyType(
+    {
+        stage.name: stage
+        for stage in (Stage("naive", ops=NAIVE, cache=ContiguousCache, attend=stock_attention, runner=eager),)
+    }
+)
+FASTEST = next(reversed(STAGES))
+
+
+def pick_stage(stage: str | Stage) -> Stage:
+    """A stage by its name, or the stage itself. Raises ValueError naming those there are."""
+    if isinstance(stage, Stage):
+        return stage
+    if stage not in STAGES:
+        raise ValueError(f"stage {stage!r} is unknown: expected one of {list(STAGES)}, or a tinyllm.Stage")
+    return STAGES[stage]
