@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
@@ -10,13 +10,22 @@ from torch import Tensor, nn
 
 from tinyllm.attention.mask import attention_bias
 from tinyllm.config import DecoderConfig
+from tinyllm.generation import generate
+from tinyllm.generation.prompt import check_ids, check_mask
 from tinyllm.ops.norm import Norm
 from tinyllm.ops.projection import QKVProjection
 from tinyllm.ops.rope import Rotary, rope_frequencies
 from tinyllm.stages import Stage
 
 if TYPE_CHECKING:
-    from transformers import GenerationConfig, PreTrainedTokenizerBase
+    from transformers import (
+        GenerationConfig,
+        LogitsProcessorList,
+        PreTrainedTokenizerBase,
+        StoppingCriteriaList,
+    )
+    from transformers.generation import GenerateDecoderOnlyOutput
+    from transformers.generation.streamers import BaseStreamer
 
 
 class DecoderLayer(nn.Module):
@@ -98,10 +107,16 @@ class Decoder(nn.Module):
         return x
 
     @torch.inference_mode()
-    def forward(
-        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None = None
-    ) -> Float[Tensor, "b t v"]:
-        """Logits of every position, for evaluation."""
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Float[Tensor, "b t v"]:
+        """Logits of every position of token ids `[b, t]`, for evaluation; padding may stand on either side.
+
+        Raises TypeError or ValueError for ids or a mask that are not what the decoder takes.
+        """
+        check_ids(input_ids, self.config)
+        input_ids = input_ids.to(self.device, torch.int64)
+        if attention_mask is not None:
+            check_mask(attention_mask, input_ids)
+            attention_mask = attention_mask.to(self.device, torch.int64)
         x = self.hidden_states(input_ids, attention_mask, self.new_cache(len(input_ids)))
         return self.stage.ops.norm_head(x, self.norm, self.lm_head)
 
@@ -114,9 +129,28 @@ class Decoder(nn.Module):
         return self.stage.ops.norm_head(x[:, -1:], self.norm, self.lm_head)[:, 0]
 
     def generate(
-        self, input_ids, attention_mask=None, generation_config=None, *, streamer=None,
-        logits_processor=None, stopping_criteria=None, **kwargs,
-    ):
-        from tinyllm.generation import generate
-        return generate(self, input_ids, attention_mask, generation_config, streamer=streamer,
-                        logits_processor=logits_processor, stopping_criteria=stopping_criteria, **kwargs)
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        generation_config: GenerationConfig | None = None,
+        *,
+        streamer: BaseStreamer | None = None,
+        logits_processor: LogitsProcessorList | None = None,
+        stopping_criteria: StoppingCriteriaList | None = None,
+        **kwargs: Any,
+    ) -> Tensor | GenerateDecoderOnlyOutput:
+        """Continue token ids `[b, t]`, padded on the left where `attention_mask` `[b, t]` is 0; returns ids `[b, n]`.
+
+        Arguments and result are those of `transformers.GenerationMixin.generate`; an option that is not
+        supported raises ValueError naming it, one that does not exist TypeError. Nothing is ignored.
+        """
+        return generate(
+            self,
+            input_ids,
+            attention_mask,
+            generation_config,
+            streamer=streamer,
+            logits_processor=logits_processor,
+            stopping_criteria=stopping_criteria,
+            **kwargs,
+        )

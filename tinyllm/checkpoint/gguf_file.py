@@ -126,7 +126,9 @@ class GGUFFile:
         try:
             values = gguf.quants.dequantize(raw, gguf.GGMLQuantizationType(info.kind))
         except NotImplementedError as error:
-            raise ValueError(f"{self.path}: tensor {info.name!r} has an encoding that cannot be read: {error}") from error
+            raise ValueError(
+                f"{self.path}: tensor {info.name!r} has an encoding that cannot be read: {error}"
+            ) from error
         tensor = torch.from_numpy(np.array(values, dtype=np.float32)).reshape(info.shape)
         return self._half_split(info.name, tensor)
 

@@ -46,7 +46,9 @@ def project_and_add(
 def linear_cost(rows: int, inputs: int, outputs: int, bias: bool, size: int) -> Cost:
     """Bytes and FLOPs of one matrix product."""
     weights = size * outputs * (inputs + bias)
-    return launch(read=size * rows * inputs, weights=weights, write=size * rows * outputs, flops=2 * rows * inputs * outputs)
+    return launch(
+        read=size * rows * inputs, weights=weights, write=size * rows * outputs, flops=2 * rows * inputs * outputs
+    )
 
 
 def add_cost(rows: int, m: int, size: int) -> Cost:

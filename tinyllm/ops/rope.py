@@ -55,7 +55,11 @@ def rotate(x: Float[Tensor, "b n t d"], rotary: Rotary) -> Float[Tensor, "b n t 
 
 
 def rotate_and_store(
-    q: Float[Tensor, "b h t d"], k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"], rotary: Rotary, kv: LayerCache
+    q: Float[Tensor, "b h t d"],
+    k: Float[Tensor, "b g t d"],
+    v: Float[Tensor, "b g t d"],
+    rotary: Rotary,
+    kv: LayerCache,
 ) -> Float[Tensor, "b h t d"]:
     """Rotate q and k, hand k and v to the cache, return q."""
     q, k = rotate(q, rotary), rotate(k, rotary)

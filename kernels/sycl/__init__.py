@@ -1,0 +1,1 @@
+"""The native Intel kernels, compiled at run time by Intel's compiler."""

@@ -1,0 +1,108 @@
+"""Is an implementation right? The case tables that tests, exercises and `python -m tinyllm check` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tinyllm.check.tables import TABLES, TOLERANCES, Case, Draw, Table
+
+__all__ = ["TABLES", "Verdict", "check", "run_case"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How an implementation did: cases passed of all, the largest error, and the first failure in words."""
+
+    operation: str
+    passed: int
+    total: int
+    worst_error: float
+    failure: str | None
+
+    @property
+    def right(self) -> bool:
+        """Did every case pass?"""
+        return self.failure is None
+
+    def __str__(self) -> str:
+        if self.right:
+            return f"{self.operation}: all {self.total} cases right"
+        return f"{self.operation}: {self.passed} of {self.total} cases right; the first that is not: {self.failure}"
+
+
+def check(
+    operation: str,
+    function: Callable,
+    *,
+    dtypes: Iterable[torch.dtype] = (torch.float32,),
+    device: str | torch.device = "cpu",
+) -> Verdict:
+    """Run `function` through the case table of `operation` against float64.
+
+    It is called with the arguments of the function of that name in `tinyllm.check.references`.
+    Raises ValueError for an operation that has no table.
+    """
+    if operation not in TABLES:
+        raise ValueError(f"operation {operation!r} has no table: expected one of {list(TABLES)}")
+    table, passed, worst, failure = TABLES[operation], 0, 0.0, None
+    runs = [(case, dtype) for dtype in dtypes for case in table.cases]
+    for case, dtype in runs:
+        error, wrong = run_case(table, case, function, dtype, torch.device(device))
+        worst, passed = max(worst, error), passed + (wrong is None)
+        failure = failure or (wrong and f"{case.title}, {str(dtype).removeprefix('torch.')}: {wrong}")
+    return Verdict(operation, passed, len(runs), worst, failure)
+
+
+def run_case(
+    table: Table, case: Case, function: Callable, dtype: torch.dtype, device: torch.device
+) -> tuple[float, str | None]:
+    """The largest error of one case, relative to the scale of the result, and what is wrong (None: nothing)."""
+    arguments = case.make(Draw(0, dtype, device))
+    expected = _tensors(table.reference(**_widen(arguments)))
+    try:
+        got = _tensors(function(**arguments))
+    except Exception as error:  # a learner's function may raise anything: it is reported, not propagated
+        return float("inf"), f"{type(error).__name__}: {error}"
+    worst = 0.0
+    for mine, right in zip(got, expected, strict=True):
+        if mine.shape != right.shape:
+            return float("inf"), f"shape {list(mine.shape)}, expected {list(right.shape)}"
+        error, wrong = _difference(mine, right, TOLERANCES[dtype])
+        worst = max(worst, error)
+        if wrong:
+            return worst, wrong
+    return worst, None
+
+
+def _difference(got: Tensor, expected: Tensor, tolerance: float) -> tuple[float, str | None]:
+    wide = got.double().to(expected.device)
+    scale = expected.abs().clamp(
+        min=expected.square().mean().sqrt().item()
+    )  # small elements may be off by the typical one
+    error = ((wide - expected).abs() / scale.clamp(min=1e-30)).nan_to_num(nan=float("inf"))
+    worst = error.max().item()
+    if worst <= tolerance:
+        return worst, None
+    at = tuple(int(i) for i in torch.unravel_index(error.argmax(), error.shape))
+    return worst, f"element {list(at)} is {wide[at].item():.6g}, expected {expected[at].item():.6g}"
+
+
+def _widen(value: Any) -> Any:
+    """The same arguments in float64, on the CPU."""
+    if isinstance(value, Tensor):
+        return value.cpu().double() if value.is_floating_point() else value.cpu()
+    if isinstance(value, dict):
+        return {key: _widen(inner) for key, inner in value.items()}
+    if isinstance(value, tuple):
+        widened = [_widen(inner) for inner in value]
+        return type(value)(*widened) if hasattr(value, "_fields") else tuple(widened)
+    return value
+
+
+def _tensors(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return result if isinstance(result, tuple) else (result,)

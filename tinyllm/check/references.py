@@ -1,0 +1,107 @@
+"""What each operation means, in float64 and plain torch: the oracle of every implementation.
+
+All take their arguments widened to float64 (`tinyllm.check.tables` does it) and are written for clarity alone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+ACTIVATIONS = {
+    "silu": lambda x: x / (1 + torch.exp(-x)),
+    "gelu": lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5)),
+    "gelu_pytorch_tanh": lambda x: 0.5 * x * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (x + 0.044715 * x**3))),
+    "relu": lambda x: x.clamp(min=0),
+}
+
+
+class NormWeights(NamedTuple):
+    """One normalisation before a matrix product: a LayerNorm where there is a bias, else an RMSNorm."""
+
+    weight: Float[Tensor, " k"]
+    bias: Float[Tensor, " k"] | None
+    eps: float
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """x [r, m]: every row scaled to a root mean square of one."""
+    return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight
+
+
+def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """x + residual [r, m], and its RMSNorm."""
+    return x + residual, rms_norm(x + residual, weight, eps)
+
+
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """x [r, m]: every row shifted to mean zero and scaled to variance one."""
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / (centred.square().mean(-1, keepdim=True) + eps).sqrt() * weight + bias
+
+
+def add_layer_norm(x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """x + residual [r, m], and its LayerNorm."""
+    return x + residual, layer_norm(x + residual, weight, bias, eps)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
+    """x [b, n, t, d]; cos and sin [b or 1, t, r / 2]: the first r elements of each head turned, the rest kept."""
+    half = cos.shape[-1]
+    turned, kept = x[..., : 2 * half], x[..., 2 * half :]
+    pairs = turned.unflatten(-1, (half, 2)) if interleaved else turned.unflatten(-1, (2, half)).transpose(-1, -2)
+    first, second, cos, sin = pairs[..., 0], pairs[..., 1], cos[:, None], sin[:, None]
+    out = torch.stack([first * cos - second * sin, second * cos + first * sin], dim=-1)
+    out = out if interleaved else out.transpose(-1, -2)
+    return torch.cat([out.flatten(-2), kept], dim=-1)
+
+
+def rope_and_store(
+    q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, k_slot: Tensor, v_slot: Tensor, interleaved: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """q [b, h, t, d] rotated; k [b, g, t, d] rotated into k_slot, v copied into v_slot, both returned."""
+    return rotate(q, cos, sin, interleaved), rotate(k, cos, sin, interleaved), v
+
+
+def activate_and_multiply(gate_up: Tensor, activation: str) -> Tensor:
+    """gate_up [r, 2f]: activation(first half) * second half."""
+    gate, up = gate_up.chunk(2, dim=-1)
+    return ACTIVATIONS[activation](gate) * up
+
+
+def bias_and_activate(x: Tensor, bias: Tensor, activation: str) -> Tensor:
+    """x [r, f]: activation(x + bias)."""
+    return ACTIVATIONS[activation](x + bias)
+
+
+def linear(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    norm: NormWeights | None = None,
+    activation: str | None = None,
+    gated: bool = False,
+    residuals: tuple[Tensor, ...] = (),
+) -> Tensor:
+    """x [r, k] times weight [n, k]: norm before; bias, activation (gated: [r, n / 2]) and residuals after, in that order."""
+    if norm is not None:
+        x = rms_norm(x, norm.weight, norm.eps) if norm.bias is None else layer_norm(x, *norm)
+    out = F.linear(x, weight, bias)
+    if gated:
+        out = activate_and_multiply(out, activation)
+    elif activation is not None:
+        out = ACTIVATIONS[activation](out)
+    return out + sum(residuals) if residuals else out
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
+    """softmax(q k^T / sqrt(d) + bias) v for q [b, h, t, d] over k, v [b, g, total, d]; returns [b, t, h * d]."""
+    group = q.shape[1] // k.shape[1]
+    k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
+    scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+    weights = (scores if bias is None else scores + bias).softmax(dim=-1)
+    return (weights @ v).transpose(1, 2).flatten(-2)

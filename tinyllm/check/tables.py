@@ -1,0 +1,186 @@
+"""One case table per operation: the sizes and strides at which every implementation is held against float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tinyllm.check import references
+from tinyllm.check.references import NormWeights
+
+TOLERANCES = {torch.float32: 2e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
+EPS = 1e-5
+ROWS = (1, 2, 3, 7, 16, 33, 64)
+WIDTHS = (1, 5, 64, 80, 96, 128, 256, 576, 1000, 4096)
+HEAD_DIMS = (64, 80, 96, 128, 256)
+
+
+class Draw:
+    """Reproducible random tensors of one format on one device."""
+
+    def __init__(self, seed: int, dtype: torch.dtype, device: torch.device) -> None:
+        self.generator, self.dtype, self.device = torch.Generator().manual_seed(seed), dtype, device
+
+    def __call__(self, *shape: int, scale: float = 1.0) -> Tensor:
+        return (scale * torch.randn(shape, generator=self.generator)).to(self.device, self.dtype)
+
+    def strided(self, rows: int, width: int) -> Tensor:
+        """Rows that do not touch: the first `width` columns of a wider matrix."""
+        return self(rows, width + 3)[:, :width]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of a table: `make(draw)` gives the arguments."""
+
+    title: str
+    make: Callable[[Draw], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """An operation, its float64 reference, and its cases."""
+
+    name: str
+    reference: Callable
+    cases: tuple[Case, ...]
+
+
+def _norm_cases(bias: bool, add: bool) -> Iterator[Case]:
+    sizes = [(rows, 576) for rows in ROWS] + [(3, width) for width in WIDTHS]
+    for rows, m in sizes:
+        for strided in (False, True) if (rows, m) == (7, 576) else (False,):
+            yield Case(f"{rows} x {m}{' strided' if strided else ''}", _norm_maker(rows, m, bias, add, strided))
+    yield Case("3 x 576, so small that epsilon counts", _norm_maker(3, 576, bias, add, False, scale=3e-3))
+
+
+def _norm_maker(rows: int, m: int, bias: bool, add: bool, strided: bool, scale: float = 1.0) -> Callable[[Draw], dict]:
+    def make(draw: Draw) -> dict:
+        x = draw.strided(rows, m) if strided else draw(rows, m, scale=scale)
+        arguments = {"x": x, "weight": draw(m), "eps": EPS}
+        arguments |= {"bias": draw(m)} if bias else {}
+        return arguments | ({"residual": draw(rows, m, scale=scale)} if add else {})
+
+    return make
+
+
+def _rope_cases() -> Iterator[Case]:
+    shapes = [(2, 6, 2, t, 64) for t in (1, 5)] + [(1, 4, 4, 3, d) for d in HEAD_DIMS] + [(3, 16, 1, 2, 64)]
+    for b, h, g, t, d in shapes:
+        for interleaved in (False, True):
+            for rotated in (d, d // 2):
+                for shared in (True, False) if t > 1 else (True,):
+                    layout = "interleaved" if interleaved else "half-split"
+                    title = f"b{b} h{h} g{g} t{t} d{d}, {rotated} rotated, {layout}, {'shared' if shared else 'own'} positions"
+                    yield Case(title, _rope_maker(b, h, g, t, d, rotated, interleaved, shared))
+
+
+def _rope_maker(b, h, g, t, d, rotated, interleaved, shared) -> Callable[[Draw], dict]:
+    def make(draw: Draw) -> dict:
+        merged = draw(b, t, (h + 2 * g) * d).unflatten(-1, (-1, d)).transpose(1, 2)
+        q, k, v = merged.split([h, g, g], dim=1)
+        angles = draw(1 if shared else b, t, rotated // 2, scale=3.0).float()
+        k_cache, v_cache = (draw(b, g, t + 4, d).fill_(float("nan")) for _ in range(2))
+        slots = {"k_slot": k_cache[:, :, 2 : 2 + t], "v_slot": v_cache[:, :, 2 : 2 + t]}
+        tables = {"cos": angles.cos(), "sin": angles.sin()}
+        return {"q": q, "k": k, "v": v, **tables, **slots, "interleaved": interleaved}
+
+    return make
+
+
+def _activation_cases(gated: bool) -> Iterator[Case]:
+    for rows, f in [(rows, 1536) for rows in (1, 3, 64)] + [(2, f) for f in (1, 7, 255, 1000)]:
+        for name in references.ACTIVATIONS:
+            title = f"{rows} x {f} {name}"
+            if gated:
+                yield Case(title, lambda draw, r=rows, n=f, a=name: {"gate_up": draw(r, 2 * n), "activation": a})
+            else:
+                yield Case(title, lambda draw, r=rows, n=f, a=name: {"x": draw(r, n), "bias": draw(n), "activation": a})
+
+
+def _linear_cases() -> Iterator[Case]:
+    plain = [(rows, 576, 192) for rows in (1, 2, 3, 4, 5, 8, 16)] + [
+        (1, 64, 7),
+        (2, 1000, 33),
+        (1, 1536, 576),
+        (3, 5, 3),
+    ]
+    for rows, k, n in plain:
+        yield Case(f"{rows} x {k} -> {n}", _linear_maker(rows, k, n))
+    for rows in (1, 4):
+        yield Case(f"{rows} rows, bias", _linear_maker(rows, 96, 40, bias=True))
+        for residuals in (1, 2):
+            yield Case(
+                f"{rows} rows, bias, {residuals} residuals", _linear_maker(rows, 96, 40, True, residuals=residuals)
+            )
+        yield Case(f"{rows} rows, RMSNorm", _linear_maker(rows, 576, 40, norm="rms"))
+        yield Case(f"{rows} rows, LayerNorm, bias", _linear_maker(rows, 576, 40, True, norm="layer"))
+        for name in references.ACTIVATIONS:
+            yield Case(f"{rows} rows, bias, {name}", _linear_maker(rows, 96, 40, True, activation=name))
+            yield Case(
+                f"{rows} rows, RMSNorm, gated {name}",
+                _linear_maker(rows, 96, 46, norm="rms", activation=name, gated=True),
+            )
+
+
+def _linear_maker(
+    rows, k, n, bias=False, norm=None, activation=None, gated=False, residuals=0
+) -> Callable[[Draw], dict]:
+    def make(draw: Draw) -> dict:
+        arguments: dict[str, Any] = {"x": draw(rows, k), "weight": draw(n, k, scale=k**-0.5)}
+        if bias:
+            arguments["bias"] = draw(n)
+        if norm:
+            arguments["norm"] = NormWeights(1 + 0.1 * draw(k), draw(k) if norm == "layer" else None, EPS)
+        if activation:
+            arguments |= {"activation": activation, "gated": gated}
+        if residuals:
+            arguments["residuals"] = tuple(draw(rows, n) for _ in range(residuals))
+        return arguments
+
+    return make
+
+
+def _attention_cases() -> Iterator[Case]:
+    for b, h, g, d, total in [
+        (1, 4, 4, 64, 1),
+        (2, 6, 2, 64, 33),
+        (1, 16, 1, 80, 7),
+        (3, 9, 3, 128, 100),
+        (1, 8, 4, 256, 257),
+    ]:
+        title = f"b{b} h{h} g{g} d{d}, one token over {total}"
+        yield Case(title, _attention_maker(b, h, g, d, 1, total, padded=False))
+        yield Case(f"{title}, padded", _attention_maker(b, h, g, d, 1, total, padded=True))
+
+
+def _attention_maker(b, h, g, d, t, total, padded) -> Callable[[Draw], dict]:
+    def make(draw: Draw) -> dict:
+        arguments = {"q": draw(b, h, t, d), "k": draw(b, g, total, d), "v": draw(b, g, total, d)}
+        if padded:
+            hidden = torch.arange(total) < torch.arange(b)[:, None] % total
+            bias = torch.zeros(b, 1, 1, total).masked_fill(hidden[:, None, None], float("-inf"))
+            arguments["bias"] = bias.to(draw.device, draw.dtype)
+        return arguments
+
+    return make
+
+
+TABLES = {
+    table.name: table
+    for table in (
+        Table("rms_norm", references.rms_norm, tuple(_norm_cases(bias=False, add=False))),
+        Table("add_rms_norm", references.add_rms_norm, tuple(_norm_cases(bias=False, add=True))),
+        Table("layer_norm", references.layer_norm, tuple(_norm_cases(bias=True, add=False))),
+        Table("add_layer_norm", references.add_layer_norm, tuple(_norm_cases(bias=True, add=True))),
+        Table("rope_and_store", references.rope_and_store, tuple(_rope_cases())),
+        Table("activate_and_multiply", references.activate_and_multiply, tuple(_activation_cases(gated=True))),
+        Table("bias_and_activate", references.bias_and_activate, tuple(_activation_cases(gated=False))),
+        Table("linear", references.linear, tuple(_linear_cases())),
+        Table("attention", references.attention, tuple(_attention_cases())),
+    )
+}

@@ -1,0 +1,1 @@
+"""Pictures for the notebooks and the command line."""

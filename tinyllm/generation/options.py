@@ -1,0 +1,133 @@
+"""Which generation options there are, what they may be, and what is refused."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transformers import GenerationConfig
+
+    from tinyllm.config import DecoderConfig
+
+DEFAULT_NEW_TOKENS = 20
+COUNTS = ("max_new_tokens", "max_length", "min_new_tokens", "min_length", "no_repeat_ngram_size", "top_k")
+POSITIVES = ("temperature", "repetition_penalty", "max_time")
+SHARES = ("top_p", "min_p")
+TOKENS = ("eos_token_id", "pad_token_id", "bos_token_id")
+OUTPUTS = ("return_dict_in_generate", "output_scores", "output_logits")
+SUPPORTED = {*COUNTS, *POSITIVES, *SHARES, *TOKENS, *OUTPUTS, "stop_strings", "transformers_version"}
+# Values of other options that ask for nothing we do not do.
+NEUTRAL = {
+    "do_sample": (False,),
+    "num_beams": (1,),
+    "num_return_sequences": (1,),
+    "num_beam_groups": (1,),
+    "use_cache": (True,),
+    "early_stopping": (False,),
+    "length_penalty": (1.0,),
+    "diversity_penalty": (0.0,),
+    "encoder_repetition_penalty": (1.0,),
+    "encoder_no_repeat_ngram_size": (0,),
+    "typical_p": (1.0,),
+    "epsilon_cutoff": (0.0,),
+    "eta_cutoff": (0.0,),
+    "renormalize_logits": (False,),
+    "remove_invalid_values": (False,),
+    "output_attentions": (False,),
+    "output_hidden_states": (False,),
+    "token_healing": (False,),
+    "disable_compile": (False, True),
+    "low_memory": (False, True),
+}
+SAMPLING = ("temperature", "top_k", "top_p", "min_p")
+ABOUT_ASSISTANTS = ("assistant", "num_assistant", "lookbehind", "continuous_batching")
+
+
+def resolve(
+    defaults: GenerationConfig | None, given: GenerationConfig | None, kwargs: dict[str, Any], config: DecoderConfig
+) -> GenerationConfig:
+    """The options of one call: `kwargs` over `given` over the model's `defaults`.
+
+    Raises TypeError for a name that is no option, ValueError for a value that is wrong or not supported.
+    """
+    from transformers import GenerationConfig
+
+    known = GenerationConfig().to_dict()
+    for name in kwargs:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise TypeError(f"generate() got {name}={kwargs[name]!r}, which is no option of generation{hint}")
+    layers = [source.to_dict() for source in (defaults, given) if source is not None] + [kwargs]
+    options = {k: v for layer in layers for k, v in layer.items() if v is not None and not k.startswith("_")}
+    options = {k: v for k, v in options.items() if not any(part in k for part in ABOUT_ASSISTANTS) or k in kwargs}
+    _check_supported(options)
+    _check_values(options, config)
+    idle = [name for name in SAMPLING if kwargs.get(name) is not None]
+    if idle:
+        warnings.warn(f"{', '.join(idle)} has no effect on greedy decoding", UserWarning, stacklevel=4)
+    return GenerationConfig(**options)
+
+
+def _check_supported(options: dict[str, Any]) -> None:
+    for name, value in options.items():
+        if name not in SUPPORTED and value not in NEUTRAL.get(name, ()):
+            hint = ": pass do_sample=False for greedy decoding" if name == "do_sample" else ""
+            raise ValueError(f"{name}={value!r} is not supported by this version of generate(){hint}")
+
+
+def _check_values(options: dict[str, Any], config: DecoderConfig) -> None:
+    for name in COUNTS:
+        value = options.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise ValueError(f"{name}={value!r}: expected a whole number, 0 or more")
+    for name in POSITIVES:
+        value = options.get(name, 1.0)
+        if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+            raise ValueError(f"{name}={value!r}: expected a positive, finite number")
+    for name in SHARES:
+        value = options.get(name, 1.0)
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise ValueError(f"{name}={value!r}: expected a number from 0 to 1")
+    for name in TOKENS:
+        for token in token_list(options.get(name)):
+            if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < config.vocab_size:
+                raise ValueError(f"{name}={options[name]!r}: expected token ids from 0 to {config.vocab_size - 1}")
+
+
+def token_list(tokens: int | list[int] | None) -> list[int]:
+    """One or several token ids as a list."""
+    if tokens is None:
+        return []
+    return list(tokens) if isinstance(tokens, list | tuple) else [tokens]
+
+
+def total_length(options: GenerationConfig, prompt_tokens: int, config: DecoderConfig) -> int:
+    """Tokens of prompt and answer together. Raises ValueError where nothing could be generated, or too much."""
+    context = config.max_position_embeddings
+    if options.max_new_tokens is not None:
+        total = prompt_tokens + options.max_new_tokens
+    elif options.max_length is not None:
+        total = options.max_length
+    else:
+        total = min(prompt_tokens + DEFAULT_NEW_TOKENS, context)
+    if total <= prompt_tokens:
+        raise ValueError(
+            f"the prompt has {prompt_tokens} tokens and the whole answer may have {total}: nothing can be generated; "
+            "pass max_new_tokens of at least 1"
+        )
+    if total > context:
+        raise ValueError(
+            f"{prompt_tokens} tokens of prompt and {total - prompt_tokens} new ones: expected at most {context} "
+            f"together, the context of this model; shorten the prompt or pass max_new_tokens={context - prompt_tokens}"
+        )
+    least = max(options.min_length or 0, prompt_tokens + (options.min_new_tokens or 0))
+    if least > total:
+        raise ValueError(
+            f"min_new_tokens={least - prompt_tokens} is more than the {total - prompt_tokens} tokens that may be "
+            "generated: raise max_new_tokens"
+        )
+    return total

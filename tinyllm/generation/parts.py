@@ -1,0 +1,63 @@
+"""transformers' own logits processors and stopping criteria, chosen by the options of a call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jaxtyping import Int
+from torch import Tensor
+from transformers import (
+    EosTokenCriteria,
+    GenerationConfig,
+    LogitsProcessorList,
+    MaxLengthCriteria,
+    MaxTimeCriteria,
+    MinLengthLogitsProcessor,
+    MinNewTokensLengthLogitsProcessor,
+    NoRepeatNGramLogitsProcessor,
+    RepetitionPenaltyLogitsProcessor,
+    StoppingCriteriaList,
+    StopStringCriteria,
+)
+
+from tinyllm.generation.options import token_list
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def processors(
+    options: GenerationConfig, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None, custom: list
+) -> LogitsProcessorList:
+    """What changes the scores before a token is chosen, in the order in which transformers applies it."""
+    chosen = LogitsProcessorList()
+    eos, device = token_list(options.eos_token_id), input_ids.device
+    if options.repetition_penalty not in (None, 1.0):
+        padding = None if attention_mask is None else (attention_mask != 0).int().argmax(dim=1)
+        chosen.append(RepetitionPenaltyLogitsProcessor(options.repetition_penalty, prompt_ignore_length=padding))
+    if options.no_repeat_ngram_size:
+        chosen.append(NoRepeatNGramLogitsProcessor(options.no_repeat_ngram_size))
+    if options.min_length and eos:
+        chosen.append(MinLengthLogitsProcessor(options.min_length, eos, device=device))
+    if options.min_new_tokens and eos:
+        prompt = input_ids.shape[1]
+        chosen.append(MinNewTokensLengthLogitsProcessor(prompt, options.min_new_tokens, eos, device=device))
+    chosen.extend(custom)
+    return chosen
+
+
+def criteria(
+    options: GenerationConfig, total: int, tokenizer: PreTrainedTokenizerBase | None, custom: list
+) -> StoppingCriteriaList:
+    """What ends a sequence. Raises ValueError where stop strings are given and there is no tokenizer."""
+    chosen = StoppingCriteriaList([MaxLengthCriteria(max_length=total)])
+    if options.max_time is not None:
+        chosen.append(MaxTimeCriteria(max_time=options.max_time))
+    if options.stop_strings is not None:
+        if tokenizer is None:
+            raise ValueError("stop_strings need a tokenizer: pass tokenizer=, or load a model that has one")
+        chosen.append(StopStringCriteria(tokenizer=tokenizer, stop_strings=options.stop_strings))
+    if options.eos_token_id is not None:
+        chosen.append(EosTokenCriteria(eos_token_id=options.eos_token_id))
+    chosen.extend(custom)
+    return chosen

@@ -1,0 +1,61 @@
+"""What may be asked of a decoder: prompts are checked before any work is done on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from tinyllm.config import DecoderConfig
+
+INTEGERS = (torch.int32, torch.int64)
+
+
+def check_ids(input_ids: object, config: DecoderConfig) -> None:
+    """Raise TypeError or ValueError unless these are token ids `[b, t]` that the decoder knows and can hold."""
+    if not isinstance(input_ids, Tensor):
+        hint = "; unpack it: generate(**inputs)" if hasattr(input_ids, "keys") else ""
+        raise TypeError(f"input_ids is a {type(input_ids).__name__}: expected a tensor of token ids [b, t]{hint}")
+    if input_ids.ndim != 2 or input_ids.dtype not in INTEGERS:
+        given = f"{list(input_ids.shape)} of {input_ids.dtype}"
+        raise ValueError(f"input_ids has shape {given}: expected token ids [b, t] of torch.int64")
+    if 0 in input_ids.shape:
+        raise ValueError(f"input_ids is empty, shape {list(input_ids.shape)}: expected at least one token")
+    low, high = (int(end) for end in input_ids.aminmax())
+    if low < 0 or high >= config.vocab_size:
+        wrong = low if low < 0 else high
+        raise ValueError(f"input_ids holds the token id {wrong}: expected 0 to {config.vocab_size - 1}")
+    if input_ids.shape[1] > config.max_position_embeddings:
+        raise ValueError(
+            f"the prompt has {input_ids.shape[1]} tokens: expected at most {config.max_position_embeddings}, the "
+            "context of this model; shorten the prompt"
+        )
+
+
+def check_mask(attention_mask: object, input_ids: Int[Tensor, "b t"]) -> None:
+    """Raise TypeError or ValueError unless this is a mask of ones and zeros of the prompt's shape."""
+    if not isinstance(attention_mask, Tensor):
+        raise TypeError(f"attention_mask is a {type(attention_mask).__name__}: expected a tensor of 1 and 0 [b, t]")
+    if attention_mask.shape != input_ids.shape:
+        raise ValueError(
+            f"attention_mask has shape {list(attention_mask.shape)}: expected that of input_ids, {list(input_ids.shape)}"
+        )
+    if not ((attention_mask == 0) | (attention_mask == 1)).all():
+        raise ValueError("attention_mask holds other values than 0 and 1: expected 1 for a token, 0 for padding")
+    if not attention_mask.any(dim=1).all():
+        row = int((~attention_mask.any(dim=1)).nonzero()[0])
+        raise ValueError(f"attention_mask hides every token of row {row}: expected at least one 1 in each row")
+
+
+def check_left_padding(attention_mask: Int[Tensor, "b t"]) -> None:
+    """Raise ValueError unless every row is zeros, then ones: generation continues after the last column."""
+    falls = attention_mask.int().diff(dim=1) < 0
+    if falls.any():
+        row, column = (int(i) for i in falls.nonzero()[0])
+        raise ValueError(
+            f"attention_mask has a 0 after a 1 in row {row}, column {column + 1}: expected padding on the left only; "
+            "set tokenizer.padding_side = 'left'"
+        )

@@ -1,0 +1,1 @@
+"""The ruler: what work costs, predicted, counted and timed."""
