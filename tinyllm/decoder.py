@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from tinyllm.attention.mask import attention_bias
+from tinyllm.attention.mask import attention_bias, token_positions
 from tinyllm.config import DecoderConfig
 from tinyllm.generation import generate
 from tinyllm.generation.prompt import check_ids, check_mask
@@ -95,12 +95,8 @@ class Decoder(nn.Module):
         """Run the layers on `t` new tokens; `total` counts those in the cache too. No mask: no padding."""
         ops, tokens = self.stage.ops, input_ids.shape[1]
         x = ops.embed(input_ids, self.embed_tokens)
-        if attention_mask is None:
-            positions = torch.arange(cache.length, cache.length + tokens, device=x.device)[None]
-            bias = None
-        else:
-            positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, -tokens:]
-            bias = attention_bias(attention_mask, tokens, x.dtype)
+        positions = token_positions(attention_mask, cache.length, tokens, x.device)
+        bias = None if attention_mask is None else attention_bias(attention_mask, tokens, x.dtype)
         rotary = ops.rotary_tables(positions, self.frequencies, x.dtype)
         for layer, kv in zip(self.layers, cache.layers, strict=True):
             x = layer(x, rotary, bias, kv)

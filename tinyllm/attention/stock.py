@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from tinyllm.config import DecoderConfig
-from tinyllm.ops.cost import Cost, launch
+from tinyllm.ops.cost import Cost, Workload, launch
 
 
+@runtime_checkable
 class KeysAndValues(Protocol):
     """A layer's cache whose keys and values lie in one tensor each."""
 
@@ -35,10 +36,10 @@ def stock_attention(
     return out.transpose(1, 2).reshape(b, t, h * d)
 
 
-def stock_attention_cost(config: DecoderConfig, batch: int, total: int, size: int, padded: bool) -> Cost:
-    """Bytes and FLOPs of `stock_attention` for one token per sequence and `total` keys."""
-    h, g, d = config.num_attention_heads, config.num_key_value_heads, config.head_dim
-    rows, bias = size * batch * h * d, size * batch * total * padded
-    return launch(
-        read=rows + bias, kv_read=2 * size * batch * g * total * d, write=rows, flops=4 * batch * h * total * d
-    )
+def stock_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `stock_attention` moves and computes; torch's kernel also writes a float32 log-sum-exp per row and head."""
+    h, g, d, size = config.num_attention_heads, config.num_key_value_heads, config.head_dim, work.size
+    q, bias = size * work.rows * h * d, size * work.rows * work.total * work.padded
+    kv, flops = size * work.batch * g * work.total * d, 4 * work.rows * h * work.total * d
+    log_sum_exp = 4 * work.rows * h
+    return launch(read=q + bias, kv_read=2 * kv, write=q + log_sum_exp, flops=flops)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tinyllm.config import DecoderConfig
-from tinyllm.ops.cost import Cost, launch
+from tinyllm.ops.cost import Cost, Workload, launch
 
 
 class ContiguousLayer:
@@ -34,8 +34,8 @@ class ContiguousCache:
         return self.layers[0].k.shape[2]
 
 
-def append_cost(config: DecoderConfig, batch: int, held: int, tokens: int, size: int) -> Cost:
-    """Bytes of `ContiguousLayer.append` where `held` tokens are in the cache already."""
-    token = size * batch * config.num_key_value_heads * config.head_dim
-    grow = launch(read=tokens * token, kv_copied=held * token, kv_written=tokens * token)
-    return grow * 2  # k, v
+def append_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `ContiguousLayer.append` moves: everything, to add `tokens`."""
+    token = work.size * work.batch * config.num_key_value_heads * config.head_dim
+    new, old = work.tokens * token, work.held * token
+    return launch(read=new, kv_copied=old, kv_written=new) * 2  # k, v

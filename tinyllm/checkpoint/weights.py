@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch import Tensor
 from tinyllm.runtime.device import DTYPES
 
 
+@runtime_checkable
 class Weights(Protocol):
     """Tensors under the names transformers gives them; shapes are known before anything is read."""
 

@@ -6,6 +6,35 @@ from dataclasses import astuple, dataclass
 
 
 @dataclass(frozen=True)
+class Workload:
+    """One forward pass: `tokens` new ones for each of `batch` sequences that hold `held` already.
+
+    `size` is bytes per element; `padded` says whether the sequences differ in length.
+    """
+
+    batch: int
+    tokens: int
+    held: int
+    size: int
+    padded: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Rows of every matrix product."""
+        return self.batch * self.tokens
+
+    @property
+    def total(self) -> int:
+        """Keys that the new tokens look at."""
+        return self.held + self.tokens
+
+    @property
+    def positions(self) -> int:
+        """Rows of the rotary tables, which unpadded sequences share."""
+        return self.rows if self.padded else self.tokens
+
+
+@dataclass(frozen=True)
 class Cost:
     """Kernel launches, floating-point operations, and bytes by what they belong to.
 

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from tinyllm.config import DecoderConfig
-from tinyllm.ops.cost import Cost, launch
+from tinyllm.ops.cost import Cost, Workload, launch
 from tinyllm.ops.norm import Norm, rms_norm, rms_norm_cost
 from tinyllm.ops.projection import linear_cost
 
@@ -22,13 +22,13 @@ def norm_head(x: Float[Tensor, "b t m"], norm: Norm, lm_head: nn.Linear) -> Floa
     return F.linear(rms_norm(x, norm), lm_head.weight)
 
 
-def embed_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
-    """Bytes of `embed`: the rows looked up, not the table."""
-    row = size * config.hidden_size
-    return launch(read=8 * rows, weights=row * rows, write=row * rows)
+def embed_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `embed` moves: the rows looked up, not the table."""
+    rows = work.size * work.rows * config.hidden_size
+    return launch(read=8 * work.rows, weights=rows, write=rows)
 
 
-def norm_head_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
-    """Bytes and FLOPs of `norm_head`."""
+def norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `norm_head` moves and computes for the last token of every sequence."""
     m = config.hidden_size
-    return rms_norm_cost(rows, m, size) + linear_cost(rows, m, config.vocab_size, False, size)
+    return rms_norm_cost(work.batch, m, work.size) + linear_cost(work.batch, m, config.vocab_size, False, work.size)

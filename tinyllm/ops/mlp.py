@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tinyllm.config import DecoderConfig
-from tinyllm.ops.cost import Cost, launch
+from tinyllm.ops.cost import Cost, Workload, launch
 from tinyllm.ops.norm import Norm, rms_norm, rms_norm_cost
 from tinyllm.ops.projection import add_cost, linear_cost, split_linear
 
@@ -34,9 +34,9 @@ def mlp_and_add(
     return residual + F.linear(ACTIVATIONS[activation](gate) * up, down_proj.weight, down_proj.bias)
 
 
-def mlp_and_add_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
-    """Bytes and FLOPs of `mlp_and_add`."""
-    m, f, bias = config.hidden_size, config.intermediate_size, config.mlp_bias
+def mlp_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `mlp_and_add` moves and computes."""
+    m, f, bias, rows, size = config.hidden_size, config.intermediate_size, config.mlp_bias, work.rows, work.size
     inner = size * rows * f
     return (
         rms_norm_cost(rows, m, size)

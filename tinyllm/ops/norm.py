@@ -26,7 +26,7 @@ def rms_norm(x: Float[Tensor, "*rows m"], norm: Norm) -> Float[Tensor, "*rows m"
 
 
 def rms_norm_cost(rows: int, m: int, size: int) -> Cost:
-    """Bytes of `rms_norm` on `rows` rows of `m` elements of `size` bytes: a line per kernel."""
+    """What `rms_norm` moves for `rows` rows of `m` elements of `size` bytes: a line per kernel."""
     row, wide, narrow = 4 * rows, 4 * rows * m, size * rows * m
     cost = (
         launch(read=wide, write=wide)  # x^2

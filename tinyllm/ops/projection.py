@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tinyllm.config import DecoderConfig
-from tinyllm.ops.cost import Cost, launch
+from tinyllm.ops.cost import Cost, Workload, launch
 from tinyllm.ops.norm import Norm, rms_norm, rms_norm_cost
 
 QKV = tuple[Float[Tensor, "b h t d"], Float[Tensor, "b g t d"], Float[Tensor, "b g t d"]]
@@ -44,28 +44,26 @@ def project_and_add(
 
 
 def linear_cost(rows: int, inputs: int, outputs: int, bias: bool, size: int) -> Cost:
-    """Bytes and FLOPs of one matrix product."""
+    """What one matrix product moves and computes."""
     weights = size * outputs * (inputs + bias)
-    return launch(
-        read=size * rows * inputs, weights=weights, write=size * rows * outputs, flops=2 * rows * inputs * outputs
-    )
+    flops = 2 * rows * inputs * outputs
+    return launch(read=size * rows * inputs, weights=weights, write=size * rows * outputs, flops=flops)
 
 
 def add_cost(rows: int, m: int, size: int) -> Cost:
-    """Bytes of adding the residual."""
+    """What adding the residual moves."""
     return launch(read=2 * size * rows * m, write=size * rows * m)
 
 
-def norm_qkv_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
-    """Bytes and FLOPs of `norm_qkv`."""
-    m, d = config.hidden_size, config.head_dim
+def norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `norm_qkv` moves and computes."""
+    m, d, rows, size = config.hidden_size, config.head_dim, work.rows, work.size
     query = linear_cost(rows, m, config.num_attention_heads * d, config.qkv_bias, size)
     key = linear_cost(rows, m, config.num_key_value_heads * d, config.qkv_bias, size)
     return rms_norm_cost(rows, m, size) + query + key * 2
 
 
-def project_and_add_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
-    """Bytes and FLOPs of `project_and_add`."""
-    m = config.hidden_size
-    product = linear_cost(rows, config.num_attention_heads * config.head_dim, m, config.o_bias, size)
-    return product + add_cost(rows, m, size)
+def project_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `project_and_add` moves and computes."""
+    m, inner = config.hidden_size, config.num_attention_heads * config.head_dim
+    return linear_cost(work.rows, inner, m, config.o_bias, work.size) + add_cost(work.rows, m, work.size)

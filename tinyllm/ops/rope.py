@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from tinyllm.config import DecoderConfig, LinearScaling, Llama3Scaling, Rope
-from tinyllm.ops.cost import Cost, launch
+from tinyllm.ops.cost import Cost, Workload, launch
 
 Rotary = tuple[Float[Tensor, "#b t d"], Float[Tensor, "#b t d"]]
 
 
+@runtime_checkable
 class LayerCache(Protocol):
     """The keys and values of one layer, as an operation sees them."""
 
@@ -67,26 +68,32 @@ def rotate_and_store(
     return q
 
 
-def rotary_tables_cost(config: DecoderConfig, positions: int, size: int) -> Cost:
-    """Bytes of `rotary_tables`: once per forward pass, not per layer."""
-    d = config.head_dim
-    ids, half, table, narrow = 8 * positions, 4 * positions * d // 2, 4 * positions * d, size * positions * d
+def rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `rotary_tables` moves: once per forward pass, not per layer."""
+    positions, pairs = work.positions, config.rope.dim // 2
+    half, table = 4 * positions * pairs, 8 * positions * pairs
     cost = (
-        launch(read=ids, write=4 * positions)  # to float
-        + launch(read=4 * positions + 4 * d // 2, write=half)  # * frequencies
+        launch(read=8 * positions, write=4 * positions)  # to float
+        + launch(read=4 * positions + 4 * pairs, write=half)  # * frequencies
         + launch(read=2 * half, write=table)  # both halves
         + launch(read=table, write=table) * 2  # cos, sin
     )
-    casts = launch(read=table, write=narrow) * 2
-    return cost if size == 4 else cost + casts
+    casts = launch(read=table, write=work.size * positions * 2 * pairs) * 2
+    return cost if work.size == 4 else cost + casts
 
 
-def rotate_cost(rows: int, heads: int, d: int, positions: int, size: int) -> Cost:
-    """Bytes of `rotate`; `positions` counts the rows of the tables, which unpadded sequences share."""
-    x, table = size * rows * heads * d, size * positions * d
+def rotate_cost(config: DecoderConfig, work: Workload, heads: int) -> Cost:
+    """What `rotate` moves for `heads` heads."""
+    x = work.size * work.rows * heads * config.head_dim
+    table = work.size * work.positions * config.head_dim
     return (
         launch(read=x // 2, write=x // 2)  # -second
         + launch(read=x, write=x)  # cat
         + launch(read=x + table, write=x) * 2  # * cos, * sin
         + launch(read=2 * x, write=x)  # +
     )
+
+
+def rotate_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `rotate_and_store` moves before the cache takes over."""
+    return rotate_cost(config, work, config.num_attention_heads) + rotate_cost(config, work, config.num_key_value_heads)

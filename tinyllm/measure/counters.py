@@ -1,0 +1,169 @@
+"""The count: what a forward pass really moved, computed and launched, seen from outside the decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+
+from tinyllm.decoder import Decoder
+from tinyllm.ops.cost import Cost
+
+aten = torch.ops.aten
+ALLOCATIONS = (aten.empty.memory_format, aten.empty_like.default, aten.new_empty.default, aten.empty_strided.default)
+# Operations that read of their first argument only what their index names.
+LOOKUPS = (aten.embedding.default, aten.index_select.default, aten.gather.default)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One ATen operation that runs a kernel: its name, and the bytes it read and wrote of each storage."""
+
+    name: str
+    reads: list[tuple[torch.UntypedStorage, int]]
+    writes: list[tuple[torch.UntypedStorage, int]]
+
+
+@dataclass
+class OperationLog(TorchDispatchMode):
+    """Records every operation that runs while it is active; views and bare allocations run no kernel.
+
+    The storages it keeps stay alive, so that no address is seen twice.
+    """
+
+    operations: list[Operation] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        kwargs = kwargs or {}
+        with self:
+            result = func.decompose(*args, **kwargs)
+        if result is not NotImplemented:
+            return result
+        result = func(*args, **kwargs)
+        inputs = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
+        outputs = [x for x in tree_leaves(result) if isinstance(x, Tensor)]
+        if func not in ALLOCATIONS and (func._schema.is_mutable or not _aliases(inputs, outputs)):
+            self.operations.append(_operation(func, inputs, outputs))
+        return result
+
+
+def _aliases(inputs: list[Tensor], outputs: list[Tensor]) -> bool:
+    held = {x.untyped_storage()._cdata for x in inputs}
+    return bool(outputs) and all(x.untyped_storage()._cdata in held for x in outputs)
+
+
+def _operation(func: Any, inputs: list[Tensor], outputs: list[Tensor]) -> Operation:
+    reads = [(x.untyped_storage(), touched_bytes(x)) for x in inputs]
+    if func in LOOKUPS:
+        reads[0] = (reads[0][0], touched_bytes(outputs[0]))
+    if func is aten.copy_.default:
+        reads = reads[1:]
+    return Operation(func.name(), reads, [(x.untyped_storage(), touched_bytes(x)) for x in outputs if x.numel()])
+
+
+def touched_bytes(x: Tensor) -> int:
+    """Bytes of memory behind a tensor; elements repeated by a stride of zero count once."""
+    return x.element_size() * prod(size for size, stride in zip(x.shape, x.stride(), strict=True) if stride)
+
+
+def classify(operations: list[Operation], weights: set[int], kv: set[int]) -> Cost:
+    """Sum operations up, telling weights, keys and values, and activations apart by the storage they lie in."""
+    total = Cost(launches=len(operations))
+    for operation in operations:
+        read = _by_owner(operation.reads, weights, kv)
+        written = _by_owner(operation.writes, weights, kv)
+        moved = read["kv"] if written["kv"] else 0
+        total += Cost(
+            weights=read["weights"],
+            kv_read=read["kv"] - moved,
+            kv_copied=moved,
+            kv_written=written["kv"] - moved,
+            activations_read=read["other"],
+            activations_written=written["other"] + written["weights"],
+        )
+    return total
+
+
+def _by_owner(touched: list[tuple[torch.UntypedStorage, int]], weights: set[int], kv: set[int]) -> dict[str, int]:
+    sums = {"weights": 0, "kv": 0, "other": 0}
+    for storage, size in touched:
+        owner = "weights" if storage._cdata in weights else "kv" if storage._cdata in kv else "other"
+        sums[owner] += size
+    return sums
+
+
+@dataclass
+class Observation:
+    """What one forward pass did: in all, in its first layer, and how many tokens it took through the layers."""
+
+    total: Cost
+    layer: Cost
+    tokens: int
+
+
+@dataclass
+class _Watch:
+    """Follows the layers of a decoder through hooks: where each begins in the log, and the storages of its cache."""
+
+    log: OperationLog
+    marks: list[int] = field(default_factory=list)
+    kv: list[torch.UntypedStorage] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+
+    def before(self, layer: Any, args: tuple) -> None:
+        self.marks.append(len(self.log.operations))
+        self.tokens.append(args[0].shape[0] * args[0].shape[1])
+        self._hold(args[3])
+
+    def after(self, layer: Any, args: tuple, output: Tensor) -> None:
+        self.marks.append(len(self.log.operations))
+        self._hold(args[3])
+
+    def _hold(self, layer_cache: object) -> None:
+        self.kv += [x.untyped_storage() for x in vars(layer_cache).values() if isinstance(x, Tensor) and x.numel()]
+
+
+@contextmanager
+def _hooked(model: Decoder, watch: _Watch) -> Iterator[None]:
+    handles = [layer.register_forward_pre_hook(watch.before) for layer in model.layers]
+    handles += [layer.register_forward_hook(watch.after) for layer in model.layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def observe(
+    model: Decoder, input_ids: Tensor, attention_mask: Tensor | None = None, cache: object | None = None
+) -> Observation:
+    """Run one step of a decoder on token ids `[b, t]` and count what it does."""
+    cache = model.new_cache(len(input_ids)) if cache is None else cache
+    log = OperationLog()
+    watch = _Watch(log)
+    flops = FlopCounterMode(display=False, custom_mapping={aten._scaled_dot_product_flash_attention_for_cpu: _sdpa_flops})
+    with _hooked(model, watch), log, flops:
+        model.step(input_ids, attention_mask, cache)
+    weights = {p.untyped_storage()._cdata for p in model.parameters()}
+    kv = {storage._cdata for storage in watch.kv}
+    in_layers = sum(flops.get_flop_counts()["DecoderLayer"].values())
+    total = classify(log.operations, weights, kv) + Cost(flops=flops.get_total_flops())
+    first = classify(log.operations[watch.marks[0] : watch.marks[1]], weights, kv)
+    first += Cost(flops=in_layers // len(model.layers))
+    return Observation(total, first, watch.tokens[0])
+
+
+def _sdpa_flops(q: torch.Size, k: torch.Size, v: torch.Size, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    b, h, _, _ = q
+    return sdpa_flop_count(q, (b, h, *k[2:]), (b, h, *v[2:]))
