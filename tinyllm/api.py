@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, no_type_check
 
 import torch
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+@no_type_check  # what users pass is checked below, with messages of our own
 def from_pretrained(
     name_or_path: str | os.PathLike | None = None,
     *,
@@ -36,13 +37,16 @@ def from_pretrained(
     return decoder
 
 
+@no_type_check
 def optimize(hf_model: PreTrainedModel, *, stage: str | Stage = FASTEST) -> Decoder:
     """Run a loaded transformers model through one of our stages, on the same weights in the same memory.
 
     Merged projections are merged once; `hf_model` stays usable and looks at the merged memory.
-    Raises ValueError for a model type that is not supported.
+    Raises TypeError for anything else, ValueError for a model type that is not supported.
     """
     stage = pick_stage(stage)
+    if not hasattr(hf_model, "config"):
+        raise TypeError(f"hf_model is a {type(hf_model).__name__}: expected a transformers model in memory")
     from tinyllm.checkpoint import share_decoder
     from tinyllm.families import family_of
 

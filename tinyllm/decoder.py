@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, no_type_check
 
 import torch
 from jaxtyping import Float, Int
@@ -95,6 +95,8 @@ class Decoder(nn.Module):
         """Run the layers on `t` new tokens; `total` counts those in the cache too. No mask: no padding."""
         ops, tokens = self.stage.ops, input_ids.shape[1]
         x = ops.embed(input_ids, self.embed_tokens)
+        if attention_mask is None and cache.length and tokens > 1:  # without a mask, causal counts from the first key
+            attention_mask = input_ids.new_ones(len(input_ids), cache.length + tokens)
         positions = token_positions(attention_mask, cache.length, tokens, x.device)
         bias = None if attention_mask is None else attention_bias(attention_mask, tokens, x.dtype)
         rotary = ops.rotary_tables(positions, self.frequencies, x.dtype)
@@ -103,6 +105,7 @@ class Decoder(nn.Module):
         return x
 
     @torch.inference_mode()
+    @no_type_check  # what users pass is checked below, with messages of our own
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Float[Tensor, "b t v"]:
         """Logits of every position of token ids `[b, t]`, for evaluation; padding may stand on either side.
 
@@ -124,6 +127,7 @@ class Decoder(nn.Module):
         x = self.hidden_states(input_ids, attention_mask, cache)
         return self.stage.ops.norm_head(x[:, -1:], self.norm, self.lm_head)[:, 0]
 
+    @no_type_check
     def generate(
         self,
         input_ids: Tensor,

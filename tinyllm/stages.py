@@ -32,10 +32,10 @@ STAGES = MappingProxyType(
 FASTEST = next(reversed(STAGES))
 
 
-def pick_stage(stage: str | Stage) -> Stage:
+def pick_stage(stage: object) -> Stage:
     """A stage by its name, or the stage itself. Raises ValueError naming those there are."""
     if isinstance(stage, Stage):
         return stage
-    if stage not in STAGES:
+    if not isinstance(stage, str) or stage not in STAGES:
         raise ValueError(f"stage {stage!r} is unknown: expected one of {list(STAGES)}, or a tinyllm.Stage")
     return STAGES[stage]

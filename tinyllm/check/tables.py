@@ -75,7 +75,8 @@ def _rope_cases() -> Iterator[Case]:
             for rotated in (d, d // 2):
                 for shared in (True, False) if t > 1 else (True,):
                     layout = "interleaved" if interleaved else "half-split"
-                    title = f"b{b} h{h} g{g} t{t} d{d}, {rotated} rotated, {layout}, {'shared' if shared else 'own'} positions"
+                    owner = "shared" if shared else "own"
+                    title = f"b{b} h{h} g{g} t{t} d{d}, {rotated} rotated, {layout}, {owner} positions"
                     yield Case(title, _rope_maker(b, h, g, t, d, rotated, interleaved, shared))
 
 

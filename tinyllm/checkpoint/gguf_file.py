@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -98,13 +99,23 @@ class GGUFFile:
     @property
     def architecture(self) -> str:
         """llama.cpp's name of the family."""
-        return self.metadata["general.architecture"]
+        return self._field("general.architecture")
+
+    def _field(self, key: str) -> Any:
+        if key not in self.metadata:
+            raise ValueError(f"{self.path}: its metadata has no {key!r}; copy or convert it again")
+        return self.metadata[key]
+
+    @property
+    def has_tokenizer(self) -> bool:
+        """Is a vocabulary stored beside the weights?"""
+        return "tokenizer.ggml.tokens" in self.metadata
 
     def rename(self, names: Iterable[str]) -> None:
         """Offer tensors under transformers' `names` (module.kind), which llama.cpp's own table translates."""
         import gguf
 
-        blocks = self.metadata[f"{self.architecture}.block_count"]
+        blocks = self._field(f"{self.architecture}.block_count")
         arch = next(key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == self.architecture)
         table = gguf.get_tensor_name_map(arch, blocks)
         stored = {name: table.get_name(name, try_suffixes=(".weight", ".bias")) for name in names}
@@ -117,26 +128,35 @@ class GGUFFile:
         """Shape of every tensor under the name it is offered by."""
         return {name: self.tensors[there].shape for name, there in self.names.items()}
 
+    def check(self, name: str) -> None:
+        """Decode the first block of a tensor. Raises ValueError where its encoding cannot be read."""
+        info = self.tensors[self.names[name]]
+        self._decode(info, _block(info)[1])
+
     def read(self, name: str) -> Tensor:
         """Decode one tensor to float32."""
+        info = self.tensors[self.names[name]]
+        values = self._decode(info, _stored_bytes(info))
+        tensor = torch.from_numpy(np.require(values, np.float32, "W")).reshape(info.shape)
+        return self._half_split(info.name, tensor)
+
+    def _decode(self, info: TensorInfo, size: int) -> np.ndarray:
         import gguf
 
-        info = self.tensors[self.names[name]]
-        raw = self._data[info.start : info.start + _stored_bytes(info)]
         try:
-            values = gguf.quants.dequantize(raw, gguf.GGMLQuantizationType(info.kind))
+            raw = self._data[info.start : info.start + size]
+            return gguf.quants.dequantize(raw, gguf.GGMLQuantizationType(info.kind))
         except NotImplementedError as error:
             raise ValueError(
                 f"{self.path}: tensor {info.name!r} has an encoding that cannot be read: {error}"
             ) from error
-        tensor = torch.from_numpy(np.array(values, dtype=np.float32)).reshape(info.shape)
-        return self._half_split(info.name, tensor)
 
     def _half_split(self, name: str, tensor: Tensor) -> Tensor:
         if not any(part in name for part in INTERLEAVED.get(self.architecture, ())):
             return tensor
-        side = "head_count_kv" if "attn_k" in name else "head_count"
-        heads = self.metadata[f"{self.architecture}.attention.{side}"]
+        heads = self._field(f"{self.architecture}.attention.head_count")
+        if "attn_k" in name:
+            heads = self.metadata.get(f"{self.architecture}.attention.head_count_kv", heads)
         return tensor.unflatten(0, (heads, -1, 2)).transpose(1, 2).reshape(tensor.shape)
 
     def file(self, name: str | None) -> str:
@@ -144,10 +164,15 @@ class GGUFFile:
 
 
 def _stored_bytes(info: TensorInfo) -> int:
+    block, size = _block(info)
+    return prod(info.shape) // block * size
+
+
+def _block(info: TensorInfo) -> tuple[int, int]:
+    """Elements that are encoded together, and the bytes they take."""
     import gguf
 
     try:
-        block, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType(info.kind)]
+        return gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType(info.kind)]
     except ValueError as error:
         raise ValueError(f"tensor {info.name!r} has the unknown encoding {info.kind}") from error
-    return prod(info.shape) // block * size

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm.auto import tqdm
 
+from tinyllm.checkpoint.skeleton import placed, skeleton, source_shapes
 from tinyllm.checkpoint.sources import Checkpoint
 from tinyllm.checkpoint.weights import ModuleWeights, Weights
-from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
 from tinyllm.families import Family
 from tinyllm.ops.rope import rope_frequencies
@@ -16,15 +18,20 @@ from tinyllm.runtime.device import DTYPES
 from tinyllm.stages import Stage
 
 
-def skeleton(config: DecoderConfig, stage: Stage) -> Decoder:
-    """A decoder whose tensors have shapes but no memory."""
-    with torch.device("meta"):
-        return Decoder(config, stage)
+def as_stored(config: DecoderConfig, family: Family, weights: Weights) -> DecoderConfig:
+    """The same, with a head of its own where one is stored that differs from the embedding, as in transformers."""
+    table, head = (family.sources(f"{module}.weight")[0] for module in ("embed_tokens", "lm_head"))
+    both = weights.shapes.keys() >= {table, head}
+    if not config.tie_word_embeddings or not both or torch.equal(weights.read(table), weights.read(head)):
+        return config
+    return replace(config, tie_word_embeddings=False)
 
 
 def load_decoder(checkpoint: Checkpoint, stage: Stage, device: torch.device, dtype: torch.dtype) -> Decoder:
     """Read a checkpoint straight to `device` and `dtype`, holding at most one of its tensors besides the model."""
-    decoder = skeleton(checkpoint.family.describe(checkpoint.config), stage)
+    decoder = skeleton(
+        as_stored(checkpoint.family.describe(checkpoint.config), checkpoint.family, checkpoint.weights), stage
+    )
     verify(decoder, checkpoint.family, checkpoint.weights)
     for name, parameter in tqdm(list(decoder.named_parameters()), desc="loading", unit="tensor", delay=2, leave=False):
         merged = torch.empty(parameter.shape, device=device, dtype=dtype)
@@ -41,7 +48,7 @@ def share_decoder(model: nn.Module, family: Family, stage: Stage) -> Decoder:
     result: both models work, and no weight is held twice.
     """
     weights = ModuleWeights(model)
-    decoder = skeleton(family.describe(model.config), stage)
+    decoder = skeleton(as_stored(family.describe(model.config), family, weights), stage)
     verify(decoder, family, weights)
     device, dtype = uniform(weights)
     for name, parameter in list(decoder.named_parameters()):
@@ -57,6 +64,15 @@ def share_decoder(model: nn.Module, family: Family, stage: Stage) -> Decoder:
     return finish(decoder, device)
 
 
+def restage(decoder: Decoder, stage: Stage) -> Decoder:
+    """The same model in another stage, on the same weights."""
+    other = skeleton(decoder.config, stage)
+    for name, parameter in decoder.named_parameters():
+        assign(other, name, parameter.data)
+    other.tokenizer, other.generation_config = decoder.tokenizer, decoder.generation_config
+    return finish(other, decoder.device)
+
+
 def uniform(weights: ModuleWeights) -> tuple[torch.device, torch.dtype]:
     """The one device and format of a model in memory. Raises ValueError for a mixture or for quantised weights."""
     found = {(p.device, p.dtype) for p in weights.parameters.values()}
@@ -67,30 +83,16 @@ def uniform(weights: ModuleWeights) -> tuple[torch.device, torch.dtype]:
     return device, dtype
 
 
-def row_sizes(decoder: Decoder, parameter: str, count: int) -> list[int]:
-    """How many rows of a merged parameter each of its `count` sources fills."""
-    module = decoder.get_submodule(parameter.rsplit(".", 1)[0])
-    rows = decoder.get_parameter(parameter).shape[0]
-    return getattr(module, "row_sizes", [rows // count] * count)
-
-
-def placed(decoder: Decoder, family: Family, parameter: str, merged: Tensor) -> list[tuple[str, Tensor]]:
-    """The sources of a parameter, each with the rows of `merged` that it fills."""
-    sources = family.sources(parameter)
-    return list(zip(sources, merged.split(row_sizes(decoder, parameter, len(sources))), strict=True))
-
-
 def verify(decoder: Decoder, family: Family, weights: Weights) -> None:
     """Compare all names and shapes with what the decoder needs. Raises ValueError naming the first that differs."""
-    needed: dict[str, tuple[int, ...]] = {}
-    for name, parameter in decoder.named_parameters():
-        needed |= {source: tuple(rows.shape) for source, rows in placed(decoder, family, name, parameter)}
+    needed = source_shapes(decoder, family)
     for source, shape in needed.items():
         if source not in weights.shapes:
             raise ValueError(f"{weights.file(None)} has no tensor {source!r}: expected one of shape {list(shape)}")
         if weights.shapes[source] != shape:
             given = list(weights.shapes[source])
             raise ValueError(f"{weights.file(source)}: tensor {source!r} has shape {given}: expected {list(shape)}")
+        weights.check(source)
     tied = family.sources("lm_head.weight") if decoder.config.tie_word_embeddings else ()
     for source in weights.shapes:
         if source not in needed and source not in tied and not source.endswith(family.buffers):

@@ -15,6 +15,7 @@ import torch
 from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.checkpoint.weights import SafetensorsFolder, Weights
 from tinyllm.families import Family, family_of
+from tinyllm.checkpoint.skeleton import needed_tensors
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
@@ -89,8 +90,7 @@ def _open_folder(folder: Path, name: str) -> Checkpoint:
     weights = SafetensorsFolder(folder)
     stored = (folder / "generation_config.json").exists()
     generation = GenerationConfig.from_pretrained(folder) if stored else GenerationConfig.from_model_config(config)
-    dtype = weights.read(min(weights.shapes)).dtype
-    return Checkpoint(name, config, family, weights, dtype, _tokenizer(folder), generation)
+    return Checkpoint(name, config, family, weights, weights.dtype, _tokenizer(folder), generation)
 
 
 def _tokenizer(folder: Path) -> PreTrainedTokenizerBase | None:
@@ -103,39 +103,31 @@ def _open_gguf(path: Path, name: str) -> Checkpoint:
     from transformers import AutoConfig, GenerationConfig
 
     weights = GGUFFile(path)
-    described = describe_gguf(path)
+    described = describe_gguf(weights)
     config = AutoConfig.from_pretrained(described)
     family = family_of(config)
-    weights.rename(expected_names(family, config))
+    weights.rename(needed_tensors(family, config))
     generation = GenerationConfig.from_model_config(config)
     return Checkpoint(name, config, family, weights, torch.float32, _tokenizer(described), generation)
 
 
-def expected_names(family: Family, config: PreTrainedConfig) -> list[str]:
-    """Every name under which a checkpoint of this family may store a tensor."""
-    from tinyllm.checkpoint.loading import skeleton
-    from tinyllm.stages import FASTEST, pick_stage
-
-    decoder = skeleton(family.describe(config), pick_stage(FASTEST))
-    return [source for parameter, _ in decoder.named_parameters() for source in family.sources(parameter)]
-
-
-def describe_gguf(path: Path) -> Path:
+def describe_gguf(file: GGUFFile) -> Path:
     """A folder with the configuration and tokenizer of a GGUF file, as transformers reads them.
 
     transformers needs seconds for it, so what it found is kept in the user's cache.
     """
     import transformers
 
-    stat = path.stat()
+    path, stat = file.path, file.path.stat()
     key = f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns} {transformers.__version__}"
     kept = cache_folder() / "gguf" / hashlib.sha256(key.encode()).hexdigest()[:16]
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=kept.parent))
-        for part in (transformers.AutoConfig, transformers.AutoTokenizer):
-            part.from_pretrained(path.parent, gguf_file=path.name).save_pretrained(fresh)
-        _publish(fresh, kept)
+        parts = [transformers.AutoConfig] + [transformers.AutoTokenizer] * file.has_tokenizer
+        with tempfile.TemporaryDirectory(dir=kept.parent, ignore_cleanup_errors=True) as fresh:
+            for part in parts:
+                part.from_pretrained(path.parent, gguf_file=path.name).save_pretrained(fresh)
+            _publish(Path(fresh), kept)
     return kept
 
 

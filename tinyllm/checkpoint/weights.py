@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from tinyllm.runtime.device import DTYPES
+STORED = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
 @runtime_checkable
@@ -18,6 +18,9 @@ class Weights(Protocol):
     """Tensors under the names transformers gives them; shapes are known before anything is read."""
 
     shapes: Mapping[str, tuple[int, ...]]
+
+    def check(self, name: str) -> None:
+        """Raise ValueError where `name` is stored in a way that cannot be read."""
 
     def read(self, name: str) -> Tensor: ...
 
@@ -33,6 +36,7 @@ class SafetensorsFolder:
         self.folder = folder
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._files: dict[str, tuple[object, Path]] = {}
+        self._formats: dict[str, str] = {}
         for path in safetensors_files(folder):
             self._open(path)
 
@@ -44,14 +48,22 @@ class SafetensorsFolder:
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{path}: not a complete safetensors file ({error}); copy or download it again") from error
         for name in opened.keys():  # noqa: SIM118 (not a mapping)
-            self.shapes[name] = tuple(opened.get_slice(name).get_shape())
+            stored = opened.get_slice(name)
+            self.shapes[name], self._formats[name] = tuple(stored.get_shape()), stored.get_dtype()
             self._files[name] = (opened, path)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The format of the first tensor that is no quantised one."""
+        return next((STORED[kind] for _, kind in sorted(self._formats.items()) if kind in STORED), torch.float32)
+
+    def check(self, name: str) -> None:
+        kind = self._formats[name]
+        if kind not in STORED:
+            raise ValueError(f"{self.file(name)}: tensor {name!r} is stored as {kind}: expected one of {list(STORED)}")
+
     def read(self, name: str) -> Tensor:
-        tensor = self._files[name][0].get_tensor(name)
-        if tensor.dtype not in DTYPES.values():
-            raise ValueError(f"{self.file(name)}: tensor {name!r} is {tensor.dtype}: expected one of {list(DTYPES)}")
-        return tensor
+        return self._files[name][0].get_tensor(name)
 
     def file(self, name: str | None) -> str:
         return str(self._files[name][1] if name in self._files else self.folder)
@@ -90,6 +102,9 @@ class ModuleWeights:
         self.parameters = dict(module.named_parameters())
         self.shapes = {name: tuple(p.shape) for name, p in self.parameters.items()}
         self._name = type(module).__name__
+
+    def check(self, name: str) -> None:
+        """`uniform` looks at all of them together."""
 
     def read(self, name: str) -> Tensor:
         return self.parameters[name].data

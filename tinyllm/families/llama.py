@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tinyllm.config import DecoderConfig, LinearScaling, Llama3Scaling, Rope
 from tinyllm.families import Family
+from tinyllm.ops.mlp import ACTIVATIONS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -29,9 +30,11 @@ def rope_of(config: PreTrainedConfig, head_dim: int) -> Rope:
 
 
 def describe(config: PreTrainedConfig) -> DecoderConfig:
-    """Read a `LlamaConfig` or `MistralConfig`."""
+    """Read a `LlamaConfig` or `MistralConfig`. Raises ValueError naming what we do not have."""
     if getattr(config, "sliding_window", None) is not None:
         raise ValueError(f"sliding_window={config.sliding_window} is not supported: expected a model without one")
+    if config.hidden_act not in ACTIVATIONS:
+        raise ValueError(f"hidden_act {config.hidden_act!r} is not supported: expected one of {sorted(ACTIVATIONS)}")
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     attention_bias = getattr(config, "attention_bias", False)
     return DecoderConfig(

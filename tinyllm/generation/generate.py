@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, no_type_check
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from tinyllm.generation.greedy import Record, Request, greedy_search
-from tinyllm.generation.options import resolve, token_list, total_length
+from tinyllm.generation.options import check_length, resolve, token_list, total_length
 from tinyllm.generation.prompt import check_ids, check_left_padding, check_mask
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tinyllm.decoder import Decoder
 
 
+@no_type_check
 def generate(
     model: Decoder,
     input_ids: Tensor,
@@ -41,6 +42,7 @@ def generate(
     from tinyllm.generation.parts import criteria, processors
 
     stop = criteria(options, total, tokenizer or model.tokenizer, stopping_criteria or [])
+    check_length(stop.max_length, input_ids.shape[1], options, model.config)
     ended = any(hasattr(criterion, "eos_token_id") for criterion in stop)
     asked = options.return_dict_in_generate
     record = Record([] if asked and options.output_scores else None, [] if asked and options.output_logits else None)
@@ -48,7 +50,7 @@ def generate(
     request = Request(
         input_ids=input_ids,
         mask=mask,
-        total=total,
+        total=stop.max_length,
         pad=pad[0] if ended else None,
         processors=processors(options, input_ids, mask, logits_processor or []),
         criteria=stop,
@@ -64,7 +66,7 @@ def generate(
 
 
 def padding_of(
-    input_ids: Int[Tensor, "b t"], attention_mask: Tensor | None, options: GenerationConfig
+    input_ids: Int[Tensor, "b t"], attention_mask: object, options: GenerationConfig
 ) -> Int[Tensor, "b t"] | None:
     """The checked mask, or the one that pad tokens imply as in transformers; None where nothing is padded."""
     if attention_mask is not None:

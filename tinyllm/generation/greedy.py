@@ -27,7 +27,7 @@ class Record:
         if self.scores is not None:
             self.scores.append(scores)
         if self.logits is not None:
-            self.logits.append(logits)
+            self.logits.append(logits.clone())
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Request:
     record: Record = field(default_factory=Record)
 
 
-@torch.inference_mode()
+@torch.no_grad()  # inference mode is the step's: what is returned stays an ordinary tensor
 def greedy_search(model: Decoder, request: Request) -> Int[Tensor, "b total"]:
     """Prompts and their continuations; a sequence that has ended is filled with the pad token."""
     b, n = request.input_ids.shape
@@ -66,4 +66,4 @@ def greedy_search(model: Decoder, request: Request) -> Int[Tensor, "b total"]:
         if request.streamer is not None:
             request.streamer.put(chosen.cpu())
         unfinished &= ~request.criteria(sequences[:, :n], request.record.scores)
-    return sequences[:, :n]
+    return sequences[:, :n].contiguous()

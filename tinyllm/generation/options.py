@@ -55,14 +55,17 @@ def resolve(
     """
     from transformers import GenerationConfig
 
+    if not isinstance(given, GenerationConfig | None):
+        raise TypeError(f"generation_config is a {type(given).__name__}: expected a transformers.GenerationConfig")
     known = GenerationConfig().to_dict()
     for name in kwargs:
         if name not in known:
             close = get_close_matches(name, known, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise TypeError(f"generate() got {name}={kwargs[name]!r}, which is no option of generation{hint}")
-    layers = [source.to_dict() for source in (defaults, given) if source is not None] + [kwargs]
+    layers = [source.to_dict() for source in (defaults, given) if source is not None]
     options = {k: v for layer in layers for k, v in layer.items() if v is not None and not k.startswith("_")}
+    options = {k: v for k, v in (options | kwargs).items() if v is not None}  # None in a call unsets a default
     options = {k: v for k, v in options.items() if not any(part in k for part in ABOUT_ASSISTANTS) or k in kwargs}
     _check_supported(options)
     _check_values(options, config)
@@ -106,14 +109,24 @@ def token_list(tokens: int | list[int] | None) -> list[int]:
 
 
 def total_length(options: GenerationConfig, prompt_tokens: int, config: DecoderConfig) -> int:
-    """Tokens of prompt and answer together. Raises ValueError where nothing could be generated, or too much."""
-    context = config.max_position_embeddings
+    """Tokens of prompt and answer together."""
     if options.max_new_tokens is not None:
-        total = prompt_tokens + options.max_new_tokens
-    elif options.max_length is not None:
-        total = options.max_length
-    else:
-        total = min(prompt_tokens + DEFAULT_NEW_TOKENS, context)
+        return prompt_tokens + options.max_new_tokens
+    if options.max_length is not None:
+        return options.max_length
+    return min(prompt_tokens + DEFAULT_NEW_TOKENS, config.max_position_embeddings)
+
+
+def least_length(options: GenerationConfig, prompt_tokens: int) -> int:
+    """Tokens of prompt and answer before which none may end; `min_new_tokens` goes before `min_length`."""
+    if options.min_new_tokens is not None:
+        return prompt_tokens + options.min_new_tokens
+    return options.min_length or 0
+
+
+def check_length(total: int, prompt_tokens: int, options: GenerationConfig, config: DecoderConfig) -> None:
+    """Raise ValueError where nothing could be generated, or more than there is room for, or less than is asked."""
+    context, least = config.max_position_embeddings, least_length(options, prompt_tokens)
     if total <= prompt_tokens:
         raise ValueError(
             f"the prompt has {prompt_tokens} tokens and the whole answer may have {total}: nothing can be generated; "
@@ -124,10 +137,8 @@ def total_length(options: GenerationConfig, prompt_tokens: int, config: DecoderC
             f"{prompt_tokens} tokens of prompt and {total - prompt_tokens} new ones: expected at most {context} "
             f"together, the context of this model; shorten the prompt or pass max_new_tokens={context - prompt_tokens}"
         )
-    least = max(options.min_length or 0, prompt_tokens + (options.min_new_tokens or 0))
     if least > total:
         raise ValueError(
             f"min_new_tokens={least - prompt_tokens} is more than the {total - prompt_tokens} tokens that may be "
             "generated: raise max_new_tokens"
         )
-    return total

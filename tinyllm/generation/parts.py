@@ -13,14 +13,13 @@ from transformers import (
     MaxLengthCriteria,
     MaxTimeCriteria,
     MinLengthLogitsProcessor,
-    MinNewTokensLengthLogitsProcessor,
     NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
     StoppingCriteriaList,
     StopStringCriteria,
 )
 
-from tinyllm.generation.options import token_list
+from tinyllm.generation.options import least_length, token_list
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -31,19 +30,15 @@ def processors(
 ) -> LogitsProcessorList:
     """What changes the scores before a token is chosen, in the order in which transformers applies it."""
     chosen = LogitsProcessorList()
-    eos, device = token_list(options.eos_token_id), input_ids.device
+    eos, least = token_list(options.eos_token_id), least_length(options, input_ids.shape[1])
     if options.repetition_penalty not in (None, 1.0):
         padding = None if attention_mask is None else (attention_mask != 0).int().argmax(dim=1)
         chosen.append(RepetitionPenaltyLogitsProcessor(options.repetition_penalty, prompt_ignore_length=padding))
     if options.no_repeat_ngram_size:
         chosen.append(NoRepeatNGramLogitsProcessor(options.no_repeat_ngram_size))
-    if options.min_length and eos:
-        chosen.append(MinLengthLogitsProcessor(options.min_length, eos, device=device))
-    if options.min_new_tokens and eos:
-        prompt = input_ids.shape[1]
-        chosen.append(MinNewTokensLengthLogitsProcessor(prompt, options.min_new_tokens, eos, device=device))
-    chosen.extend(custom)
-    return chosen
+    if least and eos:
+        chosen.append(MinLengthLogitsProcessor(least, eos, device=input_ids.device))
+    return merged(chosen, custom)
 
 
 def criteria(
@@ -59,5 +54,12 @@ def criteria(
         chosen.append(StopStringCriteria(tokenizer=tokenizer, stop_strings=options.stop_strings))
     if options.eos_token_id is not None:
         chosen.append(EosTokenCriteria(eos_token_id=options.eos_token_id))
-    chosen.extend(custom)
-    return chosen
+    return merged(chosen, custom)
+
+
+def merged(chosen: list, custom: list) -> list:
+    """The caller's own after those `chosen` by options, or in the place of one of the same type, as in transformers."""
+    own = {type(part): part for part in reversed(custom)}
+    parts = type(chosen)(own.get(type(part), part) for part in chosen)
+    parts.extend(part for part in custom if part not in parts)
+    return parts

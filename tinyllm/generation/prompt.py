@@ -41,13 +41,15 @@ def check_mask(attention_mask: object, input_ids: Int[Tensor, "b t"]) -> None:
         raise TypeError(f"attention_mask is a {type(attention_mask).__name__}: expected a tensor of 1 and 0 [b, t]")
     if attention_mask.shape != input_ids.shape:
         raise ValueError(
-            f"attention_mask has shape {list(attention_mask.shape)}: expected that of input_ids, {list(input_ids.shape)}"
+            f"attention_mask has shape {list(attention_mask.shape)}: "
+            f"expected that of input_ids, {list(input_ids.shape)}"
         )
     if not ((attention_mask == 0) | (attention_mask == 1)).all():
         raise ValueError("attention_mask holds other values than 0 and 1: expected 1 for a token, 0 for padding")
-    if not attention_mask.any(dim=1).all():
-        row = int((~attention_mask.any(dim=1)).nonzero()[0])
-        raise ValueError(f"attention_mask hides every token of row {row}: expected at least one 1 in each row")
+    empty = ~attention_mask.bool().any(dim=1)
+    if empty.any():
+        row = int(empty.nonzero()[0])
+        raise ValueError(f"row {row} is nothing but padding: expected at least one token, a 1 in attention_mask")
 
 
 def check_left_padding(attention_mask: Int[Tensor, "b t"]) -> None:
@@ -56,6 +58,6 @@ def check_left_padding(attention_mask: Int[Tensor, "b t"]) -> None:
     if falls.any():
         row, column = (int(i) for i in falls.nonzero()[0])
         raise ValueError(
-            f"attention_mask has a 0 after a 1 in row {row}, column {column + 1}: expected padding on the left only; "
-            "set tokenizer.padding_side = 'left'"
+            f"row {row} has padding after a token, in column {column + 1}: expected padding on the left only, zeros "
+            "then ones in attention_mask; set tokenizer.padding_side = 'left'"
         )

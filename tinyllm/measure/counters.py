@@ -152,7 +152,9 @@ def observe(
     cache = model.new_cache(len(input_ids)) if cache is None else cache
     log = OperationLog()
     watch = _Watch(log)
-    flops = FlopCounterMode(display=False, custom_mapping={aten._scaled_dot_product_flash_attention_for_cpu: _sdpa_flops})
+    flops = FlopCounterMode(
+        display=False, custom_mapping={aten._scaled_dot_product_flash_attention_for_cpu: _sdpa_flops}
+    )
     with _hooked(model, watch), log, flops:
         model.step(input_ids, attention_mask, cache)
     weights = {p.untyped_storage()._cdata for p in model.parameters()}

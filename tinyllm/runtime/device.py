@@ -16,20 +16,20 @@ def available() -> list[str]:
     return [kind for kind in KINDS if kind == "cpu" or getattr(torch, kind).is_available()]
 
 
-def pick_device(device: str | torch.device | None) -> torch.device:
+def pick_device(device: object) -> torch.device:
     """The device asked for, or the best there is. Raises ValueError for one this machine or library lacks."""
     if device is None:
         return torch.device(available()[0])
     try:
         chosen = torch.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise ValueError(f"device {device!r} is unknown: expected one of {list(KINDS)}") from error
     if chosen.type not in available():
         raise ValueError(f"device {str(device)!r} is not available: this machine and build of torch have {available()}")
     return chosen
 
 
-def pick_dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
+def pick_dtype(dtype: object) -> torch.dtype | None:
     """A number format by its name, or None to keep the checkpoint's own. Raises ValueError for any other."""
     chosen = DTYPES.get(dtype.removeprefix("torch.")) if isinstance(dtype, str) else dtype
     if chosen not in (None, *DTYPES.values()) or (chosen is None and dtype is not None):

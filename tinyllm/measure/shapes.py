@@ -1,0 +1,67 @@
+"""Shapes of well-known models, to be measured with random weights where the real ones are not at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tinyllm.checkpoint.skeleton import needed_tensors
+from tinyllm.checkpoint.sources import Checkpoint
+from tinyllm.families import family_of
+
+LLAMA = {"model_type": "llama", "rope_theta": 10000.0, "eos_token_id": 2, "pad_token_id": 2}
+SHAPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "smollm2-135m": LLAMA
+        | {"hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30, "num_attention_heads": 9}
+        | {"num_key_value_heads": 3, "vocab_size": 49152, "tie_word_embeddings": True},
+        "tinyllama-1.1b": LLAMA
+        | {"hidden_size": 2048, "intermediate_size": 5632, "num_hidden_layers": 22, "num_attention_heads": 32}
+        | {"num_key_value_heads": 4, "vocab_size": 32000},
+        "llama-2-7b": LLAMA
+        | {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32}
+        | {"num_key_value_heads": 32, "vocab_size": 32000},
+        "llama-2-13b": LLAMA
+        | {"hidden_size": 5120, "intermediate_size": 13824, "num_hidden_layers": 40, "num_attention_heads": 40}
+        | {"num_key_value_heads": 40, "vocab_size": 32000},
+        "llama-3-8b": LLAMA
+        | {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32}
+        | {"num_key_value_heads": 8, "vocab_size": 128256},
+    }
+)
+
+
+class RandomWeights:
+    """Normal weights of a width that keeps activations in range, drawn when they are read."""
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], device: torch.device, dtype: torch.dtype) -> None:
+        self.shapes, self._device, self._dtype = shapes, device, dtype
+        self._generator = torch.Generator(device).manual_seed(0)
+
+    def read(self, name: str) -> Tensor:
+        """Draw one tensor on the device: norms are one, matrices have a standard deviation of 0.02."""
+        shape = self.shapes[name]
+        if len(shape) == 1:
+            return torch.ones(shape, device=self._device, dtype=self._dtype)
+        return 0.02 * torch.randn(shape, generator=self._generator, device=self._device, dtype=self._dtype)
+
+    def file(self, name: str | None) -> str:
+        """Random weights stand in no file."""
+        return "random weights"
+
+
+def random_checkpoint(shape: str, device: torch.device, dtype: torch.dtype) -> Checkpoint:
+    """A model of a known shape with random weights and no tokenizer. Raises ValueError for an unknown name."""
+    from transformers import AutoConfig, GenerationConfig
+
+    if shape not in SHAPES:
+        raise ValueError(f"shape {shape!r} is unknown: expected one of {list(SHAPES)}")
+    config = AutoConfig.for_model(max_position_embeddings=8192, **SHAPES[shape])
+    family = family_of(config)
+    weights = RandomWeights(needed_tensors(family, config), device, dtype)
+    generation = GenerationConfig.from_model_config(config)
+    return Checkpoint(f"{shape} (random)", config, family, weights, dtype, None, generation)

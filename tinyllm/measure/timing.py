@@ -1,0 +1,85 @@
+"""How long tokens take: a clock that listens where the text streams, and engines measured in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
+from time import perf_counter
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from tinyllm.runtime.device import synchronize
+
+
+class Generates(Protocol):
+    """Whatever generates as transformers does."""
+
+    def generate(self, input_ids: Tensor, **kwargs: Any) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A model under the name it has in tables."""
+
+    name: str
+    model: Generates
+
+    def run(self, input_ids: Tensor, new_tokens: int, streamer: object | None = None) -> Tensor:
+        """Continue a prompt greedily by exactly `new_tokens` tokens."""
+        length = {"max_new_tokens": new_tokens, "min_new_tokens": new_tokens}
+        mask = torch.ones_like(input_ids)
+        return self.model.generate(input_ids, attention_mask=mask, do_sample=False, streamer=streamer, **length)
+
+
+@dataclass
+class TokenClock:
+    """A streamer that notes when each token arrived."""
+
+    device: torch.device
+    times: list[float] = field(default_factory=list)
+
+    def put(self, value: Tensor) -> None:
+        """Called with the prompt, then with every token."""
+        synchronize(self.device)
+        self.times.append(perf_counter())
+
+    def end(self) -> None:
+        """Nothing is left to note."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Milliseconds to the first token, and from token to token."""
+
+    first_token_ms: float
+    next_token_ms: float
+
+
+def time_tokens(engine: Engine, input_ids: Tensor, new_tokens: int) -> Timing:
+    """One generation, its tokens timed as they arrive: the median of the gaps."""
+    clock = TokenClock(input_ids.device)
+    synchronize(input_ids.device)
+    start = perf_counter()
+    engine.run(input_ids, new_tokens, streamer=clock)
+    arrivals = clock.times[1:]
+    gaps = [later - earlier for earlier, later in pairwise(arrivals)]
+    return Timing(1e3 * (arrivals[0] - start), 1e3 * median(gaps))
+
+
+def time_in_turns(engines: Sequence[Engine], input_ids: Tensor, new_tokens: int, repeats: int) -> dict[str, Timing]:
+    """Medians over `repeats` rounds in which every engine runs once, the order turned round each time."""
+    runs: dict[str, list[Timing]] = {engine.name: [] for engine in engines}
+    rounds = [list(engines) if i % 2 == 0 else list(engines)[::-1] for i in range(repeats)]
+    for engine in tqdm([engine for order in rounds for engine in order], desc="measuring", unit="run", leave=False):
+        runs[engine.name].append(time_tokens(engine, input_ids, new_tokens))
+    return {name: _median(timings) for name, timings in runs.items()}
+
+
+def _median(timings: Iterable[Timing]) -> Timing:
+    timings = list(timings)
+    return Timing(median(t.first_token_ms for t in timings), median(t.next_token_ms for t in timings))
