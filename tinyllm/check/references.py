@@ -87,7 +87,7 @@ def linear(
     gated: bool = False,
     residuals: tuple[Tensor, ...] = (),
 ) -> Tensor:
-    """x [r, k] times weight [n, k]: norm before; bias, activation (gated: [r, n / 2]), residuals after, in that order."""
+    """x [r, k] times weight [n, k]: norm before; bias, activation (gated: [r, n / 2]), residuals after."""
     if norm is not None:
         x = rms_norm(x, norm.weight, norm.eps) if norm.bias is None else layer_norm(x, *norm)
     out = F.linear(x, weight, bias)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from tinyllm.checkpoint.gguf_file import GGUFFile
+from tinyllm.checkpoint.skeleton import needed_tensors
 from tinyllm.checkpoint.weights import SafetensorsFolder, Weights
 from tinyllm.families import Family, family_of
-from tinyllm.checkpoint.skeleton import needed_tensors
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase

@@ -17,7 +17,7 @@ from tinyllm.measure.cost_model import layer_cost, least_bytes, pass_cost
 from tinyllm.measure.counters import observe
 from tinyllm.measure.machine import Machine, measure_machine, versions
 from tinyllm.measure.memory import peak_bytes
-from tinyllm.measure.peers import peer
+from tinyllm.measure.peers import pick_peer
 from tinyllm.measure.rows import Row
 from tinyllm.measure.timing import Engine, Timing, time_in_turns
 from tinyllm.ops.cost import Workload
@@ -39,12 +39,13 @@ class Plan:
 def load_engines(
     checkpoint: Checkpoint, stages: Sequence[str], peers: Sequence[str], device: torch.device, dtype: torch.dtype
 ) -> list[Engine]:
-    """All stages and peers, on one copy of the weights; peers come first."""
-    chosen = [pick_stage(stage) for stage in stages]
+    """All stages and peers, on one copy of the weights; peers come first. Raises ValueError for an unknown name."""
+    chosen, makers = [pick_stage(stage) for stage in stages], {name: pick_peer(name) for name in peers}
     first = load_decoder(checkpoint, chosen[0], device, dtype)
     first.tokenizer, first.generation_config = checkpoint.tokenizer, checkpoint.generation_config
     decoders = [first, *(restage(first, stage) for stage in chosen[1:])]
-    return [peer(name, first, checkpoint) for name in peers] + [Engine(d.stage.name, d) for d in decoders]
+    twins = [Engine(name, make(first, checkpoint)) for name, make in makers.items()]
+    return twins + [Engine(d.stage.name, d) for d in decoders]
 
 
 def bench(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tinyllm.checkpoint import Checkpoint
 from tinyllm.checkpoint.skeleton import placed
 from tinyllm.decoder import Decoder
-from tinyllm.measure.timing import Engine, Generates
+from tinyllm.measure.timing import Generates
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -40,8 +40,8 @@ def transformers_twin(decoder: Decoder, checkpoint: Checkpoint) -> PreTrainedMod
 PEERS: Mapping[str, Callable[[Decoder, Checkpoint], Generates]] = MappingProxyType({"hf": transformers_twin})
 
 
-def peer(name: str, decoder: Decoder, checkpoint: Checkpoint) -> Engine:
-    """A peer by its name. Raises ValueError naming those there are."""
+def pick_peer(name: str) -> Callable[[Decoder, Checkpoint], Generates]:
+    """What makes a peer of that name. Raises ValueError naming those there are."""
     if name not in PEERS:
         raise ValueError(f"peer {name!r} is unknown: expected one of {list(PEERS)}")
-    return Engine(name, PEERS[name](decoder, checkpoint))
+    return PEERS[name]

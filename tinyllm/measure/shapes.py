@@ -42,6 +42,9 @@ class RandomWeights:
         self.shapes, self._device, self._dtype = shapes, device, dtype
         self._generator = torch.Generator(device).manual_seed(0)
 
+    def check(self, name: str) -> None:
+        """Nothing can be wrong with what is drawn."""
+
     def read(self, name: str) -> Tensor:
         """Draw one tensor on the device: norms are one, matrices have a standard deviation of 0.02."""
         shape = self.shapes[name]

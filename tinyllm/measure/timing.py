@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 from tinyllm.runtime.device import synchronize
 
 
+@runtime_checkable
 class Generates(Protocol):
     """Whatever generates as transformers does."""
 

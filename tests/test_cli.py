@@ -1,0 +1,110 @@
+"""The command line as a user types it: output, exit status, errors, files."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import models
+import pytest
+
+from tinyllm.check import backends
+from tinyllm.cli import main
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tiny")
+    models.tiny().save_pretrained(path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def small_buffers(monkeypatch):
+    monkeypatch.setattr("tinyllm.measure.machine.BUFFER_BYTES", {"cpu": 1 << 20})
+
+
+@pytest.mark.parametrize("command", [[], ["generate"], ["check"], ["bench"]])
+def test_help_helps(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*command, "--help"])
+    assert stop.value.code == 0
+    assert "usage: tinyllm" in capsys.readouterr().out
+
+
+def test_as_a_module():
+    run = subprocess.run([sys.executable, "-m", "tinyllm", "--help"], capture_output=True, text=True, check=True)
+    assert "bench" in run.stdout
+
+
+def test_generate_answers(capsys):
+    assert main(["generate", "The capital of France is", "--raw", "--max-new-tokens", "3"]) == 0
+    assert "Paris" in capsys.readouterr().out
+
+
+def test_generate_answers_a_chat_from_standard_input(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", __import__("io").StringIO("What is the capital of France?"))
+    assert main(["generate", "--max-new-tokens", "12"]) == 0
+    assert "Paris" in capsys.readouterr().out
+
+
+def test_bench_prints_records_and_draws(folder, tmp_path, capsys):
+    json_file, png = tmp_path / "rows.json", tmp_path / "ladder.png"
+    arguments = ["--model", str(folder), "--new-tokens", "4", "--repeats", "1", "--batch", "2", "--prompt-tokens", "5"]
+    assert main(["bench", *arguments, "--stream", "--json", str(json_file), "--png", str(png)]) == 0
+    out = capsys.readouterr().out
+    assert "hf" in out and "naive" in out and str(png) in out and str(json_file) in out
+    assert {row["batch"] for row in json.loads(json_file.read_text())} == {2}
+    assert png.read_bytes().startswith(b"\x89PNG")
+
+
+def test_bench_takes_as_many_tokens_of_text_as_asked(tmp_path):
+    out = tmp_path / "rows.json"
+    arguments = ["--prompt-tokens", "37", "--new-tokens", "2", "--repeats", "1", "--peers", "--json", str(out)]
+    assert main(["bench", *arguments]) == 0
+    (row,) = [row for row in json.loads(out.read_text()) if row["stage"] == "naive"]
+    assert (row["prompt_tokens"], row["first_difference"]) == (37, None)
+
+
+def test_check_is_ready(capsys):
+    assert main(["check", "--device", "cpu"]) == 0
+    out = capsys.readouterr().out
+    assert "rms_norm: all" in out and "naive tokens: all" in out and out.endswith("ready\n")
+
+
+def test_check_fails_where_a_kernel_is_wrong(capsys, monkeypatch):
+    wrong = {"rms_norm": lambda x, weight, eps: backends.naive_rms_norm(x, weight, 0.0)}
+    monkeypatch.setattr(backends, "backends", lambda device: [replace(backends.NAIVE, functions=wrong)])
+    assert main(["check"]) == 1
+    assert "1 of" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["generate", "hello", "--model", "./nowhere"], "./nowhere does not exist"),
+        (["generate", "hello", "--device", "tpu"], "device 'tpu'"),
+        (["generate", "hello", "--max-new-tokens", "-1"], "max_new_tokens=-1: expected a whole number, 0 or more"),
+        (["bench", "--peers", "vllm"], "peer 'vllm' is unknown: expected one of ['hf']"),
+        (["bench", "--random", "gpt-9"], "shape 'gpt-9' is unknown"),
+        (["bench", "--new-tokens", "1"], "--new-tokens 1: expected 2 or more"),
+        (["bench", "--batch", "0"], "--batch 0: expected 1 or more"),
+    ],
+)
+def test_errors_are_one_line_and_exit_2(arguments, message, capsys):
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert message in err.splitlines()[-1] and "Traceback" not in err
+
+
+def test_no_tokenizer_is_said(folder, capsys):
+    assert main(["generate", "hello", "--model", str(folder)]) == 2
+    assert "has no tokenizer" in capsys.readouterr().err
+
+
+def test_the_readme_shows_the_recorded_run():
+    run = subprocess.run([sys.executable, ROOT / "book" / "readme.py", "--check"], capture_output=True, text=True)
+    assert run.returncode == 0, "the README is stale: run `make readme`"

@@ -1,0 +1,171 @@
+"""Clocks, turns, memory, peers, rows: the parts of the ruler that are not the cost model."""
+
+import json
+from dataclasses import replace
+
+import models
+import pytest
+import torch
+
+import tinyllm
+from tinyllm.checkpoint import open_checkpoint
+from tinyllm.measure.bench import Plan, bench, first_difference, load_engines
+from tinyllm.measure.machine import launch_overhead, measure_machine, versions
+from tinyllm.measure.memory import peak_bytes
+from tinyllm.measure.peers import transformers_twin
+from tinyllm.measure.rows import HEADER, as_markdown, as_text, cells, ratio_to_peer, read_rows, write_rows
+from tinyllm.measure.shapes import SHAPES, random_checkpoint
+from tinyllm.measure.timing import Engine, TokenClock, time_in_turns
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tiny")
+    models.tiny(eos_token_id=3, pad_token_id=0).save_pretrained(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def rows(folder):
+    checkpoint = open_checkpoint(folder)
+    engines = load_engines(checkpoint, list(tinyllm.STAGES), ["hf"], CPU, torch.float32)
+    return bench(engines, Plan("tiny", torch.ones(2, 5, dtype=torch.int64), new_tokens=6, repeats=2))
+
+
+class Scripted:
+    """A model that answers at once, and notes that it was asked."""
+
+    def __init__(self, name, calls):
+        self.name, self.calls = name, calls
+
+    def generate(self, input_ids, *, max_new_tokens, streamer, **kwargs):
+        self.calls.append(self.name)
+        for _ in range(1 + max_new_tokens):
+            streamer.put(input_ids)
+        return input_ids
+
+
+def test_engines_take_turns_in_changing_order():
+    calls = []
+    engines = [Engine(name, Scripted(name, calls)) for name in "ab"]
+    timings = time_in_turns(engines, torch.ones(1, 3, dtype=torch.int64), new_tokens=4, repeats=3)
+    assert "".join(calls) == "abbaab"
+    assert set(timings) == {"a", "b"}
+
+
+def test_the_clock_hears_the_prompt_and_every_token(smollm):
+    clock = TokenClock(CPU)
+    Engine("naive", smollm).run(torch.ones(1, 3, dtype=torch.int64), 4, streamer=clock)
+    assert len(clock.times) == 1 + 4
+    assert clock.times == sorted(clock.times)
+
+
+def test_engines_generate_exactly_as_many_tokens_as_asked(folder):
+    engines = load_engines(open_checkpoint(folder), list(tinyllm.STAGES), ["hf"], CPU, torch.float32)
+    prompt = torch.ones(1, 2, dtype=torch.int64)
+    assert {engine.run(prompt, 9).shape for engine in engines} == {(1, 11)}
+
+
+def test_peak_bytes_counts_what_is_alive_at_once():
+    def run():
+        first = torch.ones(1000)
+        del first
+        second = torch.ones(3000)
+        return second + 1
+
+    assert 0 <= peak_bytes(run, CPU) - 2 * 3000 * 4 < 100  # a few scalars besides
+
+
+def test_the_peer_looks_at_the_same_weights(folder):
+    checkpoint = open_checkpoint(folder)
+    (twin, decoder) = (e.model for e in load_engines(checkpoint, ["naive"], ["hf"], CPU, torch.float32))
+    ids = torch.ones(1, 4, dtype=torch.int64)
+    assert twin.model.layers[0].mlp.gate_proj.weight.data_ptr() == decoder.layers[0].gate_up_proj.weight.data_ptr()
+    torch.testing.assert_close(twin(ids).logits, decoder(ids))
+
+
+def test_an_unknown_peer_is_named(folder):
+    with pytest.raises(ValueError, match=r"peer 'vllm' is unknown: expected one of \['hf'\]"):
+        load_engines(open_checkpoint(folder), ["naive"], ["vllm"], CPU, torch.float32)
+
+
+def test_rows_hold_prediction_count_and_measurement(rows):
+    assert [row.stage for row in rows] == ["hf", *tinyllm.STAGES]
+    for row in rows:
+        assert row.first_difference is None
+        assert (row.batch, row.prompt_tokens, row.new_tokens) == (2, 5, 6)
+        assert min(row.first_token_ms, row.next_token_ms, row.peak_bytes, row.bandwidth_gb_s) > 0
+        assert row.tokens_per_s == pytest.approx(2e3 / row.next_token_ms)
+        assert row.bandwidth_share == pytest.approx(row.bandwidth_gb_s / row.read_bandwidth_gb_s)
+    for row in rows[1:]:
+        assert row.moved_bytes_per_token == row.counted_bytes_per_token > row.predicted_bytes_per_token
+        assert row.launches_per_layer == row.predicted_launches_per_layer
+    assert len({row.weight_bytes for row in rows}) == 1
+
+
+def test_rows_survive_their_file(rows, tmp_path):
+    write_rows(rows, tmp_path / "rows.json")
+    assert read_rows(tmp_path / "rows.json") == rows
+
+
+@pytest.mark.parametrize("text", ["{", '[{"stage": "naive"}]', json.dumps({"a": 1})])
+def test_a_file_that_is_no_recorded_run_is_named(tmp_path, text):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(ValueError, match=r"x\.json: not a recorded run"):
+        read_rows(tmp_path / "x.json")
+
+
+def test_tables_show_every_column_and_ratios_within_the_run(rows):
+    slow, fast = replace(rows[0], next_token_ms=30.0), replace(rows[1], next_token_ms=10.0)
+    assert ratio_to_peer(fast, [slow, fast]) == 3.0
+    assert ratio_to_peer(fast, [fast]) is None
+    assert cells(fast, [slow, fast])[HEADER.index("vs hf")] == "3.00x"
+    assert "differ from token 3" in cells(replace(fast, first_difference=2), [fast])
+    assert len(as_text(rows).splitlines()) == 1 + len(rows)
+    assert all(line.count("|") == 1 + len(HEADER) for line in as_markdown(rows).splitlines())
+
+
+def test_the_first_token_that_differs_is_found():
+    oracle = torch.tensor([[5, 6, 1, 2, 3], [5, 6, 1, 2, 3]])
+    other = oracle.clone()
+    other[1, 3] = 9
+    assert first_difference(oracle.clone(), oracle, prompt_tokens=2) is None
+    assert first_difference(other, oracle, prompt_tokens=2) == 1
+
+
+def test_the_machine_is_measured(monkeypatch):
+    monkeypatch.setattr("tinyllm.measure.machine.BUFFER_BYTES", {"cpu": 1 << 20})
+    machine = measure_machine(CPU, repeats=1)
+    assert min(machine.read_bandwidth, machine.copy_bandwidth, machine.launch_overhead) > 0
+    assert launch_overhead(CPU, repeats=1, launches=10) > 0
+    assert {"python", "torch", "transformers"} <= versions().keys()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_random_shapes_have_the_sizes_their_names_say(shape):
+    checkpoint = random_checkpoint(shape, CPU, torch.bfloat16)
+    billions = sum(torch.Size(size).numel() for size in checkpoint.weights.shapes.values()) / 1e9
+    said = float(shape.rsplit("-", 1)[1][:-1]) / (1000 if shape.endswith("m") else 1)
+    assert billions == pytest.approx(said, rel=0.1)
+
+
+def test_an_unknown_shape_is_named():
+    with pytest.raises(ValueError, match="shape 'llama-9-1b' is unknown: expected one of"):
+        random_checkpoint("llama-9-1b", CPU, torch.bfloat16)
+
+
+def test_random_weights_run():
+    from tinyllm.checkpoint import load_decoder
+    from tinyllm.measure import shapes
+
+    small = {**SHAPES["tinyllama-1.1b"], "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 1}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shapes, "SHAPES", {"small": small | {"vocab_size": 50}})
+        checkpoint = random_checkpoint("small", CPU, torch.float32)
+    decoder = load_decoder(checkpoint, tinyllm.STAGES["naive"], CPU, torch.float32)
+    ids = torch.ones(1, 4, dtype=torch.int64)
+    logits = decoder(ids)
+    assert logits.isfinite().all() and logits.std() > 0
+    torch.testing.assert_close(transformers_twin(decoder, checkpoint)(ids).logits, logits)
