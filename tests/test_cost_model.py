@@ -12,6 +12,7 @@ import tinyllm
 from tinyllm.checkpoint.loading import restage
 from tinyllm.measure.cost_model import layer_cost, least_bytes, pass_cost, weight_elements
 from tinyllm.measure.counters import OperationLog, observe, touched_bytes
+from tinyllm.measure.launches import launches_in_layer
 from tinyllm.ops.cost import Cost, Workload
 
 DTYPES = (torch.float32, torch.bfloat16)
@@ -89,6 +90,15 @@ def test_least_bytes_count_what_a_decode_step_must_read(tied):
     cost = pass_cost(model.stage, model.config, work)
     rows = 3 * model.config.hidden_size * 4  # what embedding looks up; in a tied table, read by the head anyway
     assert least_bytes(model.config, work) == cost.weights + cost.kv_read - (rows if tied else 0)
+
+
+@every_stage
+def test_launches_of_a_layer_are_told_apart_from_the_rest(smollm, stage):
+    model = restage(smollm, tinyllm.STAGES[stage])
+    cache = model.new_cache(1)
+    model.step(torch.ones(1, 3, dtype=torch.int64), None, cache)
+    counted = launches_in_layer(model, lambda: model.step(torch.ones(1, 1, dtype=torch.int64), None, cache))
+    assert counted == layer_cost(model.stage, model.config, Workload(1, 1, 3, 4)).launches
 
 
 def test_views_and_allocations_are_no_launches():

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from tinyllm.attention.stock import stock_attention
 from tinyllm.cache.contiguous import ContiguousCache
-from tinyllm.ops import NAIVE, Operations
+from tinyllm.ops import FUSED, NAIVE, Operations
 from tinyllm.runtime.runner import eager
 
 
@@ -26,7 +26,10 @@ class Stage:
 STAGES = MappingProxyType(
     {
         stage.name: stage
-        for stage in (Stage("naive", ops=NAIVE, cache=ContiguousCache, attend=stock_attention, runner=eager),)
+        for stage in (
+            Stage("naive", ops=NAIVE, cache=ContiguousCache, attend=stock_attention, runner=eager),
+            Stage("fused", ops=FUSED, cache=ContiguousCache, attend=stock_attention, runner=eager),
+        )
     }
 )
 FASTEST = next(reversed(STAGES))

@@ -1,16 +1,20 @@
-"""The implementations there are of each operation, under the names of the case tables."""
+"""The implementations there are of each operation, under the names and arguments of the case tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 
 import torch
 from torch import Tensor, nn
 
 from tinyllm.attention.stock import stock_attention
 from tinyllm.cache.contiguous import ContiguousLayer
-from tinyllm.ops import norm
+from tinyllm.check.references import NormWeights
+from tinyllm.check.tables import TABLES
+from tinyllm.kernels import plain
+from tinyllm.ops import linear, mlp, norm, rope
 
 
 @dataclass(frozen=True)
@@ -22,16 +26,62 @@ class Backend:
     dtypes: tuple[torch.dtype, ...] = (torch.float32, torch.float16, torch.bfloat16)
 
 
-def as_norm(weight: Tensor, eps: float) -> norm.Norm:
-    """A norm with a given weight."""
+def as_norm(weight: Tensor, eps: float, bias: Tensor | None = None) -> norm.Norm:
+    """A norm with given weights."""
     module = norm.Norm(len(weight), eps)
     module.weight = nn.Parameter(weight, requires_grad=False)
+    module.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
     return module
 
 
-def naive_rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """`ops.norm.rms_norm` with the arguments of the table."""
-    return norm.rms_norm(x, as_norm(weight, eps))
+def naive_norm(x: Tensor, weight: Tensor, eps: float, bias: Tensor | None = None) -> Tensor:
+    """`ops.norm` with the arguments of the table."""
+    return norm.normalise(x, as_norm(weight, eps, bias))
+
+
+def naive_add_norm(x: Tensor, residual: Tensor, **arguments) -> tuple[Tensor, Tensor]:
+    """The residual added first, as the eager layer does."""
+    return x + residual, naive_norm(x + residual, **arguments)
+
+
+def naive_rope(
+    q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, k_slot: Tensor, v_slot: Tensor, interleaved: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`ops.rope` with the half tables of the table spread out, and the slots written at the end."""
+    spread = (lambda x: x.repeat_interleave(2, -1)) if interleaved else (lambda x: torch.cat([x, x], -1))
+    rotary, turn = (
+        (spread(cos).to(q.dtype), spread(sin).to(q.dtype)),
+        rope.rotate_interleaved if interleaved else rope.rotate,
+    )
+    size = 2 * cos.shape[-1]
+    q, k = (torch.cat([turn(x[..., :size], rotary), x[..., size:]], dim=-1) for x in (q, k))
+    return q, k_slot.copy_(k), v_slot.copy_(v)
+
+
+def naive_activate_and_multiply(gate_up: Tensor, activation: str) -> Tensor:
+    """The gate as the naive feed-forward block spells it out."""
+    gate, up = gate_up.chunk(2, dim=-1)
+    return mlp.ACTIVATIONS[activation](gate) * up
+
+
+def naive_linear(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    norm: NormWeights | None = None,
+    activation: str | None = None,
+    gated: bool = False,
+    residuals: tuple[Tensor, ...] = (),
+) -> Tensor:
+    """Every step on its own, a gated product as two."""
+    x = x if norm is None else naive_norm(x, norm.weight, norm.eps, norm.bias)
+    product = nn.Linear(*weight.shape[::-1], bias=bias is not None, device="meta")
+    product.weight = nn.Parameter(weight, requires_grad=False)
+    product.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+    parts = linear.split_linear(x, product, [len(weight) // 2] * 2 if gated else [len(weight)])
+    out = parts[0] if activation is None else mlp.ACTIVATIONS[activation](parts[0])
+    out = out * parts[1] if gated else out
+    return out + sum(residuals) if residuals else out
 
 
 def naive_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -39,9 +89,27 @@ def naive_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None)
     return stock_attention(q, ContiguousLayer(k, v), bias)
 
 
-NAIVE = Backend("torch", {"rms_norm": naive_rms_norm, "attention": naive_attention})
+NAIVE = Backend(
+    "naive",
+    {
+        "rms_norm": naive_norm,
+        "add_rms_norm": naive_add_norm,
+        "layer_norm": naive_norm,
+        "add_layer_norm": naive_add_norm,
+        "rope_and_store": naive_rope,
+        "activate_and_multiply": naive_activate_and_multiply,
+        "bias_and_activate": lambda x, bias, activation: mlp.ACTIVATIONS[activation](x + bias),
+        "linear": naive_linear,
+        "attention": naive_attention,
+    },
+)
+
+
+def of_module(name: str, module: ModuleType) -> Backend:
+    """A kernel set: the functions of a module that have a table."""
+    return Backend(name, {operation: getattr(module, operation) for operation in TABLES if hasattr(module, operation)})
 
 
 def backends(device: torch.device) -> list[Backend]:
     """Every backend that can run on a device."""
-    return [NAIVE]
+    return [NAIVE, of_module("plain torch", plain)]

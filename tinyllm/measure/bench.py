@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import torch
@@ -15,11 +15,13 @@ from tinyllm.checkpoint.loading import load_decoder, restage
 from tinyllm.decoder import Decoder
 from tinyllm.measure.cost_model import layer_cost, least_bytes, pass_cost
 from tinyllm.measure.counters import observe
+from tinyllm.measure.launches import launches_in_layer
 from tinyllm.measure.machine import Machine, measure_machine, versions
 from tinyllm.measure.memory import peak_bytes
 from tinyllm.measure.peers import pick_peer
 from tinyllm.measure.rows import Row
 from tinyllm.measure.timing import Engine, Timing, time_in_turns
+from tinyllm.ops import NAIVE
 from tinyllm.ops.cost import Workload
 from tinyllm.stages import pick_stage
 
@@ -117,14 +119,19 @@ def _config(engine: Engine, plan: Plan):
     return family_of(engine.model.config).describe(engine.model.config)
 
 
-def _counts(model: Decoder, work: Workload) -> dict[str, int]:
-    """The prediction for one decode step, and the same step counted."""
+def _counts(model: Decoder, work: Workload) -> dict[str, int | None]:
+    """The prediction for one decode step, and the same step counted; what our device code moves is not seen."""
+    if model.device.type != "cpu":
+        work = replace(work, kernels="ours")
+    token = torch.zeros(work.batch, 1, dtype=torch.int64, device=model.device)
     cache = model.new_cache(work.batch)
-    model.step(torch.zeros(work.batch, work.held, dtype=torch.int64, device=model.device), None, cache)
-    seen = observe(model, torch.zeros(work.batch, 1, dtype=torch.int64, device=model.device), None, cache)
+    model.step(token.expand(-1, work.held - 1), None, cache)
+    seen = observe(model, token, None, cache)  # the step before the one in question, which compiles what it needs
+    predicted = pass_cost(model.stage, model.config, replace(work, held=work.held - 1)).bytes
+    unseen = model.device.type != "cpu" and model.stage.ops != NAIVE
     return {
-        "moved_bytes_per_token": pass_cost(model.stage, model.config, work).bytes,
-        "counted_bytes_per_token": seen.total.bytes,
-        "launches_per_layer": seen.layer.launches,
+        "moved_bytes_per_token": predicted,
+        "counted_bytes_per_token": None if unseen else seen.total.bytes,
+        "launches_per_layer": launches_in_layer(model, lambda: model.step(token, None, cache)),
         "predicted_launches_per_layer": layer_cost(model.stage, model.config, work).launches,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
@@ -54,7 +54,10 @@ class OperationLog(TorchDispatchMode):
         inputs = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
         outputs = [x for x in tree_leaves(result) if isinstance(x, Tensor)]
         if func not in ALLOCATIONS and (func._schema.is_mutable or not _aliases(inputs, outputs)):
-            self.operations.append(_operation(func, inputs, outputs))
+            overwritten = [x for x in tree_leaves(kwargs.get("out")) if isinstance(x, Tensor)]
+            self.operations.append(
+                _operation(func, [x for x in inputs if all(x is not y for y in overwritten)], outputs)
+            )
         return result
 
 
@@ -75,6 +78,18 @@ def _operation(func: Any, inputs: list[Tensor], outputs: list[Tensor]) -> Operat
 def touched_bytes(x: Tensor) -> int:
     """Bytes of memory behind a tensor; elements repeated by a stride of zero count once."""
     return x.element_size() * prod(size for size, stride in zip(x.shape, x.stride(), strict=True) if stride)
+
+
+def record(run: Callable[[], object]) -> list[Operation]:
+    """Every operation of `run` that runs a kernel, in order."""
+    with OperationLog() as log:
+        run()
+    return log.operations
+
+
+def count(run: Callable[[], object]) -> Cost:
+    """What `run` moves and launches, all of it counted as activations: for operations that stand alone."""
+    return classify(record(run), set(), set())
 
 
 def classify(operations: list[Operation], weights: set[int], kv: set[int]) -> Cost:

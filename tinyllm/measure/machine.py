@@ -47,6 +47,12 @@ def launch_overhead(device: torch.device, repeats: int = 7, launches: int = 2000
     return seconds(many, device, repeats) / launches
 
 
+def peak_flops(device: torch.device, dtype: torch.dtype = torch.float32, repeats: int = 5, size: int = 2048) -> float:
+    """Floating-point operations per second of a large square matrix product: the roof of arithmetic."""
+    a, b = (torch.ones(size, size, device=device, dtype=dtype) for _ in range(2))
+    return 2 * size**3 / seconds(lambda: a @ b, device, repeats)
+
+
 def seconds(run: Callable[[], object], device: torch.device, repeats: int) -> float:
     """Median wall time of `run`, the device drained before and after, one run of warm-up."""
     run()

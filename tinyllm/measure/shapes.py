@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from tinyllm.checkpoint.skeleton import needed_tensors
 from tinyllm.checkpoint.sources import Checkpoint
+from tinyllm.config import DecoderConfig
 from tinyllm.families import family_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 LLAMA = {"model_type": "llama", "rope_theta": 10000.0, "eos_token_id": 2, "pad_token_id": 2}
 SHAPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -57,13 +61,25 @@ class RandomWeights:
         return "random weights"
 
 
-def random_checkpoint(shape: str, device: torch.device, dtype: torch.dtype) -> Checkpoint:
-    """A model of a known shape with random weights and no tokenizer. Raises ValueError for an unknown name."""
-    from transformers import AutoConfig, GenerationConfig
+def known_config(shape: str) -> DecoderConfig:
+    """The description of a known shape, to predict with. Raises ValueError for an unknown name."""
+    config = _transformers_config(shape)
+    return family_of(config).describe(config)
+
+
+def _transformers_config(shape: str) -> PreTrainedConfig:
+    from transformers import AutoConfig
 
     if shape not in SHAPES:
         raise ValueError(f"shape {shape!r} is unknown: expected one of {list(SHAPES)}")
-    config = AutoConfig.for_model(max_position_embeddings=8192, **SHAPES[shape])
+    return AutoConfig.for_model(max_position_embeddings=8192, **SHAPES[shape])
+
+
+def random_checkpoint(shape: str, device: torch.device, dtype: torch.dtype) -> Checkpoint:
+    """A model of a known shape with random weights and no tokenizer. Raises ValueError for an unknown name."""
+    from transformers import GenerationConfig
+
+    config = _transformers_config(shape)
     family = family_of(config)
     weights = RandomWeights(needed_tensors(family, config), device, dtype)
     generation = GenerationConfig.from_model_config(config)

@@ -9,7 +9,8 @@ from dataclasses import astuple, dataclass
 class Workload:
     """One forward pass: `tokens` new ones for each of `batch` sequences that hold `held` already.
 
-    `size` is bytes per element; `padded` says whether the sequences differ in length.
+    `size` is bytes per element; `padded` says whether the sequences differ in length; `kernels` whether the
+    fused operations run on our device code ("ours") or on torch's ("plain").
     """
 
     batch: int
@@ -17,6 +18,7 @@ class Workload:
     held: int
     size: int
     padded: bool = False
+    kernels: str = "plain"
 
     @property
     def rows(self) -> int:

@@ -9,9 +9,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tinyllm.config import DecoderConfig
-from tinyllm.ops.cost import Cost, Workload, launch
+from tinyllm.ops.cost import Cost, Workload
+from tinyllm.ops.kernel_sets import KernelsFor
+from tinyllm.ops.linear import add_cost, fused_linear, fused_linear_cost, gate_cost, linear_cost, split_linear
 from tinyllm.ops.norm import Norm, rms_norm, rms_norm_cost
-from tinyllm.ops.projection import add_cost, linear_cost, split_linear
 
 ACTIVATIONS = {
     "silu": F.silu,
@@ -34,15 +35,34 @@ def mlp_and_add(
     return residual + F.linear(ACTIVATIONS[activation](gate) * up, down_proj.weight, down_proj.bias)
 
 
+def fused_mlp_and_add(
+    kernels_for: KernelsFor,
+    x: Float[Tensor, "b t m"],
+    norm: Norm,
+    gate_up_proj: nn.Linear,
+    down_proj: nn.Linear,
+    activation: str,
+    residual: Float[Tensor, "b t m"],
+) -> Float[Tensor, "b t m"]:
+    """Two products: norm, gate and up, activation; then down and residual."""
+    inner = fused_linear(kernels_for, x.flatten(0, 1), gate_up_proj, norm, activation, gated=True)
+    return fused_linear(kernels_for, inner, down_proj, residuals=(residual.flatten(0, 1),)).view_as(residual)
+
+
 def mlp_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `mlp_and_add` moves and computes."""
     m, f, bias, rows, size = config.hidden_size, config.intermediate_size, config.mlp_bias, work.rows, work.size
-    inner = size * rows * f
     return (
         rms_norm_cost(rows, m, size)
         + linear_cost(rows, m, f, bias, size) * 2  # gate, up
-        + launch(read=inner, write=inner)  # activation
-        + launch(read=2 * inner, write=inner)  # * up
+        + gate_cost(rows, f, size)
         + linear_cost(rows, f, m, bias, size)  # down
         + add_cost(rows, m, size)
     )
+
+
+def fused_mlp_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `fused_mlp_and_add` moves and computes."""
+    m, f, bias = config.hidden_size, config.intermediate_size, config.mlp_bias
+    gate_up = fused_linear_cost(work, work.rows, m, 2 * f, bias, normed=True, gated=True)
+    return gate_up + fused_linear_cost(work, work.rows, f, m, bias, residual=True)

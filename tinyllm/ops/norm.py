@@ -1,4 +1,4 @@
-"""RMSNorm: y = weight * x / rms(x)."""
+"""Normalisation before each block: RMSNorm, y = weight * x / rms(x), and LayerNorm, which has a bias and a mean."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from tinyllm.ops.cost import Cost, launch
 
 
 class Norm(nn.Module):
-    """The weight `[m]` and epsilon of one normalisation; the arithmetic is an operation's."""
+    """Weight `[m]`, bias `[m]` and epsilon of one normalisation: a LayerNorm where there is a bias, else an RMSNorm."""
 
-    def __init__(self, size: int, eps: float) -> None:
+    def __init__(self, size: int, eps: float, bias: bool = False) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(size), requires_grad=False)
+        self.bias = nn.Parameter(torch.empty(size), requires_grad=False) if bias else None
         self.eps = eps
 
 
@@ -23,6 +24,19 @@ def rms_norm(x: Float[Tensor, "*rows m"], norm: Norm) -> Float[Tensor, "*rows m"
     wide = x.float()
     mean_square = wide.pow(2).mean(-1, keepdim=True)
     return norm.weight * (wide * torch.rsqrt(mean_square + norm.eps)).to(x.dtype)
+
+
+def layer_norm(x: Float[Tensor, "*rows m"], norm: Norm) -> Float[Tensor, "*rows m"]:
+    """Shift every row to mean zero, scale it to variance one, then weight and bias; accumulated in float32."""
+    wide = x.float()
+    centred = wide - wide.mean(-1, keepdim=True)
+    variance = centred.pow(2).mean(-1, keepdim=True)
+    return norm.weight * (centred * torch.rsqrt(variance + norm.eps)).to(x.dtype) + norm.bias
+
+
+def normalise(x: Float[Tensor, "*rows m"], norm: Norm) -> Float[Tensor, "*rows m"]:
+    """The normalisation that these weights belong to."""
+    return rms_norm(x, norm) if norm.bias is None else layer_norm(x, norm)
 
 
 def rms_norm_cost(rows: int, m: int, size: int) -> Cost:

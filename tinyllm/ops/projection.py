@@ -7,7 +7,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tinyllm.config import DecoderConfig
-from tinyllm.ops.cost import Cost, Workload, launch
+from tinyllm.ops.cost import Cost, Workload
+from tinyllm.ops.kernel_sets import KernelsFor
+from tinyllm.ops.linear import add_cost, fused_linear, fused_linear_cost, linear_cost, split_linear
 from tinyllm.ops.norm import Norm, rms_norm, rms_norm_cost
 
 QKV = tuple[Float[Tensor, "b h t d"], Float[Tensor, "b g t d"], Float[Tensor, "b g t d"]]
@@ -20,13 +22,6 @@ class QKVProjection(nn.Linear):
         heads = (config.num_attention_heads, config.num_key_value_heads, config.num_key_value_heads)
         self.row_sizes, self.head_dim = [n * config.head_dim for n in heads], config.head_dim
         super().__init__(config.hidden_size, sum(self.row_sizes), bias=config.qkv_bias)
-
-
-def split_linear(x: Float[Tensor, "*rows m"], linear: nn.Linear, sizes: list[int]) -> list[Tensor]:
-    """One product for each block of rows of a merged matrix, as if they had never been merged."""
-    weights = linear.weight.split(sizes)
-    biases = [None] * len(sizes) if linear.bias is None else linear.bias.split(sizes)
-    return [F.linear(x, weight, bias) for weight, bias in zip(weights, biases, strict=True)]
 
 
 def norm_qkv(x: Float[Tensor, "b t m"], norm: Norm, qkv_proj: QKVProjection) -> QKV:
@@ -43,16 +38,20 @@ def project_and_add(
     return residual + F.linear(a, o_proj.weight, o_proj.bias)
 
 
-def linear_cost(rows: int, inputs: int, outputs: int, bias: bool, size: int) -> Cost:
-    """What one matrix product moves and computes."""
-    weights = size * outputs * (inputs + bias)
-    flops = 2 * rows * inputs * outputs
-    return launch(read=size * rows * inputs, weights=weights, write=size * rows * outputs, flops=flops)
+def fused_norm_qkv(kernels_for: KernelsFor, x: Float[Tensor, "b t m"], norm: Norm, qkv_proj: QKVProjection) -> QKV:
+    """One product for all three, the norm in front of it."""
+    merged = fused_linear(kernels_for, x.flatten(0, 1), qkv_proj, norm)
+    heads = [size // qkv_proj.head_dim for size in qkv_proj.row_sizes]
+    q, k, v = merged.view(*x.shape[:2], -1, qkv_proj.head_dim).transpose(1, 2).split(heads, dim=1)
+    return q, k, v
 
 
-def add_cost(rows: int, m: int, size: int) -> Cost:
-    """What adding the residual moves."""
-    return launch(read=2 * size * rows * m, write=size * rows * m)
+def fused_project_and_add(
+    kernels_for: KernelsFor, a: Float[Tensor, "b t n"], o_proj: nn.Linear, residual: Float[Tensor, "b t m"]
+) -> Float[Tensor, "b t m"]:
+    """The residual rides on the product."""
+    out = fused_linear(kernels_for, a.flatten(0, 1), o_proj, residuals=(residual.flatten(0, 1),))
+    return out.view_as(residual)
 
 
 def norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
@@ -67,3 +66,15 @@ def project_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `project_and_add` moves and computes."""
     m, inner = config.hidden_size, config.num_attention_heads * config.head_dim
     return linear_cost(work.rows, inner, m, config.o_bias, work.size) + add_cost(work.rows, m, work.size)
+
+
+def fused_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `fused_norm_qkv` moves and computes."""
+    outputs = (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim
+    return fused_linear_cost(work, work.rows, config.hidden_size, outputs, config.qkv_bias, normed=True)
+
+
+def fused_project_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `fused_project_and_add` moves and computes."""
+    inner = config.num_attention_heads * config.head_dim
+    return fused_linear_cost(work, work.rows, inner, config.hidden_size, config.o_bias, residual=True)

@@ -11,15 +11,21 @@ from torch import Tensor
 
 from tinyllm.config import DecoderConfig, LinearScaling, Llama3Scaling, Rope
 from tinyllm.ops.cost import Cost, Workload, launch
+from tinyllm.ops.kernel_sets import KernelsFor
 
 Rotary = tuple[Float[Tensor, "#b t d"], Float[Tensor, "#b t d"]]
+HalfTables = tuple[Float[Tensor, "#b t pairs"], Float[Tensor, "#b t pairs"]]
 
 
 @runtime_checkable
 class LayerCache(Protocol):
     """The keys and values of one layer, as an operation sees them."""
 
-    def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None: ...
+    def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
+        """Take new keys and values in."""
+
+    def slots(self, tokens: int) -> tuple[Float[Tensor, "b g t d"], Float[Tensor, "b g t d"]]:
+        """Make room for new keys and values, to be written in place."""
 
 
 def rope_frequencies(rope: Rope) -> Float[Tensor, " pairs"]:
@@ -55,6 +61,13 @@ def rotate(x: Float[Tensor, "b n t d"], rotary: Rotary) -> Float[Tensor, "b n t 
     return x * cos + torch.cat([-second, first], dim=-1) * sin
 
 
+def rotate_interleaved(x: Float[Tensor, "b n t d"], rotary: Rotary) -> Float[Tensor, "b n t d"]:
+    """Turn each pair `(x[2i], x[2i + 1])` by its angle; the tables hold every angle twice, side by side."""
+    cos, sin = (table[:, None] for table in rotary)
+    turned = torch.stack([-x[..., 1::2], x[..., ::2]], dim=-1).flatten(-2)
+    return x * cos + turned * sin
+
+
 def rotate_and_store(
     q: Float[Tensor, "b h t d"],
     k: Float[Tensor, "b g t d"],
@@ -66,6 +79,25 @@ def rotate_and_store(
     q, k = rotate(q, rotary), rotate(k, rotary)
     kv.append(k, v)
     return q
+
+
+def half_tables(positions: Int[Tensor, "b t"], frequencies: Float[Tensor, " pairs"], dtype: torch.dtype) -> HalfTables:
+    """Cosine and sine of every angle once, in float32 whatever `dtype` the model has."""
+    angles = positions[..., None].float() * frequencies
+    return angles.cos(), angles.sin()
+
+
+def fused_rotate_and_store(
+    kernels_for: KernelsFor,
+    q: Float[Tensor, "b h t d"],
+    k: Float[Tensor, "b g t d"],
+    v: Float[Tensor, "b g t d"],
+    rotary: HalfTables,
+    kv: LayerCache,
+) -> Float[Tensor, "b h t d"]:
+    """Rotate q and k and write k and v where the cache keeps them, in one pass."""
+    k_slot, v_slot = kv.slots(q.shape[2])
+    return kernels_for(q).rope_and_store(q, k, v, *rotary, k_slot, v_slot, interleaved=False)[0]
 
 
 def rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
@@ -97,3 +129,38 @@ def rotate_cost(config: DecoderConfig, work: Workload, heads: int) -> Cost:
 def rotate_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `rotate_and_store` moves before the cache takes over."""
     return rotate_cost(config, work, config.num_attention_heads) + rotate_cost(config, work, config.num_key_value_heads)
+
+
+def half_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `half_tables` moves: once per forward pass, not per layer."""
+    positions, pairs = work.positions, config.rope.dim // 2
+    half = 4 * positions * pairs
+    return (
+        launch(read=8 * positions, write=4 * positions)  # to float
+        + launch(read=4 * positions + 4 * pairs, write=half)  # * frequencies
+        + launch(read=half, write=half) * 2  # cos, sin
+    )
+
+
+def fused_rotate_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `fused_rotate_and_store` moves, the cache's growth aside: every element once, and the tables."""
+    head = work.size * work.rows * config.head_dim
+    q, k, table = (
+        head * config.num_attention_heads,
+        head * config.num_key_value_heads,
+        4 * work.positions * config.rope.dim,
+    )
+    if work.kernels != "plain":
+        return launch(read=q + 2 * k + table, write=q, kv_written=2 * k)
+    rotated_q = _plain_rotation_cost(config, work, config.num_attention_heads, Cost(activations_written=q))
+    rotated_k = _plain_rotation_cost(config, work, config.num_key_value_heads, Cost(kv_written=k))
+    return rotated_q + rotated_k + launch(read=k, kv_written=k)
+
+
+def _plain_rotation_cost(config: DecoderConfig, work: Workload, heads: int, written: Cost) -> Cost:
+    """Two products in float32, each followed by a multiply-add into its half of the result."""
+    elements = work.rows * heads * config.head_dim // 2
+    half, wide, table = work.size * elements, 4 * elements, 2 * work.positions * config.rope.dim
+    product = launch(read=half + table, write=wide)
+    multiply_add = launch(read=wide + half + table)
+    return (product + multiply_add) * 2 + written

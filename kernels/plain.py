@@ -1,0 +1,99 @@
+"""The kernels in torch's own operations: for a device that has no code of ours, and to compare ours with.
+
+Names, arguments and meaning of every kernel set are those of `tinyllm.check.references`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+ACTIVATIONS = {
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "gelu_pytorch_tanh": partial(F.gelu, approximate="tanh"),
+    "relu": F.relu,
+}
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """Torch fuses this on CUDA; on a CPU it is the six operations of the naive one."""
+    return F.rms_norm(x, weight.shape, weight, eps)
+
+
+def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """The sum, and its RMSNorm."""
+    total = x + residual
+    return total, rms_norm(total, weight, eps)
+
+
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """One operation in torch, everywhere."""
+    return F.layer_norm(x, weight.shape, weight, bias, eps)
+
+
+def add_layer_norm(x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """The sum, and its LayerNorm."""
+    total = x + residual
+    return total, layer_norm(total, weight, bias, eps)
+
+
+def rope_and_store(
+    q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, k_slot: Tensor, v_slot: Tensor, interleaved: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Half tables instead of whole ones, results written where they belong: no negation, no cat."""
+    rotated = torch.empty_like(q)
+    for x, out in ((q, rotated), (k, k_slot)):
+        _rotate_into(out, x, cos[:, None], sin[:, None], interleaved)
+    v_slot.copy_(v)
+    return rotated, k_slot, v_slot
+
+
+def _rotate_into(out: Tensor, x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> None:
+    size = 2 * cos.shape[-1]
+    (first, second), (out_first, out_second) = (_pairs(t[..., :size], interleaved) for t in (x, out))
+    torch.addcmul(first * cos, second, sin, value=-1, out=out_first)
+    torch.addcmul(second * cos, first, sin, out=out_second)
+    if size < x.shape[-1]:
+        out[..., size:].copy_(x[..., size:])
+
+
+def _pairs(x: Tensor, interleaved: bool) -> tuple[Tensor, Tensor]:
+    return (x[..., ::2], x[..., 1::2]) if interleaved else x.chunk(2, dim=-1)
+
+
+def activate_and_multiply(gate_up: Tensor, activation: str) -> Tensor:
+    """Two operations on the two halves of one matrix."""
+    gate, up = gate_up.chunk(2, dim=-1)
+    return ACTIVATIONS[activation](gate) * up
+
+
+def bias_and_activate(x: Tensor, bias: Tensor, activation: str) -> Tensor:
+    """Two operations."""
+    return ACTIVATIONS[activation](x + bias)
+
+
+def linear(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    norm: object | None = None,
+    activation: str | None = None,
+    gated: bool = False,
+    residuals: tuple[Tensor, ...] = (),
+) -> Tensor:
+    """Bias and one residual ride on the matrix product; norm and activation stand beside it."""
+    if norm is not None:
+        x = rms_norm(x, norm.weight, norm.eps) if norm.bias is None else layer_norm(x, norm.weight, norm.bias, norm.eps)
+    if bias is None and activation is None and residuals:
+        out, residuals = torch.addmm(residuals[0], x, weight.t()), residuals[1:]
+    else:
+        out = F.linear(x, weight, bias)
+    if activation is not None:
+        out = activate_and_multiply(out, activation) if gated else ACTIVATIONS[activation](out)
+    for residual in residuals:
+        out = out + residual
+    return out

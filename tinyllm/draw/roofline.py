@@ -1,0 +1,34 @@
+"""The roofline: how fast work can go, by how much arithmetic it does for each byte it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tinyllm.draw.ladder import LIMIT, OURS
+from tinyllm.measure.machine import Machine
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def draw_roofline(machine: Machine, peak_flops: float, points: Mapping[str, tuple[float, float]]) -> Figure:
+    """`points` are (FLOPs per byte, FLOPs per second) by name; the roof is min(peak, intensity x bandwidth)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained", dpi=100)
+    axis = figure.subplots()
+    ridge = peak_flops / machine.read_bandwidth
+    left, right = 0.5 * min(x for x, _ in points.values()), 3 * max(ridge, *(x for x, _ in points.values()))
+    roof = [min(peak_flops, x * machine.read_bandwidth) / 1e9 for x in (left, ridge, right)]
+    axis.loglog([left, ridge, right], roof, color=LIMIT)
+    for i, (name, (x, y)) in enumerate(points.items()):
+        axis.plot(x, y / 1e9, "o", color=OURS, markersize=5)
+        axis.annotate(name, (x, y / 1e9), (7, -9 if i % 2 else 3), textcoords="offset points", fontsize=8)
+    axis.annotate("bandwidth", (left, roof[0]), (6, 12), textcoords="offset points", color=LIMIT, fontsize=8)
+    axis.annotate("arithmetic", (right, roof[2]), (-50, 5), textcoords="offset points", color=LIMIT, fontsize=8)
+    axis.set_ylim(top=3 * peak_flops / 1e9)
+    axis.set_xlabel("FLOPs per byte moved")
+    axis.set_ylabel("GFLOP/s")
+    axis.spines[["top", "right"]].set_visible(False)
+    return figure

@@ -1,0 +1,36 @@
+"""Where a step goes: one bar for each thing that is counted, cut into kinds of operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = ("#0068b5", "#76b7e5", "#f2b134", "#d1495b", "#9aa5b1")
+
+
+def draw_shares(bars: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Stacked shares of `bars[quantity][kind]`, each quantity scaled to its own sum."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 1.1 + 0.45 * len(bars)), layout="constrained", dpi=100)
+    axis = figure.subplots()
+    kinds = list(dict.fromkeys(kind for bar in bars.values() for kind in bar))
+    left = dict.fromkeys(bars, 0.0)
+    for kind, colour in zip(kinds, COLOURS, strict=False):
+        for name, bar in bars.items():
+            share = 100 * bar.get(kind, 0) / sum(bar.values())
+            axis.barh(
+                name, share, left=left[name], color=colour, height=0.6, label=kind if name == next(iter(bars)) else None
+            )
+            if share >= 6:
+                axis.text(left[name] + share / 2, name, f"{share:.0f}%", ha="center", va="center", fontsize=8)
+            left[name] += share
+    axis.invert_yaxis()
+    axis.set_xlim(0, 100)
+    axis.set_xlabel("percent", fontsize=8)
+    figure.legend(loc="outside upper center", ncols=len(kinds), frameon=False, fontsize=8)
+    axis.spines[["top", "right"]].set_visible(False)
+    return figure

@@ -1,0 +1,57 @@
+"""Kernels that a GPU really launched, told by the profiler; a CPU launches none, so its operations are counted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from tinyllm.decoder import Decoder
+from tinyllm.measure.counters import OperationLog
+from tinyllm.runtime.device import synchronize
+
+ACTIVITIES = {"cuda": ProfilerActivity.CUDA, "xpu": ProfilerActivity.XPU}
+
+
+def launches_in_layer(model: Decoder, step: Callable[[], object]) -> int:
+    """Launches of the first layer while `step` runs once; kernels must be compiled before."""
+    seen: list[int] = []
+    layer, stack = model.layers[0], ExitStack()
+    watch = _watch_device if model.device.type in ACTIVITIES else _watch_operations
+    handles = [
+        layer.register_forward_pre_hook(lambda *_: stack.enter_context(watch(model.device, seen))),
+        layer.register_forward_hook(lambda *_: stack.close()),
+    ]
+    try:
+        step()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return seen[0]
+
+
+def _watch_operations(device: torch.device, seen: list[int]) -> ExitStack:
+    stack = ExitStack()
+    log = stack.enter_context(OperationLog())
+    stack.callback(lambda: seen.append(len(log.operations)))
+    return stack
+
+
+def _watch_device(device: torch.device, seen: list[int]) -> ExitStack:
+    """Everything that ran on the device: kernels, and copies and fills that its runtime makes of itself."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    synchronize(device)
+    stack = ExitStack()
+    trace = profile(activities=[ProfilerActivity.CPU, ACTIVITIES[device.type]])
+    stack.callback(lambda: seen.append(_device_events(trace)))
+    stack.enter_context(trace)
+    stack.callback(lambda: synchronize(device))
+    return stack
+
+
+def _device_events(trace: profile) -> int:
+    cpu = torch.autograd.DeviceType.CPU
+    return sum(event.device_type != cpu and not event.is_user_annotation for event in trace.events())

@@ -1,0 +1,28 @@
+"""Predicted, counted and measured, side by side: the table that ends every notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+HEADER = ("predicted", "counted", "measured")
+
+
+def side_by_side(rows: Mapping[str, tuple[object, object, object]]) -> str:
+    """A text table of (predicted, counted, measured) by name; None, where there is nothing to say, is a dash."""
+    lines = [("", *HEADER), *((name, *map(_shown, values)) for name, values in rows.items())]
+    widths = [max(len(line[i]) for line in lines) for i in range(4)]
+    return "\n".join(
+        "  ".join([name.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(values, widths[1:], strict=True))])
+        for name, *values in lines
+    )
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:.4g}"
+    return str(value)
