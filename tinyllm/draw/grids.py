@@ -16,13 +16,15 @@ def draw_grids(grids: Mapping[str, Float[Tensor, "t total"]], rows: Sequence[str
     """Grids of values from 0 (white) to 1 (dark) side by side: a row per query, a column per key."""
     from matplotlib.figure import Figure
 
-    size = 1.2 + 0.26 * len(columns), 1.5 + 0.26 * len(rows)
-    figure = Figure(figsize=(size[0] * len(grids), size[1]), layout="constrained", dpi=100)
+    size, upright = 0.26, max(map(len, columns)) < 3
+    figure = Figure(figsize=(0.8 + (0.5 + size * len(columns)) * len(grids), 1.2 + size * len(rows)), dpi=100)
+    figure.set_layout_engine("constrained")
     axes = figure.subplots(1, len(grids), sharey=True, squeeze=False)[0]
     for axis, (title, grid) in zip(axes, grids.items(), strict=True):
         axis.pcolormesh(grid.detach().numpy(), cmap="Blues", vmin=0, vmax=1, edgecolors="#d5dbe1", linewidth=0.5)
+        axis.set_aspect("equal")
         axis.set_title(title, fontsize=9)
-        axis.set_xticks([i + 0.5 for i in range(len(columns))], columns, rotation=90, fontsize=8)
+        axis.set_xticks([i + 0.5 for i in range(len(columns))], columns, rotation=0 if upright else 90, fontsize=8)
         axis.set_yticks([i + 0.5 for i in range(len(rows))], rows, fontsize=8)
         axis.tick_params(length=0)
         axis.set_xlabel("keys", fontsize=8)

@@ -21,10 +21,14 @@ def launches_in_layer(model: Decoder, step: Callable[[], object]) -> int:
     seen: list[int] = []
     layer, stack = model.layers[0], ExitStack()
     watch = _watch_device if model.device.type in ACTIVITIES else _watch_operations
-    handles = [
-        layer.register_forward_pre_hook(lambda *_: stack.enter_context(watch(model.device, seen))),
-        layer.register_forward_hook(lambda *_: stack.close()),
-    ]
+
+    def before(*_: object) -> None:
+        stack.enter_context(watch(model.device, seen))
+
+    def after(*_: object) -> None:
+        stack.close()
+
+    handles = [layer.register_forward_pre_hook(before), layer.register_forward_hook(after)]
     try:
         step()
     finally:
