@@ -1,1 +1,47 @@
-"""The native Intel kernels, compiled at run time by Intel's compiler."""
+"""The native Intel kernels, compiled at run time by Intel's compiler.
+
+They run on "xpu" tensors, and for tests on "cpu" tensors. What they need beyond torch is looked for at the first
+launch: `unavailable` says what is missing.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from .activation import activate_and_multiply, bias_and_activate
+from .linear import MAX_ROWS, linear
+from .norm import add_layer_norm, add_rms_norm, layer_norm, rms_norm
+from .packages import ToolchainError
+from .rope import rope_and_store
+from .runtime import CompileError, Runtime, runtime_of
+
+__all__ = [
+    "MAX_ROWS",
+    "CompileError",
+    "Runtime",
+    "ToolchainError",
+    "activate_and_multiply",
+    "add_layer_norm",
+    "add_rms_norm",
+    "bias_and_activate",
+    "layer_norm",
+    "linear",
+    "rms_norm",
+    "rope_and_store",
+    "runtime_of",
+    "unavailable",
+]
+
+
+def unavailable(device: str | torch.device = "cpu") -> str | None:
+    """Why the kernels cannot run on a device of this machine, and the command that helps; None where they can."""
+    device = torch.device(device)
+    if device.type not in ("cpu", "xpu"):
+        return f"SYCL kernels run on xpu and cpu tensors, not on {device.type}"
+    if device.type == "xpu" and not torch.xpu.is_available():
+        return "torch finds no XPU"
+    try:
+        runtime_of(device)
+    except (ToolchainError, RuntimeError) as error:
+        return str(error)
+    return None

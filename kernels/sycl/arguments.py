@@ -1,0 +1,45 @@
+"""What the kernels ask of their tensors, checked before a launch: a kernel cannot tell a wrong address."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+ACTIVATIONS = {None: 0, "silu": 1, "gelu": 2, "gelu_pytorch_tanh": 3, "relu": 4}  # as in common.hpp
+
+
+def alike(first: Tensor, **others: Tensor | None) -> None:
+    """Raise ValueError unless all are on the device of `first`, in its format, with neighbours along the last axis."""
+    if first.stride(-1) != 1 and first.shape[-1] != 1:
+        raise ValueError(f"strides {first.stride()}: the last axis must be contiguous")
+    for name, other in others.items():
+        if other is None:
+            continue
+        if other.dtype != first.dtype or other.device != first.device:
+            given, expected = f"{other.dtype} on {other.device}", f"{first.dtype} on {first.device}"
+            raise ValueError(f"{name} is {given}, expected {expected}")
+        if other.stride(-1) != 1 and other.shape[-1] != 1:
+            raise ValueError(f"{name} has strides {other.stride()}: the last axis must be contiguous")
+
+
+def sized(name: str, tensor: Tensor | None, *shape: int) -> None:
+    """Raise ValueError unless the tensor, where there is one, has this shape."""
+    if tensor is not None and tensor.shape != shape:
+        raise ValueError(f"{name} has shape {list(tensor.shape)}, expected {list(shape)}")
+
+
+def rows(x: Tensor) -> Tensor:
+    """x [..., m] as a matrix, without a copy where its layout allows."""
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
+def activation_code(name: str | None) -> int:
+    """The kernels' number for an activation; raises ValueError for a name they do not know."""
+    if name not in ACTIVATIONS:
+        raise ValueError(f"activation {name!r}: expected one of {[known for known in ACTIVATIONS if known]}")
+    return ACTIVATIONS[name]
+
+
+def work_items(elements: int, x: Tensor, lanes: int, most: int = 256) -> int:
+    """Work-items for a row: one for every 16 bytes, in whole sub-groups."""
+    vectors = -(-elements * x.element_size() // 16)
+    return min(most, -(-vectors // lanes) * lanes)

@@ -1,0 +1,87 @@
+// What every kernel shares: the storage format, 16-byte loads and stores, and the walk along a row.
+//
+// Build options: -DSCALAR=float | _Float16 | bf16 is how numbers are stored (arithmetic is always float);
+// -DLANES=16 is the sub-group size: 16 on Max, Battlemage and Lunar Lake, 8 on Arc A, whose registers are half as wide.
+#pragma once
+// Not <sycl/sycl.hpp>, whose parsing would take two thirds of the compile time.
+#include <sycl/builtins.hpp>
+#include <sycl/group_algorithm.hpp>
+#include <sycl/group_barrier.hpp>
+#include <sycl/sub_group.hpp>
+#include <sycl/ext/oneapi/free_function_queries.hpp>
+#include <sycl/ext/oneapi/kernel_properties/properties.hpp>
+#include <sycl/ext/oneapi/work_group_static.hpp>
+
+#include <type_traits>
+
+namespace ext = sycl::ext::oneapi;
+namespace xp = sycl::ext::oneapi::experimental;
+
+// KERNEL(n) declares a kernel over an n-dimensional range. Python reads the argument list from the source.
+#define KERNEL(n)                                                                                    \
+  extern "C" SYCL_EXT_ONEAPI_FUNCTION_PROPERTY((xp::nd_range_kernel<n>))                             \
+      SYCL_EXT_ONEAPI_FUNCTION_PROPERTY((xp::sub_group_size<LANES>)) void
+
+// bfloat16 is the upper half of a float. Spelled by its bits, because the library's type leaves calls to a device
+// library in the SPIR-V, and an offline compiler then reports registers spilled that are not.
+struct bf16 {
+  unsigned short bits;
+  bf16() = default;
+  explicit bf16(float f) {
+    const unsigned u = sycl::bit_cast<unsigned>(f);
+    bits = f != f ? 0x7fc0 : (u + 0x7fff + ((u >> 16) & 1)) >> 16;  // to nearest, ties to even
+  }
+  explicit operator float() const { return sycl::bit_cast<float>(unsigned(bits) << 16); }
+};
+
+// Before every loop over a small array: indexed by constants, it stays in registers, and in memory otherwise.
+#define UNROLL _Pragma("unroll")
+
+using scalar = SCALAR;
+constexpr int VECTOR = 16 / sizeof(scalar);  // the widest load of a lane is 16 bytes
+
+template <int N>
+using raw = std::conditional_t<std::is_same_v<scalar, bf16>, unsigned short, scalar> __attribute__((ext_vector_type(N)));
+
+// N neighbours with one instruction. p must be a multiple of N elements.
+template <int N> inline void load(const scalar *p, float (&out)[N]) {
+  const raw<N> all = *reinterpret_cast<const raw<N> *>(p);
+  UNROLL
+  for (int j = 0; j < N; ++j) out[j] = float(sycl::bit_cast<scalar>(all[j]));
+}
+
+template <int N> inline void store(scalar *p, const float (&in)[N]) {
+  raw<N> all;
+  UNROLL
+  for (int j = 0; j < N; ++j) {
+    using element = std::remove_cv_t<std::remove_reference_t<decltype(raw<1>{}[0])>>;
+    all[j] = sycl::bit_cast<element>(scalar(in[j]));
+  }
+  *reinterpret_cast<raw<N> *>(p) = all;
+}
+
+// May all these rows be read 16 bytes at a time?
+template <class... P> inline bool aligned(const P *...p) {
+  return ((reinterpret_cast<size_t>(p) | ...) & 15) == 0;
+}
+
+// Calls body(i, width) for pieces of 0 .. n - 1, shared among `threads` work-items of which this is number `me`: pieces
+// of 16 bytes first, neighbours to neighbouring work-items, then what is left one by one.
+template <class Body> inline void walk(int n, bool vectors, int me, int threads, Body body) {
+  const int whole = vectors ? n / VECTOR : 0;
+  for (int i = me; i < whole; i += threads) body(i * VECTOR, std::integral_constant<int, VECTOR>());
+  for (int i = whole * VECTOR + me; i < n; i += threads) body(i, std::integral_constant<int, 1>());
+}
+
+enum Activation { IDENTITY, SILU, GELU, GELU_TANH, RELU };
+
+// One kernel for all: the branch is the same in every lane, and costs nothing beside the bytes.
+inline float activate(int which, float x) {
+  switch (which) {
+    case SILU: return x / (1 + sycl::exp(-x));
+    case GELU: return 0.5f * x * (1 + sycl::erf(x * 0.70710678f));
+    case GELU_TANH: return 0.5f * x * (1 + sycl::tanh(0.79788456f * (x + 0.044715f * x * x * x)));
+    case RELU: return sycl::fmax(x, 0.0f);
+    default: return x;
+  }
+}

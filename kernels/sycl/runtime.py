@@ -1,0 +1,201 @@
+"""Compile SYCL C++ at run time and launch it on torch tensors.
+
+A kernel's argument list is written once, in its C++ source: `Source` reads it there. On "xpu" tensors a kernel is
+enqueued on torch's current stream, in order with torch's own work, and nothing waits. On "cpu" tensors, for tests, it
+runs on Intel's OpenCL driver for the CPU, directly on the tensors' memory, and the launch waits.
+
+Two things are built once and kept in the user's cache folder (`cache_folder`): the host library, by g++, and the
+SPIR-V of each kernel source, by Intel's compiler. The second is our own cache: SYCL_CACHE_PERSISTENT does the same in
+release 2026.0.0, but crashes in 2026.1.2 and, being a variable, would change the process's other SYCL code too. Code
+for one GPU is made from the SPIR-V by the driver, which keeps a cache itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import re
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+from torch import Tensor
+
+from . import build, packages
+from .packages import ToolchainError
+
+SCALARS = {torch.float32: "float", torch.float16: "_Float16", torch.bfloat16: "bf16"}
+SLOTS = {"P": "Q", "i": "i4x", "q": "q", "f": "f4x"}  # 8 bytes an argument
+SPIRV = struct.pack("<I", 0x07230203)  # how SPIR-V begins
+DECLARATION = re.compile(r"^KERNEL\((\d)\)\s+(\w+)\(([^)]*)\)", re.MULTILINE)
+
+
+class CompileError(RuntimeError):
+    """A kernel source that does not compile; the message is the compiler's, with the lines it complains about."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a kernel is launched with: a letter per argument (P pointer, i int32, q int64, f float), and dimensions."""
+
+    kinds: str
+    dimensions: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of kernels: its name for messages, and its text."""
+
+    name: str
+    text: str
+
+    @classmethod
+    @functools.cache
+    def file(cls, family: str) -> Source:
+        """The source `FAMILY.sycl.cpp` beside this module."""
+        path = Path(__file__).with_name(f"{family}.sycl.cpp")
+        return cls(path.name, path.read_text())
+
+    @functools.cached_property
+    def signatures(self) -> dict[str, Signature]:
+        """Every kernel declared in the text, by name."""
+        found = DECLARATION.findall(self.text)
+        return {name: Signature("".join(map(_kind, listed.split(","))), int(n)) for n, name, listed in found}
+
+
+def _kind(argument: str) -> str:
+    if "*" in argument:
+        return "P"
+    kind = argument.split()[0]
+    if kind not in ("int", "long", "float"):
+        raise ValueError(f"kernel argument {argument.strip()!r}: expected a pointer, int, long or float")
+    return {"int": "i", "long": "q", "float": "f"}[kind]
+
+
+class Kernel:
+    """A compiled kernel; call it with work-groups, work-items in each, and its arguments (tensors, None, numbers)."""
+
+    def __init__(self, runtime: Runtime, handle: int, name: str, signature: Signature) -> None:
+        self.name, self.signature, self.handle = name, signature, handle
+        self.pack = struct.Struct("<" + "".join(SLOTS[kind] for kind in signature.kinds)).pack
+        self.kinds, self.dimensions = signature.kinds.encode(), signature.dimensions
+        self.size = struct.Struct(f"<{2 * signature.dimensions}Q").pack
+        self.run, self.wait, self.queue, self.check = runtime.library.launch, runtime.wait, runtime.queue, runtime.check
+
+    def __call__(self, groups: Sequence[int], items: Sequence[int], *arguments: Tensor | float | None) -> None:
+        """Enqueue, and on the CPU wait; raises RuntimeError with SYCL's message where that fails."""
+        values = [x.data_ptr() if isinstance(x, Tensor) else x or 0 for x in arguments]
+        size = self.size(*groups, *items)
+        self.check(self.run(self.queue(), self.handle, self.kinds, self.pack(*values), self.dimensions, size))
+        if self.wait is not None:
+            self.wait()
+
+
+class Runtime:
+    """One device: its queue, its sub-group size (`lanes`), and the kernels compiled for it so far.
+
+    `device` is "xpu" or "cpu"; `lanes` overrides the sub-group size; `cache` the folder of `build.cache_folder`.
+    Raises ToolchainError where the machine lacks something, naming it.
+    """
+
+    def __init__(self, device: torch.device, lanes: int | None = None, cache: Path | None = None) -> None:
+        self.device, self.cache = device, cache or build.cache_folder()
+        self.library = build.HostLibrary(build.host_library(self.cache, cpu=device.type == "cpu"))
+        self.queue: Callable[[], int] = self._torch_queue
+        self.wait: Callable[[], None] | None = None
+        if device.type == "cpu":
+            queue = self.library.cpu_queue() or self._no_cpu()
+            self.queue, self.wait = lambda: queue, lambda: self.check(self.library.wait(queue))
+        name, sizes = self.check(self.library.device(self.queue())).decode().split("\n")
+        self.name, self.lanes = name, lanes or self._lanes([int(size) for size in sizes.split()])
+        self.kernels: dict[tuple, Kernel] = {}
+
+    def _no_cpu(self) -> NoReturn:
+        found = f"OCL_ICD_FILENAMES is {os.environ['OCL_ICD_FILENAMES']!r}"
+        expected = f"{packages.opencl_library()}, which it becomes where it is not set"
+        raise ToolchainError(
+            f"SYCL finds no CPU ({self.library.error().decode().strip()}); {found}, expected {expected}"
+        )
+
+    def _torch_queue(self) -> int:
+        return torch.xpu.current_stream(self.device).sycl_queue
+
+    def _lanes(self, sizes: list[int]) -> int:
+        """One register of floats: the smallest size from 8 up on a GPU (8 on Arc A, else 16); 16 on the CPU."""
+        return 16 if self.device.type == "cpu" else min(size for size in sizes if size >= 8)
+
+    def check(self, result: int | bytes | None) -> int | bytes:
+        """`result`, or RuntimeError with SYCL's message where it is null."""
+        if not result:
+            raise RuntimeError(self.library.error().decode(errors="replace").strip())
+        return result
+
+    def kernel(self, family: str, name: str, dtype: torch.dtype, **macros: int | str) -> Kernel:
+        """The kernel `name` of FAMILY.sycl.cpp for tensors of `dtype`, compiled on first use.
+
+        Raises CompileError, or TypeError for a dtype that has no kernels.
+        """
+        key = (family, name, dtype, *macros.items())
+        if key not in self.kernels:
+            self.kernels[key] = self.load(Source.file(family), name, self.options(dtype, **macros))
+        return self.kernels[key]
+
+    def options(self, dtype: torch.dtype, **macros: int | str) -> tuple[str, ...]:
+        """The build options for tensors of `dtype`."""
+        if dtype not in SCALARS:
+            raise TypeError(f"tensors of {dtype}: expected one of {list(SCALARS)}")
+        macros = {"SCALAR": SCALARS[dtype], "LANES": self.lanes, **macros}
+        return tuple(f"-D{name}={value}" for name, value in macros.items())
+
+    def load(self, source: Source, name: str, options: tuple[str, ...]) -> Kernel:
+        """One kernel of a source, from the cache where it is there; raises CompileError."""
+        signature, path = source.signatures[name], self.spirv_path(source, options)
+        code = path.read_bytes() if path.exists() else b""
+        if code.startswith(SPIRV):
+            bundle = self.library.load(self.queue(), code, len(code))
+            if bundle:  # a file that this driver does not take is compiled again
+                return self._kernel(bundle, f"__sycl_kernel_{name}", signature)
+        bundle = self.compile(source, options)
+        build.write(path, self._spirv(bundle))
+        return self._kernel(bundle, name, signature)
+
+    def _kernel(self, bundle: int, name: str, signature: Signature) -> Kernel:
+        handle = self.check(self.library.kernel(bundle, name.encode(), len(signature.kinds)))
+        return Kernel(self, handle, name, signature)
+
+    def spirv(self, source: Source, options: tuple[str, ...]) -> bytes:
+        """The SPIR-V of a source, which is the same for every device; raises CompileError."""
+        path = self.spirv_path(source, options)
+        if not path.exists():
+            build.write(path, self._spirv(self.compile(source, options)))
+        return path.read_bytes()
+
+    def _spirv(self, bundle: int) -> bytes:
+        out = ctypes.create_string_buffer(self.check(self.library.spirv(bundle, None)))
+        self.library.spirv(bundle, out)
+        return out.raw
+
+    def spirv_path(self, source: Source, options: tuple[str, ...]) -> Path:
+        """Where the cache keeps the SPIR-V of a source: the name changes with all that it is made from."""
+        return self.cache / f"{build.digest(source.name, source.text, build.header(), *options)}.spv"
+
+    def compile(self, source: Source, options: tuple[str, ...]) -> int:
+        """A bundle made by the compiler, whatever the cache holds; raises CompileError."""
+        bundle = self.library.compile(
+            self.queue(), source.text.encode(), build.header().encode(), "\n".join(options).encode()
+        )
+        if not bundle:
+            log = self.library.error().decode(errors="replace").strip()
+            log = re.sub(r"\brtc_\d+\.cpp\b", source.name, log)  # the compiler's name for what has no file
+            raise CompileError(f"{source.name} does not compile with {' '.join(options)}:\n{log}")
+        return bundle
+
+
+@functools.cache
+def runtime_of(device: torch.device) -> Runtime:
+    """The runtime of a device, made on first use; raises ToolchainError where the machine lacks something."""
+    return Runtime(device)
