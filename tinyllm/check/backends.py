@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
 import torch
@@ -105,11 +107,28 @@ NAIVE = Backend(
 )
 
 
+SHARED = tuple(name for name in TABLES if name != "attention")  # what every set of kernels has
+
+
 def of_module(name: str, module: ModuleType) -> Backend:
-    """A kernel set: the functions of a module that have a table."""
-    return Backend(name, {operation: getattr(module, operation) for operation in TABLES if hasattr(module, operation)})
+    """A set of kernels: the functions of a module under the names of the tables."""
+    return Backend(name, {operation: getattr(module, operation) for operation in SHARED})
 
 
 def backends(device: torch.device) -> list[Backend]:
-    """Every backend that can run on a device."""
-    return [NAIVE, of_module("plain torch", plain)]
+    """Every set of kernels that can run on a device."""
+    found = [NAIVE, of_module("plain", plain)]
+    if device.type != "cpu":
+        found.append(of_module("triton", import_module("tinyllm.kernels.triton")))
+    if device.type != "cuda" and sycl_is_installed():
+        found.append(of_module("sycl", import_module("tinyllm.kernels.sycl")))
+    return found
+
+
+def sycl_is_installed() -> bool:
+    """Is Intel's SYCL runtime here, from pip or with the XPU build of torch?"""
+    try:
+        version("intel-sycl-rt")
+    except PackageNotFoundError:
+        return False
+    return True

@@ -126,13 +126,20 @@ def _linear_cases() -> Iterator[Case]:
                 f"{rows} rows, RMSNorm, gated {name}",
                 _linear_maker(rows, 96, 46, norm="rms", activation=name, gated=True),
             )
+        yield Case(
+            f"{rows} rows, RMSNorm of x so small that epsilon counts",
+            _linear_maker(rows, 96, 40, norm="rms", scale=3e-3),
+        )
+        everything = _linear_maker(rows, 100, 46, True, "layer", "silu", gated=True, residuals=2, strided=True)
+        yield Case(f"{rows} strided rows, LayerNorm, bias, gated silu, 2 residuals", everything)
 
 
 def _linear_maker(
-    rows, k, n, bias=False, norm=None, activation=None, gated=False, residuals=0
+    rows, k, n, bias=False, norm=None, activation=None, gated=False, residuals=0, strided=False, scale=1.0
 ) -> Callable[[Draw], dict]:
     def make(draw: Draw) -> dict:
-        arguments: dict[str, Any] = {"x": draw(rows, k), "weight": draw(n, k, scale=k**-0.5)}
+        lines = draw.strided(rows, k) if strided else draw(rows, k, scale=scale)
+        arguments: dict[str, Any] = {"x": lines, "weight": draw(n, k, scale=k**-0.5)}
         if bias:
             arguments["bias"] = draw(n)
         if norm:
@@ -140,7 +147,8 @@ def _linear_maker(
         if activation:
             arguments |= {"activation": activation, "gated": gated}
         if residuals:
-            arguments["residuals"] = tuple(draw(rows, n) for _ in range(residuals))
+            outputs = n // 2 if gated else n
+            arguments["residuals"] = tuple(draw(rows, outputs) for _ in range(residuals))
         return arguments
 
     return make

@@ -1,0 +1,139 @@
+"""A matrix product with few rows, and all that stands beside it in a decode step: one launch.
+
+norm -> x @ weight.T -> bias -> activation (times up) -> residuals. The weight [n, k] is read once, n*k*s bytes for
+elements of s bytes, whatever the number of rows. x, a few KB, is read by every program from the cache, and normalised
+by each rather than by a launch of its own. The floor of the time is n*k*s / bandwidth: next to it all else is noise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from .activation import activate, check_activation
+from .norm import as_rows, row_statistics
+from .tuning import Launch, launch_for, weight_tile
+
+MAX_ROWS = 16
+
+
+@triton.jit
+def _linear(
+    x, weight, bias, norm_weight, norm_bias, first, second, out,
+    rows, n, k, x_stride, weight_stride, first_stride, second_stride, eps,
+    ACTIVATION: tl.constexpr, GATED: tl.constexpr, MATRIX: tl.constexpr, EVEN_K: tl.constexpr,
+    ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
+):  # fmt: skip
+    """BLOCK_N rows of the weight against all rows of x: the output, transposed, is [BLOCK_N, ROWS]."""
+    OUTPUTS: tl.constexpr = BLOCK_N // 2 if GATED else BLOCK_N
+    outputs = n // 2 if GATED else n
+    lane = tl.arange(0, BLOCK_N)
+    output = tl.program_id(0) * OUTPUTS + (lane // 2 if GATED else lane)
+    exists = output < outputs
+    # Gated: gate and up rows alternate, so that the two that belong together are neighbours in the accumulator.
+    line = output + lane % 2 * outputs if GATED else output
+    weight += line.to(tl.int64)[:, None] * weight_stride
+    row = tl.arange(0, ROWS)[:, None]
+
+    if norm_weight is not None:
+        mean, scale = row_statistics(
+            x, None, row, rows, x_stride, 0, k, eps, norm_bias is not None, ROWS, BLOCK_NORM
+        )  # fmt: skip
+
+    # One row: products stay apart, and are summed over k once, after the loop. Several: the matrix engine.
+    acc = tl.zeros([BLOCK_N, ROWS if MATRIX else BLOCK_K], tl.float32)
+    for start in tl.range(0, k, BLOCK_K, num_stages=STAGES):
+        column = start + tl.arange(0, BLOCK_K)[None, :]
+        within = column < k
+        wanted = exists[:, None] if EVEN_K else exists[:, None] & within
+        w = tl.load(weight + column, mask=wanted, other=0.0, eviction_policy="evict_first")  # never needed again
+        value = tl.load(x + row * x_stride + column, mask=(row < rows) & within, other=0.0)
+        if norm_weight is not None:
+            value = (value.to(tl.float32) - mean) * scale
+            value *= tl.load(norm_weight + column, mask=within, other=0.0).to(tl.float32)
+            if norm_bias is not None:
+                value += tl.load(norm_bias + column, mask=within, other=0.0).to(tl.float32)
+        if MATRIX:
+            acc = tl.dot(w, tl.trans(value.to(w.dtype)), acc, input_precision="ieee")
+        else:
+            acc += w.to(tl.float32) * value.to(tl.float32)
+    y = acc if MATRIX else tl.sum(acc, 1, keep_dims=True)
+
+    if bias is not None:
+        y += tl.load(bias + line, mask=exists, other=0.0).to(tl.float32)[:, None]
+    if GATED:
+        gate, up = tl.split(tl.permute(tl.reshape(y, (OUTPUTS, 2, ROWS)), (0, 2, 1)))
+        y = activate(gate, ACTIVATION) * up
+    elif ACTIVATION is not None:
+        y = activate(y, ACTIVATION)
+    output = tl.program_id(0) * OUTPUTS + tl.arange(0, OUTPUTS)[:, None]
+    row = tl.arange(0, ROWS)[None, :]
+    inside = (output < outputs) & (row < rows)
+    if first is not None:
+        y += tl.load(first + row * first_stride + output, mask=inside, other=0.0).to(tl.float32)
+    if second is not None:
+        y += tl.load(second + row * second_stride + output, mask=inside, other=0.0).to(tl.float32)
+    tl.store(out + row * outputs + output, y, mask=inside)
+
+
+def linear(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    norm: Any = None,
+    activation: str | None = None,
+    gated: bool = False,
+    residuals: tuple[Tensor, ...] = (),
+    *,
+    launch: Launch | None = None,
+) -> Tensor:
+    """x [..., k], at most 16 rows, times weight [n, k]; norm before; bias, activation, residuals after, in that order.
+
+    `norm` has `weight`, `bias` and `eps`: a LayerNorm, or an RMSNorm where its bias is None. `gated`: the first half of
+    the outputs is activated and multiplied by the second. Returns [..., n], gated [..., n / 2], as are the residuals.
+    Raises ValueError for more rows, more than two residuals, an unknown activation, or shapes that do not fit.
+    """
+    outputs = len(weight) // 2 if gated else len(weight)
+    shape, lines = (*x.shape[:-1], outputs), as_rows(x)
+    _check(lines, weight, activation, gated, residuals, shape)
+    matrix = len(lines) > 1
+    launch = launch or launch_for("linear_matrix" if matrix else "linear_vector", x.device.type)
+    out = torch.empty(shape, dtype=x.dtype, device=x.device)
+    first, second = (*map(as_rows, residuals), None, None)[:2]
+    strides = [t.stride(0) if t is not None else 0 for t in (lines, weight, first, second)]
+    block_n, block_k, options = _blocks(weight, gated, matrix, launch)
+    norm_weight, norm_bias, eps = (None, None, 0.0) if norm is None else (norm.weight, norm.bias, norm.eps)
+    _linear[(triton.cdiv(outputs, block_n // 2 if gated else block_n),)](
+        lines, weight, bias, norm_weight, norm_bias, first, second, out, len(lines), *weight.shape, *strides, eps,
+        ACTIVATION=activation, GATED=gated, MATRIX=matrix, BLOCK_N=block_n, BLOCK_K=block_k, **options,
+    )  # fmt: skip
+    return out
+
+
+def _blocks(weight: Tensor, gated: bool, matrix: bool, launch: Launch) -> tuple[int, int, dict[str, Any]]:
+    """The tile of the weight, and the constants that follow from it."""
+    (n, k), rows = weight.shape, MAX_ROWS if matrix else 1  # a matrix engine's tile is 16 rows, even where few are used
+    block_n, block_k = weight_tile(n, k, weight.element_size(), launch)
+    block_n = max(block_n, 2) if gated else block_n
+    norm = min(triton.next_power_of_2(k), 8192 // rows)
+    constants = {"EVEN_K": k % block_k == 0, "ROWS": rows, "BLOCK_NORM": norm, "STAGES": launch.num_stages}
+    return block_n, block_k, constants | launch.options
+
+
+def _check(
+    x: Tensor, weight: Tensor, activation: str | None, gated: bool, residuals: tuple[Tensor, ...], shape: tuple
+) -> None:
+    if len(x) > MAX_ROWS:
+        raise ValueError(f"x has {len(x)} rows: expected at most {MAX_ROWS}; more belong to torch's matrix product")
+    if x.shape[1] != weight.shape[1] or weight.stride(1) != 1:
+        raise ValueError(f"weight is {list(weight.shape)}, strides {weight.stride()}: expected dense [n, {x.shape[1]}]")
+    if gated and (activation is None or len(weight) % 2):
+        raise ValueError(f"gated needs an activation and an even number of outputs: got {activation}, {len(weight)}")
+    if activation is not None:
+        check_activation(activation)
+    if len(residuals) > 2 or any(r.shape != shape for r in residuals):
+        raise ValueError(f"residuals are {[list(r.shape) for r in residuals]}: expected at most two {list(shape)}")

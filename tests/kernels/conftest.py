@@ -1,0 +1,74 @@
+"""Without a GPU the Triton kernels are interpreted, and the interpreter's bfloat16 trap is closed.
+
+The interpreter keeps bfloat16 as raw 16-bit integers and computes with those. Loads, stores and casts are right;
+`tl.dot` gets widened operands here; all other arithmetic on bfloat16 raises, so that a kernel which forgets
+`.to(tl.float32)` fails.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+
+import pytest
+import torch
+
+ACCELERATOR = next((kind for kind in ("xpu", "cuda") if getattr(torch, kind).is_available()), None)
+
+
+def _is_bf16(handle: object) -> bool:
+    import triton.language as tl
+
+    return getattr(getattr(handle, "dtype", None), "scalar", None) == tl.bfloat16
+
+
+def _refusing(method: Callable) -> Callable:
+    def guarded(self, *arguments):
+        tensors = [getattr(x, "handle", x) for a in arguments for x in (a if isinstance(a, tuple) else (a,))]
+        if any(map(_is_bf16, tensors)):
+            raise TypeError("bfloat16 arithmetic in an interpreted kernel: convert with .to(tl.float32) first")
+        return method(self, *arguments)
+
+    return guarded
+
+
+def _widen(handle):
+    import triton.language as tl
+    from triton.runtime.interpreter import TensorHandle
+
+    if not _is_bf16(handle):
+        return handle
+    return TensorHandle((handle.data.astype("uint32") << 16).view("float32"), tl.float32)
+
+
+def _interpret_honestly() -> None:
+    from triton.runtime.interpreter import InterpreterBuilder as Builder
+    from triton.runtime.interpreter import ReduceOps
+
+    dot = Builder.create_dot
+    Builder.create_dot = lambda self, a, b, *rest: dot(self, _widen(a), _widen(b), *rest)
+    Builder.binary_op, Builder.unary_op = _refusing(Builder.binary_op), _refusing(Builder.unary_op)
+    Builder.create_fma, Builder.create_erf = _refusing(Builder.create_fma), _refusing(Builder.create_erf)
+    ReduceOps.apply_impl = _refusing(ReduceOps.apply_impl)
+
+
+if ACCELERATOR is None and importlib.util.find_spec("triton"):
+    os.environ["TRITON_INTERPRET"] = "1"  # read when a kernel is decorated: before any of ours is imported
+    _interpret_honestly()
+
+
+@pytest.fixture
+def accelerator() -> torch.device:
+    """The GPU of this machine; the test is skipped where there is none."""
+    if ACCELERATOR is None:
+        pytest.skip("needs an XPU or CUDA device")
+    return torch.device(ACCELERATOR)
+
+
+@pytest.fixture
+def interpreted() -> torch.device:
+    """The CPU, where the kernels are interpreted; skipped beside a GPU, since kernels there are compiled."""
+    if ACCELERATOR is not None:
+        pytest.skip("the kernels are compiled for the GPU of this machine")
+    return torch.device("cpu")

@@ -1,0 +1,201 @@
+"""The portable kernels against the case tables and their float64 references."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+import torch
+
+pytest.importorskip("triton")
+
+import triton
+import triton.language as tl
+from tinyllm.kernels import triton as kernels
+from tinyllm.kernels.triton import tuning
+
+from tinyllm.check import TABLES, check, run_case
+from tinyllm.check.references import NormWeights
+from tinyllm.check.tables import Case, Draw
+
+KERNELS = {name: getattr(kernels, name) for name in kernels.__all__}
+GUARD = 1 << 15
+ODD = r"^3 x (5|80|1000)$|^2 x (7|255|1000) |-> (7|33|3)$|gated silu|b2 h6 g2 t5 .*own"
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+
+
+def wrong(name: str, arguments, device: torch.device, dtype=torch.float32, kernel=None) -> str | None:
+    """What is wrong with one case: `arguments(draw)` makes it."""
+    return run_case(TABLES[name], Case("", arguments), kernel or KERNELS[name], dtype, device)[1]
+
+
+def guarded(shape, dtype, device) -> torch.Tensor:
+    """An output in the middle of NaNs."""
+    size = torch.Size(shape).numel()
+    return torch.full((size + 2 * GUARD,), float("nan"), dtype=dtype, device=device)[GUARD:-GUARD].view(*shape)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_results_are_written_and_nothing_beside_them(name, interpreted, monkeypatch):
+    """Sizes that no block divides; first in this file, since a stray write elsewhere may end the process."""
+    outputs: list[torch.Tensor] = []
+
+    def remembered(shape, *, dtype, device) -> torch.Tensor:
+        outputs.append(guarded(shape, dtype, device))
+        return outputs[-1]
+
+    cases = [case for case in TABLES[name].cases if re.search(ODD, case.title)]
+    drawn = [case.make(Draw(0, torch.float32, interpreted)) for case in cases]
+    monkeypatch.setattr(torch, "empty", remembered)
+    monkeypatch.setattr(torch, "empty_like", lambda x: remembered(x.shape, dtype=x.dtype, device=x.device))
+    for arguments in drawn:
+        slots = {key: torch.empty_like(x) for key, x in arguments.items() if key.endswith("_slot")}
+        KERNELS[name](**arguments | slots)
+    monkeypatch.undo()
+    assert len(outputs) >= len(cases) >= 2
+    for out in outputs:
+        assert out._base.isfinite().sum() == out.numel(), list(out.shape)
+        assert out.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", KERNELS)
+def test_table(name, dtype, interpreted):
+    verdict = check(name, KERNELS[name], dtypes=[dtype], device=interpreted)
+    assert verdict.right, verdict
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", KERNELS)
+def test_table_on_gpu(name, dtype, accelerator):
+    verdict = check(name, KERNELS[name], dtypes=[dtype], device=accelerator)
+    assert verdict.right, verdict
+
+
+@pytest.mark.parametrize("kind", ["cuda", "xpu"])
+@pytest.mark.parametrize("kernel", ["linear_vector", "linear_matrix"])
+def test_linear_with_the_tiles_of_a_gpu(kind, kernel, interpreted):
+    row = tuning.LAUNCHES[kind][kernel]
+    run = partial(kernels.linear, launch=tuning.Launch(row.blocks, num_stages=row.num_stages))
+    cases = [case for case in TABLES["linear"].cases if (kernel == "linear_vector") == case.title.startswith("1 ")]
+    for case in cases[::3]:
+        assert run_case(TABLES["linear"], case, run, torch.float32, interpreted)[1] is None, case.title
+
+
+@pytest.mark.parametrize("name", ["rms_norm", "add_rms_norm", "layer_norm", "add_layer_norm"])
+@pytest.mark.parametrize(("block", "tile", "m"), [(64, 64, 200), (8192, 2048, 100), (8192, 8192, 9001)])
+def test_norm_of_rows_in_pieces_and_in_groups(name, block, tile, m, interpreted):
+    def arguments(draw: Draw) -> dict:
+        made = {"x": draw.strided(5, m) + 3, "weight": draw(m), "eps": 1e-5}  # a mean that is not zero
+        made |= {"residual": draw.strided(5, m + 4)[:, 4:]} if "add" in name else {}
+        return made | ({"bias": draw(m)} if "layer" in name else {})
+
+    launch = tuning.Launch({"block": block, "tile": tile})
+    assert wrong(name, arguments, interpreted, kernel=partial(KERNELS[name], launch=launch)) is None
+
+
+def test_leading_dimensions_and_strides_are_kept(interpreted):
+    x, weight = torch.randn(2, 3, 4, 24)[:, -1:, 1:3], torch.randn(10, 30)[:, :24]
+    residual = torch.randn(2, 1, 2, 13)[..., :10]
+    assert torch.allclose(kernels.linear(x, weight, residuals=(residual,)), x @ weight.T + residual, atol=1e-5)
+    assert kernels.rms_norm(x, torch.ones(24), 0.0).shape == x.shape
+    assert kernels.activate_and_multiply(x, "relu").shape == (2, 1, 2, 12)
+
+
+@pytest.mark.parametrize(("rows", "k", "n"), [(1, 1, 1), (1, 17, 2), (16, 513, 6), (5, 31, 66)])
+def test_linear_of_odd_sizes_with_everything(rows, k, n, interpreted):
+    def arguments(draw: Draw) -> dict:
+        made = {"x": draw.strided(rows, k), "weight": draw(2 * n, k, scale=k**-0.5), "bias": draw(2 * n)}
+        made["norm"] = NormWeights(draw(k), draw(k), 1e-2)
+        return made | {"activation": "gelu", "gated": True, "residuals": (draw.strided(rows, n), draw(rows, n))}
+
+    assert wrong("linear", arguments, interpreted) is None
+
+
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize(("d", "rotated"), [(80, 20), (96, 96), (64, 2)])
+def test_rope_writes_its_slots_and_nothing_else(d, rotated, interleaved, interpreted):
+    b, h, g, t = 2, 6, 3, 2
+    draw = Draw(0, torch.float32, interpreted)
+    q, k, v = draw(b, t, h + 2 * g, d).transpose(1, 2).split([h, g, g], dim=1)
+    caches = [torch.full((b + 1, g + 2, t + 3, d + 5), float("nan")) for _ in range(2)]
+    slots = [cache[1:, 1:-1, 1 : 1 + t, 2 : 2 + d] for cache in caches]
+    angles = draw(1, t, rotated // 2)
+    expected = TABLES["rope_and_store"].reference(q, k, v, angles.cos(), angles.sin(), *slots, interleaved)
+    out = kernels.rope_and_store(q, k, v, angles.cos(), angles.sin(), *slots, interleaved)
+    for cache, slot, mine, right in zip(caches, slots, out[1:], expected[1:], strict=True):
+        assert mine is slot
+        assert torch.allclose(slot, right, atol=1e-5)
+        assert cache.isfinite().sum() == right.numel()
+    assert torch.allclose(out[0], expected[0], atol=1e-5)
+
+
+def test_what_does_not_fit_is_refused(interpreted):
+    x = torch.randn(2, 8)
+    with pytest.raises(ValueError, match="17 rows"):
+        kernels.linear(torch.randn(17, 8), x)
+    with pytest.raises(ValueError, match="expected dense"):
+        kernels.linear(x, torch.randn(8, 4).T)
+    with pytest.raises(ValueError, match="gated"):
+        kernels.linear(x, x, gated=True)
+    with pytest.raises(ValueError, match="residuals"):
+        kernels.linear(x, x, residuals=(x,))
+    with pytest.raises(ValueError, match="'tanh'"):
+        kernels.activate_and_multiply(x, "tanh")
+    with pytest.raises(ValueError, match="residual"):
+        kernels.add_rms_norm(x, x[:1], x[0], 1e-5)
+    q, angles = torch.randn(1, 2, 3, 8), torch.randn(1, 3, 4)
+    with pytest.raises(ValueError, match="v_slot"):
+        kernels.rope_and_store(q, q, q, angles, angles, q.clone(), q[:, :1], False)
+    with pytest.raises(ValueError, match="strides"):
+        kernels.rope_and_store(q, q, q.mT.contiguous().mT, angles, angles, q.clone(), q.clone(), False)
+
+
+@triton.jit
+def _add_bits(x, y):
+    tl.store(y, tl.load(x) + tl.load(x))
+
+
+@triton.jit
+def _sum_bits(x, y):
+    tl.store(y, tl.sum(tl.load(x + tl.arange(0, 16)), 0))
+
+
+@pytest.mark.parametrize("kernel", [_add_bits, _sum_bits], ids=lambda kernel: kernel.__name__)
+def test_bfloat16_arithmetic_is_refused_by_the_interpreter(kernel, interpreted):
+    with pytest.raises(Exception, match="bfloat16 arithmetic"):
+        kernel[(1,)](torch.ones(16, dtype=torch.bfloat16), torch.ones(1, dtype=torch.bfloat16))
+
+
+def test_tiles_grow_along_k_where_rows_are_few():
+    launch = tuning.LAUNCHES["cuda"]["linear_vector"]
+    assert tuning.weight_tile(4096, 4096, 2, launch) == (8, 1024)
+    assert tuning.weight_tile(4096, 4096, 4, launch) == (8, 512)
+    assert tuning.weight_tile(576, 4096, 2, launch) == (2, 4096)
+    assert tuning.weight_tile(576, 100, 2, launch) == (2, 128)
+    assert tuning.weight_tile(192, 576, 2, tuning.LAUNCHES["cuda"]["linear_matrix"]) == (16, 512)
+
+
+def test_tune_returns_the_fastest_row_that_runs(capsys):
+    rows = [tuning.Launch({"block": size}) for size in (1, 2, 3)]
+
+    def measure(call) -> float:
+        block = call().blocks["block"]
+        if block == 1:
+            raise RuntimeError("out of shared memory")
+        return block / 2
+
+    assert tuning.tune("any", lambda row: row, rows, measure) == (rows[1], 1.0)
+    assert "out of shared memory" in capsys.readouterr().out
+    with pytest.raises(RuntimeError, match="none of the rows"):
+        tuning.tune("any", lambda row: row, rows[:1], measure)
+    assert tuning.candidates("linear_matrix", "xpu")[0] == tuning.LAUNCHES["xpu"]["linear_matrix"]
+
+
+def test_import_of_tinyllm_leaves_triton_alone():
+    code = "import sys, tinyllm, tinyllm.check; sys.exit('tinyllm.kernels.triton' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

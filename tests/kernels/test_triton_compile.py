@@ -1,0 +1,177 @@
+"""The portable kernels through the real compiler, without a GPU: code for an H100 or H200, and no register spill.
+
+Interpreted and compiled kernels cannot live in one process, so the test runs this file as a program.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+TYPES = ("bf16", "fp16")
+POINTERS = frozenset(
+    [
+        "x",
+        "residual",
+        "weight",
+        "bias",
+        "total",
+        "out",
+        "gate_up",
+        "q",
+        "k",
+        "v",
+        "cos",
+        "sin",
+        "q_out",
+        "k_slot",
+        "v_slot",
+        "norm_weight",
+        "norm_bias",
+        "first",
+        "second",
+    ]
+)
+
+
+class Variant(NamedTuple):
+    """One specialisation of a kernel: its constants, the pointers that are None, the row it is launched with."""
+
+    name: str
+    kernel: Any
+    row: Any
+    constants: dict[str, Any]
+    absent: tuple[str, ...] = ()
+    odd: bool = False  # sizes and strides that 16 does not divide: element-wise loads
+
+
+def variants() -> list[Variant]:
+    """Every kernel, at the sizes of Llama 2 7B, as the table of tuned rows launches it."""
+    from tinyllm.kernels.triton import activation, norm, rope
+    from tinyllm.kernels.triton.tuning import LAUNCHES
+
+    row = LAUNCHES["cuda"]
+    heads = {"INTERLEAVED": False, "HEADS": 8, "BLOCK_HALF": 64, "BLOCK_KEPT": 1, "BLOCK_D": 128}
+    partial = {"INTERLEAVED": True, "HEADS": 8, "BLOCK_HALF": 32, "BLOCK_KEPT": 64, "BLOCK_D": 128}
+    plain = ("residual", "bias", "total")
+    return [
+        Variant("rms_norm", norm._norm_tile, row["norm"], {"ROWS": 1, "BLOCK": 4096}, plain),
+        Variant("add_layer_norm", norm._norm_tile, row["norm"], {"ROWS": 1, "BLOCK": 8192}),
+        Variant("add_rms_norm, long rows", norm._norm_long, row["norm"], {"BLOCK": 8192}, ("bias",)),
+        Variant("layer_norm, long rows", norm._norm_long, row["norm"], {"BLOCK": 8192}, ("residual", "total")),
+        Variant("rope, half-split", rope._rope_and_store, row["rope"], {"HALF": 64, "KEPT": 0, **heads}),
+        Variant("rope, interleaved", rope._rope_and_store, row["rope"], {"HALF": 32, "KEPT": 64, **partial}),
+        *(_elementwise(activation, row["activation"], name) for name in activation.ACTIVATIONS),
+        *_linears(row),
+    ]
+
+
+def _elementwise(activation: Any, row: Any, name: str) -> Variant:
+    kernel = activation._bias_and_activate if name == "gelu" else activation._activate_and_multiply
+    return Variant(name, kernel, row, {"ACTIVATION": name, "BLOCK": 1024})
+
+
+def _linears(row: dict[str, Any]) -> list[Variant]:
+    variants = []
+    for name, rows in (("linear_vector", 1), ("linear_matrix", 16)):
+        add = lambda title, n, k, *rest, name=name, rows=rows, **more: variants.append(  # noqa: E731
+            _linear(f"{name}, {title}", row[name], rows, n, k, *rest, **more)
+        )
+        add("output and residual", 4096, 4096, ("bias", "norm_weight", "norm_bias", "second"))
+        add("RMSNorm and gated", 22016, 4096, ("bias", "norm_bias", "first", "second"), activation="silu", gated=True)
+        add("LayerNorm, gelu, odd", 4097, 4099, (), activation="gelu", odd=True)
+    return variants
+
+
+def _linear(
+    title: str, row: Any, rows: int, n: int, k: int, absent: tuple, activation=None, gated=False, odd=False
+) -> Variant:
+    from tinyllm.kernels.triton.linear import _linear as kernel
+    from tinyllm.kernels.triton.tuning import weight_tile
+
+    block_n, block_k = weight_tile(n, k, 2, row)
+    constants = {"ACTIVATION": activation, "GATED": gated, "MATRIX": rows > 1, "EVEN_K": k % block_k == 0, "ROWS": rows}
+    blocks = {"BLOCK_N": block_n, "BLOCK_K": block_k, "BLOCK_NORM": min(8192 // rows, 4096), "STAGES": row.num_stages}
+    return Variant(title, kernel, row, constants | blocks, absent, odd)
+
+
+def compile_variant(variant: Variant, dtype: str) -> dict[str, Any]:
+    """Compile for compute capability 9.0; what ptxas made of it."""
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    constants = variant.constants | dict.fromkeys(variant.absent)
+    signature = {name: _type_of(name, constants, dtype, variant.kernel) for name in variant.kernel.arg_names}
+    whole = {
+        (i,): [["tt.divisibility", 16]]
+        for i, (name, kind) in enumerate(signature.items())
+        if kind[0] == "*" or (kind == "i32" and name != "rows" and not variant.odd)
+    }
+    source = ASTSource(variant.kernel, signature, constants, whole)
+    made = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=variant.row.options)
+    return {"name": variant.name, "dtype": dtype, "loads": _wide_loads(made.asm["ptx"])} | _resources(made)
+
+
+def _type_of(name: str, constants: dict[str, Any], dtype: str, kernel: Any) -> str:
+    if name in constants:
+        return "constexpr"
+    if name == "k" and "weight" in kernel.arg_names:  # linear's inner size; rope's is a tensor
+        return "i32"
+    if name in POINTERS:
+        return "*fp32" if name in ("cos", "sin") else f"*{dtype}"
+    return "fp32" if name == "eps" else "i32"
+
+
+def _wide_loads(ptx: str) -> int:
+    """How many loads from memory move 16 bytes a lane, through registers or straight to shared memory."""
+    return len(re.findall(r"ld\.global\S*\.v4\.b32|cp\.async\.cg\.shared\.global[^;]*0x10|ld\.global\S*\.v2\.b64", ptx))
+
+
+def _resources(made: Any) -> dict[str, int]:
+    """Registers, and bytes of stack, of the machine code."""
+    import triton
+
+    cuobjdump = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
+    cubin = Path(os.environ["CUBIN_DIR"]) / f"{made.hash[:40]}.cubin"
+    cubin.write_bytes(made.asm["cubin"])
+    usage = subprocess.run([cuobjdump, "-res-usage", cubin], check=True, capture_output=True, text=True).stdout
+    sass = subprocess.run([cuobjdump, "-sass", cubin], check=True, capture_output=True, text=True).stdout
+    return {
+        "registers": int(re.search(r"REG:(\d+)", usage)[1]),
+        "stack": int(re.search(r"STACK:(\d+)", usage)[1]),
+        "spills": len(re.findall(r"\b(?:LDL|STL)\b", sass)),
+        "shared": made.metadata.shared,
+    }
+
+
+def main() -> None:
+    """Print a JSON line for every variant and type."""
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(compile_variant, variant, dtype) for variant in variants() for dtype in TYPES]
+        for job in jobs:
+            print(json.dumps(job.result()), flush=True)
+
+
+def test_compiles_without_spilling(tmp_path):
+    pytest.importorskip("triton")
+    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
+    environment |= {"TRITON_CACHE_DIR": str(tmp_path / "cache"), "CUBIN_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, __file__], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    made = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(made) >= 30
+    assert [row for row in made if row["spills"] or row["stack"]] == []
+    assert [row["name"] for row in made if row["loads"] == 0 and "odd" not in row["name"]] == []
+
+
+if __name__ == "__main__":
+    main()
