@@ -1,11 +1,13 @@
 """Run the notebooks and keep their outputs: `python book/notebooks.py [FILE ...]`.
 
-Every notebook runs in a fresh kernel. What changes from run to run and says nothing (times of execution,
-versions of the kernel, counters of cells) is normalised, so that a second run changes nothing but what did change.
+Every notebook, those of the solutions too, runs in a fresh kernel. What changes from run to run and says nothing
+(times of execution, versions of the kernel, progress bars) is normalised, so that a second run changes nothing but
+what did change.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -19,13 +21,15 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+PROGRESS = re.compile(r"\d+%\|")
 
 
 def execute(path: Path) -> float:
     """Run one notebook in place; returns the seconds it took. Raises CellExecutionError where a cell fails."""
     notebook = nbformat.read(path, as_version=4)
     start = perf_counter()
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
+    where = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=300, coalesce_streams=True, resources=where).execute()
     seconds = perf_counter() - start
     normalise(notebook)
     nbformat.write(notebook, path)
@@ -39,12 +43,18 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
         cell.id = f"cell-{i}"
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            cell.outputs = [output for output in cell.outputs if says_something(output)]
+
+
+def says_something(output: nbformat.NotebookNode) -> bool:
+    """Is this more than a message on standard error or a progress bar that has done its work?"""
+    text = output.get("data", {}).get("text/plain", "")
+    return output.get("name") != "stderr" and not PROGRESS.search(text)
 
 
 def main(arguments: list[str]) -> None:
     """Run the notebooks named, or all."""
-    for path in tqdm([Path(name) for name in arguments] or sorted(NOTEBOOKS.glob("*.ipynb")), unit="notebook"):
+    for path in tqdm([Path(name) for name in arguments] or sorted(NOTEBOOKS.rglob("[0-9]*.ipynb")), unit="notebook"):
         tqdm.write(f"{path.name}: {execute(path):.1f} s")
 
 

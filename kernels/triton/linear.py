@@ -3,10 +3,14 @@
 norm -> x @ weight.T -> bias -> activation (times up) -> residuals. The weight [n, k] is read once, n*k*s bytes for
 elements of s bytes, whatever the number of rows. x, a few KB, is read by every program from the cache, and normalised
 by each rather than by a launch of its own. The floor of the time is n*k*s / bandwidth: next to it all else is noise.
+
+An RMSNorm costs no pass of its own: rms(x) divides whole rows, so it can wait until the sums over k are done, and the
+squares are summed in the same loop. A LayerNorm's mean must be known first, which is a pass over x.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -19,6 +23,8 @@ from .norm import as_rows, row_statistics
 from .tuning import Launch, launch_for, weight_tile
 
 MAX_ROWS = 16
+# A row that is not yet divided by its rms can be large: as a 16-bit operand of tl.dot it is kept this much smaller.
+HEADROOM = tl.constexpr(1 / 16)
 
 
 @triton.jit
@@ -39,10 +45,10 @@ def _linear(
     weight += line.to(tl.int64)[:, None] * weight_stride
     row = tl.arange(0, ROWS)[:, None]
 
-    if norm_weight is not None:
-        mean, scale = row_statistics(
-            x, None, row, rows, x_stride, 0, k, eps, norm_bias is not None, ROWS, BLOCK_NORM
-        )  # fmt: skip
+    if norm_bias is not None:
+        mean, scale = row_statistics(x, None, row, rows, x_stride, 0, k, eps, True, ROWS, BLOCK_NORM)
+    elif norm_weight is not None:
+        squares = tl.zeros([ROWS, BLOCK_K], tl.float32)
 
     # One row: products stay apart, and are summed over k once, after the loop. Several: the matrix engine.
     acc = tl.zeros([BLOCK_N, ROWS if MATRIX else BLOCK_K], tl.float32)
@@ -53,15 +59,21 @@ def _linear(
         w = tl.load(weight + column, mask=wanted, other=0.0, eviction_policy="evict_first")  # never needed again
         value = tl.load(x + row * x_stride + column, mask=(row < rows) & within, other=0.0)
         if norm_weight is not None:
-            value = (value.to(tl.float32) - mean) * scale
-            value *= tl.load(norm_weight + column, mask=within, other=0.0).to(tl.float32)
+            value, gain = value.to(tl.float32), tl.load(norm_weight + column, mask=within, other=0.0).to(tl.float32)
             if norm_bias is not None:
+                value = (value - mean) * scale * gain
                 value += tl.load(norm_bias + column, mask=within, other=0.0).to(tl.float32)
+            else:
+                squares += value * value
+                value *= gain * HEADROOM
         if MATRIX:
             acc = tl.dot(w, tl.trans(value.to(w.dtype)), acc, input_precision="ieee")
         else:
             acc += w.to(tl.float32) * value.to(tl.float32)
     y = acc if MATRIX else tl.sum(acc, 1, keep_dims=True)
+    if norm_weight is not None and norm_bias is None:
+        deviation = tl.rsqrt(tl.sum(squares, 1) / k + eps) / HEADROOM
+        y *= deviation[None, :]
 
     if bias is not None:
         y += tl.load(bias + line, mask=exists, other=0.0).to(tl.float32)[:, None]
@@ -100,28 +112,38 @@ def linear(
     outputs = len(weight) // 2 if gated else len(weight)
     shape, lines = (*x.shape[:-1], outputs), as_rows(x)
     _check(lines, weight, activation, gated, residuals, shape)
-    matrix = len(lines) > 1
-    launch = launch or launch_for("linear_matrix" if matrix else "linear_vector", x.device.type)
+    plan = _plan if launch is None else _plan.__wrapped__
+    grid, constants = plan(*weight.shape, weight.element_size(), gated, len(lines) > 1, x.device.type, launch)
     out = torch.empty(shape, dtype=x.dtype, device=x.device)
     first, second = (*map(as_rows, residuals), None, None)[:2]
     strides = [t.stride(0) if t is not None else 0 for t in (lines, weight, first, second)]
-    block_n, block_k, options = _blocks(weight, gated, matrix, launch)
     norm_weight, norm_bias, eps = (None, None, 0.0) if norm is None else (norm.weight, norm.bias, norm.eps)
-    _linear[(triton.cdiv(outputs, block_n // 2 if gated else block_n),)](
+    _linear[grid](
         lines, weight, bias, norm_weight, norm_bias, first, second, out, len(lines), *weight.shape, *strides, eps,
-        ACTIVATION=activation, GATED=gated, MATRIX=matrix, BLOCK_N=block_n, BLOCK_K=block_k, **options,
+        ACTIVATION=activation, GATED=gated, **constants,
     )  # fmt: skip
     return out
 
 
-def _blocks(weight: Tensor, gated: bool, matrix: bool, launch: Launch) -> tuple[int, int, dict[str, Any]]:
-    """The tile of the weight, and the constants that follow from it."""
-    (n, k), rows = weight.shape, MAX_ROWS if matrix else 1  # a matrix engine's tile is 16 rows, even where few are used
-    block_n, block_k = weight_tile(n, k, weight.element_size(), launch)
+@cache
+def _plan(
+    n: int, k: int, size: int, gated: bool, matrix: bool, device_type: str, launch: Launch | None
+) -> tuple[tuple[int], dict[str, Any]]:
+    """The grid, and the constants of a launch; worked out once for each weight's shape."""
+    launch = launch or launch_for("linear_matrix" if matrix else "linear_vector", device_type)
+    rows = MAX_ROWS if matrix else 1  # a matrix engine's tile is 16 rows, even where few are used
+    block_n, block_k = weight_tile(n, k, size, launch)
     block_n = max(block_n, 2) if gated else block_n
-    norm = min(triton.next_power_of_2(k), 8192 // rows)
-    constants = {"EVEN_K": k % block_k == 0, "ROWS": rows, "BLOCK_NORM": norm, "STAGES": launch.num_stages}
-    return block_n, block_k, constants | launch.options
+    constants = {
+        "MATRIX": matrix,
+        "EVEN_K": k % block_k == 0,
+        "ROWS": rows,
+        "BLOCK_N": block_n,
+        "BLOCK_K": block_k,
+        "BLOCK_NORM": min(triton.next_power_of_2(k), 8192 // rows),
+        "STAGES": launch.num_stages,
+    }
+    return (triton.cdiv(n, block_n),), constants | launch.options
 
 
 def _check(

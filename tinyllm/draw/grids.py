@@ -17,7 +17,7 @@ def draw_grids(grids: Mapping[str, Float[Tensor, "t total"]], rows: Sequence[str
     from matplotlib.figure import Figure
 
     size, upright = 0.26, max(map(len, columns)) < 3
-    figure = Figure(figsize=(0.8 + (0.5 + size * len(columns)) * len(grids), 1.2 + size * len(rows)), dpi=100)
+    figure = Figure(figsize=(0.8 + (0.5 + size * len(columns)) * len(grids), 0.9 + size * len(rows)), dpi=100)
     figure.set_layout_engine("constrained")
     axes = figure.subplots(1, len(grids), sharey=True, squeeze=False)[0]
     for axis, (title, grid) in zip(axes, grids.items(), strict=True):

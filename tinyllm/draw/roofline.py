@@ -22,11 +22,12 @@ def draw_roofline(machine: Machine, peak_flops: float, points: Mapping[str, tupl
     left, right = 0.5 * min(x for x, _ in points.values()), 3 * max(ridge, *(x for x, _ in points.values()))
     roof = [min(peak_flops, x * machine.read_bandwidth) / 1e9 for x in (left, ridge, right)]
     axis.loglog([left, ridge, right], roof, color=LIMIT)
-    for i, (name, (x, y)) in enumerate(points.items()):
+    for name, (x, y) in points.items():
         axis.plot(x, y / 1e9, "o", color=OURS, markersize=5)
-        axis.annotate(name, (x, y / 1e9), (7, -9 if i % 2 else 3), textcoords="offset points", fontsize=8)
-    axis.annotate("bandwidth", (left, roof[0]), (6, 12), textcoords="offset points", color=LIMIT, fontsize=8)
-    axis.annotate("arithmetic", (right, roof[2]), (-50, 5), textcoords="offset points", color=LIMIT, fontsize=8)
+        axis.annotate(name, (x, y / 1e9), (6, -10), textcoords="offset points", fontsize=8)
+    above = {"textcoords": "offset points", "color": LIMIT, "fontsize": 8, "ha": "right"}
+    axis.annotate("bandwidth", (ridge / 3, roof[1] / 3), (-6, 4), **above)
+    axis.annotate("peak of arithmetic", (right, roof[2]), (0, 5), **above)
     axis.set_ylim(top=3 * peak_flops / 1e9)
     axis.set_xlabel("FLOPs per byte moved")
     axis.set_ylabel("GFLOP/s")

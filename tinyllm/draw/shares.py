@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = ("#0068b5", "#76b7e5", "#f2b134", "#d1495b", "#9aa5b1")
+COLOURS = {"#0068b5": "white", "#76b7e5": "black", "#f2b134": "black", "#d1495b": "white", "#9aa5b1": "black"}  # ink
 
 
 def draw_shares(bars: Mapping[str, Mapping[str, float]]) -> Figure:
@@ -19,14 +19,16 @@ def draw_shares(bars: Mapping[str, Mapping[str, float]]) -> Figure:
     axis = figure.subplots()
     kinds = list(dict.fromkeys(kind for bar in bars.values() for kind in bar))
     left = dict.fromkeys(bars, 0.0)
-    for kind, colour in zip(kinds, COLOURS, strict=False):
+    for kind, (colour, ink) in zip(kinds, COLOURS.items(), strict=False):
         for name, bar in bars.items():
             share = 100 * bar.get(kind, 0) / sum(bar.values())
             axis.barh(
                 name, share, left=left[name], color=colour, height=0.6, label=kind if name == next(iter(bars)) else None
             )
             if share >= 6:
-                axis.text(left[name] + share / 2, name, f"{share:.0f}%", ha="center", va="center", fontsize=8)
+                axis.text(
+                    left[name] + share / 2, name, f"{share:.0f}%", ha="center", va="center", fontsize=8, color=ink
+                )
             left[name] += share
     axis.invert_yaxis()
     axis.set_xlim(0, 100)

@@ -1,0 +1,93 @@
+"""How fast each kernel is at the sizes of a decode step, and which set of kernels a device should use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from tinyllm.check.references import NormWeights
+from tinyllm.check.tables import Draw
+from tinyllm.measure.machine import seconds
+
+ROTATED_BYTES = {"cpu": 1 << 27, "cuda": 1 << 29, "xpu": 1 << 29}  # more than the caches hold: every call reads memory
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """One row of a decode step: model size, feed-forward size, heads, head size."""
+
+    m: int
+    f: int
+    h: int
+    d: int
+
+
+SIZES = {"cpu": Sizes(576, 1536, 9, 64), "cuda": Sizes(4096, 11008, 32, 128), "xpu": Sizes(4096, 11008, 32, 128)}
+
+
+@dataclass(frozen=True)
+class KernelTime:
+    """Seconds of one call, and the bytes it must move in that time."""
+
+    seconds: float
+    bytes: int
+
+    @property
+    def bandwidth(self) -> float:
+        """Bytes per second."""
+        return self.bytes / self.seconds
+
+
+def norm_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
+    """A row of the residual stream and the weights of a norm."""
+    return {"x": draw(1, s.m), "weight": draw(s.m), "eps": 1e-5}
+
+
+def rope_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
+    """One token's heads, and room for it in the cache."""
+    q, k, v = (draw(1, s.h, 1, s.d) for _ in range(3))
+    k_slot, v_slot = (draw(1, s.h, 64, s.d)[:, :, 63:] for _ in range(2))
+    tables = {"cos": draw(1, 1, s.d // 2).float(), "sin": draw(1, 1, s.d // 2).float()}
+    return {"q": q, "k": k, "v": v, **tables, "k_slot": k_slot, "v_slot": v_slot, "interleaved": False}
+
+
+def linear_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
+    """The first product of a gated feed-forward block, with its norm and gate."""
+    norm = NormWeights(draw(s.m), None, 1e-5)
+    return {"x": draw(1, s.m), "weight": draw(2 * s.f, s.m), "norm": norm, "activation": "silu", "gated": True}
+
+
+ARGUMENTS: Mapping[str, Callable[[Draw, Sizes], dict[str, Any]]] = {
+    "rms_norm": norm_arguments,
+    "add_rms_norm": lambda draw, s: norm_arguments(draw, s) | {"residual": draw(1, s.m)},
+    "layer_norm": lambda draw, s: norm_arguments(draw, s) | {"bias": draw(s.m)},
+    "add_layer_norm": lambda draw, s: norm_arguments(draw, s) | {"bias": draw(s.m), "residual": draw(1, s.m)},
+    "rope_and_store": rope_arguments,
+    "activate_and_multiply": lambda draw, s: {"gate_up": draw(1, 2 * s.f), "activation": "silu"},
+    "bias_and_activate": lambda draw, s: {"x": draw(1, s.f), "bias": draw(s.f), "activation": "gelu"},
+    "linear": linear_arguments,
+    "attention": lambda draw, s: {"q": draw(1, s.h, 1, s.d), "k": draw(1, s.h, 512, s.d), "v": draw(1, s.h, 512, s.d)},
+}
+
+
+def moved_bytes(arguments: dict[str, Any], result: Any) -> int:
+    """Bytes of everything read and written once; what is written in place counts once."""
+    tensors = {id(x): x for x in tree_leaves((arguments, result)) if isinstance(x, Tensor)}
+    return sum(x.numel() * x.element_size() for x in tensors.values())
+
+
+def time_kernel(operation: str, function: Callable, device: torch.device, dtype: torch.dtype) -> KernelTime:
+    """Median time of a call, over as many sets of arguments as the caches cannot hold."""
+    draw, make = Draw(0, dtype, device), ARGUMENTS[operation]
+    first = make(draw, SIZES[device.type])
+    size = moved_bytes(first, function(**first))
+    copies = min(64, 1 + ROTATED_BYTES[device.type] // size)
+    sets = cycle([first, *(make(draw, SIZES[device.type]) for _ in range(copies - 1))])
+    calls = 2 * copies
+    return KernelTime(seconds(lambda: [function(**next(sets)) for _ in range(calls)], device, 5) / calls, size)

@@ -1,0 +1,187 @@
+"""What a kernel touches: every load and store of every program, recorded in Triton's interpreter.
+
+`python -m tinyllm.measure.trace` records the toy sizes again that the notebooks step through.
+"""
+
+from __future__ import annotations
+
+import json
+import linecache
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+RESULTS = Path(__file__).parents[2] / "book" / "results"
+Lanes = tuple[tuple[int | None, ...], ...]
+
+
+@dataclass(frozen=True)
+class Access:
+    """One load or store by one program, and the line of source that asks for it.
+
+    `lanes` is the block, row by row: each lane's element of the tensor, counted row by row, or None where a mask
+    switches the lane off.
+    """
+
+    program: tuple[int, ...]
+    kind: str
+    tensor: str
+    lanes: Lanes
+    source: str
+
+    @property
+    def elements(self) -> list[int]:
+        """The elements touched, in the order of the lanes."""
+        return [element for row in self.lanes for element in row if element is not None]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """All accesses of a launch in order; `shapes` of the tensors by name, `sizes` their bytes per element."""
+
+    kernel: str
+    shapes: Mapping[str, tuple[int, ...]]
+    sizes: Mapping[str, int]
+    accesses: tuple[Access, ...]
+
+    @property
+    def programs(self) -> tuple[tuple[int, ...], ...]:
+        """Programs of the launch, in order."""
+        return tuple(dict.fromkeys(access.program for access in self.accesses))
+
+    def touched(self, kind: str, tensor: str) -> list[int]:
+        """Elements of a tensor that were loaded, or stored, as often as they were; in ascending order."""
+        found = (access.elements for access in self.accesses if (access.kind, access.tensor) == (kind, tensor))
+        return sorted(element for elements in found for element in elements)
+
+    @property
+    def bytes(self) -> int:
+        """What must come from memory and go there: each element once, since a second reading finds the cache."""
+        kinds = [(kind, tensor) for kind in ("load", "store") for tensor in self.shapes]
+        return sum(self.sizes[tensor] * len(set(self.touched(kind, tensor))) for kind, tensor in kinds)
+
+
+def record_trace(function: Callable, arguments: Mapping[str, Any], results: Sequence[str] = ("out",)) -> Trace:
+    """Run a function on CPU tensors and record what its kernels touch; `results` name the tensors it returns.
+
+    Raises RuntimeError where Triton was imported without its interpreter, LookupError for an address in no tensor.
+    """
+    seen: list[tuple] = []
+    with _watching(seen):
+        returned = function(**arguments)
+    if not seen:
+        raise RuntimeError("nothing to record: set TRITON_INTERPRET=1 before the kernels are first imported")
+    returned = returned if isinstance(returned, tuple) else (returned,)
+    tensors = {name: x for name, x in arguments.items() if isinstance(x, Tensor)}
+    tensors |= dict(zip(results, returned, strict=True))
+    places = _places(tensors)
+    accesses = tuple(_access(places, *one) for one in seen)
+    shapes = {name: tuple(x.shape) for name, x in tensors.items()}
+    return Trace(function.__name__, shapes, {name: x.element_size() for name, x in tensors.items()}, accesses)
+
+
+@contextmanager
+def _watching(seen: list[tuple]) -> Iterator[None]:
+    """Note every load and store of the interpreter while this is active."""
+    from triton.runtime.interpreter import interpreter_builder as builder
+
+    def watched(kind: str, method: Callable, mask_at: int) -> Callable:
+        def call(pointers: Any, *rest: Any) -> Any:
+            addresses, mask = np.atleast_2d(pointers.data), np.atleast_2d(rest[mask_at].data)
+            seen.append((builder.grid_idx, kind, addresses.copy(), mask.copy(), _line()))
+            return method(pointers, *rest)
+
+        return call
+
+    builder.create_masked_load = watched("load", builder.create_masked_load, mask_at=0)
+    builder.create_masked_store = watched("store", builder.create_masked_store, mask_at=1)
+    try:
+        yield
+    finally:
+        del builder.create_masked_load, builder.create_masked_store  # those of the class are there again
+
+
+def _line() -> str:
+    """The line of the kernel that is running: the nearest caller that is neither Triton's nor this file's."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename == __file__ or frame.f_globals.get("__name__", "").startswith("triton."):
+        frame = frame.f_back
+    return linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+
+
+def _places(tensors: Mapping[str, Tensor]) -> dict[int, tuple[str, int]]:
+    """From addresses to tensors and their elements; of two names for the same memory the last counts."""
+    places = {}
+    for name, x in tensors.items():
+        offsets = torch.zeros(x.shape, dtype=torch.int64)
+        for axis, (size, stride) in enumerate(zip(x.shape, x.stride(), strict=True)):
+            offsets += (stride * torch.arange(size)).view(-1, *[1] * (x.dim() - axis - 1))
+        places |= {x.data_ptr() + x.element_size() * at: (name, i) for i, at in enumerate(offsets.flatten().tolist())}
+    return places
+
+
+def _access(places: Mapping[int, tuple[str, int]], program, kind, addresses, mask, source) -> Access:
+    touched = {places.get(int(address), (None, 0))[0] for address in addresses[mask]}
+    if None in touched or len(touched) > 1:
+        raise LookupError(f"{source!r} touches {touched}: expected one of the tensors that were named")
+    (tensor,) = touched or {""}
+    lanes = tuple(
+        tuple(places[int(address)][1] if on else None for address, on in zip(*row, strict=True))
+        for row in zip(addresses, mask, strict=True)
+    )
+    return Access(tuple(program), kind, tensor, lanes, source)
+
+
+def write_trace(trace: Trace, path: Path) -> None:
+    """Write a trace as JSON, an access a line."""
+    head, accesses = asdict(trace), [json.dumps(asdict(access)) for access in trace.accesses]
+    del head["accesses"]
+    path.write_text(json.dumps(head)[:-1] + ', "accesses": [\n' + ",\n".join(accesses) + "\n]}\n")
+
+
+def read_trace(name: str, folder: Path = RESULTS) -> Trace:
+    """The recorded trace of a kernel: `trace-NAME.json`."""
+    found = json.loads((folder / f"trace-{name}.json").read_text())
+    accesses = tuple(
+        Access(tuple(a["program"]), a["kind"], a["tensor"], tuple(map(tuple, a["lanes"])), a["source"])
+        for a in found["accesses"]
+    )
+    shapes = {tensor: tuple(shape) for tensor, shape in found["shapes"].items()}
+    return Trace(found["kernel"], shapes, found["sizes"], accesses)
+
+
+def toy_traces() -> Iterator[Trace]:
+    """The launches that the notebooks step through; small, and of sizes that no block divides."""
+    from tinyllm.kernels.triton import rms_norm, rope_and_store
+    from tinyllm.kernels.triton.tuning import Launch
+
+    def of_two_rows(x: Tensor, weight: Tensor) -> Tensor:
+        return rms_norm(x, weight, 1e-5, launch=Launch({"block": 8, "tile": 16}))
+
+    of_two_rows.__name__ = "rms_norm"
+    yield record_trace(of_two_rows, {"x": torch.ones(3, 6), "weight": torch.ones(6)})
+
+    q, k, v = torch.ones(1, 1, 4, 4).transpose(1, 2).split([2, 1, 1], dim=1)
+    tables = {"cos": torch.ones(1, 1, 2), "sin": torch.zeros(1, 1, 2)}
+    k_slot, v_slot = (torch.zeros(1, 1, 3, 4)[:, :, 2:] for _ in range(2))
+    arguments = {"q": q, "k": k, "v": v, **tables, "k_slot": k_slot, "v_slot": v_slot, "interleaved": False}
+    yield record_trace(rope_and_store, arguments, ("q_out", "k_slot", "v_slot"))
+
+
+def main() -> None:
+    """Record the toy sizes again."""
+    os.environ["TRITON_INTERPRET"] = "1"  # read when the kernels are decorated, which is when they are imported
+    for trace in toy_traces():
+        write_trace(trace, RESULTS / f"trace-{trace.kernel}.json")
+
+
+if __name__ == "__main__":
+    main()
