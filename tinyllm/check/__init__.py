@@ -63,7 +63,8 @@ def run_case(
 ) -> tuple[float, str | None]:
     """The largest error of one case, relative to the scale of the result, and what is wrong (None: nothing)."""
     arguments = case.make(Draw(0, dtype, device))
-    expected = _tensors(table.reference(**_widen(arguments)))
+    before = _widen(arguments)
+    expected = _tensors(table.reference(**before))
     try:
         got = _tensors(function(**arguments))
     except Exception as error:  # a learner's function may raise anything: it is reported, not propagated
@@ -76,7 +77,14 @@ def run_case(
         worst = max(worst, error)
         if wrong:
             return worst, wrong
-    return worst, None
+    overwritten = _overwritten(before, _widen(arguments))
+    return worst, f"the argument {overwritten} was overwritten" if overwritten else None
+
+
+def _overwritten(before: dict[str, Any], after: dict[str, Any]) -> str | None:
+    """The first tensor among the arguments that changed; slots are there to be written."""
+    tensors = [(name, x, after[name]) for name, x in before.items() if isinstance(x, Tensor) and "slot" not in name]
+    return next((name for name, x, y in tensors if not torch.equal(x, y)), None)
 
 
 def _difference(got: Tensor, expected: Tensor, tolerance: float) -> tuple[float, str | None]:
@@ -95,7 +103,7 @@ def _difference(got: Tensor, expected: Tensor, tolerance: float) -> tuple[float,
 def _widen(value: Any) -> Any:
     """The same arguments in float64, on the CPU."""
     if isinstance(value, Tensor):
-        return value.cpu().double() if value.is_floating_point() else value.cpu()
+        return value.cpu().to(torch.float64 if value.is_floating_point() else value.dtype, copy=True)
     if isinstance(value, dict):
         return {key: _widen(inner) for key, inner in value.items()}
     if isinstance(value, tuple):

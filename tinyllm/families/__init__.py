@@ -45,9 +45,14 @@ def registered() -> tuple[Family, ...]:
 
 def family_of(config: PreTrainedConfig) -> Family:
     """The family that can run a transformers configuration. Raises ValueError naming the closest one supported."""
+    return family_named(config.model_type)
+
+
+def family_named(model_type: object) -> Family:
+    """The family of a model type as transformers names it. Raises ValueError naming the closest one supported."""
     supported = {kind: family for family in registered() for kind in family.architectures}
-    if config.model_type in supported:
-        return supported[config.model_type]
-    close = get_close_matches(config.model_type, supported, n=1, cutoff=0.5)
+    if model_type in supported:
+        return supported[model_type]
+    close = get_close_matches(str(model_type), supported, n=1, cutoff=0.5)
     hint = f"; the closest supported is {close[0]!r}" if close else ""
-    raise ValueError(f"model type {config.model_type!r} is not supported: expected one of {sorted(supported)}{hint}")
+    raise ValueError(f"model type {model_type!r} is not supported: expected one of {sorted(supported)}{hint}")

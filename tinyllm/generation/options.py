@@ -101,7 +101,7 @@ def _check_values(options: dict[str, Any], config: DecoderConfig) -> None:
                 raise ValueError(f"{name}={options[name]!r}: expected token ids from 0 to {config.vocab_size - 1}")
 
 
-def token_list(tokens: int | list[int] | None) -> list[int]:
+def token_list(tokens: object) -> list:
     """One or several token ids as a list."""
     if tokens is None:
         return []

@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from tinyllm.check.references import NormWeights
 from tinyllm.check.tables import Draw
+from tinyllm.measure.launches import device_seconds
 from tinyllm.measure.machine import seconds
 
 ROTATED_BYTES = {"cpu": 1 << 27, "cuda": 1 << 29, "xpu": 1 << 29}  # more than the caches hold: every call reads memory
@@ -83,11 +84,13 @@ def moved_bytes(arguments: dict[str, Any], result: Any) -> int:
 
 
 def time_kernel(operation: str, function: Callable, device: torch.device, dtype: torch.dtype) -> KernelTime:
-    """Median time of a call, over as many sets of arguments as the caches cannot hold."""
+    """Time of a call, over as many sets of arguments as the caches cannot hold: on a GPU, its device's time alone."""
     draw, make = Draw(0, dtype, device), ARGUMENTS[operation]
     first = make(draw, SIZES[device.type])
     size = moved_bytes(first, function(**first))
     copies = min(64, 1 + ROTATED_BYTES[device.type] // size)
     sets = cycle([first, *(make(draw, SIZES[device.type]) for _ in range(copies - 1))])
     calls = 2 * copies
-    return KernelTime(seconds(lambda: [function(**next(sets)) for _ in range(calls)], device, 5) / calls, size)
+    sweep = lambda: [function(**next(sets)) for _ in range(calls)]  # noqa: E731
+    took = seconds(sweep, device, 5) if device.type == "cpu" else device_seconds(sweep, device)
+    return KernelTime(took / calls, size)

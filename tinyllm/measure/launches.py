@@ -49,13 +49,24 @@ def _watch_device(device: torch.device, seen: list[int]) -> ExitStack:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     synchronize(device)
     stack = ExitStack()
-    trace = profile(activities=[ProfilerActivity.CPU, ACTIVITIES[device.type]])
-    stack.callback(lambda: seen.append(_device_events(trace)))
+    trace = profile(activities=[ProfilerActivity.CPU, ACTIVITIES[device.type]], acc_events=True)
+    stack.callback(lambda: seen.append(len(device_events(trace))))
     stack.enter_context(trace)
     stack.callback(lambda: synchronize(device))
     return stack
 
 
-def _device_events(trace: profile) -> int:
+def device_events(trace: profile) -> list:
+    """What ran on the device while a profiler watched."""
     cpu = torch.autograd.DeviceType.CPU
-    return sum(event.device_type != cpu and not event.is_user_annotation for event in trace.events())
+    return [event for event in trace.events() if event.device_type != cpu and not event.is_user_annotation]
+
+
+def device_seconds(run: Callable[[], object], device: torch.device) -> float:
+    """Seconds that the device was busy with `run`: gaps between launches are left out."""
+    run()
+    synchronize(device)
+    with profile(activities=[ProfilerActivity.CPU, ACTIVITIES[device.type]], acc_events=True) as trace:
+        run()
+        synchronize(device)
+    return sum(event.time_range.elapsed_us() for event in device_events(trace)) / 1e6

@@ -12,7 +12,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -69,7 +71,9 @@ class Trace:
         return sum(self.sizes[tensor] * len(set(self.touched(kind, tensor))) for kind, tensor in kinds)
 
 
-def record_trace(function: Callable, arguments: Mapping[str, Any], results: Sequence[str] = ("out",)) -> Trace:
+def record_trace(
+    name: str, function: Callable, arguments: Mapping[str, Any], results: Sequence[str] = ("out",)
+) -> Trace:
     """Run a function on CPU tensors and record what its kernels touch; `results` name the tensors it returns.
 
     Raises RuntimeError where Triton was imported without its interpreter, LookupError for an address in no tensor.
@@ -80,12 +84,12 @@ def record_trace(function: Callable, arguments: Mapping[str, Any], results: Sequ
     if not seen:
         raise RuntimeError("nothing to record: set TRITON_INTERPRET=1 before the kernels are first imported")
     returned = returned if isinstance(returned, tuple) else (returned,)
-    tensors = {name: x for name, x in arguments.items() if isinstance(x, Tensor)}
+    tensors = {key: x for key, x in arguments.items() if isinstance(x, Tensor)}
     tensors |= dict(zip(results, returned, strict=True))
     places = _places(tensors)
     accesses = tuple(_access(places, *one) for one in seen)
-    shapes = {name: tuple(x.shape) for name, x in tensors.items()}
-    return Trace(function.__name__, shapes, {name: x.element_size() for name, x in tensors.items()}, accesses)
+    shapes = {key: tuple(x.shape) for key, x in tensors.items()}
+    return Trace(name, shapes, {key: x.element_size() for key, x in tensors.items()}, accesses)
 
 
 @contextmanager
@@ -110,11 +114,17 @@ def _watching(seen: list[tuple]) -> Iterator[None]:
 
 
 def _line() -> str:
-    """The line of the kernel that is running: the nearest caller that is neither Triton's nor this file's."""
+    """The line of the kernel that is running: Triton called the recorder, and the kernel called Triton."""
     frame = sys._getframe(1)
-    while frame.f_code.co_filename == __file__ or frame.f_globals.get("__name__", "").startswith("triton."):
+    while not _of_triton(frame):
+        frame = frame.f_back
+    while _of_triton(frame):
         frame = frame.f_back
     return linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+
+
+def _of_triton(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__", "").startswith("triton.")
 
 
 def _places(tensors: Mapping[str, Tensor]) -> dict[int, tuple[str, int]]:
@@ -163,17 +173,15 @@ def toy_traces() -> Iterator[Trace]:
     from tinyllm.kernels.triton import rms_norm, rope_and_store
     from tinyllm.kernels.triton.tuning import Launch
 
-    def of_two_rows(x: Tensor, weight: Tensor) -> Tensor:
-        return rms_norm(x, weight, 1e-5, launch=Launch({"block": 8, "tile": 16}))
-
-    of_two_rows.__name__ = "rms_norm"
-    yield record_trace(of_two_rows, {"x": torch.ones(3, 6), "weight": torch.ones(6)})
+    of_two_rows = partial(rms_norm, eps=1e-5, launch=Launch({"block": 8, "tile": 16}))
+    yield record_trace("rms_norm", of_two_rows, {"x": torch.ones(3, 6), "weight": torch.ones(6)})
 
     q, k, v = torch.ones(1, 1, 4, 4).transpose(1, 2).split([2, 1, 1], dim=1)
     tables = {"cos": torch.ones(1, 1, 2), "sin": torch.zeros(1, 1, 2)}
     k_slot, v_slot = (torch.zeros(1, 1, 3, 4)[:, :, 2:] for _ in range(2))
     arguments = {"q": q, "k": k, "v": v, **tables, "k_slot": k_slot, "v_slot": v_slot, "interleaved": False}
-    yield record_trace(rope_and_store, arguments, ("q_out", "k_slot", "v_slot"))
+    of_two_heads = partial(rope_and_store, launch=Launch({"heads": 2}))
+    yield record_trace("rope_and_store", of_two_heads, arguments, ("q_out", "k_slot", "v_slot"))
 
 
 def main() -> None:

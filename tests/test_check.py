@@ -1,0 +1,58 @@
+"""The judge itself: a case table must tell right from each kind of wrong."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from tinyllm.kernels import plain
+
+from tinyllm.check import TABLES, check, references
+from tinyllm.check.backends import NAIVE, of_module
+
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+
+
+def right(x, weight, eps):
+    return F.rms_norm(x, weight.shape, weight, eps)
+
+
+@pytest.mark.parametrize("backend", [NAIVE, of_module("plain", plain)], ids=lambda backend: backend.name)
+@pytest.mark.parametrize("operation", TABLES)
+def test_naive_and_plain_kernels(backend, operation):
+    if operation in backend.functions:
+        verdict = check(operation, backend.functions[operation], dtypes=DTYPES)
+        assert verdict.right, verdict
+
+
+@pytest.mark.parametrize("operation", TABLES)
+def test_the_reference_is_right_by_its_own_table(operation):
+    verdict = check(operation, TABLES[operation].reference, dtypes=DTYPES)
+    assert verdict.right and verdict.passed == verdict.total == len(DTYPES) * len(TABLES[operation].cases)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        (lambda x, weight, eps: right(x, weight, 0.0), "element"),
+        (lambda x, weight, eps: right(x, weight, eps)[:, :0], "shape"),
+        (lambda x, weight, eps: right(x, weight, eps) * float("nan"), "element"),
+        (lambda x, weight, eps: x.nothing(), "AttributeError"),
+        (lambda x, weight, eps: x.copy_(right(x, weight, eps)), "the argument x was overwritten"),
+        (lambda x, weight, eps: right(x.half().float(), weight, eps), "element"),
+    ],
+)
+def test_every_kind_of_wrong_is_said(wrong, complaint):
+    verdict = check("rms_norm", wrong)
+    assert not verdict.right and verdict.passed < verdict.total
+    assert complaint in str(verdict)
+
+
+@pytest.mark.parametrize("activation", references.ACTIVATIONS)
+def test_references_agree_with_torch(activation):
+    x = torch.linspace(-6, 6, 101, dtype=torch.float64)
+    theirs = {"gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh")}.get(activation) or getattr(F, activation)
+    torch.testing.assert_close(references.ACTIVATIONS[activation](x), theirs(x))
+
+
+def test_an_operation_without_a_table_is_named():
+    with pytest.raises(ValueError, match="operation 'softmax' has no table: expected one of"):
+        check("softmax", torch.softmax)

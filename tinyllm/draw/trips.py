@@ -1,0 +1,33 @@
+"""Trips to memory: what each launch reads and writes, one bar a launch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tinyllm.draw.ladder import LIMIT, MOVED
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Trip = tuple[str, float, float]
+
+
+def draw_trips(groups: dict[str, Sequence[Trip]], unit: str) -> Figure:
+    """Bars of `(name, read, written)` for each launch, the groups one below the other; `unit` names the scale."""
+    from matplotlib.figure import Figure
+
+    lines = [(group, *trip) for group, trips in groups.items() for trip in trips]
+    places = [i + 0.7 * list(groups).index(line[0]) for i, line in enumerate(lines)]
+    figure = Figure(figsize=(6.8, 0.9 + 0.26 * places[-1]), layout="constrained", dpi=100)
+    axis = figure.subplots()
+    reads, writes = [line[2] for line in lines], [line[3] for line in lines]
+    axis.barh(places, reads, color=MOVED, height=0.7, label="read")
+    axis.barh(places, writes, left=reads, color=LIMIT, height=0.7, label="written")
+    axis.set_yticks(places, [f"{group}: {name}" for group, name, *_ in lines], fontsize=8)
+    axis.invert_yaxis()
+    axis.tick_params(axis="x", labelsize=8)
+    axis.set_xlabel(unit, fontsize=8)
+    figure.legend(frameon=False, fontsize=8, loc="outside upper right", ncols=2)
+    axis.spines[["top", "right"]].set_visible(False)
+    return figure

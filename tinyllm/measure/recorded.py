@@ -1,0 +1,43 @@
+"""Recorded runs of single kernels on devices that a reader may not have, as text with device and date."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parents[2] / "book" / "results"
+COLUMNS = {"ours_us": "ours us", "naive_us": "naive us", "compiled_us": "torch.compile us"}
+
+
+def recorded_kernels(kernels: Iterable[str], folder: Path = RESULTS) -> dict[str, list[dict[str, Any]]]:
+    """Rows that `book/device/bench_triton.py --json` wrote for these kernels, by file name."""
+    wanted, found = set(kernels), {}
+    for path in sorted(folder.glob("*.json")):
+        rows = json.loads(path.read_text())
+        rows = (
+            [row for row in rows if row.get("kernel") in wanted and "ours_us" in row] if isinstance(rows, list) else []
+        )
+        if rows:
+            found[path.name] = rows
+    return found
+
+
+def kernel_table(kernels: Iterable[str], folder: Path = RESULTS) -> str:
+    """Those rows as a table under the name and date of each device, or a sentence where nothing is recorded."""
+    found = recorded_kernels(kernels, folder)
+    if not found:
+        return "no run of these kernels on a GPU is recorded here yet"
+    return "\n\n".join("\n".join(_section(rows)) for rows in found.values())
+
+
+def _section(rows: list[Mapping[str, Any]]) -> list[str]:
+    first = rows[0]
+    head = f"{'kernel':22}{'shape':>14}{'rows':>6}" + "".join(f"{name:>18}" for name in COLUMNS.values())
+    lines = [f"recorded on {first['device']}, {first['dtype']}, {first['date']}", head + f"{'of copy bandwidth':>20}"]
+    for row in rows:
+        times = "".join(f"{row[key]:18.2f}" if key in row else f"{'-':>18}" for key in COLUMNS)
+        share = f"{row['share_of_copy']:.0%}" + ("" if row.get("cold", True) else " (in the cache)")
+        lines.append(f"{row['kernel']:22}{row['shape']:>14}{row['rows']:>6}{times}{share:>20}")
+    return lines
