@@ -172,12 +172,13 @@ def test_bfloat16_arithmetic_is_refused_by_the_interpreter(kernel, interpreted):
 
 
 def test_tiles_grow_along_k_where_rows_are_few():
-    launch = tuning.LAUNCHES["cuda"]["linear_vector"]
+    launch = tuning.Launch({"tile": 16384, "rows": 8, "least": 1, "programs": 256})
     assert tuning.weight_tile(4096, 4096, 2, launch) == (8, 1024)
     assert tuning.weight_tile(4096, 4096, 4, launch) == (8, 512)
     assert tuning.weight_tile(576, 4096, 2, launch) == (2, 4096)
     assert tuning.weight_tile(576, 100, 2, launch) == (2, 128)
-    assert tuning.weight_tile(192, 576, 2, tuning.LAUNCHES["cuda"]["linear_matrix"]) == (16, 512)
+    matrix = tuning.Launch({"tile": 16384, "rows": 64, "least": 16, "programs": 128})
+    assert tuning.weight_tile(192, 576, 2, matrix) == (16, 512)
 
 
 def test_tune_returns_the_fastest_row_that_runs(capsys):
