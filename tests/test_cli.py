@@ -72,7 +72,7 @@ def test_bench_takes_as_many_tokens_of_text_as_asked(tmp_path):
 def test_check_is_ready(capsys):
     assert main(["check", "--device", "cpu"]) == 0
     out = capsys.readouterr().out
-    assert "rms_norm: all" in out and "naive tokens: all" in out and out.endswith("ready\n")
+    assert "rms_norm: all" in out and "fastest" in out and "naive tokens: all" in out and out.endswith("ready\n")
 
 
 def test_check_fails_where_a_kernel_is_wrong(capsys, monkeypatch):

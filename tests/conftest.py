@@ -1,0 +1,51 @@
+"""What all tests share: annotations that are enforced, the real model, and transformers' own copy of it."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import jaxtyping
+import pytest
+import torch
+
+# Before tinyllm is first imported: every shape annotation is checked. The kernels are left to their own compilers.
+ROOMS = sorted(
+    path.stem
+    for path in Path(find_spec("tinyllm").origin).parent.iterdir()
+    if path.stem.isidentifier() and path.stem != "kernels"
+)
+jaxtyping.install_import_hook([f"tinyllm.{room}" for room in ROOMS], "beartype.beartype")
+torch.set_num_threads(min(2, torch.get_num_threads()))
+
+
+def pytest_collection_modifyitems(items):
+    """The small models first: most of what can be wrong then shows within seconds."""
+    items.sort(key=lambda item: bool({"smollm", "oracle"} & set(getattr(item, "fixturenames", ()))))
+
+
+@pytest.fixture(scope="session")
+def smollm():
+    """The default model in the first stage; `tinyllm.checkpoint.loading.restage` makes the others of it."""
+    import tinyllm
+
+    return tinyllm.from_pretrained(stage="naive", device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="session")
+def oracle():
+    """The default model as transformers itself reads and runs it, in float32."""
+    from transformers import AutoModelForCausalLM
+
+    from tinyllm.checkpoint.sources import default_model_file
+
+    path = default_model_file()
+    return AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32).eval()
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """Derived files of this test go to a folder of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"

@@ -1,0 +1,116 @@
+"""Tiny random transformers models: a seeded list that covers every branch of the Llama family, and a strategy."""
+
+import random
+
+import pytest
+import torch
+from hypothesis import strategies as st
+from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
+
+CLASSES = {"llama": (LlamaConfig, LlamaForCausalLM), "mistral": (MistralConfig, MistralForCausalLM)}
+LLAMA3 = {"factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}
+ROPES = (
+    {"rope_type": "default", "rope_theta": 10000.0},
+    {"rope_type": "linear", "rope_theta": 500.0, "factor": 2.5},
+    {"rope_type": "llama3", "rope_theta": 100.0, **LLAMA3},
+)
+GROUPS = (1, 2, 3, 4, 5, 7, 8, 16)
+HEAD_DIMS = (2, 4, 6, 10, 16, 20)
+ACTIVATIONS = ("silu", "gelu", "gelu_pytorch_tanh", "relu")
+COUNT = 36
+
+
+def tiny(kind="llama", *, seed=0, **changes):
+    """A model with random weights, biases and norms, large enough that its logits differ widely."""
+    make_config, make_model = CLASSES[kind]
+    defaults = {
+        "vocab_size": 61,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 64,
+        "tie_word_embeddings": False,
+        "bos_token_id": None,
+        "eos_token_id": None,
+        "pad_token_id": None,
+    }
+    only_mistral = {"sliding_window": None} if kind == "mistral" else {}
+    model = make_model(make_config(**(defaults | only_mistral | changes)))
+    return randomize(model, seed).eval().requires_grad_(False)
+
+
+def randomize(model, seed):
+    """Norms around one, biases that matter, matrices that keep the scale of what they multiply."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        values = torch.randn(parameter.shape, generator=generator)
+        if parameter.ndim == 1:
+            parameter.data = 0.5 * values + ("norm" in name)
+        else:
+            parameter.data = values if "embed" in name else values * 1.5 / parameter.shape[1] ** 0.5
+    return model
+
+
+def describe(rng, index):
+    """The configuration of one model of the list: the index walks the branches, `rng` the sizes."""
+    kv_heads = rng.choice((1, 2, 3))
+    heads = GROUPS[index % len(GROUPS)] * kv_heads
+    kind = "mistral" if index % 6 == 5 else "llama"
+    biases = {"attention_bias": index % 3 == 0, "mlp_bias": index % 5 < 2} if kind == "llama" else {}
+    return kind, biases | {
+        "vocab_size": rng.choice((17, 61, 97, 128)),
+        "hidden_size": heads * rng.choice((5, 7, 12) if heads < 8 else (1, 2, 3)),  # transformers asks for a multiple
+        "intermediate_size": rng.choice((5, 23, 48, 71)),
+        "num_hidden_layers": rng.choice((1, 2, 3)),
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "head_dim": HEAD_DIMS[rng.randrange(len(HEAD_DIMS))],
+        "rope_parameters": dict(ROPES[index // 2 % len(ROPES)]),
+        "rms_norm_eps": rng.choice((1e-6, 1e-5, 1e-3, 0.1)),
+        "hidden_act": ACTIVATIONS[index // 3 % len(ACTIVATIONS)],
+        "tie_word_embeddings": index % 2 == 0,
+    }
+
+
+def listed(index):
+    """Model `index` of the list."""
+    kind, changes = describe(random.Random(index), index)
+    return tiny(kind, seed=index, **changes)
+
+
+@st.composite
+def drawn(draw):
+    """Any model of the family, sizes at random."""
+    kind, changes = describe(draw(st.randoms(use_true_random=False)), draw(st.integers(0, 10**6)))
+    return tiny(kind, seed=draw(st.integers(0, 2**31)), **changes)
+
+
+def ragged(vocab_size, lengths, *, seed=0, side="left"):
+    """Token ids `[b, t]` of sequences of these lengths, padded with token 0, and their mask."""
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(0, vocab_size, (len(lengths), max(lengths)), generator=generator)
+    column = torch.arange(max(lengths))
+    real = torch.tensor(lengths)[:, None]
+    mask = (column >= max(lengths) - real if side == "left" else column < real).long()
+    return ids * mask, mask
+
+
+@torch.no_grad()
+def logits_of(hf, ids, mask=None):
+    """What transformers makes of a batch; positions count the real tokens, as its `generate` counts them."""
+    positions = None if mask is None else (mask.cumsum(-1) - 1).clamp(min=0)
+    return hf(ids, attention_mask=mask, position_ids=positions).logits
+
+
+def close(mine, theirs, tolerance=1e-4):
+    torch.testing.assert_close(mine, theirs, rtol=tolerance, atol=tolerance)
+
+
+def says(kind, message, act):
+    """`act` raises exactly `kind` with exactly this message."""
+    with pytest.raises(kind) as caught:
+        act()
+    assert caught.type is kind
+    assert str(caught.value) == message

@@ -1,0 +1,377 @@
+"""Where weights come from: every way in gives transformers' weights, in no more memory than they need."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import chain
+
+import gguf
+import models
+import numpy as np
+import pytest
+import torch
+from models import close, logits_of
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from tokenizers import models as vocabularies
+from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedTokenizerFast
+
+import tinyllm
+from tinyllm.checkpoint.gguf_file import GGUFFile
+from tinyllm.checkpoint.weights import SafetensorsFolder
+from tinyllm.families import family_of
+
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
+
+
+def assert_weights(model, hf, dtype=None):
+    """Every parameter of `model` is, bit for bit, what the same rows of `hf` are in `dtype`."""
+    theirs, family = dict(hf.named_parameters(remove_duplicate=False)), family_of(hf.config)
+    for name, parameter in model.named_parameters():
+        expected = torch.cat([theirs[source] for source in family.sources(name)])
+        assert parameter.dtype == (dtype or expected.dtype), name
+        assert expected.to(parameter.dtype).equal(parameter), name
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A folder with a tiny model, and the model."""
+
+    def save(hf=None, **options):
+        hf = models.tiny(seed=1, **options.pop("config", {})) if hf is None else hf
+        hf.save_pretrained(tmp_path / "model", **options)
+        return tmp_path / "model", hf
+
+    return save
+
+
+# Folders
+
+
+@every_stage
+@pytest.mark.parametrize("size", ["1GB", "8KB"])
+def test_one_file_or_many(saved, size, stage):
+    folder, hf = saved(max_shard_size=size)
+    assert (len(list(folder.glob("*.safetensors"))) > 3) == (size == "8KB")
+    model = tinyllm.from_pretrained(folder, stage=stage, device="cpu")
+    ids, mask = models.ragged(61, (3, 6))
+    assert_weights(model, hf)
+    expected = hf.generate(ids, attention_mask=mask, do_sample=False, max_new_tokens=9)
+    assert model.generate(ids, mask, max_new_tokens=9).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("stored", DTYPES)
+@pytest.mark.parametrize("asked", [None, "float32", "torch.bfloat16", torch.float16])
+def test_number_formats(saved, stored, asked):
+    folder, hf = saved(models.tiny(seed=1).to(stored))
+    model = tinyllm.from_pretrained(str(folder), device="cpu", dtype=asked)
+    right = {None: stored, "float32": torch.float32, "torch.bfloat16": torch.bfloat16, torch.float16: torch.float16}
+    assert model.dtype == right[asked]
+    assert_weights(model, hf, right[asked])
+
+
+@every_stage
+def test_tied_embeddings_stay_tied(saved, stage):
+    folder, hf = saved(config={"tie_word_embeddings": True})
+    assert "lm_head.weight" not in load_file(folder / "model.safetensors")
+    model = tinyllm.from_pretrained(folder, stage=stage, device="cpu")
+    assert model.lm_head.weight is model.embed_tokens.weight
+    assert_weights(model, hf)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_tied_embeddings_with_a_stored_head(saved, same):
+    folder, hf = saved(config={"tie_word_embeddings": True})
+    tensors = load_file(folder / "model.safetensors")
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone() + (0 if same else 0.1)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    model, hf = tinyllm.from_pretrained(folder, device="cpu"), AutoModelForCausalLM.from_pretrained(folder)
+    assert (model.lm_head.weight is model.embed_tokens.weight) == same
+    ids, _ = models.ragged(61, (5,))
+    close(model(ids), logits_of(hf, ids))
+
+
+def test_rotary_buffers_of_old_checkpoints_are_no_weights(saved):
+    folder, hf = saved()
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(4)
+    save_file(tensors, folder / "model.safetensors")
+    assert_weights(tinyllm.from_pretrained(folder, device="cpu"), hf)
+
+
+def test_defaults_of_generation_and_tokenizer(saved):
+    folder, _ = saved()
+    model = tinyllm.from_pretrained(folder, device="cpu")
+    assert model.tokenizer is None
+    assert model.generation_config.eos_token_id is None
+    made = Tokenizer(vocabularies.WordLevel({f"word{i}": i for i in range(61)}, unk_token="word0"))
+    PreTrainedTokenizerFast(tokenizer_object=made).save_pretrained(folder)
+    GenerationConfig(eos_token_id=[5, 7], repetition_penalty=1.5).save_pretrained(folder)
+    model = tinyllm.from_pretrained(folder, device="cpu")
+    assert model.tokenizer.convert_tokens_to_ids("word7") == 7
+    assert model.generation_config.eos_token_id == [5, 7]
+    assert model.generation_config.repetition_penalty == 1.5
+
+
+def test_hub_id_from_the_local_cache(saved, tmp_path, monkeypatch):
+    folder, hf = saved()
+    repository = tmp_path / "hub" / "models--owner--name"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("a" * 40)
+    (repository / "snapshots").mkdir()
+    folder.rename(repository / "snapshots" / ("a" * 40))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert_weights(tinyllm.from_pretrained("owner/name", device="cpu"), hf)
+
+
+def test_variant_of_a_stage(saved):
+    folder, hf = saved()
+    calls = []
+
+    def counted(*args):
+        calls.append(len(args))
+        return tinyllm.STAGES["naive"].attend(*args)
+
+    variant = replace(tinyllm.STAGES["naive"], name="mine", attend=counted)
+    model, (ids, _) = tinyllm.from_pretrained(folder, stage=variant, device="cpu"), models.ragged(61, (5,))
+    close(model(ids), logits_of(hf, ids))
+    assert model.stage.name == "mine"
+    assert len(calls) == hf.config.num_hidden_layers
+
+
+# Models in memory
+
+
+def storages(*tensors):
+    return {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
+
+
+@every_stage
+@pytest.mark.parametrize("index", [0, 1, 4, 5])
+def test_optimize_shares_all_weights(index, stage):
+    hf = models.listed(index)
+    ids, _ = models.ragged(hf.config.vocab_size, (6, 6))
+    before, held = logits_of(hf, ids), storages(*hf.parameters())
+    model = tinyllm.optimize(hf, stage=stage)
+    after = storages(*hf.parameters(), *model.parameters())
+    assert sum(after.values()) <= 1.05 * sum(held.values())
+    assert after.keys() == storages(*model.parameters()).keys()
+    close(model(ids), before)
+    assert logits_of(hf, ids).equal(before)
+
+
+def test_optimize_and_the_model_look_at_the_same_memory():
+    hf = models.tiny(tie_word_embeddings=True, attention_bias=True)
+    model, family = tinyllm.optimize(hf), family_of(hf.config)
+    theirs = dict(hf.named_parameters())
+    for name, parameter in model.named_parameters():
+        at = parameter.data_ptr()
+        for source in family.sources(name):
+            assert theirs[source].data_ptr() == at, source
+            at += theirs[source].nbytes
+    assert model.lm_head.weight is model.embed_tokens.weight
+    assert model.tokenizer is None
+    assert model.generation_config is hf.generation_config
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_optimize_keeps_the_format(dtype):
+    hf = models.tiny().to(dtype)
+    model = tinyllm.optimize(hf)
+    assert model.dtype == dtype
+    assert_weights(model, hf)
+
+
+def test_optimize_twice():
+    hf = models.tiny()
+    ids, _ = models.ragged(61, (6,))
+    first, second = tinyllm.optimize(hf), tinyllm.optimize(hf)
+    assert first(ids).equal(second(ids))
+
+
+# GGUF
+
+EXACT = (gguf.GGMLQuantizationType.F32, gguf.GGMLQuantizationType.F16, gguf.GGMLQuantizationType.BF16)
+BLOCKS = (gguf.GGMLQuantizationType.Q8_0, gguf.GGMLQuantizationType.Q4_1)
+GGUF_NAMES = {
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+    "input_layernorm": "attn_norm",
+    "post_attention_layernorm": "ffn_norm",
+}
+
+
+def gguf_name(name):
+    name = name.removeprefix("model.").replace("layers.", "blk.").replace("embed_tokens", "token_embd")
+    for theirs, ours in GGUF_NAMES.items():
+        name = name.replace(theirs, ours)
+    return "output_norm.weight" if name == "norm.weight" else name.replace("lm_head", "output")
+
+
+def interleaved(rows, heads):
+    """Rows of a projection in the order llama.cpp keeps them: the two halves of each head in turns."""
+    return rows.reshape(heads, 2, -1, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
+
+
+def write_gguf(path, hf, kind, *, without=(), architecture="llama"):
+    """Store a model as llama.cpp does, matrices as `kind`; `hf` takes over what is left of them. Returns the path."""
+    config, writer = hf.config, gguf.GGUFWriter(path, architecture)
+    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
+    writer.add_name("tiny")
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    if "head_count_kv" not in without:
+        writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    writer.add_vocab_size(config.vocab_size)
+    for name, parameter in hf.named_parameters():
+        values, part = parameter.numpy(), name.split(".")[-2]
+        encoding = kind if values.ndim == 2 else gguf.GGMLQuantizationType.F32
+        stored = gguf.quants.quantize(interleaved(values, heads[part]) if part in heads else values, encoding)
+        writer.add_tensor(gguf_name(name), stored, raw_dtype=encoding)
+        decoded = gguf.quants.dequantize(gguf.quants.quantize(values, encoding), encoding)
+        parameter.data = torch.from_numpy(np.array(decoded)).reshape(parameter.shape)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def wide(**changes):
+    """A model whose rows are whole quantisation blocks."""
+    return models.tiny(seed=6, **({"hidden_size": 64, "intermediate_size": 96, "rms_norm_eps": 1e-5} | changes))
+
+
+@pytest.mark.parametrize("kind", EXACT + BLOCKS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("tied", [True, False])
+def test_gguf_against_its_own_decoder_and_transformers(tmp_path, own_cache, kind, tied):
+    hf = wide(tie_word_embeddings=tied)
+    path = write_gguf(tmp_path / "tiny.gguf", hf, kind)
+    model = tinyllm.from_pretrained(path, device="cpu")
+    assert model.dtype == torch.float32
+    assert model.tokenizer is None
+    assert (model.lm_head.weight is model.embed_tokens.weight) == tied
+    assert_weights(model, hf)
+    assert_weights(model, AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file=path.name, dtype=torch.float32))
+    ids, _ = models.ragged(61, (7,))
+    close(model(ids), logits_of(hf, ids))
+
+
+@pytest.mark.parametrize("kind", EXACT + BLOCKS, ids=lambda kind: kind.name)
+def test_gguf_tensors_of_every_encoding(tmp_path, kind):
+    values = np.random.default_rng(0).normal(size=(5, 96)).astype(np.float32)
+    writer = gguf.GGUFWriter(tmp_path / "one.gguf", "llama")
+    writer.add_tensor("odd", np.arange(7, dtype=np.float32))
+    writer.add_tensor("any", gguf.quants.quantize(values, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    read = GGUFFile(tmp_path / "one.gguf")
+    expected = gguf.quants.dequantize(gguf.quants.quantize(values, kind), kind)
+    assert read.shapes == {"odd": (7,), "any": (5, 96)}
+    assert read.read("any").equal(torch.from_numpy(np.array(expected)))
+    assert read.read("odd").tolist() == list(range(7))
+
+
+def test_gguf_without_a_count_of_key_value_heads(tmp_path, own_cache):
+    hf = wide(num_key_value_heads=4)
+    path = write_gguf(tmp_path / "tiny.gguf", hf, EXACT[0], without=("head_count_kv",))
+    assert_weights(tinyllm.from_pretrained(path, device="cpu"), hf)
+
+
+def test_gguf_is_described_once(tmp_path, own_cache, monkeypatch):
+    path = write_gguf(tmp_path / "tiny.gguf", wide(), EXACT[0])
+    tinyllm.from_pretrained(path, device="cpu")
+    kept = list((own_cache / "tinyllm" / "gguf").iterdir())
+    assert len(kept) == 1
+    monkeypatch.setattr("transformers.modeling_gguf_pytorch_utils.load_gguf_checkpoint", None)
+    tinyllm.from_pretrained(path, device="cpu")
+    assert list((own_cache / "tinyllm" / "gguf").iterdir()) == kept
+
+
+# Memory
+
+LOADER = """
+import json, sys, threading
+import torch, tinyllm
+
+folder, small, dtype = sys.argv[1:]
+torch.set_num_threads(1)
+
+def anonymous():
+    with open("/proc/self/status") as status:
+        return 1024 * next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+
+tinyllm.from_pretrained(small, device="cpu", dtype=dtype)  # everything is imported before the baseline
+done, seen = threading.Event(), []
+
+def sample():
+    while not done.wait(0.0005):
+        seen.append(anonymous())
+
+watch = threading.Thread(target=sample)
+before = anonymous()
+watch.start()
+model = tinyllm.from_pretrained(folder, device="cpu", dtype=dtype)
+done.set()
+watch.join()
+held = sum(p.nbytes for p in model.parameters())
+json.dump({"peak": max([*seen, anonymous()]) - before, "model": held, "samples": len(seen)}, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """About 300 MB in many tensors, in two files; and a small model beside it."""
+    small, folder = (tmp_path_factory.mktemp(name) for name in ("small", "large"))
+    models.tiny().save_pretrained(small)
+    sizes = {"hidden_size": 1024, "intermediate_size": 2048, "num_hidden_layers": 6, "vocab_size": 9000}
+    with torch.device("meta"):
+        make_config, make_model = models.CLASSES["llama"]
+        hf = make_model(make_config(**sizes, num_attention_heads=16, num_key_value_heads=4))
+    hf.config.save_pretrained(folder)
+    names, shards = [*hf.state_dict()], {}
+    for shard, part in enumerate((names[::2], names[1::2])):
+        save_file({n: torch.rand(hf.get_parameter(n).shape) for n in part}, folder / f"{shard}.safetensors")
+        shards |= dict.fromkeys(part, f"{shard}.safetensors")
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+    return folder, small, max(4 * parameter.numel() for parameter in hf.parameters())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_peak_memory_while_loading(large, dtype, record_property):
+    folder, small, largest = large
+    command = [sys.executable, "-c", LOADER, str(folder), str(small), dtype]
+    seen = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    record_property("memory", seen | {"largest tensor": largest})
+    print(
+        {name: f"{value / 2**20:.1f} MiB" for name, value in (seen | {"largest": largest}).items() if name != "samples"}
+    )
+    assert seen["model"] > (250 if dtype == "float32" else 125) * 2**20
+    assert seen["samples"] > 20
+    assert seen["peak"] >= seen["model"]
+    assert seen["peak"] <= seen["model"] + largest + 8 * 2**20
+
+
+def test_each_tensor_of_a_large_file_is_read_once(large, monkeypatch):
+    folder, _, _ = large
+    reads, read = [], SafetensorsFolder.read
+    monkeypatch.setattr(SafetensorsFolder, "read", lambda self, name: reads.append(name) or read(self, name))
+    tinyllm.from_pretrained(folder, device="cpu", dtype="bfloat16")
+    stored = chain.from_iterable(safe_open(path, "pt").keys() for path in folder.glob("*.safetensors"))
+    assert sorted(reads) == sorted(stored)

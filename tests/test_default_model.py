@@ -1,0 +1,107 @@
+"""SmolLM2-135M-Instruct against transformers in float32: the same weights, the same tokens."""
+
+import jaxtyping
+import pytest
+import torch
+
+import tinyllm
+from tinyllm.checkpoint.loading import restage
+from tinyllm.families import family_of
+
+NEW_TOKENS = 128
+LONG = (
+    "A language model reads its weights once for every token it writes. When one person asks, nearly all the time goes "
+    "into moving those weights from memory, and hardly any into arithmetic. When many people ask at once, the same "
+    "weights serve all of them, and the arithmetic begins to count. Between the two lies a ridge, and where it lies "
+    "depends on the machine: on how many bytes it can move in a second, and how many products it can form in that. "
+)
+PROMPTS = (
+    None,  # a conversation, through the chat template
+    "The",
+    "def fibonacci(n):\n    ",
+    "La capitale de la France est Paris, et la capitale de l'Italie est",
+    "北京是中国的首都。",
+    "SELECT name, COUNT(*) FROM orders WHERE",
+    "1, 1, 2, 3, 5, 8, 13,",
+    LONG * 3,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unchecked_shapes():
+    """The small models check them; here they would take a good part of the time."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(scope="module")
+def batch(smollm):
+    tokenizer = smollm.tokenizer
+    chat = [{"role": "user", "content": "Why is the sky blue? Answer in one sentence."}]
+    asked = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+    texts = [asked if prompt is None else prompt for prompt in PROMPTS]
+    return tokenizer(texts, padding=True, padding_side="left", return_tensors="pt")
+
+
+def lengths(batch):
+    return batch["attention_mask"].sum(1).tolist()
+
+
+@pytest.fixture(scope="module")
+def expected(oracle, batch):
+    """128 tokens for each prompt, whatever they are: the end of the text does not end them."""
+    return oracle.generate(**batch, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS, do_sample=False)
+
+
+@pytest.fixture(scope="module", params=tinyllm.STAGES)
+def model(request, smollm):
+    return restage(smollm, tinyllm.STAGES[request.param])
+
+
+def test_weights_are_bit_equal(smollm, oracle):
+    theirs, family = dict(oracle.named_parameters()), family_of(oracle.config)
+    used = set()
+    for name, parameter in smollm.named_parameters():
+        sources = family.sources(name)
+        used.update(sources)
+        assert torch.cat([theirs[source] for source in sources]).equal(parameter), name
+    assert used == set(theirs)
+    assert smollm.lm_head.weight is smollm.embed_tokens.weight
+
+
+def test_configuration_and_tokenizer(smollm, oracle):
+    assert smollm.config.vocab_size == oracle.config.vocab_size == len(smollm.tokenizer)
+    assert smollm.generation_config.eos_token_id == oracle.generation_config.eos_token_id
+    assert smollm.dtype == torch.float32
+    assert smollm.device.type == "cpu"
+
+
+def test_prompts_are_diverse(batch):
+    assert min(lengths(batch)) == 1
+    assert max(lengths(batch)) >= 280
+
+
+def test_logits(model, oracle, batch):
+    ids = batch["input_ids"][-1:]
+    with torch.no_grad():
+        torch.testing.assert_close(model(ids), oracle(ids).logits, rtol=1e-4, atol=1e-3)
+
+
+def test_tokens_of_a_left_padded_batch(model, batch, expected):
+    tokens = model.generate(**batch, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS)
+    assert tokens.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("row", range(len(PROMPTS)))
+def test_tokens_one_by_one(model, batch, expected, row):
+    prompt = batch["input_ids"][row : row + 1, -lengths(batch)[row] :]
+    tokens = model.generate(prompt, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS)
+    assert tokens[0].tolist() == expected[row, -tokens.shape[1] :].tolist()
+
+
+def test_answer_ends_where_the_model_ends_it(model, oracle, batch):
+    chat = {"input_ids": batch["input_ids"][:1, -lengths(batch)[0] :]}
+    expected = oracle.generate(**chat, max_new_tokens=NEW_TOKENS, do_sample=False)
+    assert model.generate(**chat, max_new_tokens=NEW_TOKENS).tolist() == expected.tolist()
+    assert expected.shape[1] < chat["input_ids"].shape[1] + NEW_TOKENS

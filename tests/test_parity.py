@@ -1,0 +1,135 @@
+"""Every stage against transformers, on tiny random models of the Llama family: logits, tokens, and the cache."""
+
+from functools import lru_cache
+
+import models
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
+from models import close, logits_of
+
+import tinyllm
+
+LENGTHS = (1, 4, 9)
+NEW_TOKENS = 12
+
+every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
+every_model = pytest.mark.parametrize("index", range(models.COUNT))
+
+
+@lru_cache(maxsize=models.COUNT)
+def case(index):
+    """A model of the list, a ragged batch, and what transformers makes of them."""
+    hf = models.listed(index)
+    batches = {side: models.ragged(hf.config.vocab_size, LENGTHS, seed=index, side=side) for side in ("left", "right")}
+    logits = {side: logits_of(hf, *batch) for side, batch in batches.items()}
+    ids, mask = batches["left"]
+    tokens = hf.generate(ids, attention_mask=mask, max_new_tokens=NEW_TOKENS, do_sample=False)
+    return hf, batches, logits, tokens, logits_of(hf, ids)
+
+
+@every_stage
+@every_model
+def test_logits(index, stage):
+    hf, batches, _, _, expected = case(index)
+    close(tinyllm.optimize(hf, stage=stage)(batches["left"][0]), expected)
+
+
+@every_stage
+@every_model
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_logits_of_real_tokens_in_a_padded_batch(index, stage, side):
+    hf, batches, logits, _, _ = case(index)
+    ids, mask = batches[side]
+    close(tinyllm.optimize(hf, stage=stage)(ids, mask)[mask.bool()], logits[side][mask.bool()])
+
+
+@every_stage
+@every_model
+def test_greedy_tokens_of_a_ragged_batch(index, stage):
+    hf, batches, _, expected, _ = case(index)
+    tokens = tinyllm.optimize(hf, stage=stage).generate(*batches["left"], max_new_tokens=NEW_TOKENS)
+    assert tokens.tolist() == expected.tolist()
+
+
+@every_stage
+@every_model
+def test_decode_with_the_cache_equals_a_pass_without_it(index, stage):
+    hf, batches, _, _, _ = case(index)
+    model, (ids, mask) = tinyllm.optimize(hf, stage=stage), batches["left"]
+    out = model.generate(ids, mask, max_new_tokens=NEW_TOKENS, return_dict_in_generate=True, output_logits=True)
+    whole = torch.cat([mask, mask.new_ones(len(mask), NEW_TOKENS)], dim=1)
+    afresh = model(out.sequences, whole)[:, ids.shape[1] - 1 : -1]
+    close(torch.stack(out.logits, dim=1), afresh)
+
+
+@every_stage
+def test_list_covers_the_family(stage):
+    configs = [tinyllm.optimize(models.listed(index), stage=stage).config for index in range(models.COUNT)]
+    assert {config.num_key_value_groups for config in configs} == set(models.GROUPS)
+    assert {config.activation for config in configs} == set(models.ACTIVATIONS)
+    assert {type(config.rope.scaling).__name__ for config in configs} == {"NoneType", "LinearScaling", "Llama3Scaling"}
+    for switch in ("tie_word_embeddings", "qkv_bias", "o_bias", "mlp_bias"):
+        assert {getattr(config, switch) for config in configs} == {True, False}
+    assert any(config.head_dim * config.num_attention_heads != config.hidden_size for config in configs)
+
+
+@every_stage
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(hf=models.drawn(), lengths=st.lists(st.integers(1, 9), min_size=1, max_size=4), seed=st.integers(0, 99))
+def test_any_model_any_lengths(stage, hf, lengths, seed):
+    ids, mask = models.ragged(hf.config.vocab_size, lengths, seed=seed)
+    expected = logits_of(hf, ids, mask)
+    close(tinyllm.optimize(hf, stage=stage)(ids, mask)[mask.bool()], expected[mask.bool()])
+
+
+@every_stage
+@pytest.mark.parametrize("mask", [None, "left"])
+def test_prompt_taken_in_pieces(stage, mask):
+    hf, batches, _, _, _ = case(3)
+    model, (ids, left) = tinyllm.optimize(hf, stage=stage), batches["left"]
+    mask, cache = mask and left, model.new_cache(len(ids))
+    for start, end in ((0, 4), (4, 5), (5, 9)):
+        last = model.step(ids[:, start:end], None if mask is None else mask[:, :end], cache)
+    close(last, model(ids, mask)[:, -1])
+
+
+@every_stage
+def test_rows_do_not_see_each_other(stage):
+    hf, batches, _, _, _ = case(4)
+    model, (ids, mask) = tinyllm.optimize(hf, stage=stage), batches["left"]
+    together = model.generate(ids, mask, max_new_tokens=NEW_TOKENS)
+    for row, length in enumerate(LENGTHS):
+        alone = model.generate(ids[row : row + 1, -length:], max_new_tokens=NEW_TOKENS)
+        assert together[row, -length - NEW_TOKENS :].tolist() == alone[0].tolist()
+
+
+@every_stage
+def test_beyond_the_context_of_llama3_training(stage):
+    hf = models.tiny(rope_parameters=dict(models.ROPES[2]), max_position_embeddings=256, seed=5)
+    ids, _ = models.ragged(61, (200, 200))
+    close(tinyllm.optimize(hf, stage=stage)(ids), logits_of(hf, ids), tolerance=5e-4)
+
+
+@every_stage
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("index", [0, 3, 5, 7])
+def test_16_bit_is_no_further_off_than_transformers(index, dtype, stage):
+    _, batches, logits, _, _ = case(index)
+    ids, mask = batches["left"]
+    real, right = mask.bool(), logits["left"]
+    narrow = models.listed(index).to(dtype)
+    theirs = (logits_of(narrow, ids, mask).float() - right)[real].square().mean().sqrt()
+    ours = (tinyllm.optimize(narrow, stage=stage)(ids, mask).float() - right)[real].square().mean().sqrt()
+    assert ours <= 1.5 * theirs
+
+
+def test_annotated_shapes_are_enforced():
+    from tinyllm.ops.rope import rotate
+
+    table = torch.zeros(1, 3, 4)
+    rotate(torch.zeros(2, 5, 3, 4), (table, table))
+    with pytest.raises(TypeCheckError, match="rotary"):
+        rotate(torch.zeros(2, 5, 7, 4), (table, table))
