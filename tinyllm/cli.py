@@ -12,7 +12,7 @@ import torch
 from tinyllm.runtime.device import DTYPES, available, pick_device, pick_dtype
 from tinyllm.stages import FASTEST, STAGES
 
-PROMPT = "Explain in two sentences why reading memory, not arithmetic, limits how fast a language model answers."
+PROMPT = "What is a KV cache?"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

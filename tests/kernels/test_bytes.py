@@ -1,0 +1,59 @@
+"""Every kernel touches what it must, once, and nothing else: the prediction held against what the interpreter saw."""
+
+import pytest
+import torch
+
+pytest.importorskip("triton")
+
+from tinyllm.kernels import triton as kernels
+
+from tinyllm.check.references import NormWeights
+from tinyllm.measure.kernels import moved_bytes
+from tinyllm.measure.trace import record_trace
+from tinyllm.ops.cost import Workload
+from tinyllm.ops.linear import fused_linear_cost
+
+ROWS, K, N = 3, 20, 12
+X, RESIDUAL, WEIGHT, BIAS = torch.randn(ROWS, K), torch.randn(ROWS, K), torch.randn(K), torch.randn(K)
+CALLS = {
+    "rms_norm": ({"x": X, "weight": WEIGHT, "eps": 1e-5}, ("out",)),
+    "add_rms_norm": ({"x": X, "residual": RESIDUAL, "weight": WEIGHT, "eps": 1e-5}, ("total", "out")),
+    "layer_norm": ({"x": X, "weight": WEIGHT, "bias": BIAS, "eps": 1e-5}, ("out",)),
+    "add_layer_norm": ({"x": X, "residual": RESIDUAL, "weight": WEIGHT, "bias": BIAS, "eps": 1e-5}, ("total", "out")),
+    "activate_and_multiply": ({"gate_up": X, "activation": "silu"}, ("out",)),
+    "bias_and_activate": ({"x": X, "bias": BIAS, "activation": "gelu"}, ("out",)),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_each_byte_is_moved_once(name, interpreted):
+    arguments, results = CALLS[name]
+    trace = record_trace(name, getattr(kernels, name), arguments, results)
+    assert trace.bytes == moved_bytes(arguments, getattr(kernels, name)(**arguments))
+    for result in results:
+        stored = trace.touched("store", result)
+        assert stored == sorted(set(stored)) and trace.touched("load", result) == []
+
+
+def riding(norm: bool, gated: bool, residual: bool):
+    """A product with what rides on it, every tensor an argument of its own."""
+
+    def run(x, weight, bias, norm_weight=None, residual=None):
+        weights = NormWeights(norm_weight, None, 1e-5) if norm else None
+        added = () if residual is None else (residual,)
+        return kernels.linear(x, weight, bias, weights, "silu" if gated else None, gated, added)
+
+    return run
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+@pytest.mark.parametrize(("norm", "gated", "residual"), [(1, 0, 0), (1, 1, 0), (0, 0, 1), (0, 0, 0)])
+def test_the_product_reads_its_weight_once_and_costs_what_is_predicted(rows, norm, gated, residual, interpreted):
+    tensors = {"x": torch.randn(rows, K), "weight": torch.randn(N, K), "bias": torch.randn(N)}
+    tensors |= {"norm_weight": torch.randn(K)} if norm else {}
+    tensors |= {"residual": torch.randn(rows, N)} if residual else {}
+    trace = record_trace("linear", riding(norm, gated, residual), tensors)
+    assert trace.touched("load", "weight") == list(range(N * K))
+    assert trace.touched("store", "out") == list(range(rows * (N // 2 if gated else N)))
+    work = Workload(batch=rows, tokens=1, held=0, size=4, kernels="ours")
+    assert trace.bytes == fused_linear_cost(work, rows, K, N, True, bool(norm), bool(gated), bool(residual)).bytes
