@@ -3,16 +3,16 @@
 import json
 import re
 
-import models
 import pytest
 import torch
-from models import says
 from safetensors.torch import load_file, save_file
 from test_checkpoint import EXACT, wide, write_gguf
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import GemmaConfig, GemmaForCausalLM
 
+import models
 import tinyllm
+from models import says
 from tinyllm.checkpoint.gguf_file import GGUFFile
 
 # Folders

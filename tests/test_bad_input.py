@@ -3,16 +3,16 @@
 import math
 from types import SimpleNamespace
 
-import models
 import pytest
 import torch
-from models import says
 from transformers import (
     BatchEncoding,
     GenerationConfig,
 )
 
+import models
 import tinyllm
+from models import says
 
 CONTEXT, VOCAB = 64, 61
 IDS = torch.tensor([[5, 7, 9], [1, 2, 3]])

@@ -7,18 +7,18 @@ from dataclasses import replace
 from itertools import chain
 
 import gguf
-import models
 import numpy as np
 import pytest
 import torch
-from models import close, logits_of
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from tokenizers import models as vocabularies
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedTokenizerFast
 
+import models
 import tinyllm
+from models import close, logits_of
 from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.checkpoint.weights import SafetensorsFolder
 from tinyllm.families import family_of

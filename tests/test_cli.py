@@ -6,9 +6,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import models
 import pytest
 
+import models
 from tinyllm.check import backends
 from tinyllm.cli import main
 

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-import models
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import models
 import tinyllm
 from tinyllm.checkpoint.loading import restage
 from tinyllm.measure.cost_model import layer_cost, least_bytes, pass_cost, weight_elements

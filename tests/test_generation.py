@@ -3,7 +3,6 @@
 import warnings
 from string import ascii_letters
 
-import models
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders
@@ -21,6 +20,7 @@ from transformers import (
 )
 from transformers.generation.streamers import BaseStreamer
 
+import models
 import tinyllm
 
 LENGTHS = (2, 5, 8)

@@ -3,10 +3,10 @@
 import json
 from dataclasses import replace
 
-import models
 import pytest
 import torch
 
+import models
 import tinyllm
 from tinyllm.checkpoint import open_checkpoint
 from tinyllm.measure.bench import Plan, bench, first_difference, load_engines

@@ -2,15 +2,15 @@
 
 from functools import lru_cache
 
-import models
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxtyping import TypeCheckError
-from models import close, logits_of
 
+import models
 import tinyllm
+from models import close, logits_of
 
 LENGTHS = (1, 4, 9)
 NEW_TOKENS = 12

@@ -104,7 +104,9 @@ def fused_linear(x: Tensor, weight: Tensor, norm: Tensor | None, residual: Tenso
     return ours.linear(x, weight, None, weights, "silu" if gated else None, gated, added)
 
 
-def cases(device: torch.device, rows: tuple[int, ...] = (1, 64, 16384), few: tuple[int, ...] = (1, 4, 16)) -> Iterator[Case]:
+def cases(
+    device: torch.device, rows: tuple[int, ...] = (1, 64, 16384), few: tuple[int, ...] = (1, 4, 16)
+) -> Iterator[Case]:
     """Every kernel at every number of rows."""
     draw = partial(torch.randn, device=device, dtype=DTYPE)
     for r in rows:

@@ -5,9 +5,8 @@ import torch
 
 pytest.importorskip("triton")
 
-from tinyllm.kernels import triton as kernels
-
 from tinyllm.check.references import NormWeights
+from tinyllm.kernels import triton as kernels
 from tinyllm.measure.kernels import moved_bytes
 from tinyllm.measure.trace import record_trace
 from tinyllm.ops.cost import Workload

@@ -4,9 +4,9 @@ import os
 import sys
 
 import pytest
-import tinyllm.kernels.sycl as sycl
 import torch
 
+import tinyllm.kernels.sycl as sycl
 from tinyllm.check import TABLES, check, references
 from tinyllm.check.tables import TOLERANCES
 

@@ -4,8 +4,9 @@ import os
 import shutil
 
 import pytest
-import tinyllm.kernels.sycl as sycl
 import torch
+
+import tinyllm.kernels.sycl as sycl
 from tinyllm.kernels.sycl import isa, ocloc
 
 if "CI" not in os.environ:

@@ -8,8 +8,9 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-import tinyllm.kernels.sycl as sycl
 import torch
+
+import tinyllm.kernels.sycl as sycl
 from tinyllm.kernels.sycl import packages
 from tinyllm.kernels.sycl.packages import ToolchainError
 from tinyllm.kernels.sycl.runtime import CompileError, Runtime, Signature, Source

@@ -14,12 +14,12 @@ pytest.importorskip("triton")
 
 import triton
 import triton.language as tl
-from tinyllm.kernels import triton as kernels
-from tinyllm.kernels.triton import tuning
 
 from tinyllm.check import TABLES, check, run_case
 from tinyllm.check.references import NormWeights
 from tinyllm.check.tables import Case, Draw
+from tinyllm.kernels import triton as kernels
+from tinyllm.kernels.triton import tuning
 
 KERNELS = {name: getattr(kernels, name) for name in kernels.__all__}
 GUARD = 1 << 15

@@ -69,21 +69,23 @@ def run_case(
         got = _tensors(function(**arguments))
     except Exception as error:  # a learner's function may raise anything: it is reported, not propagated
         return float("inf"), f"{type(error).__name__}: {error}"
-    worst = 0.0
-    for mine, right in zip(got, expected, strict=True):
+    worst, written = 0.0, [arguments[name] for name in table.written]
+    in_place = zip(written, expected[len(expected) - len(written) :], strict=True)
+    for mine, right in (*zip(got, expected, strict=True), *in_place):
         if mine.shape != right.shape:
             return float("inf"), f"shape {list(mine.shape)}, expected {list(right.shape)}"
         error, wrong = _difference(mine, right, TOLERANCES[dtype])
         worst = max(worst, error)
         if wrong:
             return worst, wrong
-    overwritten = _overwritten(before, _widen(arguments))
+    kept = {name: x for name, x in before.items() if name not in table.written}
+    overwritten = _overwritten(kept, _widen(arguments))
     return worst, f"the argument {overwritten} was overwritten" if overwritten else None
 
 
 def _overwritten(before: dict[str, Any], after: dict[str, Any]) -> str | None:
-    """The first tensor among the arguments that changed; slots are there to be written."""
-    tensors = [(name, x, after[name]) for name, x in before.items() if isinstance(x, Tensor) and "slot" not in name]
+    """The first tensor among the arguments that changed."""
+    tensors = [(name, x, after[name]) for name, x in before.items() if isinstance(x, Tensor)]
     return next((name for name, x, y in tensors if not torch.equal(x, y)), None)
 
 

@@ -43,11 +43,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Table:
-    """An operation, its float64 reference, and its cases."""
+    """An operation, its float64 reference, and its cases.
+
+    `written` names the arguments that the operation writes in place: in order, the last of its results.
+    """
 
     name: str
     reference: Callable
     cases: tuple[Case, ...]
+    written: tuple[str, ...] = ()
 
 
 def _norm_cases(bias: bool, add: bool) -> Iterator[Case]:
@@ -119,6 +123,7 @@ def _linear_cases() -> Iterator[Case]:
                 f"{rows} rows, bias, {residuals} residuals", _linear_maker(rows, 96, 40, True, residuals=residuals)
             )
         yield Case(f"{rows} rows, RMSNorm", _linear_maker(rows, 576, 40, norm="rms"))
+        yield Case(f"{rows} rows, RMSNorm, bias", _linear_maker(rows, 96, 40, True, norm="rms"))
         yield Case(f"{rows} rows, LayerNorm, bias", _linear_maker(rows, 576, 40, True, norm="layer"))
         for name in references.ACTIVATIONS:
             yield Case(f"{rows} rows, bias, {name}", _linear_maker(rows, 96, 40, True, activation=name))
@@ -186,7 +191,7 @@ TABLES = {
         Table("add_rms_norm", references.add_rms_norm, tuple(_norm_cases(bias=False, add=True))),
         Table("layer_norm", references.layer_norm, tuple(_norm_cases(bias=True, add=False))),
         Table("add_layer_norm", references.add_layer_norm, tuple(_norm_cases(bias=True, add=True))),
-        Table("rope_and_store", references.rope_and_store, tuple(_rope_cases())),
+        Table("rope_and_store", references.rope_and_store, tuple(_rope_cases()), ("k_slot", "v_slot")),
         Table("activate_and_multiply", references.activate_and_multiply, tuple(_activation_cases(gated=True))),
         Table("bias_and_activate", references.bias_and_activate, tuple(_activation_cases(gated=False))),
         Table("linear", references.linear, tuple(_linear_cases())),

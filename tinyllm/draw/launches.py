@@ -22,7 +22,7 @@ def draw_launches(rows: Mapping[str, Sequence[str]]) -> Figure:
     axis = figure.subplots()
     colours = dict(zip(KINDS, COLOURS.items(), strict=False))
     for y, names in enumerate(rows.values()):
-        for x, name in enumerate(map(short_name, names)):
+        for x, name in enumerate(short_name(name.rpartition("::")[2]) for name in names):
             colour, ink = colours[kind_of(name)]
             axis.add_patch(Rectangle((x + 0.05, y), 0.9, 0.9, facecolor=colour))
             text = "attention" if "attention" in name else name

@@ -34,10 +34,10 @@ def kernel_table(kernels: Iterable[str], folder: Path = RESULTS) -> str:
 
 def _section(rows: list[Mapping[str, Any]]) -> list[str]:
     first = rows[0]
-    head = f"{'kernel':22}{'shape':>14}{'rows':>6}" + "".join(f"{name:>18}" for name in COLUMNS.values())
+    head = f"{'kernel':22}{'shape':>20}{'rows':>7}" + "".join(f"{name:>18}" for name in COLUMNS.values())
     lines = [f"recorded on {first['device']}, {first['dtype']}, {first['date']}", head + f"{'of copy bandwidth':>20}"]
     for row in rows:
         times = "".join(f"{row[key]:18.2f}" if key in row else f"{'-':>18}" for key in COLUMNS)
         share = f"{row['share_of_copy']:.0%}" + ("" if row.get("cold", True) else " (in the cache)")
-        lines.append(f"{row['kernel']:22}{row['shape']:>14}{row['rows']:>6}{times}{share:>20}")
+        lines.append(f"{row['kernel']:22}{row['shape']:>20}{row['rows']:>7}{times}{share:>20}")
     return lines

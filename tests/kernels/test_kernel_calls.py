@@ -1,0 +1,31 @@
+"""What a layer launches on kernels of ours, seen without a GPU."""
+
+from dataclasses import replace
+
+import torch
+
+import tinyllm
+from tinyllm.checkpoint.loading import restage
+from tinyllm.draw.launches import draw_launches
+from tinyllm.kernels import plain
+from tinyllm.measure.cost_model import layer_cost
+from tinyllm.measure.counters import OperationLog
+from tinyllm.measure.kernel_calls import KernelCalls, layer_operations
+from tinyllm.ops import fused
+from tinyllm.ops.cost import Workload
+
+
+def test_calls_of_our_kernels_stand_among_torchs_operations(smollm):
+    log = OperationLog()
+    model = restage(smollm, replace(tinyllm.STAGES["fused"], ops=fused(lambda x: KernelCalls(plain, log))))
+    cache = model.new_cache(1)
+    model.step(torch.ones(1, 3, dtype=torch.int64), None, cache)
+    log.operations.clear()
+    names = [name.split(".")[0] for name in layer_operations(model, cache, log)]
+    attention = "aten::_scaled_dot_product_flash_attention_for_cpu"
+    cache_and_rope = ["aten::copy_", "aten::copy_", "ours::rope_and_store"]
+    assert names == ["ours::linear", *cache_and_rope, attention, *["ours::linear"] * 3]
+    work = Workload(batch=1, tokens=1, held=3, size=4, kernels="ours")
+    assert len(names) == layer_cost(model.stage, model.config, work).launches
+    (axis,) = draw_launches({"fused": names}).axes
+    assert [text.get_text() for text in axis.texts][:4] == ["linear", "copy_", "copy_", "rope_and_store"]

@@ -1,0 +1,78 @@
+"""A kernel's Intel GPU machine code as a recorded text, and where in it things happen.
+
+`python -m tinyllm.measure.disassembly` records it again with the ocloc that is installed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+KERNEL, DTYPE, GPU = "norm", torch.float32, "pvc"
+RECORDED = Path(__file__).parents[2] / "book" / "device" / f"{KERNEL}-float32-{GPU}.asm"
+KINDS = {
+    "load": re.compile(r"// .*\bload\.ugm\."),
+    "store": re.compile(r"// .*\bstore\.ugm\."),
+    "local memory": re.compile(r"// .*\b(load|store)\.slm\."),
+    "barrier": re.compile(r"\bsync\.bar\b"),
+    "1/sqrt": re.compile(r"\bmath\.rsqt\b"),
+}
+LABEL, JUMP = re.compile(r"(L\d+):"), re.compile(r"\b(L\d+)\b(?!:)")
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A stretch that a branch at its end leads back to: its first and last line, counted from 0."""
+
+    start: int
+    end: int
+
+
+def disassemble() -> str:
+    """The machine code anew, under a line that names the compilers; raises ToolchainError where one is missing."""
+    from tinyllm.kernels.sycl import isa, ocloc
+    from tinyllm.kernels.sycl.packages import version
+
+    compiler = ocloc.installed()
+    head = f"// {KERNEL}, float32, {GPU}: {compiler.version}, SPIR-V by intel-sycl-rt {version('intel-sycl-rt')}\n"
+    lines = isa.disassemble(KERNEL, DTYPE, GPU, compiler).splitlines()
+    return head + "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def read_disassembly(path: Path = RECORDED) -> tuple[str, list[str]]:
+    """What made the recorded machine code, and its lines."""
+    head, *lines = path.read_text().splitlines()
+    return head.removeprefix("// "), lines
+
+
+def kinds_of_lines(lines: list[str]) -> dict[int, str]:
+    """The lines at which memory is touched, work-items wait for each other, or a root is taken: number and kind."""
+    return {i: kind for i, line in enumerate(lines) for kind, pattern in KINDS.items() if pattern.search(line)}
+
+
+def loops(lines: list[str], with_wide_loads: bool = True) -> list[Loop]:
+    """The loops, innermost and outer alike; by default those alone that load 16 bytes a lane."""
+    labels = {match[1]: i for i, line in enumerate(lines) if (match := LABEL.match(line))}
+    jumps = [(labels.get(label, len(lines)), i) for i, line in enumerate(lines) for label in JUMP.findall(line)]
+    found = [Loop(start, end) for start, end in jumps if start < end]
+    wide = [loop for loop in found if any("load.ugm.d32x4" in line for line in lines[loop.start : loop.end])]
+    return wide if with_wide_loads else found
+
+
+def without_notes(line: str) -> str:
+    """An instruction without what only the hardware's scheduler reads: `{...}`, and spaces."""
+    code, _, note = line.partition("//")
+    note = note.rpartition(";")[2].strip()
+    return re.sub(r"\s{2,}", "  ", re.sub(r"\{[^}]*\}", "", code)).strip() + (f"  // {note}" if note else "")
+
+
+def main() -> None:
+    """Record the machine code again."""
+    RECORDED.write_text(disassemble())
+
+
+if __name__ == "__main__":
+    main()

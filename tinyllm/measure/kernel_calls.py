@@ -1,0 +1,43 @@
+"""Kernels of ours as a counter sees them: one call, one launch, whatever it is made of inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import _disable_current_modes
+
+from tinyllm.decoder import Decoder
+from tinyllm.measure.counters import Operation, OperationLog
+from tinyllm.ops.rope import Rotary
+
+
+class KernelCalls:
+    """A set of kernels whose calls stand in a log as one operation each, named `ours::NAME`, without bytes."""
+
+    def __init__(self, kernels: object, log: OperationLog) -> None:
+        self._kernels, self._log = kernels, log
+
+    def __getattr__(self, name: str) -> Callable:
+        def call(*arguments: Any, **named: Any) -> Any:
+            self._log.operations.append(Operation(f"ours::{name}", [], []))
+            with _disable_current_modes():
+                return getattr(self._kernels, name)(*arguments, **named)
+
+        return call
+
+
+def layer_operations(model: Decoder, cache: object, log: OperationLog | None = None) -> list[str]:
+    """Names of what the first layer of a decoder runs for one more token of each sequence in `cache`, in order."""
+    log = OperationLog() if log is None else log
+    rotary = _rotary(model, cache.length)
+    x = torch.zeros(cache.layers[0].k.shape[0], 1, model.config.hidden_size, dtype=model.dtype, device=model.device)
+    with torch.inference_mode(), log:
+        model.layers[0](x, rotary, None, cache.layers[0])
+    return [operation.name for operation in log.operations]
+
+
+def _rotary(model: Decoder, position: int) -> Rotary:
+    positions = torch.tensor([[position]], device=model.device)
+    return model.stage.ops.rotary_tables(positions, model.frequencies, model.dtype)
