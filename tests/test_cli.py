@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 import models
 from tinyllm.check import backends
-from tinyllm.cli import main
+from tinyllm.cli import advice, check_kernels, main
 
 ROOT = Path(__file__).parent.parent
 
@@ -72,7 +73,20 @@ def test_bench_takes_as_many_tokens_of_text_as_asked(tmp_path):
 def test_check_is_ready(capsys):
     assert main(["check", "--device", "cpu"]) == 0
     out = capsys.readouterr().out
-    assert "rms_norm: all" in out and "fastest" in out and "naive tokens: all" in out and out.endswith("ready\n")
+    assert "rms_norm: all" in out and "use       " in out and "naive tokens: all" in out and out.endswith("ready\n")
+
+
+def test_check_says_which_kernels_to_use():
+    times = {"plain": 3e-4, "triton": 2e-4, "sycl": 1e-4}
+    assert "lambda x: tinyllm.kernels.sycl" in advice("sycl", "triton", times)
+    assert "by default" in advice("triton", "triton", times)
+
+
+def test_check_says_what_is_missing(capsys, monkeypatch):
+    monkeypatch.setattr(backends.sycl, "unavailable", lambda device: "g++ is not installed: apt-get install g++")
+    monkeypatch.setattr(backends, "backends", lambda device: [])
+    check_kernels(torch.device("cpu"), 1e9)
+    assert "sycl      not here: g++ is not installed: apt-get install g++" in capsys.readouterr().out
 
 
 def test_check_fails_where_a_kernel_is_wrong(capsys, monkeypatch):

@@ -134,21 +134,31 @@ def run_check(options: argparse.Namespace) -> int:
     if wrong:
         print(f"{len(wrong)} of {len(verdicts)} checks failed")
         return 1
-    fastest = min(times, key=times.get)
-    print(
-        f"fastest   {fastest} ({1e6 * times[fastest]:.0f} us for one of each); this device uses {KERNELS[device.type]}"
-    )
+    print(advice(min(times, key=times.get), KERNELS[device.type].rsplit(".", 1)[1], times))
     print("ready")
     return 0
+
+
+def advice(fastest: str, default: str, times: dict[str, float]) -> str:
+    """Which kernels to use on this device, in one line."""
+    shown = ", ".join(f"{name} {1e6 * seconds:.0f} us" for name, seconds in sorted(times.items(), key=lambda x: x[1]))
+    how = (
+        "what the stages use here by default"
+        if fastest == default
+        else f"dataclasses.replace(stage, ops=tinyllm.ops.fused(lambda x: tinyllm.kernels.{fastest}))"
+    )
+    return f"use       {fastest}, {how} (one of each kernel: {shown})"
 
 
 def check_kernels(device: torch.device, copy_bandwidth: float) -> tuple[list, dict[str, float]]:
     """Hold every kernel of every set against float64 and time it; returns verdicts, and seconds for one of each."""
     from tinyllm.check import check
-    from tinyllm.check.backends import SHARED, backends
+    from tinyllm.check.backends import SHARED, absent, backends
     from tinyllm.measure.kernels import time_kernel
 
     verdicts, times = [], {}
+    for name, reason in absent(device).items():
+        print(f"{name:9} not here: {reason}")
     for backend in backends(device):
         for operation, function in backend.functions.items():
             verdict = check(operation, function, dtypes=backend.dtypes, device=device)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
 import torch
@@ -15,7 +14,7 @@ from tinyllm.attention.stock import stock_attention
 from tinyllm.cache.contiguous import ContiguousLayer
 from tinyllm.check.references import NormWeights
 from tinyllm.check.tables import TABLES
-from tinyllm.kernels import plain
+from tinyllm.kernels import plain, sycl
 from tinyllm.ops import linear, mlp, norm, rope
 
 
@@ -120,15 +119,12 @@ def backends(device: torch.device) -> list[Backend]:
     found = [NAIVE, of_module("plain", plain)]
     if device.type != "cpu":
         found.append(of_module("triton", import_module("tinyllm.kernels.triton")))
-    if device.type != "cuda" and sycl_is_installed():
-        found.append(of_module("sycl", import_module("tinyllm.kernels.sycl")))
+    if device.type != "cuda" and sycl.unavailable(device) is None:
+        found.append(of_module("sycl", sycl))
     return found
 
 
-def sycl_is_installed() -> bool:
-    """Is Intel's SYCL runtime here, from pip or with the XPU build of torch?"""
-    try:
-        version("intel-sycl-rt")
-    except PackageNotFoundError:
-        return False
-    return True
+def absent(device: torch.device) -> dict[str, str]:
+    """The sets of kernels that a device could have and has not, and what would bring them."""
+    reason = None if device.type == "cuda" else sycl.unavailable(device)
+    return {} if reason is None else {"sycl": reason}
