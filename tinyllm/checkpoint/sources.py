@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from tqdm.auto import tqdm
 
 from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.checkpoint.skeleton import needed_tensors
@@ -146,7 +147,7 @@ def describe_gguf(file: GGUFFile) -> Path:
         kept.parent.mkdir(parents=True, exist_ok=True)
         parts = [transformers.AutoConfig] + [transformers.AutoTokenizer] * file.has_tokenizer
         with tempfile.TemporaryDirectory(dir=kept.parent, ignore_cleanup_errors=True) as fresh:
-            for part in parts:
+            for part in tqdm(parts, desc=f"reading {path.name} for the first time", unit="part", delay=1, leave=False):
                 _as_transformers_reads_it(part, path).save_pretrained(fresh)
             _publish(Path(fresh), kept)
     return kept
