@@ -26,7 +26,7 @@ def peak_bytes(run: Callable[[], object], device: torch.device) -> int:
 def _traced_peak(run: Callable[[], object]) -> int:
     """Torch keeps no account of memory on a CPU: every allocation of the run is traced and added up."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or the profiler talks on standard error
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as trace:
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as trace:
         run()
     events = [event for event in trace.profiler.kineto_results.events() if event.name() == "[memory]"]
     changes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
