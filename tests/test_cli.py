@@ -52,6 +52,16 @@ def test_generate_answers_a_chat_from_standard_input(capsys, monkeypatch):
     assert "Paris" in capsys.readouterr().out
 
 
+def test_generate_draws_the_same_tokens_with_the_same_seed(capsys):
+    def answer(seed):
+        options = ["--raw", "--max-new-tokens", "12", "--temperature", "1.5", "--top-k", "40", "--seed", seed]
+        assert main(["generate", "Once upon a time", *options]) == 0
+        return capsys.readouterr().out
+
+    first, again, other = answer("3"), answer("3"), answer("4")
+    assert first == again != other
+
+
 def test_bench_prints_records_and_draws(folder, tmp_path, capsys):
     json_file, png = tmp_path / "rows.json", tmp_path / "ladder.png"
     arguments = ["--model", str(folder), "--new-tokens", "4", "--repeats", "1", "--batch", "2", "--prompt-tokens", "5"]
@@ -102,6 +112,8 @@ def test_check_fails_where_a_kernel_is_wrong(capsys, monkeypatch):
         (["generate", "hello", "--model", "./nowhere"], "./nowhere does not exist"),
         (["generate", "hello", "--device", "tpu"], "device 'tpu'"),
         (["generate", "hello", "--max-new-tokens", "-1"], "max_new_tokens=-1: expected a whole number, 0 or more"),
+        (["generate", "hello", "--seed", "1"], "--top-k, --top-p and --seed are for drawn tokens"),
+        (["generate", "hello", "--temperature", "-1"], "temperature=-1.0: expected a positive, finite number"),
         (["bench", "--peers", "vllm"], "peer 'vllm' is unknown: expected one of ['hf']"),
         (["bench", "--random", "gpt-9"], "shape 'gpt-9' is unknown"),
         (["bench", "--new-tokens", "1"], "--new-tokens 1: expected 2 or more"),

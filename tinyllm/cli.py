@@ -63,6 +63,10 @@ def _add_generate(commands) -> None:
     _add_model(command)
     command.add_argument("--stage", default=FASTEST, choices=list(STAGES), help="the stage of the ladder")
     command.add_argument("--max-new-tokens", type=int, default=256, help="the longest answer")
+    command.add_argument("--temperature", type=float, help="draw tokens instead of taking the most likely; try 0.7")
+    command.add_argument("--top-k", type=int, help="draw from the k most likely only (with --temperature)")
+    command.add_argument("--top-p", type=float, help="draw from the most likely that make up p (with --temperature)")
+    command.add_argument("--seed", type=int, help="draw the same tokens again (with --temperature)")
     command.add_argument("--raw", action="store_true", help="continue the text as it is, without the chat template")
 
 
@@ -94,14 +98,29 @@ def run_generate(options: argparse.Namespace) -> int:
 
     from tinyllm.api import from_pretrained
 
+    sampling = sampling_options(options)
     model = from_pretrained(options.model, stage=options.stage, device=options.device, dtype=options.dtype)
     if model.tokenizer is None:
         raise ValueError(f"{options.model} has no tokenizer: expected tokenizer.json beside the weights")
     prompt = sys.stdin.read() if options.prompt is None else options.prompt
     inputs = encode(model.tokenizer, prompt, options.raw)
     streamer = TextStreamer(model.tokenizer, skip_prompt=True, skip_special_tokens=True)
-    model.generate(**inputs, max_new_tokens=options.max_new_tokens, do_sample=False, streamer=streamer)
+    model.generate(**inputs, max_new_tokens=options.max_new_tokens, streamer=streamer, **sampling)
     return 0
+
+
+def sampling_options(options: argparse.Namespace) -> dict[str, object]:
+    """How tokens are chosen. Raises ValueError for what has no meaning without --temperature."""
+    given = {"top_k": options.top_k, "top_p": options.top_p}
+    given = {name: value for name, value in given.items() if value is not None}
+    if options.temperature is None and (given or options.seed is not None):
+        raise ValueError(
+            "--top-k, --top-p and --seed are for drawn tokens: pass --temperature too, 1 leaves them as is"
+        )
+    if options.seed is not None:
+        torch.manual_seed(options.seed)
+    drawn = options.temperature is not None
+    return {"do_sample": drawn} | ({"temperature": options.temperature} if drawn else {}) | given
 
 
 def encode(tokenizer, prompt: str, raw: bool):

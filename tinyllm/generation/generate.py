@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from tinyllm.generation.greedy import Record, Request, greedy_search
+from tinyllm.generation.one_by_one import Record, Request, decode, drawn, most_likely
 from tinyllm.generation.options import check_length, resolve, token_list, total_length
 from tinyllm.generation.prompt import check_ids, check_left_padding, check_mask
 
@@ -39,6 +39,7 @@ def generate(
     total = total_length(options, input_ids.shape[1], model.config)
     input_ids = input_ids.to(model.device, torch.int64)
     mask = padding_of(input_ids, attention_mask, options)
+    input_ids, mask = repeated(input_ids, mask, options.num_return_sequences or 1)
     from tinyllm.generation.parts import criteria, processors
 
     stop = criteria(options, total, tokenizer or model.tokenizer, stopping_criteria or [])
@@ -52,6 +53,7 @@ def generate(
         mask=mask,
         total=stop.max_length,
         pad=pad[0] if ended else None,
+        choose=drawn if options.do_sample else most_likely,
         processors=processors(options, input_ids, mask, logits_processor or []),
         criteria=stop,
         streamer=streamer,
@@ -59,7 +61,7 @@ def generate(
     )
     if streamer is not None:
         streamer.put(input_ids.cpu())
-    sequences = greedy_search(model, request)
+    sequences = decode(model, request)
     if streamer is not None:
         streamer.end()
     return _as_output(sequences, record) if asked else sequences
@@ -79,6 +81,13 @@ def padding_of(
         return None
     check_left_padding(mask)
     return None if mask.all() else mask
+
+
+def repeated(
+    input_ids: Int[Tensor, "b t"], mask: Int[Tensor, "b t"] | None, times: int
+) -> tuple[Int[Tensor, "r t"], Int[Tensor, "r t"] | None]:
+    """Every prompt `times` over, side by side: one row for each answer, as transformers does."""
+    return tuple(None if x is None else x.repeat_interleave(times, dim=0) for x in (input_ids, mask))
 
 
 def _as_output(sequences: Int[Tensor, "b total"], record: Record) -> GenerateDecoderOnlyOutput:

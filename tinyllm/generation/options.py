@@ -14,16 +14,15 @@ if TYPE_CHECKING:
 
 DEFAULT_NEW_TOKENS = 20
 COUNTS = ("max_new_tokens", "max_length", "min_new_tokens", "min_length", "no_repeat_ngram_size", "top_k")
+FLAGS = ("do_sample", "return_dict_in_generate", "output_scores", "output_logits")
 POSITIVES = ("temperature", "repetition_penalty", "max_time")
 SHARES = ("top_p", "min_p")
 TOKENS = ("eos_token_id", "pad_token_id", "bos_token_id")
-OUTPUTS = ("return_dict_in_generate", "output_scores", "output_logits")
-SUPPORTED = {*COUNTS, *POSITIVES, *SHARES, *TOKENS, *OUTPUTS, "stop_strings", "transformers_version"}
+SUPPORTED = {*COUNTS, *FLAGS, *POSITIVES, *SHARES, *TOKENS}
+SUPPORTED |= {"num_return_sequences", "stop_strings", "transformers_version"}
 # Values of other options that ask for nothing we do not do.
 NEUTRAL = {
-    "do_sample": (False,),
     "num_beams": (1,),
-    "num_return_sequences": (1,),
     "num_beam_groups": (1,),
     "use_cache": (True,),
     "early_stopping": (False,),
@@ -43,6 +42,7 @@ NEUTRAL = {
     "low_memory": (False, True),
 }
 SAMPLING = ("temperature", "top_k", "top_p", "min_p")
+DEFAULT_TOP_K = 50  # transformers' own, where sampling is asked for and nothing is said
 ABOUT_ASSISTANTS = ("assistant", "num_assistant", "lookbehind", "continuous_batching")
 
 
@@ -67,10 +67,12 @@ def resolve(
     options = {k: v for layer in layers for k, v in layer.items() if v is not None and not k.startswith("_")}
     options = {k: v for k, v in (options | kwargs).items() if v is not None}  # None in a call unsets a default
     options = {k: v for k, v in options.items() if not any(part in k for part in ABOUT_ASSISTANTS) or k in kwargs}
+    if options.get("do_sample") and "top_k" not in kwargs:
+        options.setdefault("top_k", DEFAULT_TOP_K)
     _check_supported(options)
     _check_values(options, config)
     idle = [name for name in SAMPLING if kwargs.get(name) is not None]
-    if idle:
+    if idle and not options.get("do_sample"):
         warnings.warn(f"{', '.join(idle)} has no effect on greedy decoding", UserWarning, stacklevel=4)
     return GenerationConfig(**options)
 
@@ -78,8 +80,7 @@ def resolve(
 def _check_supported(options: dict[str, Any]) -> None:
     for name, value in options.items():
         if name not in SUPPORTED and value not in NEUTRAL.get(name, ()):
-            hint = ": pass do_sample=False for greedy decoding" if name == "do_sample" else ""
-            raise ValueError(f"{name}={value!r} is not supported by this version of generate(){hint}")
+            raise ValueError(f"{name}={value!r} is not supported by this version of generate()")
 
 
 def _check_values(options: dict[str, Any], config: DecoderConfig) -> None:
@@ -87,6 +88,14 @@ def _check_values(options: dict[str, Any], config: DecoderConfig) -> None:
         value = options.get(name, 0)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise ValueError(f"{name}={value!r}: expected a whole number, 0 or more")
+    for name in FLAGS:
+        if not isinstance(options.get(name, False), bool):
+            raise ValueError(f"{name}={options[name]!r}: expected True or False")
+    answers = options.get("num_return_sequences", 1)
+    if isinstance(answers, bool) or not isinstance(answers, int) or answers < 1:
+        raise ValueError(f"num_return_sequences={answers!r}: expected a whole number, 1 or more")
+    if answers > 1 and not options.get("do_sample"):
+        raise ValueError(f"num_return_sequences={answers}: greedy decoding has one answer only; pass do_sample=True")
     for name in POSITIVES:
         value = options.get(name, 1.0)
         if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:

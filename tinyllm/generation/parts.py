@@ -13,10 +13,14 @@ from transformers import (
     MaxLengthCriteria,
     MaxTimeCriteria,
     MinLengthLogitsProcessor,
+    MinPLogitsWarper,
     NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
     StoppingCriteriaList,
     StopStringCriteria,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
 )
 
 from tinyllm.generation.options import least_length, token_list
@@ -38,7 +42,24 @@ def processors(
         chosen.append(NoRepeatNGramLogitsProcessor(options.no_repeat_ngram_size))
     if least and eos:
         chosen.append(MinLengthLogitsProcessor(least, eos, device=input_ids.device))
-    return merged(chosen, custom)
+    chosen = merged(chosen, custom)
+    if options.do_sample:
+        chosen.extend(warpers(options))
+    return chosen
+
+
+def warpers(options: GenerationConfig) -> LogitsProcessorList:
+    """What narrows a distribution before a token is drawn from it, after everything else."""
+    chosen = LogitsProcessorList()
+    if options.temperature not in (None, 1.0):
+        chosen.append(TemperatureLogitsWarper(options.temperature))
+    if options.top_k:
+        chosen.append(TopKLogitsWarper(options.top_k))
+    if options.top_p is not None and options.top_p < 1:
+        chosen.append(TopPLogitsWarper(options.top_p))
+    if options.min_p is not None:
+        chosen.append(MinPLogitsWarper(options.min_p))
+    return chosen
 
 
 def criteria(

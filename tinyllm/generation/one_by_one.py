@@ -1,7 +1,8 @@
-"""Greedy decoding: the most likely token, until every sequence has ended."""
+"""One token after the other, the most likely or a drawn one, until every sequence has ended."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,14 +39,25 @@ class Request:
     mask: Int[Tensor, "b t"] | None
     total: int
     pad: int | None
+    choose: Callable[[Float[Tensor, "b v"]], Int[Tensor, " b"]]
     processors: LogitsProcessorList
     criteria: StoppingCriteriaList
     streamer: BaseStreamer | None
     record: Record = field(default_factory=Record)
 
 
+def most_likely(scores: Float[Tensor, "b v"]) -> Int[Tensor, " b"]:
+    """Greedy decoding."""
+    return scores.argmax(dim=-1)
+
+
+def drawn(scores: Float[Tensor, "b v"]) -> Int[Tensor, " b"]:
+    """Sampling, by torch's own generator: the same seed draws what transformers draws."""
+    return torch.multinomial(scores.softmax(dim=-1), num_samples=1).squeeze(1)
+
+
 @torch.no_grad()  # inference mode is the step's: what is returned stays an ordinary tensor
-def greedy_search(model: Decoder, request: Request) -> Int[Tensor, "b total"]:
+def decode(model: Decoder, request: Request) -> Int[Tensor, "b total"]:
     """Prompts and their continuations; a sequence that has ended is filled with the pad token."""
     b, n = request.input_ids.shape
     sequences = request.input_ids.new_empty(b, request.total)
@@ -59,7 +71,7 @@ def greedy_search(model: Decoder, request: Request) -> Int[Tensor, "b total"]:
         logits = step(tokens, None if mask is None else mask[:, :n], cache).float()
         scores = request.processors(sequences[:, :n], logits.clone())
         request.record.keep(logits, scores)
-        chosen = scores.argmax(dim=-1)
+        chosen = request.choose(scores)
         chosen = chosen if request.pad is None else torch.where(unfinished, chosen, request.pad)
         sequences[:, n] = chosen
         n, tokens = n + 1, chosen[:, None]
