@@ -1,0 +1,75 @@
+"""What a decode layer launches on this GPU, by name, and how long the device is busy: `layer_launches.py --json FILE`.
+
+For every stage, random weights: the kernels that the profiler saw in one layer, and the milliseconds per token that the
+device worked. `python -m tinyllm bench` tells those that pass; in between the device waits for Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from torch.profiler import profile
+
+from tinyllm.checkpoint import load_decoder
+from tinyllm.checkpoint.loading import restage
+from tinyllm.decoder import Decoder
+from tinyllm.measure.launches import ACTIVITIES, ProfilerActivity, device_events, device_seconds
+from tinyllm.measure.machine import versions
+from tinyllm.measure.shapes import SHAPES, random_checkpoint
+from tinyllm.runtime.device import DTYPES, device_name, pick_device, synchronize
+from tinyllm.stages import STAGES
+
+
+def filled(model: Decoder, context: int) -> Callable[[], object]:
+    """A decode step of a model whose cache holds `context` tokens."""
+    cache, token = model.new_cache(1), torch.ones(1, 1, dtype=torch.int64, device=model.device)
+    model.step(token.expand(-1, context), None, cache)
+    return lambda: model.step(token, None, cache)
+
+
+def layer_kernels(model: Decoder, context: int) -> list[str]:
+    """Names of what one layer runs on the device in a decode step."""
+    cache, device = model.new_cache(1), model.device
+    tokens = torch.ones(1, context, dtype=torch.int64, device=device)
+    model.step(tokens, None, cache)
+    rotary = model.stage.ops.rotary_tables(tokens[:, :1] * context, model.frequencies, model.dtype)
+    x = torch.randn(1, 1, model.config.hidden_size, device=device, dtype=model.dtype)
+    with torch.inference_mode():
+        model.layers[0](x, rotary, None, cache.layers[0])
+        synchronize(device)
+        with profile(activities=[ProfilerActivity.CPU, ACTIVITIES[device.type]], acc_events=True) as trace:
+            model.layers[0](x, rotary, None, cache.layers[0])
+            synchronize(device)
+    return [event.name[:80] for event in device_events(trace)]
+
+
+def main() -> None:
+    """Measure and record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", default="llama-2-7b", choices=list(SHAPES))
+    parser.add_argument("--dtype", default="bfloat16", choices=list(DTYPES))
+    parser.add_argument("--context", type=int, default=1024, help="tokens in the cache")
+    parser.add_argument("--json", type=Path, required=True, help="where to record")
+    options = parser.parse_args()
+    device, dtype = pick_device(None), DTYPES[options.dtype]
+    model = load_decoder(random_checkpoint(options.shape, device, dtype), STAGES["naive"], device, dtype)
+    models = {stage.name: restage(model, stage) for stage in STAGES.values()}
+    rows = []
+    for name, staged in models.items():
+        kernels = layer_kernels(staged, options.context)
+        busy = 1e3 * device_seconds(filled(staged, options.context), device)
+        print(f"{name}: {len(kernels)} launches a layer; busy {busy:.2f} ms per token")
+        where = {"shape": options.shape, "dtype": options.dtype, "context": options.context}
+        rows.append({"stage": name} | where | {"launches": len(kernels), "busy_ms": round(busy, 3), "kernels": kernels})
+        rows[-1] |= {"device": device_name(device), "versions": versions()}
+        rows[-1] |= {"date": datetime.now(UTC).date().isoformat()}
+    options.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
