@@ -98,7 +98,7 @@ def test_launches_of_a_layer_are_told_apart_from_the_rest(smollm, stage):
     cache = model.new_cache(1)
     model.step(torch.ones(1, 3, dtype=torch.int64), None, cache)
     counted = launches_in_layer(model, lambda: model.step(torch.ones(1, 1, dtype=torch.int64), None, cache))
-    assert counted == layer_cost(model.stage, model.config, Workload(1, 1, 3, 4)).launches
+    assert len(counted) == layer_cost(model.stage, model.config, Workload(1, 1, 3, 4)).launches
 
 
 def test_views_and_allocations_are_no_launches():

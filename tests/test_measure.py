@@ -123,6 +123,8 @@ def test_tables_show_every_column_and_ratios_within_the_run(rows):
     assert ratio_to_peer(fast, [fast]) is None
     assert cells(fast, [slow, fast])[HEADER.index("vs hf")] == "3.00x"
     assert "differ from token 3" in cells(replace(fast, first_difference=2), [fast])
+    assert cells(rows[1], rows)[HEADER.index("same tokens")] == "yes"
+    assert cells(rows[1], rows[1:])[HEADER.index("same tokens")] == "-"  # nothing to compare with is no "yes"
     assert len(as_text(rows).splitlines()) == 1 + len(rows)
     assert all(line.count("|") == 1 + len(HEADER) for line in as_markdown(rows).splitlines())
 

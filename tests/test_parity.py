@@ -68,7 +68,7 @@ def test_decode_with_the_cache_equals_a_pass_without_it(index, stage):
 @every_stage
 def test_list_covers_the_family(stage):
     configs = [tinyllm.optimize(models.listed(index), stage=stage).config for index in range(models.COUNT)]
-    assert {config.num_key_value_groups for config in configs} == set(models.GROUPS)
+    assert {config.num_attention_heads // config.num_key_value_heads for config in configs} == set(models.GROUPS)
     assert {config.activation for config in configs} == set(models.ACTIVATIONS)
     assert {type(config.rope.scaling).__name__ for config in configs} == {"NoneType", "LinearScaling", "Llama3Scaling"}
     for switch in ("tie_word_embeddings", "qkv_bias", "o_bias", "mlp_bias"):

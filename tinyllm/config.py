@@ -40,7 +40,7 @@ class Rope:
 class DecoderConfig:
     """A decoder-only transformer, described independently of the family it came from.
 
-    Sizes are counts of elements. `activation` is a key of `tinyllm.ops.mlp.ACTIVATIONS`.
+    Sizes are counts of elements. `activation` is a key of `tinyllm.kernels.plain.ACTIVATIONS`.
     """
 
     family: str
@@ -69,11 +69,6 @@ class DecoderConfig:
                 f"num_attention_heads={self.num_attention_heads} is not a multiple of "
                 f"num_key_value_heads={self.num_key_value_heads}: every key/value head serves equally many query heads"
             )
-
-    @property
-    def num_key_value_groups(self) -> int:
-        """Query heads that share one key/value head."""
-        return self.num_attention_heads // self.num_key_value_heads
 
 
 SIZES = (

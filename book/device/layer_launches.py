@@ -13,15 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from torch.profiler import profile
 
 from tinyllm.checkpoint import load_decoder
 from tinyllm.checkpoint.loading import restage
 from tinyllm.decoder import Decoder
-from tinyllm.measure.launches import ACTIVITIES, ProfilerActivity, device_events, device_seconds
+from tinyllm.measure.launches import device_seconds, launches_in_layer
 from tinyllm.measure.machine import versions
 from tinyllm.measure.shapes import SHAPES, random_checkpoint
-from tinyllm.runtime.device import DTYPES, device_name, pick_device, synchronize
+from tinyllm.runtime.device import DTYPES, device_name, pick_device
 from tinyllm.stages import STAGES
 
 
@@ -30,22 +29,6 @@ def filled(model: Decoder, context: int) -> Callable[[], object]:
     cache, token = model.new_cache(1), torch.ones(1, 1, dtype=torch.int64, device=model.device)
     model.step(token.expand(-1, context), None, cache)
     return lambda: model.step(token, None, cache)
-
-
-def layer_kernels(model: Decoder, context: int) -> list[str]:
-    """Names of what one layer runs on the device in a decode step."""
-    cache, device = model.new_cache(1), model.device
-    tokens = torch.ones(1, context, dtype=torch.int64, device=device)
-    model.step(tokens, None, cache)
-    rotary = model.stage.ops.rotary_tables(tokens[:, :1] * context, model.frequencies, model.dtype)
-    x = torch.randn(1, 1, model.config.hidden_size, device=device, dtype=model.dtype)
-    with torch.inference_mode():
-        model.layers[0](x, rotary, None, cache.layers[0])
-        synchronize(device)
-        with profile(activities=[ProfilerActivity.CPU, ACTIVITIES[device.type]], acc_events=True) as trace:
-            model.layers[0](x, rotary, None, cache.layers[0])
-            synchronize(device)
-    return [event.name[:80] for event in device_events(trace)]
 
 
 def main() -> None:
@@ -61,8 +44,9 @@ def main() -> None:
     models = {stage.name: restage(model, stage) for stage in STAGES.values()}
     rows = []
     for name, staged in models.items():
-        kernels = layer_kernels(staged, options.context)
-        busy = 1e3 * device_seconds(filled(staged, options.context), device)
+        step = filled(staged, options.context)
+        busy = 1e3 * device_seconds(step, device)
+        kernels = [kernel[:80] for kernel in launches_in_layer(staged, step)]
         print(f"{name}: {len(kernels)} launches a layer; busy {busy:.2f} ms per token")
         where = {"shape": options.shape, "dtype": options.dtype, "context": options.context}
         rows.append({"stage": name} | where | {"launches": len(kernels), "busy_ms": round(busy, 3), "kernels": kernels})

@@ -5,31 +5,17 @@ from importlib import import_module
 
 import pytest
 import torch
-from torch.utils._python_dispatch import _disable_current_modes
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import tinyllm
 from tinyllm.measure.cost_model import layer_cost
 from tinyllm.measure.counters import OperationLog
+from tinyllm.measure.kernel_calls import KernelCalls, layer_operations
 from tinyllm.ops import fused
 from tinyllm.ops.cost import Workload
 
+OTHERS = ["aten::copy_", "aten::copy_", "aten::_scaled_dot_product_flash_attention_for_cpu"]
 PUBLISHED_LAUNCHES = 9  # of a Llama decode layer, attention and cache included
-
-
-class Counted:
-    """A set of kernels that counts its calls, each of them one launch, and hides what they do from other counters."""
-
-    def __init__(self, name):
-        self.module, self.calls = import_module(f"tinyllm.kernels.{name}"), 0
-
-    def __getattr__(self, function):
-        def call(*args, **kwargs):
-            self.calls += 1
-            with _disable_current_modes():
-                return getattr(self.module, function)(*args, **kwargs)
-
-        return call
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +37,15 @@ def hf():
     return LlamaForCausalLM(config).eval().requires_grad_(False)
 
 
-@pytest.fixture(params=["triton", "sycl"])
-def counted(request):
-    return Counted(request.param)
-
-
 @pytest.fixture
-def model(hf, counted):
-    return tinyllm.optimize(hf, stage=replace(tinyllm.STAGES["fused"], ops=fused(lambda x: counted)))
+def log():
+    return OperationLog()
+
+
+@pytest.fixture(params=["triton", "sycl"])
+def model(hf, log, request):
+    kernels = KernelCalls(import_module(f"tinyllm.kernels.{request.param}"), log)
+    return tinyllm.optimize(hf, stage=replace(tinyllm.STAGES["fused"], ops=fused(lambda x: kernels)))
 
 
 def test_tokens_are_those_of_transformers(hf, model):
@@ -74,16 +61,11 @@ def test_many_rows_take_the_vendors_product(hf, model):
     torch.testing.assert_close(model(ids), hf(ids).logits, rtol=1e-4, atol=1e-4)
 
 
-def test_launches_of_a_decode_layer(model, counted):
+def test_launches_of_a_decode_layer(model, log):
     cache = model.new_cache(1)
     model.step(torch.ones(1, 3, dtype=torch.int64), None, cache)
-    rotary = model.stage.ops.rotary_tables(torch.tensor([[3]]), model.frequencies, torch.float32)
-    x = torch.randn(1, 1, 48)
-    counted.calls = 0
-    with torch.inference_mode(), OperationLog() as log:
-        model.layers[0](x, rotary, None, cache.layers[0])
-    others = [operation.name for operation in log.operations]
-    assert others == ["aten::copy_"] * 2 + ["aten::_scaled_dot_product_flash_attention_for_cpu"]
-    launches = counted.calls + len(others)
-    assert launches == layer_cost(model.stage, model.config, Workload(1, 1, 3, 4, kernels="ours")).launches
-    assert launches <= PUBLISHED_LAUNCHES
+    log.operations.clear()
+    names = layer_operations(model, cache, log)
+    assert [name for name in names if "ours" not in name] == OTHERS
+    assert len(names) == layer_cost(model.stage, model.config, Workload(1, 1, 3, 4, kernels="ours")).launches
+    assert len(names) <= PUBLISHED_LAUNCHES

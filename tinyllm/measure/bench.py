@@ -12,7 +12,9 @@ from torch import Tensor
 
 from tinyllm.checkpoint import Checkpoint
 from tinyllm.checkpoint.loading import load_decoder, restage
+from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
+from tinyllm.families import family_of
 from tinyllm.measure.cost_model import layer_cost, least_bytes, pass_cost
 from tinyllm.measure.counters import observe
 from tinyllm.measure.launches import launches_in_layer
@@ -20,7 +22,7 @@ from tinyllm.measure.machine import Machine, measure_machine, versions
 from tinyllm.measure.memory import peak_bytes
 from tinyllm.measure.peers import pick_peer
 from tinyllm.measure.rows import Row
-from tinyllm.measure.timing import Engine, Timing, time_in_turns
+from tinyllm.measure.timing import Engine, Generates, Timing, time_in_turns
 from tinyllm.ops import NAIVE
 from tinyllm.ops.cost import Workload
 from tinyllm.stages import pick_stage
@@ -73,7 +75,7 @@ def first_difference(answer: Tensor, oracle: Tensor | None, prompt_tokens: int) 
 def make_row(engine: Engine, plan: Plan, machine: Machine, timing: Timing, answers: dict[str, Tensor]) -> Row:
     """One engine's row; what only our own stages can tell is None for a peer."""
     batch, prompt = plan.input_ids.shape
-    model, config = engine.model, _config(engine, plan)
+    model, config = engine.model, _config(engine.model)
     work = Workload(batch, 1, prompt + plan.new_tokens // 2, model.dtype.itemsize)
     least = least_bytes(config, work)
     gb_s = least / timing.next_token_ms / 1e6
@@ -111,12 +113,9 @@ COUNTS = (
 )
 
 
-def _config(engine: Engine, plan: Plan):
-    if isinstance(engine.model, Decoder):
-        return engine.model.config
-    from tinyllm.families import family_of
-
-    return family_of(engine.model.config).describe(engine.model.config)
+def _config(model: Generates) -> DecoderConfig:
+    """The description of a model, ours or transformers'."""
+    return model.config if isinstance(model, Decoder) else family_of(model.config).describe(model.config)
 
 
 def _counts(model: Decoder, work: Workload) -> dict[str, int | None]:
@@ -132,6 +131,6 @@ def _counts(model: Decoder, work: Workload) -> dict[str, int | None]:
     return {
         "moved_bytes_per_token": predicted,
         "counted_bytes_per_token": None if unseen else seen.total.bytes,
-        "launches_per_layer": launches_in_layer(model, lambda: model.step(token, None, cache)),
+        "launches_per_layer": len(launches_in_layer(model, lambda: model.step(token, None, cache))),
         "predicted_launches_per_layer": layer_cost(model.stage, model.config, work).launches,
     }

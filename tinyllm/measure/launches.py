@@ -16,9 +16,9 @@ from tinyllm.runtime.device import synchronize
 ACTIVITIES = {"cuda": ProfilerActivity.CUDA, "xpu": ProfilerActivity.XPU}
 
 
-def launches_in_layer(model: Decoder, step: Callable[[], object]) -> int:
-    """Launches of the first layer while `step` runs once; kernels must be compiled before."""
-    seen: list[int] = []
+def launches_in_layer(model: Decoder, step: Callable[[], object]) -> list[str]:
+    """Names of what the first layer launches while `step` runs once; kernels must be compiled before."""
+    seen: list[str] = []
     layer, stack = model.layers[0], ExitStack()
     watch = _watch_device if model.device.type in ACTIVITIES else _watch_operations
 
@@ -34,23 +34,23 @@ def launches_in_layer(model: Decoder, step: Callable[[], object]) -> int:
     finally:
         for handle in handles:
             handle.remove()
-    return seen[0]
+    return seen
 
 
-def _watch_operations(device: torch.device, seen: list[int]) -> ExitStack:
+def _watch_operations(device: torch.device, seen: list[str]) -> ExitStack:
     stack = ExitStack()
     log = stack.enter_context(OperationLog())
-    stack.callback(lambda: seen.append(len(log.operations)))
+    stack.callback(lambda: seen.extend(operation.name for operation in log.operations))
     return stack
 
 
-def _watch_device(device: torch.device, seen: list[int]) -> ExitStack:
+def _watch_device(device: torch.device, seen: list[str]) -> ExitStack:
     """Everything that ran on the device: kernels, and copies and fills that its runtime makes of itself."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     synchronize(device)
     stack = ExitStack()
     trace = profile(activities=[ProfilerActivity.CPU, ACTIVITIES[device.type]], acc_events=True)
-    stack.callback(lambda: seen.append(len(device_events(trace))))
+    stack.callback(lambda: seen.extend(event.name for event in device_events(trace)))
     stack.enter_context(trace)
     stack.callback(lambda: synchronize(device))
     return stack

@@ -15,7 +15,8 @@ class Row:
     `predicted_bytes_per_token` is what no implementation avoids (weights, keys, values), and what
     `bandwidth_share` is computed from; `moved_bytes_per_token` is what the cost model predicts for this stage
     and `counted_bytes_per_token` what its operations moved. `first_difference` is the position of the first new
-    token that differs from transformers' (None: all equal). None where an engine cannot be asked.
+    token that differs from transformers' (None: all equal, or transformers did not run beside it). Elsewhere None
+    stands for what an engine cannot be asked.
     """
 
     stage: str
@@ -84,7 +85,7 @@ def cells(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
     sizes = (row.predicted_bytes_per_token, row.moved_bytes_per_token, row.counted_bytes_per_token)
     return (
         row.stage,
-        "yes" if row.first_difference is None else f"differ from token {row.first_difference + 1}",
+        _same_tokens(row, rows),
         f"{row.first_token_ms:.1f}",
         f"{row.next_token_ms:.2f}",
         f"{row.tokens_per_s:.1f}",
@@ -94,6 +95,13 @@ def cells(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
         f"{row.bandwidth_gb_s:.1f}",
         f"{row.bandwidth_share:.0%}",
     )
+
+
+def _same_tokens(row: Row, rows: Sequence[Row]) -> str:
+    """Whether a row's tokens are transformers'; a dash where transformers did not run beside it."""
+    if row.first_difference is not None:
+        return f"differ from token {row.first_difference + 1}"
+    return "yes" if any(other.stage == "hf" for other in rows) else "-"
 
 
 def _or_dash(value: object) -> str:

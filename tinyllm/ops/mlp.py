@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from tinyllm.config import DecoderConfig
+from tinyllm.kernels.plain import ACTIVATIONS
 from tinyllm.ops.cost import Cost, Workload
 from tinyllm.ops.kernel_sets import KernelsFor
 from tinyllm.ops.linear import add_cost, fused_linear, fused_linear_cost, gate_cost, linear_cost, split_linear
 from tinyllm.ops.norm import Norm, rms_norm, rms_norm_cost
-
-ACTIVATIONS = {
-    "silu": F.silu,
-    "gelu": F.gelu,
-    "gelu_pytorch_tanh": partial(F.gelu, approximate="tanh"),
-    "relu": F.relu,
-}
 
 
 def mlp_and_add(
