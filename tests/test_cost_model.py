@@ -27,9 +27,10 @@ def predicted_and_observed(model, work):
         mask[0, :1] = 0
     ids = torch.ones(work.batch, work.total, dtype=torch.int64)
     cache = model.new_cache(work.batch)
-    if work.held:
-        model.step(ids[:, : work.held], None if mask is None else mask[:, : work.held], cache)
-    return observe(model, ids[:, work.held :], mask, cache)
+    if not work.held:
+        return observe(model, ids, mask, cache)
+    model.step(ids[:, : work.held], None if mask is None else mask[:, : work.held], cache)
+    return observe(model, ids[:, work.held :], None, cache)
 
 
 @every_stage

@@ -292,7 +292,7 @@ def test_a_call_changes_no_defaults(hf, model, batch):
 
 
 def test_options_that_sample_are_said_to_have_no_effect(model, batch, free):
-    with pytest.warns(UserWarning, match="temperature, top_p has no effect on greedy decoding"):
+    with pytest.warns(UserWarning, match="temperature, top_p has no effect without do_sample=True"):
         out = model.generate(**batch, temperature=0.5, top_p=0.5)
     assert out.tolist() == free.tolist()
 

@@ -92,7 +92,7 @@ def test_prompt_taken_in_pieces(stage, mask):
     model, (ids, left) = tinyllm.optimize(hf, stage=stage), batches["left"]
     mask, cache = mask and left, model.new_cache(len(ids))
     for start, end in ((0, 4), (4, 5), (5, 9)):
-        last = model.step(ids[:, start:end], None if mask is None else mask[:, :end], cache)
+        last = model.step(ids[:, start:end], None if mask is None else mask[:, start:end], cache)
     close(last, model(ids, mask)[:, -1])
 
 

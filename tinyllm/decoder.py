@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from tinyllm.attention.mask import attention_bias, token_positions
+from tinyllm.cache import Cache
 from tinyllm.config import DecoderConfig
 from tinyllm.generation import generate
 from tinyllm.generation.prompt import check_ids, check_mask
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         PreTrainedTokenizerBase,
         StoppingCriteriaList,
     )
-    from transformers.generation import GenerateDecoderOnlyOutput
+    from transformers.generation import GenerateBeamDecoderOnlyOutput, GenerateDecoderOnlyOutput
     from transformers.generation.streamers import BaseStreamer
 
 
@@ -42,10 +42,8 @@ class DecoderLayer(nn.Module):
         self.gate_up_proj = nn.Linear(m, 2 * f, bias=config.mlp_bias)
         self.down_proj = nn.Linear(f, m, bias=config.mlp_bias)
 
-    def forward(
-        self, x: Float[Tensor, "b t m"], rotary: Rotary, bias: Float[Tensor, "b 1 t total"] | None, kv: object
-    ) -> Float[Tensor, "b t m"]:
-        """`kv` holds this layer's keys and values, and grows by the `t` tokens of `x`."""
+    def forward(self, x: Float[Tensor, "b t m"], rotary: Rotary, bias: object, kv: object) -> Float[Tensor, "b t m"]:
+        """`kv` holds this layer's keys and values, and grows by the `t` tokens of `x`; `bias` says what they may see."""
         q, k, v = self.ops.norm_qkv(x, self.attention_norm, self.qkv_proj)
         q = self.ops.rotate_and_store(q, k, v, rotary, kv)
         a = self.attend(q, kv, bias)
@@ -85,20 +83,20 @@ class Decoder(nn.Module):
         """The number format of the weights."""
         return self.embed_tokens.weight.dtype
 
-    def new_cache(self, batch: int) -> object:
-        """An empty cache of this stage's kind for `batch` sequences."""
-        return self.stage.cache(self.config, batch, self.device, self.dtype)
+    def new_cache(self, prompts: int, copies: int = 1, steps: int | None = None) -> Cache:
+        """An empty cache of this stage's kind for so many prompts, each continued by `copies` sequences.
+
+        Where the number of `steps` after the prompt is known, a cache may reserve the memory for them at once.
+        """
+        return self.stage.cache(self.config, prompts, copies, steps, self.device, self.dtype)
 
     def hidden_states(
-        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b total"] | None, cache: object
+        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None, cache: Cache
     ) -> Float[Tensor, "b t m"]:
-        """Run the layers on `t` new tokens; `total` counts those in the cache too. No mask: no padding."""
-        ops, tokens = self.stage.ops, input_ids.shape[1]
+        """Run the layers on `t` new tokens, padding where the mask is 0; no mask, no padding."""
+        ops = self.stage.ops
         x = ops.embed(input_ids, self.embed_tokens)
-        if attention_mask is None and cache.length and tokens > 1:  # without a mask, causal counts from the first key
-            attention_mask = input_ids.new_ones(len(input_ids), cache.length + tokens)
-        positions = token_positions(attention_mask, cache.length, tokens, x.device)
-        bias = None if attention_mask is None else attention_bias(attention_mask, tokens, x.dtype)
+        positions, bias = cache.admit(input_ids.shape[1], attention_mask)
         rotary = ops.rotary_tables(positions, self.frequencies, x.dtype)
         for layer, kv in zip(self.layers, cache.layers, strict=True):
             x = layer(x, rotary, bias, kv)
@@ -121,11 +119,15 @@ class Decoder(nn.Module):
 
     @torch.inference_mode()
     def step(
-        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b total"] | None, cache: object
-    ) -> Float[Tensor, "b v"]:
-        """Take `t` new tokens into the cache and return the logits of what follows: prefill and decode alike."""
+        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None, cache: Cache
+    ) -> Float[Tensor, "r v"]:
+        """Take `t` new tokens into the cache and return the logits of what follows: prefill and decode alike.
+
+        `r` rows: one for each sequence that the tokens continue. In a prompt that is the last token of each row;
+        after it, a cache that stores a prompt once for several sequences takes their tokens side by side in one row.
+        """
         x = self.hidden_states(input_ids, attention_mask, cache)
-        return self.stage.ops.norm_head(x[:, -1:], self.norm, self.lm_head)[:, 0]
+        return self.stage.ops.norm_head(x[:, -cache.branches :], self.norm, self.lm_head).flatten(0, 1)
 
     @no_type_check
     def generate(
@@ -138,7 +140,7 @@ class Decoder(nn.Module):
         logits_processor: LogitsProcessorList | None = None,
         stopping_criteria: StoppingCriteriaList | None = None,
         **kwargs: Any,
-    ) -> Tensor | GenerateDecoderOnlyOutput:
+    ) -> Tensor | GenerateDecoderOnlyOutput | GenerateBeamDecoderOnlyOutput:
         """Continue token ids `[b, t]`, padded on the left where `attention_mask` `[b, t]` is 0; returns ids `[b, n]`.
 
         Arguments and result are those of `transformers.GenerationMixin.generate`; an option that is not

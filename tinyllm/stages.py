@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from tinyllm.attention.segment import segment_attention
 from tinyllm.attention.stock import stock_attention
 from tinyllm.cache.contiguous import ContiguousCache
+from tinyllm.cache.segment import SegmentCache
 from tinyllm.ops import FUSED, NAIVE, Operations
 from tinyllm.runtime.runner import eager
 
@@ -29,6 +31,7 @@ STAGES = MappingProxyType(
         for stage in (
             Stage("naive", ops=NAIVE, cache=ContiguousCache, attend=stock_attention, runner=eager),
             Stage("fused", ops=FUSED, cache=ContiguousCache, attend=stock_attention, runner=eager),
+            Stage("segment", ops=FUSED, cache=SegmentCache, attend=segment_attention, runner=eager),
         )
     }
 )

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from tinyllm.config import DecoderConfig
 from tinyllm.ops.cost import Cost, Workload, launch
+
+ALIGNMENT = 8  # elements; CUDA's attention kernels refuse a bias whose rows start anywhere else
+
+
+def grown_mask(
+    old: Int[Tensor, "b held"] | None, new: Int[Tensor, "b tokens"] | None, held: int, tokens: int
+) -> Int[Tensor, "b total"] | None:
+    """The mask of old and new tokens together; None stands for one without padding."""
+    if held == 0 or (new is None and old is None):
+        return new
+    known = old if new is None else new
+    ones = lambda length: torch.ones(len(known), length, dtype=known.dtype, device=known.device)  # noqa: E731
+    return torch.cat([ones(held) if old is None else old, ones(tokens) if new is None else new], dim=1)
 
 
 def token_positions(
@@ -20,27 +33,41 @@ def token_positions(
 
 
 def attention_bias(
-    attention_mask: Int[Tensor, "b total"], tokens: int, dtype: torch.dtype
-) -> Float[Tensor, "b 1 tokens total"]:
+    attention_mask: Int[Tensor, "b total"] | None, held: int, tokens: int, like: Float[Tensor, "..."]
+) -> Float[Tensor, "#b 1 tokens total"] | None:
     """0 where the last `tokens` of `total` positions may look, minus infinity where not: the future, and padding.
 
-    A padding token sees itself, so that no row of the softmax is empty; nothing else sees it.
+    A padding token sees itself, so that no row of the softmax is empty; nothing else sees it. None where torch's
+    own causal mask says the same. `like` has the number format and the device of the keys.
     """
-    total = attention_mask.shape[1]
-    key = torch.arange(total, device=attention_mask.device)
+    if attention_mask is None and (tokens == 1 or held == 0):
+        return None
+    total = held + tokens
+    key = torch.arange(total, device=like.device)
     query = key[total - tokens :, None]
-    seen = (key <= query) & attention_mask[:, None, None, :].bool() | (key == query)
-    return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, float("-inf"))
+    seen = key <= query
+    if attention_mask is None:
+        seen = seen[None, None]
+    else:
+        seen = seen & attention_mask[:, None, None, :].bool() | (key == query)
+    return torch.zeros(seen.shape, dtype=like.dtype, device=like.device).masked_fill_(~seen, float("-inf"))
+
+
+def as_bias(visible: Bool[Tensor, "*shape n"], dtype: torch.dtype) -> Float[Tensor, "*shape n"]:
+    """The logarithm: 0 where visible, minus infinity where not. Rows start on a multiple of `ALIGNMENT` elements."""
+    *shape, n = visible.shape
+    bias = torch.empty(*shape, -(-n // ALIGNMENT) * ALIGNMENT, dtype=dtype, device=visible.device)[..., :n]
+    return torch.log(visible, out=bias)
 
 
 def position_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `token_positions` and `attention_bias` move."""
+    """What `grown_mask`, `token_positions` and `attention_bias` move, the mask of new tokens after a prompt not given."""
     b, t, total = work.batch, work.tokens, work.total
     if not work.padded:
         return launch(write=8 * t)
     row, square, scores = 8 * b * total, t * total, b * t * total
     compare = launch(read=8 * (total + t), write=square)
-    return (
+    cost = (
         launch(read=row, write=row) * 3  # cumsum, - 1, clamp
         + launch(write=8 * total)  # arange
         + compare * 2  # <=, ==
@@ -51,3 +78,5 @@ def position_cost(config: DecoderConfig, work: Workload) -> Cost:
         + launch(write=work.size * scores)  # zeros
         + launch(read=(work.size + 1) * scores, write=work.size * scores)  # masked_fill_
     )
+    grown = launch(write=8 * b * t) + launch(read=row, write=row)  # ones, cat
+    return cost + grown if work.held else cost

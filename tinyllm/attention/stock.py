@@ -21,7 +21,7 @@ class KeysAndValues(Protocol):
 
 
 def stock_attention(
-    q: Float[Tensor, "b h t d"], kv: KeysAndValues, bias: Float[Tensor, "b 1 t total"] | None
+    q: Float[Tensor, "b h t d"], kv: KeysAndValues, bias: Float[Tensor, "#b 1 t total"] | None
 ) -> Float[Tensor, "b t n"]:
     """Softmax(q k^T / sqrt(d) + bias) v, the heads laid side by side: `n = h * d`.
 

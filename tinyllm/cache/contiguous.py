@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from tinyllm.attention.mask import attention_bias, grown_mask, position_cost, token_positions
 from tinyllm.config import DecoderConfig
 from tinyllm.ops.cost import Cost, Workload, launch
 
@@ -36,16 +37,59 @@ def _grown(old: Float[Tensor, "b g t d"], tokens: int) -> Float[Tensor, "b g tot
 
 
 class ContiguousCache:
-    """One `ContiguousLayer` for each layer of a decoder."""
+    """One `ContiguousLayer` for each layer; sequences that continue the same prompt hold a copy of it each."""
 
-    def __init__(self, config: DecoderConfig, batch: int, device: torch.device, dtype: torch.dtype) -> None:
-        empty = torch.empty(batch, config.num_key_value_heads, 0, config.head_dim, device=device, dtype=dtype)
+    copies = 1  # sequences that share one stored prompt
+    branches = 1  # of the tokens of a pass, so many at the end of each row are continued
+
+    def __init__(
+        self,
+        config: DecoderConfig,
+        prompts: int,
+        copies: int,
+        steps: int | None,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        shape = prompts * copies, config.num_key_value_heads, 0, config.head_dim
+        empty = torch.empty(shape, device=device, dtype=dtype)
         self.layers = [ContiguousLayer(empty, empty) for _ in range(config.num_hidden_layers)]
+        self.mask: Int[Tensor, "r total"] | None = None
+
+    @property
+    def rows(self) -> int:
+        """Sequences held."""
+        return len(self.layers[0].k)
 
     @property
     def length(self) -> int:
         """Tokens held per sequence."""
         return self.layers[0].k.shape[2]
+
+    def admit(
+        self, tokens: int, mask: Int[Tensor, "r t"] | None
+    ) -> tuple[Int[Tensor, "#r t"], Float[Tensor, "#r 1 t total"] | None]:
+        """Positions of `tokens` new ones in every row, and the bias that says what they may look at."""
+        held, k = self.length, self.layers[0].k
+        self.mask = grown_mask(self.mask, mask, held, tokens)
+        return token_positions(self.mask, held, tokens, k.device), attention_bias(self.mask, held, tokens, k)
+
+    def reorder(self, parents: Int[Tensor, " r"]) -> None:
+        """Let every row continue another: all its keys and values are copied."""
+        for layer in self.layers:
+            layer.k, layer.v = layer.k.index_select(0, parents), layer.v.index_select(0, parents)
+
+    def resume(self, copies: int, steps: int | None) -> None:
+        """Get ready for a further turn, of so many sequences for each there is: everything held is copied to each."""
+        if copies > 1:
+            rows = torch.arange(len(self.layers[0].k), device=self.layers[0].k.device).repeat_interleave(copies)
+            self.reorder(rows)
+            self.mask = None if self.mask is None else self.mask.index_select(0, rows)
+
+
+def admit_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `ContiguousCache.admit` moves: positions and bias, anew for every pass."""
+    return position_cost(config, work)
 
 
 def append_cost(config: DecoderConfig, work: Workload) -> Cost:
@@ -59,3 +103,9 @@ def slots_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `ContiguousLayer.slots` moves: what is there already."""
     old = work.size * work.batch * config.num_key_value_heads * work.held * config.head_dim
     return launch(kv_copied=old) * 2 if work.held else Cost()
+
+
+def reorder_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `ContiguousCache.reorder` moves: everything that is held, and the rows' parents once per buffer."""
+    held = work.size * work.batch * config.num_key_value_heads * work.held * config.head_dim
+    return launch(read=8 * work.batch, kv_copied=held) * 2 * config.num_hidden_layers

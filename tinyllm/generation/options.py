@@ -19,14 +19,12 @@ POSITIVES = ("temperature", "repetition_penalty", "max_time")
 SHARES = ("top_p", "min_p")
 TOKENS = ("eos_token_id", "pad_token_id", "bos_token_id")
 SUPPORTED = {*COUNTS, *FLAGS, *POSITIVES, *SHARES, *TOKENS}
-SUPPORTED |= {"num_return_sequences", "stop_strings", "transformers_version"}
+SUPPORTED |= {"num_beams", "num_return_sequences", "length_penalty", "early_stopping"}
+SUPPORTED |= {"stop_strings", "transformers_version"}
 # Values of other options that ask for nothing we do not do.
 NEUTRAL = {
-    "num_beams": (1,),
     "num_beam_groups": (1,),
     "use_cache": (True,),
-    "early_stopping": (False,),
-    "length_penalty": (1.0,),
     "diversity_penalty": (0.0,),
     "encoder_repetition_penalty": (1.0,),
     "encoder_no_repeat_ngram_size": (0,),
@@ -42,6 +40,7 @@ NEUTRAL = {
     "low_memory": (False, True),
 }
 SAMPLING = ("temperature", "top_k", "top_p", "min_p")
+BEAMS = ("length_penalty", "early_stopping")
 DEFAULT_TOP_K = 50  # transformers' own, where sampling is asked for and nothing is said
 ABOUT_ASSISTANTS = ("assistant", "num_assistant", "lookbehind", "continuous_batching")
 
@@ -71,10 +70,15 @@ def resolve(
         options.setdefault("top_k", DEFAULT_TOP_K)
     _check_supported(options)
     _check_values(options, config)
-    idle = [name for name in SAMPLING if kwargs.get(name) is not None]
-    if idle and not options.get("do_sample"):
-        warnings.warn(f"{', '.join(idle)} has no effect on greedy decoding", UserWarning, stacklevel=4)
+    _warn_of_idle(SAMPLING, kwargs, options.get("do_sample"), "without do_sample=True")
+    _warn_of_idle(BEAMS, kwargs, options.get("num_beams", 1) > 1, "without num_beams of 2 or more")
     return GenerationConfig(**options)
+
+
+def _warn_of_idle(names: tuple[str, ...], kwargs: dict[str, Any], used: object, when: str) -> None:
+    idle = [name for name in names if kwargs.get(name) is not None]
+    if idle and not used:
+        warnings.warn(f"{', '.join(idle)} has no effect {when}", UserWarning, stacklevel=5)
 
 
 def _check_supported(options: dict[str, Any]) -> None:
@@ -91,11 +95,11 @@ def _check_values(options: dict[str, Any], config: DecoderConfig) -> None:
     for name in FLAGS:
         if not isinstance(options.get(name, False), bool):
             raise ValueError(f"{name}={options[name]!r}: expected True or False")
-    answers = options.get("num_return_sequences", 1)
-    if isinstance(answers, bool) or not isinstance(answers, int) or answers < 1:
-        raise ValueError(f"num_return_sequences={answers!r}: expected a whole number, 1 or more")
-    if answers > 1 and not options.get("do_sample"):
-        raise ValueError(f"num_return_sequences={answers}: greedy decoding has one answer only; pass do_sample=True")
+    for name in ("num_beams", "num_return_sequences"):
+        value = options.get(name, 1)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name}={value!r}: expected a whole number, 1 or more")
+    _check_beams(options, config)
     for name in POSITIVES:
         value = options.get(name, 1.0)
         if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
@@ -108,6 +112,26 @@ def _check_values(options: dict[str, Any], config: DecoderConfig) -> None:
         for token in token_list(options.get(name)):
             if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < config.vocab_size:
                 raise ValueError(f"{name}={options[name]!r}: expected token ids from 0 to {config.vocab_size - 1}")
+
+
+def _check_beams(options: dict[str, Any], config: DecoderConfig) -> None:
+    width, answers = options.get("num_beams", 1), options.get("num_return_sequences", 1)
+    if answers > 1 and width == 1 and not options.get("do_sample"):
+        raise ValueError(
+            f"num_return_sequences={answers}: greedy decoding has one answer only; pass do_sample=True, or "
+            f"num_beams={answers}"
+        )
+    if width > 1 and answers > width:
+        raise ValueError(f"num_return_sequences={answers}: expected at most num_beams, {width}")
+    candidates = max(2, 1 + len(token_list(options.get("eos_token_id"))))
+    if width > 1 and candidates > config.vocab_size:
+        raise ValueError(f"eos_token_id={options['eos_token_id']!r}: expected fewer than there are tokens, all end")
+    early = options.get("early_stopping", False)
+    if early not in (True, False, "never"):
+        raise ValueError(f"early_stopping={early!r}: expected True, False or 'never'")
+    penalty = options.get("length_penalty", 1.0)
+    if isinstance(penalty, bool) or not isinstance(penalty, int | float) or not math.isfinite(penalty):
+        raise ValueError(f"length_penalty={penalty!r}: expected a finite number; above 0 favours long sequences")
 
 
 def token_list(tokens: object) -> list:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def processors(
-    options: GenerationConfig, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None, custom: list
+    options: GenerationConfig, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "r t"] | None, custom: list
 ) -> LogitsProcessorList:
     """What changes the scores before a token is chosen, in the order in which transformers applies it."""
     chosen = LogitsProcessorList()
@@ -51,14 +51,16 @@ def processors(
 def warpers(options: GenerationConfig) -> LogitsProcessorList:
     """What narrows a distribution before a token is drawn from it, after everything else."""
     chosen = LogitsProcessorList()
+    beams = (options.num_beams or 1) > 1  # which must be able to go on where the best token is an end
+    keep = 1 + max(1, len(token_list(options.eos_token_id))) if beams else 1
     if options.temperature not in (None, 1.0):
         chosen.append(TemperatureLogitsWarper(options.temperature))
     if options.top_k:
-        chosen.append(TopKLogitsWarper(options.top_k))
+        chosen.append(TopKLogitsWarper(options.top_k, min_tokens_to_keep=keep))
     if options.top_p is not None and options.top_p < 1:
-        chosen.append(TopPLogitsWarper(options.top_p))
+        chosen.append(TopPLogitsWarper(options.top_p, min_tokens_to_keep=keep))
     if options.min_p is not None:
-        chosen.append(MinPLogitsWarper(options.min_p))
+        chosen.append(MinPLogitsWarper(options.min_p, min_tokens_to_keep=keep))
     return chosen
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
-from tinyllm.attention import mask, stock
-from tinyllm.cache import contiguous
+from tinyllm.attention import segment as segment_attention
+from tinyllm.attention import stock
+from tinyllm.cache import contiguous, segment
 from tinyllm.config import DecoderConfig
 from tinyllm.ops import embedding, mlp, projection, rope
 from tinyllm.ops.cost import Cost, Workload
@@ -30,13 +32,34 @@ COSTS: Mapping[Callable, CostOf] = MappingProxyType(
         mlp.mlp_and_add: mlp.mlp_and_add_cost,
         mlp.fused_mlp_and_add: mlp.fused_mlp_and_add_cost,
         stock.stock_attention: stock.stock_attention_cost,
+        segment_attention.segment_attention: segment_attention.segment_attention_cost,
     }
 )
-# What a cache costs depends on how keys and values are handed to it.
-CACHE_COSTS: Mapping[tuple[Callable, Callable], CostOf] = MappingProxyType(
+
+
+class CacheCosts(NamedTuple):
+    """What a cache costs: in front of a pass, in every layer for the operation that hands it k and v, at a reorder."""
+
+    admit: CostOf
+    store: Mapping[Callable, CostOf]
+    reorder: CostOf
+
+
+CACHE_COSTS: Mapping[Callable, CacheCosts] = MappingProxyType(
     {
-        (contiguous.ContiguousCache, rope.rotate_and_store): contiguous.append_cost,
-        (contiguous.ContiguousCache, rope.fused_rotate_and_store): contiguous.slots_cost,
+        contiguous.ContiguousCache: CacheCosts(
+            admit=contiguous.admit_cost,
+            store={
+                rope.rotate_and_store: contiguous.append_cost,
+                rope.fused_rotate_and_store: contiguous.slots_cost,
+            },
+            reorder=contiguous.reorder_cost,
+        ),
+        segment.SegmentCache: CacheCosts(
+            admit=segment.admit_cost,
+            store={rope.rotate_and_store: segment.append_cost, rope.fused_rotate_and_store: segment.slots_cost},
+            reorder=segment.reorder_cost,
+        ),
     }
 )
 
@@ -46,20 +69,30 @@ def function_of(part: Callable) -> Callable:
     return getattr(part, "func", part)
 
 
+def as_stored(stage: Stage, work: Workload) -> Workload:
+    """The work as a stage's cache sees it: one that shares no prompts is given each sequence apart."""
+    return work.expanded if stage.cache is contiguous.ContiguousCache else work
+
+
 def layer_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
     """One layer of a forward pass."""
-    ops = stage.ops
+    ops, work = stage.ops, as_stored(stage, work)
     parts = (ops.norm_qkv, ops.rotate_and_store, stage.attend, ops.project_and_add, ops.mlp_and_add)
-    cache = CACHE_COSTS[stage.cache, function_of(ops.rotate_and_store)]
-    return sum((COSTS[function_of(part)](config, work) for part in parts), cache(config, work))
+    store = CACHE_COSTS[stage.cache].store[function_of(ops.rotate_and_store)]
+    return sum((COSTS[function_of(part)](config, work) for part in parts), store(config, work))
 
 
 def pass_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
     """A whole forward pass: from token ids to the logits of the next token."""
-    ops = stage.ops
+    ops, work = stage.ops, as_stored(stage, work)
     ends = (COSTS[function_of(part)](config, work) for part in (ops.embed, ops.rotary_tables, ops.norm_head))
     layers = layer_cost(stage, config, work) * config.num_hidden_layers
-    return sum(ends, mask.position_cost(config, work) + layers)
+    return sum(ends, CACHE_COSTS[stage.cache].admit(config, work) + layers)
+
+
+def reorder_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
+    """What one step of a beam search does to the cache of `work.held` tokens before the next pass."""
+    return CACHE_COSTS[stage.cache].reorder(config, as_stored(stage, work))
 
 
 def weight_elements(config: DecoderConfig) -> int:
@@ -75,9 +108,12 @@ def weight_elements(config: DecoderConfig) -> int:
 def least_bytes(config: DecoderConfig, work: Workload) -> int:
     """Bytes that no implementation of a decode step avoids: every weight once, every key and value once.
 
+    A prompt's keys and values count once however many sequences continue it, what follows once per sequence.
+
     Of an untied embedding table only the rows looked up count.
     """
     unread = 0 if config.tie_word_embeddings else config.vocab_size * config.hidden_size
     rows = 0 if config.tie_word_embeddings else work.rows * config.hidden_size
     token = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
-    return work.size * (weight_elements(config) - unread + rows + work.batch * work.total * token)
+    keys = work.batch * (work.held - work.steps + work.copies * (work.steps + work.tokens))
+    return work.size * (weight_elements(config) - unread + rows + keys * token)

@@ -146,7 +146,8 @@ class _Watch:
         self._hold(args[3])
 
     def _hold(self, layer_cache: object) -> None:
-        self.kv += [x.untyped_storage() for x in vars(layer_cache).values() if isinstance(x, Tensor) and x.numel()]
+        held = tree_leaves(vars(layer_cache))
+        self.kv += [x.untyped_storage() for x in held if isinstance(x, Tensor) and x.numel()]
 
 
 @contextmanager

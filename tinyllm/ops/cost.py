@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One forward pass: `tokens` new ones for each of `batch` sequences that hold `held` already.
+    """One forward pass: `tokens` new ones for each of `copies` sequences of each of `batch` prompts.
 
-    `size` is bytes per element; `padded` says whether the sequences differ in length; `kernels` whether the
-    fused operations run on our device code ("ours") or on torch's ("plain").
+    Every sequence holds `held` tokens already, `steps` of them after its prompt. `size` is bytes per element;
+    `padded` says whether the prompts differ in length; `kernels` whether the fused operations run on our device
+    code ("ours") or on torch's ("plain").
     """
 
     batch: int
@@ -19,21 +20,28 @@ class Workload:
     size: int
     padded: bool = False
     kernels: str = "plain"
+    copies: int = 1
+    steps: int = 0
 
     @property
     def rows(self) -> int:
         """Rows of every matrix product."""
-        return self.batch * self.tokens
+        return self.batch * self.copies * self.tokens
+
+    @property
+    def expanded(self) -> Workload:
+        """The same for a cache that shares nothing: every sequence with a prompt of its own."""
+        return replace(self, batch=self.batch * self.copies, copies=1)
 
     @property
     def total(self) -> int:
-        """Keys that the new tokens look at."""
+        """Keys that a new token looks at, and may: the last."""
         return self.held + self.tokens
 
     @property
     def positions(self) -> int:
         """Rows of the rotary tables, which unpadded sequences share."""
-        return self.rows if self.padded else self.tokens
+        return self.rows if self.padded else self.copies * self.tokens
 
 
 @dataclass(frozen=True)

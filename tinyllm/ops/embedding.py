@@ -38,10 +38,12 @@ def embed_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `norm_head` moves and computes for the last token of every sequence."""
-    m = config.hidden_size
-    return rms_norm_cost(work.batch, m, work.size) + linear_cost(work.batch, m, config.vocab_size, False, work.size)
+    m, rows = config.hidden_size, work.batch * work.copies
+    return rms_norm_cost(rows, m, work.size) + linear_cost(rows, m, config.vocab_size, False, work.size)
 
 
 def fused_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_norm_head` moves and computes for the last token of every sequence."""
-    return fused_linear_cost(work, work.batch, config.hidden_size, config.vocab_size, bias=False, normed=True)
+    return fused_linear_cost(
+        work, work.batch * work.copies, config.hidden_size, config.vocab_size, bias=False, normed=True
+    )

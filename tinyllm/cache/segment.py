@@ -1,0 +1,250 @@
+"""The segment cache: a prompt is stored once per request, what follows once per sequence, and nothing is moved.
+
+The sequences of a request (beams, or samples) are treated as what they are to its prompt: tokens side by side. The
+response segment holds their keys and values step by step, `copies` slots to a step. A beam reorder writes indices:
+`ancestry[request, sequence, step]` is the slot that holds the token of that step on the sequence's own path.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int, Int32
+from torch import Tensor
+
+from tinyllm.attention.mask import as_bias, attention_bias, grown_mask, position_cost, token_positions
+from tinyllm.config import DecoderConfig
+from tinyllm.ops.cost import Cost, Workload, launch
+
+FIRST_BLOCK = 16  # steps reserved where their number is not known; every further block doubles the room
+
+
+class KV(NamedTuple):
+    """Keys and values."""
+
+    k: Float[Tensor, "b g n d"]
+    v: Float[Tensor, "b g n d"]
+
+    def part(self, start: int, end: int) -> KV:
+        """Those from `start` to `end`, in place."""
+        return KV(self.k[:, :, start:end], self.v[:, :, start:end])
+
+
+class SegmentBias(NamedTuple):
+    """What a decode step may see of each segment; None: all of it. `rows` counts the queries of one key/value head."""
+
+    prompt: Float[Tensor, "b 1 1 t"] | None
+    response: Float[Tensor, "b 1 rows slots"] | None
+
+
+class SegmentLayer:
+    """Keys and values of one layer: prompts `[b, g, t, d]`, and blocks of `[b, g, slots, d]` of what follows."""
+
+    def __init__(self, segments: Segments) -> None:
+        self.segments = segments
+        self.prompt = segments.empty(0)
+        self.blocks: list[KV] = []
+        self.free = 0  # slots of the last block that are not written yet
+
+    @property
+    def response(self) -> list[KV]:
+        """What is written of every block."""
+        if not self.blocks:
+            return []
+        *full, last = self.blocks
+        return [*full, last.part(0, last.k.shape[2] - self.free)]
+
+    def slots(self, tokens: int) -> KV:
+        """Room for new keys and values, to be written in place: at the end of the prompt, or of the response."""
+        if self.segments.in_prompt:
+            return self._more_prompt(tokens)
+        if not self.free:
+            self._add_block()
+        block, start = self.blocks[-1], self.blocks[-1].k.shape[2] - self.free
+        self.free -= tokens
+        return block.part(start, start + tokens)
+
+    def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
+        """Take new keys and values in, by copying them into their slots."""
+        for slot, new in zip(self.slots(k.shape[2]), (k, v), strict=True):
+            slot.copy_(new)
+
+    def _add_block(self) -> None:
+        room = sum(block.k.shape[2] for block in self.blocks) or self.segments.first_block
+        self.blocks.append(self.segments.empty(room))
+        self.free = room
+
+    def _more_prompt(self, tokens: int) -> KV:
+        """A prompt gets its memory once; a further turn takes prompt and answer into a longer one."""
+        old, held = [self.prompt], self.prompt.k.shape[2]
+        if self.segments.path is not None:
+            old.append(self._along(self.segments.path))
+        total = sum(part.k.shape[2] for part in old)
+        self.prompt, start = self.segments.empty(total + tokens), 0
+        for part in old if held else ():
+            end = start + part.k.shape[2]
+            for new, known in zip(self.prompt.part(start, end), part, strict=True):
+                new.copy_(known)
+            start = end
+        self.blocks, self.free = [], 0
+        return self.prompt.part(total, total + tokens)
+
+    def _along(self, path: Int[Tensor, "b steps"]) -> KV:
+        """The keys and values of one sequence per request, taken out of the response."""
+        index = path[:, None, :, None]
+        return KV(*(torch.cat(parts, dim=2).take_along_dim(index, dim=2) for parts in zip(*self.response, strict=True)))
+
+
+class Segments:
+    """What the layers of a segment cache have in common; it knows none of them, so that memory is freed at once."""
+
+    def __init__(self, config: DecoderConfig, prompts: int, copies: int, steps: int | None, like: Tensor) -> None:
+        self.shape = prompts, config.num_key_value_heads, config.head_dim
+        self.first_block = (steps or FIRST_BLOCK) * copies
+        self.like = like
+        self.in_prompt = True
+        self.path: Int[Tensor, "b steps"] | None = None  # slots of the response that more prompt takes over
+
+    def empty(self, tokens: int) -> KV:
+        """Memory for so many keys and values of every request, not written."""
+        b, g, d = self.shape
+        return KV(self.like.new_empty(b, g, tokens, d), self.like.new_empty(b, g, tokens, d))
+
+
+class SegmentCache:
+    """A `SegmentLayer` for each layer, and the ancestry they share."""
+
+    def __init__(
+        self,
+        config: DecoderConfig,
+        prompts: int,
+        copies: int,
+        steps: int | None,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self.config, self.prompts = config, prompts
+        self.like = torch.empty(0, dtype=dtype, device=device)
+        self.mask: Int[Tensor, "b t"] | None = None
+        self.prompt_tokens = self.steps = 0
+        self.prompt_bias: Float[Tensor, "b 1 1 t"] | None = None
+        self.starts: Int[Tensor, "b 1"] | None = None  # where the token after each padded prompt stands
+        self.turn: Int[Tensor, "b steps"] | None = None  # slots that the next pass takes over into the prompt
+        self._share(copies, steps)
+        self.segments = Segments(config, prompts, copies, steps, self.like)
+        self.layers = [SegmentLayer(self.segments) for _ in range(config.num_hidden_layers)]
+
+    def _share(self, copies: int, steps: int | None) -> None:
+        self.copies = copies
+        self.own = torch.arange(copies, dtype=torch.int32, device=self.like.device)
+        room = steps or self.config.max_position_embeddings
+        self.ancestry: Int32[Tensor, "b w room"] = self.own[:, None].expand(self.prompts, -1, room).contiguous()
+
+    @property
+    def rows(self) -> int:
+        """Sequences held."""
+        return self.prompts if self.copies == 1 or self.turn is not None else self.prompts * self.copies
+
+    @property
+    def length(self) -> int:
+        """Tokens held per sequence."""
+        return self.prompt_tokens + self.steps
+
+    @property
+    def branches(self) -> int:
+        """How many tokens of a row are continued: the last of a prompt, or every sequence's own."""
+        return 1 if self.segments.in_prompt else self.copies
+
+    def admit(
+        self, tokens: int, mask: Int[Tensor, "b t"] | None
+    ) -> tuple[Int[Tensor, "#b t"], SegmentBias | Float[Tensor, "#b 1 t total"] | None]:
+        """Get ready for a prompt, for more of it, or for one token of every sequence."""
+        goes_on = tokens == self.copies and mask is None and self.turn is None
+        self.segments.in_prompt = not (self.length and goes_on)
+        return self._admit_prompt(tokens, mask) if self.segments.in_prompt else self._admit_step()
+
+    def reorder(self, parents: Int[Tensor, " r"]) -> None:
+        """Let every sequence go on from another of its request: its ancestry is rewritten, no key and no value."""
+        if self.steps and self.copies > 1:
+            past = self.ancestry[:, :, : self.steps]
+            past.copy_(past.gather(1, (parents % self.copies).view(self.prompts, self.copies, 1).expand_as(past)))
+
+    def resume(self, copies: int, steps: int | None, path: Int[Tensor, "b steps"] | None = None) -> None:
+        """Get ready for a further turn: the prompt goes on along `path`, the sequence of each step, 0 unless given."""
+        self.turn = self.own.new_zeros(self.prompts, self.steps) if path is None else path
+        self.turn = self.turn + self.copies * torch.arange(self.turn.shape[1], device=self.like.device)
+        self.steps = self.turn.shape[1]
+        self.segments.first_block = (steps or FIRST_BLOCK) * copies
+        self._share(copies, steps)
+
+    def _admit_prompt(self, tokens: int, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        if self.length and self.turn is None:
+            if self.copies > 1:
+                raise ValueError(f"{tokens} tokens for {self.copies} sequences: expected one for each, side by side")
+            self.resume(1, None)
+        held = self.length
+        self.segments.path, self.turn = self.turn if self.steps else None, None
+        self.mask = grown_mask(self.mask, mask, held, tokens)
+        self.prompt_tokens, self.steps = held + tokens, 0
+        if self.mask is not None:
+            self.starts = self.mask.sum(dim=1, keepdim=True)
+            self.prompt_bias = as_bias(self.mask[:, None, None, :].bool(), self.like.dtype)
+        positions = token_positions(self.mask, held, tokens, self.like.device)
+        return positions, attention_bias(self.mask, held, tokens, self.like)
+
+    def _admit_step(self) -> tuple[Tensor, SegmentBias]:
+        self.steps += 1
+        if self.starts is None:
+            positions = torch.full((1, self.copies), self.length - 1, device=self.like.device)
+        else:
+            positions = (self.starts + (self.steps - 1)).expand(-1, self.copies).contiguous()
+        return positions, SegmentBias(self.prompt_bias, self._response_bias())
+
+    def _response_bias(self) -> Tensor | None:
+        """A sequence sees at every step the slot on its own path, whichever sequence wrote it."""
+        if self.copies == 1:
+            return None
+        group = self.config.num_attention_heads // self.config.num_key_value_heads
+        paths = self.ancestry[:, None, :, : self.steps, None].expand(-1, group, -1, -1, -1)
+        visible = paths == self.own  # [b, group, w, steps, w]
+        return as_bias(visible.view(self.prompts, 1, group * self.copies, self.steps * self.copies), self.like.dtype)
+
+
+def admit_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `SegmentCache.admit` moves in front of a prompt, or of a step."""
+    b, w, size = work.batch, work.copies, work.size
+    if not work.held:
+        t = work.tokens
+        starts = launch(read=8 * b * t, write=8 * b)
+        bias = launch(read=8 * b * t, write=b * t) + launch(read=b * t, write=size * b * t)
+        return position_cost(config, work) + (starts + bias if work.padded else Cost())
+    rows, slots = b * w, (work.steps + 1) * w
+    positions = launch(read=8 * b, write=8 * b) if work.padded else launch(write=8 * w)
+    if w == 1:
+        return positions
+    positions += launch(read=8 * b, write=8 * rows) if work.padded else Cost()
+    visible = rows * config.num_attention_heads // config.num_key_value_heads * slots
+    compare = launch(read=4 * rows * (work.steps + 1) + 4 * w, write=visible)
+    return positions + compare + launch(read=visible, write=size * visible)
+
+
+def slots_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `SegmentLayer.slots` moves: nothing."""
+    return Cost()
+
+
+def append_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `SegmentLayer.append` moves: the new keys and values, into their slots."""
+    new = work.size * work.rows * config.num_key_value_heads * config.head_dim
+    return launch(read=new, kv_written=new) * 2  # k, v
+
+
+def reorder_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `SegmentCache.reorder` moves: the ancestry, and no key and no value."""
+    rows = work.batch * work.copies
+    if work.copies == 1 or not work.steps:
+        return Cost()
+    own, past = 8 * rows, 4 * rows * work.steps
+    gather = launch(read=past + own, write=past)
+    return launch(read=own, write=own) + gather + launch(read=past, write=past)  # %, gather, copy_
