@@ -43,7 +43,7 @@ class DecoderLayer(nn.Module):
         self.down_proj = nn.Linear(f, m, bias=config.mlp_bias)
 
     def forward(self, x: Float[Tensor, "b t m"], rotary: Rotary, bias: object, kv: object) -> Float[Tensor, "b t m"]:
-        """`kv` holds this layer's keys and values, and grows by the `t` tokens of `x`; `bias` says what they may see."""
+        """`kv` holds this layer's keys and values, and takes the `t` tokens of `x` in; `bias` is what they see."""
         q, k, v = self.ops.norm_qkv(x, self.attention_norm, self.qkv_proj)
         q = self.ops.rotate_and_store(q, k, v, rotary, kv)
         a = self.attend(q, kv, bias)

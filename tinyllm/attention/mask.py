@@ -33,7 +33,7 @@ def token_positions(
 
 
 def attention_bias(
-    attention_mask: Int[Tensor, "b total"] | None, held: int, tokens: int, like: Float[Tensor, "..."]
+    attention_mask: Int[Tensor, "b total"] | None, held: int, tokens: int, like: Float[Tensor, ...]
 ) -> Float[Tensor, "#b 1 tokens total"] | None:
     """0 where the last `tokens` of `total` positions may look, minus infinity where not: the future, and padding.
 
@@ -61,7 +61,7 @@ def as_bias(visible: Bool[Tensor, "*shape n"], dtype: torch.dtype) -> Float[Tens
 
 
 def position_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `grown_mask`, `token_positions` and `attention_bias` move, the mask of new tokens after a prompt not given."""
+    """What `grown_mask`, `token_positions` and `attention_bias` move where only a prompt comes with a mask."""
     b, t, total = work.batch, work.tokens, work.total
     if not work.padded:
         return launch(write=8 * t)
