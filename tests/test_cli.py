@@ -4,14 +4,19 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import torch
 
 import models
+import tinyllm
 from tinyllm.check import backends
-from tinyllm.cli import advice, check_kernels, main
+from tinyllm.checkpoint.loading import restage
+from tinyllm.cli import main
+from tinyllm.cli.chat import Chat
+from tinyllm.cli.check import advice, check_kernels
 
 ROOT = Path(__file__).parent.parent
 
@@ -28,7 +33,7 @@ def small_buffers(monkeypatch):
     monkeypatch.setattr("tinyllm.measure.machine.BUFFER_BYTES", {"cpu": 1 << 20})
 
 
-@pytest.mark.parametrize("command", [[], ["generate"], ["check"], ["bench"]])
+@pytest.mark.parametrize("command", [[], ["generate"], ["chat"], ["check"], ["bench"]])
 def test_help_helps(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([*command, "--help"])
@@ -47,9 +52,66 @@ def test_generate_answers(capsys):
 
 
 def test_generate_answers_a_chat_from_standard_input(capsys, monkeypatch):
-    monkeypatch.setattr("sys.stdin", __import__("io").StringIO("What is the capital of France?"))
+    monkeypatch.setattr("sys.stdin", StringIO("What is the capital of France?"))
     assert main(["generate", "--max-new-tokens", "12"]) == 0
     assert "Paris" in capsys.readouterr().out
+
+
+def test_generate_searches_beams_and_shows_how_far_it_is(capsys):
+    assert main(["generate", "The capital of France is", "--raw", "--max-new-tokens", "4", "--num-beams", "3"]) == 0
+    shown = capsys.readouterr()
+    assert "Paris" in shown.out
+    assert "4/4" in shown.err
+
+
+def test_chat_answers_until_the_input_ends(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", StringIO("What is the capital of France?\n\nAnd of Germany?\n"))
+    assert main(["chat", "--max-new-tokens", "12"]) == 0
+    said = capsys.readouterr().out
+    assert said.index("Paris") < said.index("Berlin")
+
+
+@pytest.mark.parametrize("stage", tinyllm.STAGES)
+def test_a_chat_computes_only_what_is_new(stage, smollm):
+    model, passes = restage(smollm, tinyllm.STAGES[stage]), []
+    model.layers[0].register_forward_pre_hook(lambda layer, args: passes.append(args[0].shape[1]))
+    chat, turns = Chat(model, "You are brief."), []
+    for text in ("Name a colour.", "Another."):
+        passes.clear()
+        chat.answer(text, max_new_tokens=8)
+        turns.append((passes[0], chat.tokens.clone()))
+    (first, said), (second, whole) = turns
+    held = said.shape[1] - 1  # the last token of an answer has not been looked at
+    prompt = whole[:, : held + second]
+    assert prompt[:, : said.shape[1]].equal(said)
+    assert second < first
+    assert model.generate(prompt, torch.ones_like(prompt), max_new_tokens=8).tolist() == whole.tolist()
+
+
+def test_a_chat_whose_history_reads_differently_starts_afresh(smollm):
+    chat = Chat(smollm)
+    chat.answer("Name a colour.", max_new_tokens=4)
+    ids = torch.cat([chat.tokens, torch.tensor([[5, 6]])], dim=1)
+    assert chat.held(ids) is chat.cache
+    ids[0, 3] += 1
+    assert chat.held(ids) is None
+    assert chat.held(ids[:, :4]) is None
+
+
+def test_chat_needs_a_chat_template(folder, capsys):
+    assert main(["chat", "--model", str(folder)]) == 2
+    assert "has no tokenizer" in capsys.readouterr().err
+
+
+def test_plan_says_what_fits_and_loads_nothing(capsys, monkeypatch):
+    monkeypatch.setattr("tinyllm.checkpoint.loading.load_decoder", None)
+    sizes = ["--prompt-tokens", "1024", "--new-tokens", "128", "--num-beams", "4", "--memory", "64"]
+    assert main(["bench", "--plan", "--random", "llama-2-7b", *sizes]) == 0
+    lines = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line.split()}
+    fits = {name: int(lines[name][-1]) for name in tinyllm.STAGES}
+    assert fits["segment"] > 3 * fits["fused"] > 0
+    assert main(["bench", "--plan", "--batch", "3"]) == 0
+    assert "3 x 37 tokens, 64 new ones; weights 513.1 MiB" in capsys.readouterr().out
 
 
 def test_generate_draws_the_same_tokens_with_the_same_seed(capsys):

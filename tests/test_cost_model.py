@@ -10,27 +10,56 @@ from hypothesis import strategies as st
 import models
 import tinyllm
 from tinyllm.checkpoint.loading import restage
-from tinyllm.measure.cost_model import layer_cost, least_bytes, pass_cost, weight_elements
-from tinyllm.measure.counters import OperationLog, observe, touched_bytes
+from tinyllm.measure.cost_model import layer_cost, least_bytes, pass_cost, reorder_cost, weight_elements
+from tinyllm.measure.counters import OperationLog, observe, observe_passes, observe_reorder, touched_bytes
 from tinyllm.measure.launches import launches_in_layer
+from tinyllm.ops import NAIVE
 from tinyllm.ops.cost import Cost, Workload
 
 DTYPES = (torch.float32, torch.bfloat16)
+VARIANTS = {**tinyllm.STAGES, "segment, naive operations": replace(tinyllm.STAGES["segment"], ops=NAIVE)}
 every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
+every_variant = pytest.mark.parametrize("stage", VARIANTS.values(), ids=VARIANTS)
 
 
-def predicted_and_observed(model, work):
-    """Fill a cache with `work.held` tokens, then count one more step."""
-    mask = None
+@st.composite
+def steps_of_several_sequences(draw):
+    """One more step for the sequences of some prompts, after so many others."""
+    prompt, steps = draw(st.integers(1, 6)), draw(st.integers(0, 5))
+    size, padded = draw(st.sampled_from(DTYPES)).itemsize, draw(st.booleans())
+    batch, copies = draw(st.integers(1, 3)), draw(st.integers(1, 5))
+    return Workload(batch, 1, prompt + steps, size, padded, copies=copies, steps=steps)
+
+
+def ones(*shape):
+    return torch.ones(*shape, dtype=torch.int64)
+
+
+def prompt_and_mask(model, cache, work, tokens):
+    """A prompt on as many rows as the cache takes it in on."""
+    rows = work.batch * work.copies // cache.copies
+    mask = ones(rows, tokens) if work.padded else None
     if work.padded:
-        mask = torch.ones(work.batch, work.total, dtype=torch.int64)
         mask[0, :1] = 0
-    ids = torch.ones(work.batch, work.total, dtype=torch.int64)
-    cache = model.new_cache(work.batch)
+    return ones(rows, tokens), mask
+
+
+def filled(model, work):
+    """A cache that holds what `work` says."""
+    cache = model.new_cache(work.batch, work.copies, work.steps + 1)
+    model.step(*prompt_and_mask(model, cache, work, work.held - work.steps), cache)
+    for _ in range(work.steps):
+        model.step(ones(work.batch * work.copies // cache.copies, cache.copies), None, cache)
+    return cache
+
+
+def observed(model, work):
+    """Fill a cache with `work.held` tokens, then count one more step."""
     if not work.held:
-        return observe(model, ids, mask, cache)
-    model.step(ids[:, : work.held], None if mask is None else mask[:, : work.held], cache)
-    return observe(model, ids[:, work.held :], None, cache)
+        cache = model.new_cache(work.batch, work.copies)
+        return observe(model, *prompt_and_mask(model, cache, work, work.tokens), cache)
+    cache = filled(model, work)
+    return observe(model, ones(work.batch * work.copies // cache.copies, cache.copies), None, cache)
 
 
 @every_stage
@@ -47,15 +76,108 @@ def test_prediction_equals_count(stage, hf, batch, tokens, held, dtype, padded):
     tokens = 1 if held else tokens + 1
     model = tinyllm.optimize(hf.to(dtype), stage=stage)
     work = Workload(batch, tokens, held, dtype.itemsize, padded)
-    seen = predicted_and_observed(model, work)
+    seen = observed(model, work)
     assert seen.layer == layer_cost(model.stage, model.config, work)
     assert seen.total == pass_cost(model.stage, model.config, work)
     assert seen.tokens == batch * tokens
 
 
+@every_variant
+@settings(max_examples=25, deadline=None)
+@given(hf=models.drawn(), work=steps_of_several_sequences())
+def test_prediction_equals_count_for_sequences_that_share_prompts(stage, hf, work):
+    dtype = {d.itemsize: d for d in DTYPES}[work.size]
+    model = tinyllm.optimize(hf.to(dtype), stage=stage)
+    seen = observed(model, work)
+    assert seen.layer == layer_cost(stage, model.config, work)
+    assert seen.total == pass_cost(stage, model.config, work)
+    assert seen.tokens == work.batch * work.copies
+
+
+@every_stage
+@settings(max_examples=15, deadline=None)
+@given(hf=models.drawn(), work=steps_of_several_sequences(), prompt=st.integers(2, 5))
+def test_prediction_equals_count_for_their_prompts(stage, hf, work, prompt):
+    model = tinyllm.optimize(hf.to({d.itemsize: d for d in DTYPES}[work.size]), stage=stage)
+    work = replace(work, tokens=prompt, held=0, steps=0)
+    seen = observed(model, work)
+    assert seen.layer == layer_cost(model.stage, model.config, work)
+    assert seen.total == pass_cost(model.stage, model.config, work)
+    assert seen.tokens == work.batch * prompt * (1 if stage == "segment" else work.copies)
+
+
+@every_stage
+@settings(max_examples=25, deadline=None)
+@given(hf=models.drawn(), work=steps_of_several_sequences(), data=st.data())
+def test_prediction_equals_count_of_a_reorder(stage, hf, work, data):
+    model = tinyllm.optimize(hf.to({d.itemsize: d for d in DTYPES}[work.size]), stage=stage)
+    beams = st.lists(st.integers(0, work.copies - 1), min_size=work.copies, max_size=work.copies)
+    parents = torch.tensor([data.draw(beams) for _ in range(work.batch)])
+    parents += work.copies * torch.arange(work.batch)[:, None]
+    seen = observe_reorder(filled(model, work), parents.flatten())
+    assert seen == reorder_cost(model.stage, model.config, work)
+    assert (seen.kv_copied == 0) == (stage == "segment")
+
+
+def kv(cost):
+    return cost.kv_read, cost.kv_written, cost.kv_copied
+
+
+@every_variant
+@pytest.mark.parametrize("lengths", [(5, 5), (2, 7, 4)], ids=["even", "padded"])
+def test_a_whole_beam_search_moves_what_is_predicted(stage, lengths):
+    model = tinyllm.optimize(models.tiny(), stage=stage)
+    (b, t), w, new = (len(lengths), max(lengths)), 3, 7
+    with observe_passes(model) as passes:
+        model.generate(*models.ragged(61, lengths), num_beams=w, max_new_tokens=new)
+    prompt = Workload(b, t, 0, 4, len(set(lengths)) > 1, copies=w)
+    works = [prompt, *(replace(prompt, tokens=1, held=t + i, steps=i) for i in range(new - 1))]
+    layers = model.config.num_hidden_layers
+    assert [p.layers for p in passes] == [layer_cost(stage, model.config, work) * layers for work in works]
+    assert passes[0].between == Cost()
+    for seen, work in zip(passes[1:], works[1:], strict=True):
+        assert kv(seen.between) == kv(reorder_cost(stage, model.config, work))
+
+
+@every_stage
+def test_what_a_beam_search_does_with_a_prompt(stage):
+    """Taken in and written once per request in a segment cache, and never moved; elsewhere once per beam, and often."""
+    model = tinyllm.optimize(models.tiny(), stage=stage)
+    b, t, w, new, token = 2, 6, 4, 5, 2 * 2 * 2 * 8 * 4  # layers, k and v, heads of 8 float32
+    ids, _ = models.ragged(61, [t] * b)
+    with observe_passes(model) as passes:
+        model.generate(ids, num_beams=w, max_new_tokens=new)
+    shared = stage == "segment"
+    prompts = b if shared else b * w
+    assert [p.tokens for p in passes] == [prompts * t] + [b * w] * (new - 1)
+    assert [p.layers.kv_written for p in passes] == [token * n for n in (prompts * t, *[b * w] * (new - 1))]
+    held = [0, *(0 if shared else b * w * (t + i) for i in range(new - 1))]
+    assert [p.between.kv_copied for p in passes] == [p.layers.kv_copied for p in passes] == [token * n for n in held]
+
+
+@every_stage
+def test_passes_are_told_apart_over_several_calls_and_failures(stage):
+    model = tinyllm.optimize(models.tiny(), stage=stage)
+    ids, _ = models.ragged(61, [4])
+
+    def fails(layer, args):
+        raise RuntimeError
+
+    with observe_passes(model) as passes:
+        model.generate(ids, max_new_tokens=3)
+        handle = model.layers[1].register_forward_pre_hook(fails)
+        with pytest.raises(RuntimeError):
+            model.generate(ids, max_new_tokens=3)
+        handle.remove()
+        model.generate(ids, max_new_tokens=3)
+    assert [p.tokens for p in passes] == 2 * [4, 1, 1]
+    assert [p.layers for p in passes[:3]] == [p.layers for p in passes[3:]]
+    assert not any(layer._forward_hooks or layer._forward_pre_hooks for layer in model.layers)
+
+
 def test_the_real_model_too(smollm):
     work = Workload(batch=2, tokens=1, held=12, size=4)
-    seen = predicted_and_observed(smollm, work)
+    seen = observed(smollm, work)
     assert seen.layer == layer_cost(smollm.stage, smollm.config, work)
     assert seen.total == pass_cost(smollm.stage, smollm.config, work)
 
@@ -65,7 +187,7 @@ def test_a_part_that_does_more_than_predicted_is_seen(smollm, stage):
     model = restage(smollm, tinyllm.STAGES[stage])
     wasteful = replace(model.stage, attend=lambda q, kv, bias: model.stage.attend(q.clone(), kv, bias))
     work = Workload(batch=1, tokens=1, held=3, size=4)
-    seen = predicted_and_observed(restage(smollm, wasteful), work)
+    seen = observed(restage(smollm, wasteful), work)
     expected = layer_cost(model.stage, model.config, work)
     q = 4 * model.config.num_attention_heads * model.config.head_dim
     assert seen.layer == expected + Cost(launches=1, activations_read=q, activations_written=q)
@@ -73,7 +195,7 @@ def test_a_part_that_does_more_than_predicted_is_seen(smollm, stage):
 
 def test_a_step_copies_the_whole_contiguous_cache(smollm):
     held, token = 20, 2 * 3 * 64 * 4  # k and v, 3 heads of 64 float32
-    seen = predicted_and_observed(smollm, Workload(1, 1, held, 4)).layer
+    seen = observed(smollm, Workload(1, 1, held, 4)).layer
     assert (seen.kv_written, seen.kv_copied, seen.kv_read) == (token, held * token, (held + 1) * token)
 
 

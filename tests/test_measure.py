@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from transformers import StoppingCriteriaList
 
 import models
 import tinyllm
@@ -40,10 +41,10 @@ class Scripted:
     def __init__(self, name, calls):
         self.name, self.calls = name, calls
 
-    def generate(self, input_ids, *, max_new_tokens, streamer, **kwargs):
+    def generate(self, input_ids, *, max_new_tokens, stopping_criteria, **kwargs):
         self.calls.append(self.name)
-        for _ in range(1 + max_new_tokens):
-            streamer.put(input_ids)
+        for _ in range(max_new_tokens):
+            stopping_criteria(input_ids, None)
         return input_ids
 
 
@@ -55,11 +56,27 @@ def test_engines_take_turns_in_changing_order():
     assert set(timings) == {"a", "b"}
 
 
-def test_the_clock_hears_the_prompt_and_every_token(smollm):
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_the_clock_is_asked_after_every_token(smollm, num_beams):
     clock = TokenClock(CPU)
-    Engine("naive", smollm).run(torch.ones(1, 3, dtype=torch.int64), 4, streamer=clock)
-    assert len(clock.times) == 1 + 4
+    criteria = StoppingCriteriaList([clock])
+    Engine("naive", smollm).run(torch.ones(1, 3, dtype=torch.int64), 4, num_beams, stopping_criteria=criteria)
+    assert len(clock.times) == 4
     assert clock.times == sorted(clock.times)
+
+
+def test_rows_of_a_beam_search(folder):
+    checkpoint = open_checkpoint(folder)
+    engines = load_engines(checkpoint, list(tinyllm.STAGES), ["hf"], CPU, torch.float32)
+    rows = bench(engines, Plan("tiny", torch.ones(2, 5, dtype=torch.int64), new_tokens=6, repeats=1, num_beams=3))
+    assert [row.num_beams for row in rows] == [3] * 4
+    assert [row.first_difference for row in rows] == [None] * 4
+    for row in rows[1:]:
+        assert row.moved_bytes_per_token == row.counted_bytes_per_token
+        assert row.launches_per_layer == row.predicted_launches_per_layer
+        assert row.predicted_bytes_per_token < row.moved_bytes_per_token
+    peaks = {row.stage: row.peak_bytes for row in rows}
+    assert peaks["segment"] < peaks["fused"]
 
 
 def test_engines_generate_exactly_as_many_tokens_as_asked(folder):

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from tinyllm.cache import Cache
+from tinyllm.cache import Cache, TakesTokens
 from tinyllm.config import DecoderConfig
 from tinyllm.generation import generate
 from tinyllm.generation.prompt import check_ids, check_mask
@@ -44,11 +44,14 @@ class DecoderLayer(nn.Module):
 
     def forward(self, x: Float[Tensor, "b t m"], rotary: Rotary, bias: object, kv: object) -> Float[Tensor, "b t m"]:
         """`kv` holds this layer's keys and values, and takes the `t` tokens of `x` in; `bias` is what they see."""
+        x = self.ops.project_and_add(self.attention(x, rotary, bias, kv), self.o_proj, x)
+        return self.ops.mlp_and_add(x, self.mlp_norm, self.gate_up_proj, self.down_proj, self.activation, x)
+
+    def attention(self, x: Float[Tensor, "b t m"], rotary: Rotary, bias: object, kv: object) -> Float[Tensor, "b t n"]:
+        """What every head gathered; queries, keys and values are not held longer than this."""
         q, k, v = self.ops.norm_qkv(x, self.attention_norm, self.qkv_proj)
         q = self.ops.rotate_and_store(q, k, v, rotary, kv)
-        a = self.attend(q, kv, bias)
-        x = self.ops.project_and_add(a, self.o_proj, x)
-        return self.ops.mlp_and_add(x, self.mlp_norm, self.gate_up_proj, self.down_proj, self.activation, x)
+        return self.attend(q, kv, bias)
 
 
 class Decoder(nn.Module):
@@ -91,7 +94,7 @@ class Decoder(nn.Module):
         return self.stage.cache(self.config, prompts, copies, steps, self.device, self.dtype)
 
     def hidden_states(
-        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None, cache: Cache
+        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None, cache: TakesTokens
     ) -> Float[Tensor, "b t m"]:
         """Run the layers on `t` new tokens, padding where the mask is 0; no mask, no padding."""
         ops = self.stage.ops
@@ -119,7 +122,7 @@ class Decoder(nn.Module):
 
     @torch.inference_mode()
     def step(
-        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None, cache: Cache
+        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None, cache: TakesTokens
     ) -> Float[Tensor, "r v"]:
         """Take `t` new tokens into the cache and return the logits of what follows: prefill and decode alike.
 

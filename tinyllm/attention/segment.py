@@ -128,5 +128,5 @@ def segment_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
         + launch(read=log_sum, write=log_sum)  # sigmoid
         + (Cost() if size == 4 else launch(read=log_sum, write=share))
         + launch(read=2 * out + share, write=out)  # lerp
-        + (launch(read=out, write=out) if work.copies > 1 and h > 1 else Cost())  # heads side by side
+        + (launch(read=out, write=out) * 2 if work.copies > 1 and h > g else Cost())  # q grouped, heads side by side
     )

@@ -8,19 +8,38 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Int
 from torch import Tensor
 
+from tinyllm.config import DecoderConfig
+from tinyllm.ops.cost import Workload
+
 
 @runtime_checkable
-class Cache(Protocol):
-    """The keys and values of a decoder, as decoder and generation see them.
+class TakesTokens(Protocol):
+    """What a pass through the layers needs of a cache.
 
-    `copies` sequences share one stored prompt. A prompt is taken in on one row each; after it, the tokens of the
-    sequences that share a prompt come side by side in one row. `branches` is how many tokens at the end of a row
-    are continued: 1 in a prompt, `copies` after it.
+    `branches` is how many tokens at the end of a row are continued: 1 in a prompt; after it, one for each sequence
+    that shares the prompt, side by side.
     """
 
-    copies: int
     branches: int
     layers: Sequence[object]
+
+    def admit(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> tuple[Int[Tensor, "#b t"], object]:
+        """Get ready for so many new tokens in every row: their positions, and what attention may look at."""
+
+
+@runtime_checkable
+class Cache(TakesTokens, Protocol):
+    """The keys and values of a decoder, as generation sees them; `copies` sequences share one stored prompt."""
+
+    copies: int
+
+    @staticmethod
+    def held_bytes(config: DecoderConfig, work: Workload) -> int:
+        """Bytes of keys and values at the worst moment of a pass."""
+
+    @staticmethod
+    def rows_at_once(work: Workload) -> int:
+        """Tokens that a pass takes through the layers together."""
 
     @property
     def rows(self) -> int:
@@ -30,8 +49,8 @@ class Cache(Protocol):
     def length(self) -> int:
         """Tokens held per sequence."""
 
-    def admit(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> tuple[Int[Tensor, "#b t"], object]:
-        """Get ready for so many new tokens in every row: their positions, and what attention may look at."""
+    def prompt_parts(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> list[tuple[slice, TakesTokens]]:
+        """How to take prompts of so many tokens in: which rows together, and the cache that is theirs."""
 
     def reorder(self, parents: Int[Tensor, " r"]) -> None:
         """Let every sequence go on from the one whose number it names; both continue the same prompt."""

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tinyllm.attention.mask import attention_bias, grown_mask, position_cost, token_positions
+from tinyllm.cache import TakesTokens
 from tinyllm.config import DecoderConfig
 from tinyllm.ops.cost import Cost, Workload, launch
 
@@ -56,6 +57,18 @@ class ContiguousCache:
         self.layers = [ContiguousLayer(empty, empty) for _ in range(config.num_hidden_layers)]
         self.mask: Int[Tensor, "r total"] | None = None
 
+    @staticmethod
+    def held_bytes(config: DecoderConfig, work: Workload) -> int:
+        """Bytes at the worst moment of a pass: everything, and the last layer's buffers twice, old and new."""
+        work = work.expanded
+        token = 2 * work.size * work.batch * config.num_key_value_heads * config.head_dim
+        return token * (config.num_hidden_layers * work.total + work.held)
+
+    @staticmethod
+    def rows_at_once(work: Workload) -> int:
+        """Tokens that a pass takes through the layers together."""
+        return work.rows
+
     @property
     def rows(self) -> int:
         """Sequences held."""
@@ -78,6 +91,10 @@ class ContiguousCache:
         """Let every row continue another: all its keys and values are copied."""
         for layer in self.layers:
             layer.k, layer.v = layer.k.index_select(0, parents), layer.v.index_select(0, parents)
+
+    def prompt_parts(self, tokens: int, mask: Int[Tensor, "r t"] | None) -> list[tuple[slice, TakesTokens]]:
+        """All prompts in one pass: a layer's buffer is made whole."""
+        return [(slice(None), self)]
 
     def resume(self, copies: int, steps: int | None) -> None:
         """Get ready for a further turn, of so many sequences for each there is: everything held is copied to each."""

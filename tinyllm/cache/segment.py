@@ -14,10 +14,17 @@ from jaxtyping import Float, Int, Int32
 from torch import Tensor
 
 from tinyllm.attention.mask import as_bias, attention_bias, grown_mask, position_cost, token_positions
+from tinyllm.cache import TakesTokens
 from tinyllm.config import DecoderConfig
 from tinyllm.ops.cost import Cost, Workload, launch
 
+TOKENS_AT_ONCE = 16384  # of prompts, in one pass: enough for any device to be busy
 FIRST_BLOCK = 16  # steps reserved where their number is not known; every further block doubles the room
+
+
+def prompts_at_once(tokens: int) -> int:
+    """How many prompts of so many tokens are taken in by one pass."""
+    return max(1, TOKENS_AT_ONCE // tokens)
 
 
 class KV(NamedTuple):
@@ -29,6 +36,16 @@ class KV(NamedTuple):
     def part(self, start: int, end: int) -> KV:
         """Those from `start` to `end`, in place."""
         return KV(self.k[:, :, start:end], self.v[:, :, start:end])
+
+    def of(self, requests: slice) -> KV:
+        """Those of some requests, in place."""
+        return KV(self.k[requests], self.v[requests])
+
+
+def fill(slots: KV, k: Float[Tensor, "b g n d"], v: Float[Tensor, "b g n d"]) -> None:
+    """Write keys and values into their place."""
+    slots.k.copy_(k)
+    slots.v.copy_(v)
 
 
 class SegmentBias(NamedTuple):
@@ -67,8 +84,7 @@ class SegmentLayer:
 
     def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
         """Take new keys and values in, by copying them into their slots."""
-        for slot, new in zip(self.slots(k.shape[2]), (k, v), strict=True):
-            slot.copy_(new)
+        fill(self.slots(k.shape[2]), k, v)
 
     def _add_block(self) -> None:
         room = sum(block.k.shape[2] for block in self.blocks) or self.segments.first_block
@@ -84,8 +100,7 @@ class SegmentLayer:
         self.prompt, start = self.segments.empty(total + tokens), 0
         for part in old if held else ():
             end = start + part.k.shape[2]
-            for new, known in zip(self.prompt.part(start, end), part, strict=True):
-                new.copy_(known)
+            fill(self.prompt.part(start, end), *part)
             start = end
         self.blocks, self.free = [], 0
         return self.prompt.part(total, total + tokens)
@@ -141,6 +156,24 @@ class SegmentCache:
         room = steps or self.config.max_position_embeddings
         self.ancestry: Int32[Tensor, "b w room"] = self.own[:, None].expand(self.prompts, -1, room).contiguous()
 
+    @staticmethod
+    def held_bytes(config: DecoderConfig, work: Workload) -> int:
+        """Bytes of prompts, once; in a step after them what follows too, once per sequence, and its bias."""
+        token = 2 * work.size * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
+        if not work.held:
+            return token * work.batch * work.tokens
+        slots = work.copies * (work.steps + 1)
+        heads = config.num_attention_heads // config.num_key_value_heads
+        bias = work.batch * work.copies * heads * slots * (work.size + 1) if work.copies > 1 else 0
+        return token * work.batch * (work.held - work.steps + slots) + bias
+
+    @staticmethod
+    def rows_at_once(work: Workload) -> int:
+        """Tokens that a pass takes through the layers together: of a large batch, the prompts come in parts."""
+        if work.held:
+            return work.rows
+        return min(work.batch, prompts_at_once(work.tokens)) * work.tokens
+
     @property
     def rows(self) -> int:
         """Sequences held."""
@@ -170,6 +203,17 @@ class SegmentCache:
             past = self.ancestry[:, :, : self.steps]
             past.copy_(past.gather(1, (parents % self.copies).view(self.prompts, self.copies, 1).expand_as(past)))
 
+    def prompt_parts(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> list[tuple[slice, TakesTokens]]:
+        """The requests of a large batch in parts, for one pass each: their keys and values go to the same memory."""
+        some = prompts_at_once(tokens)
+        if self.length or self.prompts <= some:
+            return [(slice(None), self)]
+        self._note_prompt(tokens, mask)
+        for layer in self.layers:
+            layer.slots(tokens)
+        starts = range(0, self.prompts, some)
+        return [(part, PromptPart(self, part)) for part in (slice(start, start + some) for start in starts)]
+
     def resume(self, copies: int, steps: int | None, path: Int[Tensor, "b steps"] | None = None) -> None:
         """Get ready for a further turn: the prompt goes on along `path`, the sequence of each step, 0 unless given."""
         self.turn = self.own.new_zeros(self.prompts, self.steps) if path is None else path
@@ -184,14 +228,19 @@ class SegmentCache:
                 raise ValueError(f"{tokens} tokens for {self.copies} sequences: expected one for each, side by side")
             self.resume(1, None)
         held = self.length
+        self._note_prompt(tokens, mask)
+        positions = token_positions(self.mask, held, tokens, self.like.device)
+        return positions, attention_bias(self.mask, held, tokens, self.like)
+
+    def _note_prompt(self, tokens: int, mask: Tensor | None) -> None:
+        """Account for more prompt, and for padding in it, before it is there."""
+        held = self.length
         self.segments.path, self.turn = self.turn if self.steps else None, None
         self.mask = grown_mask(self.mask, mask, held, tokens)
         self.prompt_tokens, self.steps = held + tokens, 0
         if self.mask is not None:
             self.starts = self.mask.sum(dim=1, keepdim=True)
             self.prompt_bias = as_bias(self.mask[:, None, None, :].bool(), self.like.dtype)
-        positions = token_positions(self.mask, held, tokens, self.like.device)
-        return positions, attention_bias(self.mask, held, tokens, self.like)
 
     def _admit_step(self) -> tuple[Tensor, SegmentBias]:
         self.steps += 1
@@ -209,6 +258,41 @@ class SegmentCache:
         paths = self.ancestry[:, None, :, : self.steps, None].expand(-1, group, -1, -1, -1)
         visible = paths == self.own  # [b, group, w, steps, w]
         return as_bias(visible.view(self.prompts, 1, group * self.copies, self.steps * self.copies), self.like.dtype)
+
+
+class PromptLayer:
+    """The prompts of some requests in one layer, whose memory is there already."""
+
+    def __init__(self, layer: SegmentLayer, requests: slice) -> None:
+        self.prompt = layer.prompt.of(requests)
+        self.response: list[KV] = []
+
+    def slots(self, tokens: int) -> KV:
+        """All of it."""
+        return self.prompt
+
+    def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
+        """Take new keys and values in, by copying them into their slots."""
+        fill(self.slots(k.shape[2]), k, v)
+
+
+class PromptPart:
+    """Some requests of a segment cache, while their prompts are taken in."""
+
+    copies = branches = 1
+    length = 0
+
+    def __init__(self, cache: SegmentCache, requests: slice) -> None:
+        self.mask = None if cache.mask is None else cache.mask[requests]
+        self.like = cache.like
+        self.layers = [PromptLayer(layer, requests) for layer in cache.layers]
+
+    def admit(
+        self, tokens: int, mask: Int[Tensor, "b t"] | None
+    ) -> tuple[Int[Tensor, "#b t"], Float[Tensor, "#b 1 t total"] | None]:
+        """Positions of the tokens, and the bias that says what they may look at."""
+        positions = token_positions(self.mask, 0, tokens, self.like.device)
+        return positions, attention_bias(self.mask, 0, tokens, self.like)
 
 
 def admit_cost(config: DecoderConfig, work: Workload) -> Cost:

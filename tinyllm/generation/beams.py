@@ -6,33 +6,36 @@ the best `w` that have ended. A step makes new ones from old; the state before i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from tinyllm.generation.request import Request, Run
+from tinyllm.generation.options import token_list
+from tinyllm.generation.request import BeamOptions, Request, Run
 from tinyllm.runtime.finish import Finish
 
 if TYPE_CHECKING:
+    from transformers import GenerationConfig
+
     from tinyllm.cache import Cache
     from tinyllm.decoder import Decoder
 
 NEVER = -1.0e9  # added to the score of what must not be chosen, as transformers does
 
 
-@dataclass(frozen=True)
-class BeamOptions:
-    """What beam search is told beside a request: `kept` candidates leave enough to run on if the others have ended."""
-
-    width: int
-    kept: int
-    returned: int
-    length_penalty: float
-    early_stopping: bool | str
-    fill: int
+def beam_options(options: GenerationConfig) -> BeamOptions:
+    """What a beam search is told. Ended sequences are filled up as in transformers: pad token 0 counts as none."""
+    eos, pad, width = token_list(options.eos_token_id), token_list(options.pad_token_id), options.num_beams
+    return BeamOptions(
+        width=width,
+        kept=max(2, 1 + len(eos)) * width,
+        returned=options.num_return_sequences or 1,
+        length_penalty=1.0 if options.length_penalty is None else options.length_penalty,
+        early_stopping=options.early_stopping or False,
+        fill=((pad[0] if pad else 0) or eos[0]) if eos else -1,
+    )
 
 
 class Hypotheses(NamedTuple):
@@ -69,10 +72,10 @@ class Found(NamedTuple):
 
 
 @torch.no_grad()
-def beam_search(model: Decoder, request: Request, options: BeamOptions) -> tuple[Found, Cache]:
+def beam_search(model: Decoder, request: Request) -> tuple[Found, Cache]:
     """The best sequences that continue each prompt (transformers' `num_beams`)."""
-    b, t = request.input_ids.shape
-    state, n = _start(request, options), t
+    (b, t), options = request.input_ids.shape, request.beams
+    state, n = _start(request), t
     run, finish = Run(model, request), Finish(request.input_ids.device, at_once=request.watched)
     logits = run.prefill()
     while True:
@@ -80,7 +83,7 @@ def beam_search(model: Decoder, request: Request, options: BeamOptions) -> tuple
         scores = request.processors(rows, logits.log_softmax(dim=-1))
         request.record.keep(logits, scores)
         before = state
-        state, over = _advanced(state, scores.view(b, options.width, -1), n, request, options)
+        state, over = _advanced(state, scores.view(b, options.width, -1), n, request)
         n += 1
         if finish(over):
             state = before if finish.late else state
@@ -89,13 +92,13 @@ def beam_search(model: Decoder, request: Request, options: BeamOptions) -> tuple
             break
         tokens = state.running.sequences[:, :, n - 1].flatten()
         logits = run.advance(tokens, state.running.parents[:, :, n - 1 - t].flatten())
-    return _found(state.ended, t, options), run.cache
+    return _found(state.ended, t, options.returned), run.cache
 
 
-def _start(request: Request, options: BeamOptions) -> State:
+def _start(request: Request) -> State:
     """All beams at the prompt; only the first counts, so that the first step does not choose the same token often."""
-    (b, t), w, device = request.input_ids.shape, options.width, request.input_ids.device
-    sequences = torch.full((b, w, request.total), options.fill, device=device)
+    (b, t), w, device = request.input_ids.shape, request.beams.width, request.input_ids.device
+    sequences = torch.full((b, w, request.total), request.beams.fill, device=device)
     sequences[:, :, :t] = request.input_ids[:, None]
     scores = torch.full((b, w), NEVER, device=device)
     parents = torch.full((b, w, request.total - t), -1, dtype=torch.int32, device=device)
@@ -106,17 +109,17 @@ def _start(request: Request, options: BeamOptions) -> State:
 
 
 def _advanced(
-    state: State, log_probs: Float[Tensor, "b w v"], n: int, request: Request, options: BeamOptions
+    state: State, log_probs: Float[Tensor, "b w v"], n: int, request: Request
 ) -> tuple[State, Bool[Tensor, ""]]:
     """The state after one more token, given the log-probabilities of every next one; and whether that was the last."""
-    t = request.input_ids.shape[1]
-    candidates = _candidates(state.running, log_probs, n, t, request, options)
+    t, options = request.input_ids.shape[1], request.beams
+    candidates = _candidates(state.running, log_probs, n, request)
     rows = candidates.sequences[:, :, : n + 1].flatten(0, 1)
     ends = request.criteria(rows, request.record.scores).view(candidates.scores.shape)
     going_on = candidates._replace(scores=candidates.scores + ends.float() * NEVER)
     running = going_on.take(going_on.scores.topk(options.width).indices)
     ended, full = _ended(state, candidates, ends, n + 1 - t, options)
-    still_open = state.open & _improvable(running, ended, full, n + 1, t, request, options)
+    still_open = state.open & _improvable(running, ended, full, n + 1, request)
     stopped = full.all() if options.early_stopping is True else torch.zeros_like(full.all())
     over = ~still_open.any() | stopped | ends.all()
     return State(running, ended, full, still_open), over
@@ -126,18 +129,16 @@ def _candidates(
     running: Hypotheses,
     log_probs: Float[Tensor, "b w v"],
     n: int,
-    t: int,
     request: Request,
-    options: BeamOptions,
 ) -> Hypotheses:
     """The best continuations of every request among all tokens of all its beams."""
     b, w, v = log_probs.shape
     scores = (log_probs + running.scores[:, :, None]).flatten(1)
-    chosen = request.choose(scores, options.kept)
+    chosen = request.choose(scores, request.beams.kept)
     beams = chosen // v
     candidates = running.take(beams)._replace(scores=scores.gather(1, chosen))
     candidates.sequences[:, :, n] = chosen % v
-    candidates.parents[:, :, n - t] = beams + w * torch.arange(b, device=beams.device)[:, None]
+    candidates.parents[:, :, n - request.input_ids.shape[1]] = beams + w * torch.arange(b, device=beams.device)[:, None]
     return candidates
 
 
@@ -161,11 +162,10 @@ def _improvable(
     ended: Hypotheses,
     full: Bool[Tensor, "b w"],
     n: int,
-    t: int,
     request: Request,
-    options: BeamOptions,
 ) -> Bool[Tensor, "b 1"]:
     """Whether the best that runs could still end better than the worst that has; an estimate unless "never"."""
+    t, options = request.input_ids.shape[1], request.beams
     far = options.early_stopping == "never" and options.length_penalty > 0
     length = (request.longest if far else n) - t
     best = running.scores[:, :1] / length**options.length_penalty
@@ -173,7 +173,7 @@ def _improvable(
     return (best > worst).any(dim=1, keepdim=True)
 
 
-def _found(ended: Hypotheses, t: int, options: BeamOptions) -> Found:
-    sequences, scores, parents = (x[:, : options.returned].flatten(0, 1) for x in ended)
+def _found(ended: Hypotheses, t: int, returned: int) -> Found:
+    sequences, scores, parents = (x[:, :returned].flatten(0, 1) for x in ended)
     longest = int((parents >= 0).sum(dim=1).max())
     return Found(sequences[:, : t + longest], scores, parents[:, :longest])

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, no_type_check
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
+from tqdm.auto import tqdm
 
-from tinyllm.generation.beams import BeamOptions, Found, beam_search
+from tinyllm.generation.beams import beam_options, beam_search
 from tinyllm.generation.one_by_one import decode, drawn, most_likely
-from tinyllm.generation.options import check_length, resolve, token_list, total_length
-from tinyllm.generation.prompt import check_ids, check_left_padding, check_mask
+from tinyllm.generation.options import check_length, pad_token, resolve, token_list, total_length
+from tinyllm.generation.output import beam_output, output
+from tinyllm.generation.prompt import check_cache, check_ids, check_left_padding, check_mask
 from tinyllm.generation.request import Record, Request, repeated
+from tinyllm.plan import prompts_that_fit, too_large
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, LogitsProcessorList, PreTrainedTokenizerBase, StoppingCriteriaList
@@ -35,66 +41,88 @@ def generate(
     stopping_criteria: StoppingCriteriaList | None = None,
     tokenizer: PreTrainedTokenizerBase | None = None,
     past_key_values: Cache | None = None,
+    split_batch: bool = False,
     **kwargs: Any,
 ) -> Tensor | GenerateDecoderOnlyOutput | GenerateBeamDecoderOnlyOutput:
     """See `Decoder.generate`."""
-    check_ids(input_ids, model.config)
+    own = {"streamer": streamer, "tokenizer": tokenizer, "past_key_values": past_key_values}
+    own |= {"logits_processor": logits_processor, "stopping_criteria": stopping_criteria}
     options = resolve(model.generation_config, generation_config, kwargs, model.config)
-    total = total_length(options, input_ids.shape[1], model.config)
+    request = prepare(model, input_ids, attention_mask, options, **own)
+    at_once = prompts_that_fit(model, request)
+    if at_once is None or at_once >= len(input_ids):
+        return carry_out(model, request, options)
+    if not split_batch or not at_once:
+        raise MemoryError(too_large(model, request, at_once))
+    if streamer or past_key_values or options.return_dict_in_generate:
+        raise ValueError(
+            f"split_batch with {len(input_ids)} prompts, {at_once} at a time: expected plain sequences as "
+            "result, without streamer, past_key_values or return_dict_in_generate"
+        )
+    again = partial(generate, model, generation_config=generation_config, **own, **kwargs)
+    return in_batches(again, request, at_once)
+
+
+@no_type_check
+def prepare(
+    model: Decoder,
+    input_ids: Tensor,
+    attention_mask: Tensor | None,
+    options: GenerationConfig,
+    *,
+    streamer: BaseStreamer | None,
+    logits_processor: LogitsProcessorList | None,
+    stopping_criteria: StoppingCriteriaList | None,
+    tokenizer: PreTrainedTokenizerBase | None,
+    past_key_values: Cache | None,
+) -> Request:
+    """Check what was passed, before any work is done, and choose the parts that carry it out."""
+    from tinyllm.generation.parts import criteria, processors
+
+    check_ids(input_ids, model.config)
     input_ids = input_ids.to(model.device, torch.int64)
     mask = padding_of(input_ids, attention_mask, options)
     check_cache(past_key_values, model, input_ids)
-    width, copies = options.num_beams or 1, max(options.num_beams or 1, options.num_return_sequences or 1)
+    width, answers = options.num_beams or 1, options.num_return_sequences or 1
     if streamer is not None and width > 1:
-        raise ValueError(
-            f"streamer with num_beams={width}: expected num_beams=1; no beam is final before the last token"
-        )
-    from tinyllm.generation.parts import criteria, processors
-
+        raise ValueError(f"streamer with num_beams={width}: expected num_beams=1; beams are not final before the end")
+    total = total_length(options, input_ids.shape[1], model.config)
     stop = criteria(options, total, tokenizer or model.tokenizer, stopping_criteria or [])
     check_length(stop.max_length, input_ids.shape[1], options, model.config)
     asked = options.return_dict_in_generate
     record = Record([] if asked and options.output_scores else None, [] if asked and options.output_logits else None)
-    eos, pad = token_list(options.eos_token_id), token_list(options.pad_token_id)
-    request = Request(
+    copies = max(width, answers)
+    return Request(
         input_ids=input_ids,
         mask=mask,
         copies=copies,
         longest=total,
         total=stop.max_length,
-        pad=(pad or eos)[0] if any(hasattr(criterion, "eos_token_id") for criterion in stop) else None,
+        pad=pad_token(options) if any(hasattr(criterion, "eos_token_id") for criterion in stop) else None,
         choose=drawn if options.do_sample else most_likely,
         processors=processors(options, input_ids, repeated(mask, copies), logits_processor or []),
         criteria=stop,
         streamer=streamer,
-        watched=bool(streamer or logits_processor or stopping_criteria or record.scores or record.logits),
+        watched=bool(asked or streamer or logits_processor or stopping_criteria),
+        beams=beam_options(options) if width > 1 else None,
         cache=past_key_values,
         record=record,
     )
-    if width > 1:
-        found, cache = beam_search(model, request, beam_options(options))
-        return _beam_output(found, record, cache, options) if asked else found.sequences
-    if streamer is not None:
-        streamer.put(request.rows.cpu())
+
+
+def carry_out(
+    model: Decoder, request: Request, options: GenerationConfig
+) -> Tensor | GenerateDecoderOnlyOutput | GenerateBeamDecoderOnlyOutput:
+    """The search that was asked for, and its result in the form that was asked for."""
+    if request.beams is not None:
+        found, cache = beam_search(model, request)
+        return beam_output(found, request, cache, options) if options.return_dict_in_generate else found.sequences
+    if request.streamer is not None:
+        request.streamer.put(request.rows.cpu())
     sequences, cache = decode(model, request)
-    if streamer is not None:
-        streamer.end()
-    return _as_output(sequences, record, cache) if asked else sequences
-
-
-def beam_options(options: GenerationConfig) -> BeamOptions:
-    """What a beam search is told. Where sequences end early they are filled up as transformers does it: pad token 0
-    counts as none given."""
-    eos, width = token_list(options.eos_token_id), options.num_beams
-    pad = token_list(options.pad_token_id)
-    return BeamOptions(
-        width=width,
-        kept=max(2, 1 + len(eos)) * width,
-        returned=options.num_return_sequences or 1,
-        length_penalty=1.0 if options.length_penalty is None else options.length_penalty,
-        early_stopping=options.early_stopping or False,
-        fill=((pad[0] if pad else 0) or eos[0]) if eos else -1,
-    )
+    if request.streamer is not None:
+        request.streamer.end()
+    return output(sequences, request, cache) if options.return_dict_in_generate else sequences
 
 
 def padding_of(
@@ -113,42 +141,11 @@ def padding_of(
     return None if mask.all() else mask
 
 
-def check_cache(cache: object, model: Decoder, input_ids: Int[Tensor, "b t"]) -> None:
-    """Raise TypeError or ValueError unless `cache` is of this stage and holds the beginning of these prompts."""
-    if cache is None:
-        return
-    if not isinstance(cache, model.stage.cache):
-        kind = getattr(model.stage.cache, "__name__", "cache")
-        raise TypeError(
-            f"past_key_values is a {type(cache).__name__}: expected the {kind} of an earlier answer's output"
-        )
-    held, (b, t) = cache.length, input_ids.shape
-    if cache.rows != b:
-        raise ValueError(f"past_key_values holds {cache.rows} sequences: expected {b}, one for each row of input_ids")
-    if held >= t:
-        raise ValueError(
-            f"past_key_values holds {held} tokens of {t} in input_ids: expected fewer, at least one is new"
-        )
-
-
-def _as_output(sequences: Int[Tensor, "r total"], record: Record, cache: Cache) -> GenerateDecoderOnlyOutput:
-    from transformers.generation import GenerateDecoderOnlyOutput
-
-    scores, logits = record.as_tuples()
-    return GenerateDecoderOnlyOutput(sequences=sequences, scores=scores, logits=logits, past_key_values=cache)
-
-
-def _beam_output(
-    found: Found, record: Record, cache: Cache, options: GenerationConfig
-) -> GenerateBeamDecoderOnlyOutput:
-    from transformers.generation import GenerateBeamDecoderOnlyOutput
-
-    scores, logits = record.as_tuples()
-    return GenerateBeamDecoderOnlyOutput(
-        sequences=found.sequences,
-        sequences_scores=found.scores if options.output_scores else None,
-        scores=scores,
-        logits=logits,
-        beam_indices=found.parents,
-        past_key_values=cache,
-    )
+def in_batches(again: Callable[..., Tensor], request: Request, at_once: int) -> Int[Tensor, "r total"]:
+    """The same call for `at_once` prompts at a time; shorter answers are filled up to the longest."""
+    masks = [None] * len(request.input_ids) if request.mask is None else request.mask.split(at_once)
+    parts = zip(request.input_ids.split(at_once), masks, strict=False)
+    answers = [again(ids, mask) for ids, mask in tqdm(list(parts), desc="batches", leave=False)]
+    longest = max(answer.shape[1] for answer in answers)
+    fill = request.pad if request.beams is None else request.beams.fill
+    return torch.cat([F.pad(answer, (0, longest - answer.shape[1]), value=fill or 0) for answer in answers])

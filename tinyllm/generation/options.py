@@ -141,6 +141,11 @@ def token_list(tokens: object) -> list:
     return list(tokens) if isinstance(tokens, list | tuple) else [tokens]
 
 
+def pad_token(options: GenerationConfig) -> int | None:
+    """What ended sequences are filled with: the pad token, or else the first that ends one."""
+    return next(iter([*token_list(options.pad_token_id), *token_list(options.eos_token_id)]), None)
+
+
 def total_length(options: GenerationConfig, prompt_tokens: int, config: DecoderConfig) -> int:
     """Tokens of prompt and answer together."""
     if options.max_new_tokens is not None:

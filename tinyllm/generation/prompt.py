@@ -10,6 +10,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from tinyllm.config import DecoderConfig
+    from tinyllm.decoder import Decoder
 
 INTEGERS = (torch.int32, torch.int64)
 
@@ -60,4 +61,22 @@ def check_left_padding(attention_mask: Int[Tensor, "b t"]) -> None:
         raise ValueError(
             f"row {row} has padding after a token, in column {column + 1}: expected padding on the left only, zeros "
             "then ones in attention_mask; set tokenizer.padding_side = 'left'"
+        )
+
+
+def check_cache(cache: object, model: Decoder, input_ids: Int[Tensor, "b t"]) -> None:
+    """Raise TypeError or ValueError unless `cache` is of this stage and holds the beginning of these prompts."""
+    if cache is None:
+        return
+    if not isinstance(cache, model.stage.cache):
+        kind = getattr(model.stage.cache, "__name__", "cache")
+        raise TypeError(
+            f"past_key_values is a {type(cache).__name__}: expected the {kind} of an earlier answer's output"
+        )
+    held, (b, t) = cache.length, input_ids.shape
+    if cache.rows != b:
+        raise ValueError(f"past_key_values holds {cache.rows} sequences: expected {b}, one for each row of input_ids")
+    if held >= t:
+        raise ValueError(
+            f"past_key_values holds {held} tokens of {t} in input_ids: expected fewer, at least one is new"
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -37,6 +38,18 @@ class Record:
 
 
 @dataclass(frozen=True)
+class BeamOptions:
+    """How a beam search goes: `kept` candidates leave enough to run on where others end; `fill` stands after an end."""
+
+    width: int
+    kept: int
+    returned: int
+    length_penalty: float
+    early_stopping: bool | str
+    fill: int
+
+
+@dataclass(frozen=True)
 class Request:
     """One call of `generate`, its options resolved: every prompt is continued by `copies` rows.
 
@@ -55,6 +68,7 @@ class Request:
     criteria: StoppingCriteriaList
     streamer: BaseStreamer | None
     watched: bool
+    beams: BeamOptions | None = None
     cache: Cache | None = None
     record: Record = field(default_factory=Record)
 
@@ -85,10 +99,12 @@ class Run:
     def prefill(self) -> Float[Tensor, "r v"]:
         """Logits of the first new token; a cache that cannot share prompts is given one for every row."""
         held, apart = self.cache.length, self.request.copies // self.cache.copies
-        ids, mask = self.request.input_ids[:, held:], self.request.mask
-        mask = None if mask is None else mask[:, held:]
-        logits = self.step(repeated(ids, apart), repeated(mask, apart), self.cache)
-        return repeated(logits, self.cache.copies).float()
+        ids, mask = (
+            None if x is None else repeated(x[:, held:], apart) for x in (self.request.input_ids, self.request.mask)
+        )
+        parts = self.cache.prompt_parts(ids.shape[1], mask)
+        logits = [self.step(ids[rows], None if mask is None else mask[rows], cache) for rows, cache in parts]
+        return repeated(torch.cat(logits), self.cache.copies).float()
 
     def advance(self, tokens: Int[Tensor, " r"], parents: Int[Tensor, " r"] | None = None) -> Float[Tensor, "r v"]:
         """Logits of what follows `tokens`, each of which continues the row that `parents` names, or its own."""

@@ -15,8 +15,8 @@ from tinyllm.checkpoint.loading import load_decoder, restage
 from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
 from tinyllm.families import family_of
-from tinyllm.measure.cost_model import layer_cost, least_bytes, pass_cost
-from tinyllm.measure.counters import observe
+from tinyllm.measure.cost_model import layer_cost, least_bytes, pass_cost, reorder_cost
+from tinyllm.measure.counters import observe, observe_reorder
 from tinyllm.measure.launches import launches_in_layer
 from tinyllm.measure.machine import Machine, measure_machine, versions
 from tinyllm.measure.memory import peak_bytes
@@ -32,12 +32,13 @@ ORACLE = "hf"
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure: `input_ids` `[b, t]` continued by `new_tokens`, every engine `repeats` times."""
+    """What to measure: `input_ids` `[b, t]` continued by `new_tokens` in `num_beams`, every engine `repeats` times."""
 
     model: str
     input_ids: Tensor
     new_tokens: int
     repeats: int
+    num_beams: int = 1
 
 
 def load_engines(
@@ -56,11 +57,12 @@ def bench(
     engines: Sequence[Engine], plan: Plan, listen: Callable[[Engine], object | None] = lambda engine: None
 ) -> list[Row]:
     """Compare tokens, then time in turns. `listen(engine)` may give a streamer for each engine's first answer."""
-    answers = {engine.name: engine.run(plan.input_ids, plan.new_tokens, listen(engine)) for engine in engines}
+    asked = (plan.input_ids, plan.new_tokens, plan.num_beams)
+    answers = {engine.name: engine.run(*asked, streamer=listen(engine)) for engine in engines}
     say = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
     say("measuring this machine's read bandwidth ...")
     machine = measure_machine(plan.input_ids.device)
-    timings = time_in_turns(engines, plan.input_ids, plan.new_tokens, plan.repeats)
+    timings = time_in_turns(engines, plan.input_ids, plan.new_tokens, plan.repeats, plan.num_beams)
     say("counting memory and launches ...")
     return [make_row(engine, plan, machine, timings[engine.name], answers) for engine in engines]
 
@@ -76,7 +78,8 @@ def make_row(engine: Engine, plan: Plan, machine: Machine, timing: Timing, answe
     """One engine's row; what only our own stages can tell is None for a peer."""
     batch, prompt = plan.input_ids.shape
     model, config = engine.model, _config(engine.model)
-    work = Workload(batch, 1, prompt + plan.new_tokens // 2, model.dtype.itemsize)
+    steps = plan.new_tokens // 2
+    work = Workload(batch, 1, prompt + steps, model.dtype.itemsize, copies=plan.num_beams, steps=steps)
     least = least_bytes(config, work)
     gb_s = least / timing.next_token_ms / 1e6
     counts = _counts(model, work) if isinstance(model, Decoder) else dict.fromkeys(COUNTS)
@@ -86,13 +89,15 @@ def make_row(engine: Engine, plan: Plan, machine: Machine, timing: Timing, answe
         device=machine.device,
         dtype=str(model.dtype).removeprefix("torch."),
         batch=batch,
-        num_beams=1,
+        num_beams=plan.num_beams,
         prompt_tokens=prompt,
         new_tokens=plan.new_tokens,
         first_token_ms=timing.first_token_ms,
         next_token_ms=timing.next_token_ms,
         tokens_per_s=1e3 * batch / timing.next_token_ms,
-        peak_bytes=peak_bytes(lambda: engine.run(plan.input_ids, plan.new_tokens), plan.input_ids.device),
+        peak_bytes=peak_bytes(
+            lambda: engine.run(plan.input_ids, plan.new_tokens, plan.num_beams), plan.input_ids.device
+        ),
         weight_bytes=sum(p.nbytes for p in model.parameters()),
         predicted_bytes_per_token=least,
         bandwidth_gb_s=gb_s,
@@ -122,15 +127,22 @@ def _counts(model: Decoder, work: Workload) -> dict[str, int | None]:
     """The prediction for one decode step, and the same step counted; what our device code moves is not seen."""
     if model.device.type != "cpu":
         work = replace(work, kernels="ours")
-    token = torch.zeros(work.batch, 1, dtype=torch.int64, device=model.device)
-    cache = model.new_cache(work.batch)
-    model.step(token.expand(-1, work.held - 1), None, cache)
-    seen = observe(model, token, None, cache)  # the step before the one in question, which compiles what it needs
-    predicted = pass_cost(model.stage, model.config, replace(work, held=work.held - 1)).bytes
+    cache = model.new_cache(work.batch, work.copies)
+    prompt = torch.zeros(cache.rows // cache.copies, work.held - work.steps, dtype=torch.int64, device=model.device)
+    token = prompt.new_zeros(len(prompt), cache.copies)
+    model.step(prompt, None, cache)
+    for _ in range(work.steps - 1):
+        model.step(token, None, cache)
+    before = replace(work, held=work.held - 1, steps=work.steps - 1)
+    moved, counted = pass_cost(model.stage, model.config, before).bytes, 0
+    if work.copies > 1:
+        moved += reorder_cost(model.stage, model.config, before).bytes
+        counted = observe_reorder(cache, torch.arange(cache.rows, device=model.device)).bytes
+    counted += observe(model, token, None, cache).total.bytes  # one step early: it compiles what the next one needs
     unseen = model.device.type != "cpu" and model.stage.ops != NAIVE
     return {
-        "moved_bytes_per_token": predicted,
-        "counted_bytes_per_token": None if unseen else seen.total.bytes,
+        "moved_bytes_per_token": moved,
+        "counted_bytes_per_token": None if unseen else counted,
         "launches_per_layer": len(launches_in_layer(model, lambda: model.step(token, None, cache))),
         "predicted_launches_per_layer": layer_cost(model.stage, model.config, work).launches,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -70,8 +71,10 @@ def function_of(part: Callable) -> Callable:
 
 
 def as_stored(stage: Stage, work: Workload) -> Workload:
-    """The work as a stage's cache sees it: one that shares no prompts is given each sequence apart."""
-    return work.expanded if stage.cache is contiguous.ContiguousCache else work
+    """The work as a stage's cache sees it: where prompts are not shared each sequence apart, else a prompt once."""
+    if stage.cache is contiguous.ContiguousCache:
+        return work.expanded
+    return work if work.held else replace(work, copies=1)
 
 
 def layer_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:

@@ -9,11 +9,13 @@ from math import prod
 from typing import Any
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
+from tinyllm.cache import Cache
 from tinyllm.decoder import Decoder
 from tinyllm.ops.cost import Cost
 
@@ -127,35 +129,83 @@ class Observation:
     tokens: int
 
 
+@dataclass(frozen=True)
+class Pass:
+    """One pass of many: tokens that it took through the layers, what all layers did, and what was done to keys and
+    values since the pass before: by a beam reorder."""
+
+    tokens: int
+    layers: Cost
+    between: Cost
+
+
 @dataclass
 class _Watch:
     """Follows the layers of a decoder through hooks: where each begins in the log, and the storages of its cache."""
 
-    log: OperationLog
+    model: Decoder
+    log: OperationLog = field(default_factory=OperationLog)
     marks: list[int] = field(default_factory=list)
     kv: list[torch.UntypedStorage] = field(default_factory=list)
-    tokens: list[int] = field(default_factory=list)
+    known: int = 0  # storages that were there before this pass
+    tokens: int = 0
+
+    def __post_init__(self) -> None:
+        attention = {aten._scaled_dot_product_flash_attention_for_cpu: _sdpa_flops}
+        self.flops = FlopCounterMode(display=False, custom_mapping=attention)
+        self.weights = {p.untyped_storage()._cdata for p in self.model.parameters()}
 
     def before(self, layer: Any, args: tuple) -> None:
+        if layer is self.model.layers[0]:  # of a pass that failed nothing is left
+            self.tokens = args[0].shape[0] * args[0].shape[1]
+            self.marks.clear()
+            self.flops.flop_counts.clear()
         self.marks.append(len(self.log.operations))
-        self.tokens.append(args[0].shape[0] * args[0].shape[1])
-        self._hold(args[3])
+        self.kv += storages(args[3])
 
     def after(self, layer: Any, args: tuple, output: Tensor) -> None:
         self.marks.append(len(self.log.operations))
-        self._hold(args[3])
+        self.kv += storages(args[3])
 
-    def _hold(self, layer_cache: object) -> None:
-        held = tree_leaves(vars(layer_cache))
-        self.kv += [x.untyped_storage() for x in held if isinstance(x, Tensor) and x.numel()]
+    def cost(self, operations: list[Operation]) -> Cost:
+        return classify(operations, self.weights, _owned(self.kv))
+
+    def flops_in_layers(self) -> int:
+        return sum(self.flops.get_flop_counts()["DecoderLayer"].values())
+
+    def take(self) -> Pass:
+        """The pass that has just ended. The log is emptied; keys and values are remembered: a reorder reads them."""
+        start, operations, kv = self.marks[0], self.log.operations, _owned(self.kv)
+        between = [operation for operation in operations[:start] if _touches(operation, kv)]
+        in_layers = self.cost(operations[start:]) + Cost(flops=self.flops_in_layers())
+        taken = Pass(self.tokens, in_layers, self.cost(between))
+        del self.kv[: self.known], operations[:]
+        self.known = len(self.kv)
+        return taken
+
+
+def storages(layer_cache: object) -> list[torch.UntypedStorage]:
+    """The memory that the keys and values of one layer lie in."""
+    held = tree_leaves(vars(layer_cache))
+    return [x.untyped_storage() for x in held if isinstance(x, Tensor) and x.numel()]
+
+
+def _owned(kv: list[torch.UntypedStorage]) -> set[int]:
+    return {storage._cdata for storage in kv}
+
+
+def _touches(operation: Operation, owned: set[int]) -> bool:
+    return any(storage._cdata in owned for storage, _ in operation.reads + operation.writes)
 
 
 @contextmanager
-def _hooked(model: Decoder, watch: _Watch) -> Iterator[None]:
+def _watching(model: Decoder) -> Iterator[_Watch]:
+    watch = _Watch(model)
     handles = [layer.register_forward_pre_hook(watch.before) for layer in model.layers]
     handles += [layer.register_forward_hook(watch.after) for layer in model.layers]
     try:
-        yield
+        with watch.log, watch.flops:
+            yield watch
     finally:
         for handle in handles:
             handle.remove()
@@ -166,20 +216,32 @@ def observe(
 ) -> Observation:
     """Run one step of a decoder on token ids `[b, t]` and count what it does."""
     cache = model.new_cache(len(input_ids)) if cache is None else cache
-    log = OperationLog()
-    watch = _Watch(log)
-    flops = FlopCounterMode(
-        display=False, custom_mapping={aten._scaled_dot_product_flash_attention_for_cpu: _sdpa_flops}
-    )
-    with _hooked(model, watch), log, flops:
+    with _watching(model) as watch:
         model.step(input_ids, attention_mask, cache)
-    weights = {p.untyped_storage()._cdata for p in model.parameters()}
-    kv = {storage._cdata for storage in watch.kv}
-    in_layers = sum(flops.get_flop_counts()["DecoderLayer"].values())
-    total = classify(log.operations, weights, kv) + Cost(flops=flops.get_total_flops())
-    first = classify(log.operations[watch.marks[0] : watch.marks[1]], weights, kv)
-    first += Cost(flops=in_layers // len(model.layers))
-    return Observation(total, first, watch.tokens[0])
+    operations, (start, end) = watch.log.operations, watch.marks[:2]
+    total = watch.cost(operations) + Cost(flops=watch.flops.get_total_flops())
+    first = watch.cost(operations[start:end]) + Cost(flops=watch.flops_in_layers() // len(model.layers))
+    return Observation(total, first, watch.tokens)
+
+
+def observe_reorder(cache: Cache, parents: Int[Tensor, " r"]) -> Cost:
+    """Let the sequences of a cache go on from `parents`, as `Cache.reorder` does, and count what that moves."""
+    held = lambda: [storage for layer in cache.layers for storage in storages(layer)]  # noqa: E731
+    before = held()
+    operations = record(lambda: cache.reorder(parents))
+    return classify(operations, set(), _owned(before + held()))
+
+
+@contextmanager
+def observe_passes(model: Decoder) -> Iterator[list[Pass]]:
+    """A list that grows by every pass that the layers of a decoder make meanwhile: those of `generate`, say."""
+    passes: list[Pass] = []
+    with _watching(model) as watch:
+        end = model.layers[-1].register_forward_hook(lambda *_: passes.append(watch.take()))
+        try:
+            yield passes
+        finally:
+            end.remove()
 
 
 def _sdpa_flops(q: torch.Size, k: torch.Size, v: torch.Size, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tinyllm.measure.table import aligned
+
 
 @dataclass(frozen=True)
 class Row:
@@ -110,9 +112,7 @@ def _or_dash(value: object) -> str:
 
 def as_text(rows: Sequence[Row]) -> str:
     """A table for a terminal."""
-    lines = [HEADER, *(cells(row, rows) for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADER))]
-    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return aligned([HEADER, *(cells(row, rows) for row in rows)])
 
 
 def as_markdown(rows: Sequence[Row]) -> str:

@@ -1,8 +1,8 @@
-"""Predicted, counted and measured, side by side: the table that ends every notebook."""
+"""Tables of text: predicted, counted and measured side by side, which ends every notebook, and any other."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 HEADER = ("predicted", "counted", "measured")
 
@@ -15,6 +15,12 @@ def side_by_side(rows: Mapping[str, tuple[object, object, object]]) -> str:
         "  ".join([name.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(values, widths[1:], strict=True))])
         for name, *values in lines
     )
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """A text table, every column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
 
 
 def _shown(value: object) -> str:

@@ -1,4 +1,4 @@
-"""How long tokens take: a clock that listens where the text streams, and engines measured in turns."""
+"""How long tokens take: a clock that is asked after every token, and engines measured in turns."""
 
 from __future__ import annotations
 
@@ -30,27 +30,25 @@ class Engine:
     name: str
     model: Generates
 
-    def run(self, input_ids: Tensor, new_tokens: int, streamer: object | None = None) -> Tensor:
-        """Continue a prompt greedily by exactly `new_tokens` tokens."""
-        length = {"max_new_tokens": new_tokens, "min_new_tokens": new_tokens}
+    def run(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object) -> Tensor:
+        """Continue prompts by exactly `new_tokens` tokens, greedily or by beam search."""
+        options = {"max_new_tokens": new_tokens, "min_new_tokens": new_tokens, "num_beams": num_beams}
         mask = torch.ones_like(input_ids)
-        return self.model.generate(input_ids, attention_mask=mask, do_sample=False, streamer=streamer, **length)
+        return self.model.generate(input_ids, attention_mask=mask, do_sample=False, **options, **listening)
 
 
 @dataclass
 class TokenClock:
-    """A streamer that notes when each token arrived."""
+    """A stopping criterion that stops nothing and notes when each token was there, in any kind of search."""
 
     device: torch.device
     times: list[float] = field(default_factory=list)
 
-    def put(self, value: Tensor) -> None:
-        """Called with the prompt, then with every token."""
+    def __call__(self, input_ids: Tensor, scores: object, **kwargs: object) -> Tensor:
+        """Called after every token."""
         synchronize(self.device)
         self.times.append(perf_counter())
-
-    def end(self) -> None:
-        """Nothing is left to note."""
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=self.device)
 
 
 @dataclass(frozen=True)
@@ -61,23 +59,26 @@ class Timing:
     next_token_ms: float
 
 
-def time_tokens(engine: Engine, input_ids: Tensor, new_tokens: int) -> Timing:
+def time_tokens(engine: Engine, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing:
     """One generation, its tokens timed as they arrive: the median of the gaps."""
+    from transformers import StoppingCriteriaList
+
     clock = TokenClock(input_ids.device)
     synchronize(input_ids.device)
     start = perf_counter()
-    engine.run(input_ids, new_tokens, streamer=clock)
-    arrivals = clock.times[1:]
-    gaps = [later - earlier for earlier, later in pairwise(arrivals)]
-    return Timing(1e3 * (arrivals[0] - start), 1e3 * median(gaps))
+    engine.run(input_ids, new_tokens, num_beams, stopping_criteria=StoppingCriteriaList([clock]))
+    gaps = [later - earlier for earlier, later in pairwise(clock.times)]
+    return Timing(1e3 * (clock.times[0] - start), 1e3 * median(gaps))
 
 
-def time_in_turns(engines: Sequence[Engine], input_ids: Tensor, new_tokens: int, repeats: int) -> dict[str, Timing]:
+def time_in_turns(
+    engines: Sequence[Engine], input_ids: Tensor, new_tokens: int, repeats: int, num_beams: int = 1
+) -> dict[str, Timing]:
     """Medians over `repeats` rounds in which every engine runs once, the order turned round each time."""
     runs: dict[str, list[Timing]] = {engine.name: [] for engine in engines}
     rounds = [list(engines) if i % 2 == 0 else list(engines)[::-1] for i in range(repeats)]
     for engine in tqdm([engine for order in rounds for engine in order], desc="measuring", unit="run", leave=False):
-        runs[engine.name].append(time_tokens(engine, input_ids, new_tokens))
+        runs[engine.name].append(time_tokens(engine, input_ids, new_tokens, num_beams))
     return {name: _median(timings) for name, timings in runs.items()}
 
 

@@ -50,6 +50,29 @@ def device_name(device: torch.device) -> str:
     return f"{_cpu_model()}, {torch.get_num_threads()} threads"
 
 
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that can still be allocated, torch's own reserve included; None where the system does not tell."""
+    if device.type != "cpu":
+        backend = getattr(torch, device.type)
+        return backend.mem_get_info(device)[0] + backend.memory_reserved(device) - backend.memory_allocated(device)
+    return min((free for free in (_available(), _left_to_group()) if free is not None), default=None)
+
+
+def _available() -> int | None:
+    """What Linux says it could give to a new process."""
+    info = Path("/proc/meminfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable")), None)
+
+
+def _left_to_group() -> int | None:
+    """What is left of the limit of a container."""
+    limit, used = (Path(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
+    if not limit.exists() or limit.read_text().strip() == "max":
+        return None
+    return max(0, int(limit.read_text()) - int(used.read_text()))
+
+
 def _cpu_model() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []

@@ -1,0 +1,149 @@
+"""The planner: what it says a call needs, against what is allocated; too large a call is refused."""
+
+import pytest
+import torch
+
+import models
+import tinyllm
+from tinyllm import plan
+from tinyllm.measure.memory import peak_bytes
+from tinyllm.measure.shapes import known_config
+from tinyllm.plan import Call, as_size, most_prompts, need
+
+CPU = torch.device("cpu")
+every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
+WIDE = {"hidden_size": 128, "intermediate_size": 512, "num_attention_heads": 8, "num_key_value_heads": 8}
+GROUPED = {"hidden_size": 128, "intermediate_size": 128, "num_attention_heads": 8, "num_key_value_heads": 2}
+CALLS = {
+    "long prompt": Call(4, 256, 8),
+    "beams": Call(4, 256, 8, copies=4, beams=True),
+    "padded beams": Call(4, 256, 8, copies=4, padded=True, beams=True),
+    "long answer": Call(2, 16, 200, copies=8, beams=True),
+    "many prompts": Call(64, 8, 4),
+    "many beams": Call(64, 8, 4, copies=4, beams=True),
+    "samples": Call(8, 30, 20, copies=5),
+}
+
+
+def tiny(stage, dtype=torch.float32, **changes):
+    return tinyllm.optimize(models.tiny(max_position_embeddings=512, **changes).to(dtype), stage=stage)
+
+
+def carried_out(model, call):
+    ids, mask = torch.ones(call.prompts, call.tokens, dtype=torch.int64), None
+    if call.padded:
+        mask = torch.ones_like(ids)
+        mask[0, 0] = 0
+    how = {"num_beams": call.copies} if call.beams else {"do_sample": True, "num_return_sequences": call.copies}
+    return lambda: model.generate(ids, mask, max_new_tokens=call.new, **how)
+
+
+@every_stage
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(
+    "shape", [WIDE | {"vocab_size": 1000}, GROUPED | {"vocab_size": 5000}], ids=["wide", "grouped"]
+)
+def test_planned_is_what_is_allocated(stage, dtype, shape):
+    model = tiny(stage, dtype, num_hidden_layers=3, **shape)
+    for name, call in CALLS.items():
+        planned = need(model.stage, model.config, call, dtype.itemsize).total
+        counted = peak_bytes(carried_out(model, call), CPU)
+        assert counted <= planned <= 2 * counted, f"{name}: {as_size(planned)} planned, {as_size(counted)} counted"
+
+
+def test_a_llama_of_four_beams_on_one_tile():
+    """What the segment cache is for: the paper's case, 1024 tokens in, 128 out, on a tile of 64 GB."""
+    config, call = known_config("llama-2-7b"), Call(1, 1024, 128, copies=4, beams=True)
+    free = 64 * 10**9 - 13_476_839_424
+    fit = {name: most_prompts(stage, config, call, 2, free) for name, stage in tinyllm.STAGES.items()}
+    assert fit["naive"] == fit["fused"]
+    assert fit["segment"] > 3 * fit["fused"]
+    token = 2 * 2 * 32 * 4096
+    assert need(tinyllm.STAGES["segment"], config, call, 2).keys_and_values // token == 1024 + 4 * 127
+
+
+def test_most_prompts_is_the_last_that_fits():
+    stage, config, call = (
+        tinyllm.STAGES["segment"],
+        known_config("smollm2-135m"),
+        Call(1, 128, 64, copies=4, beams=True),
+    )
+    one = need(stage, config, call, 4).total
+    for free in (0, one - 1, one, 7 * one, 10**9):
+        most = most_prompts(stage, config, call, 4, free)
+        fits = [need(stage, config, Call(b, 128, 64, 4, beams=True), 4).total <= free for b in (most, most + 1) if b]
+        assert fits == ([True, False] if most else [False])
+
+
+@pytest.fixture
+def little_memory(monkeypatch):
+    """A device on which no more than so many prompts of a call fit."""
+
+    def leave(model, call, prompts):
+        free = need(model.stage, model.config, Call(**vars(call) | {"prompts": prompts}), 4).total
+        monkeypatch.setattr(plan, "free_bytes", lambda device: free)
+        return free
+
+    return leave
+
+
+@every_stage
+def test_too_large_a_call_is_refused_with_figures_before_any_work(stage, little_memory):
+    model, ids = tiny(stage), torch.ones(5, 7, dtype=torch.int64)
+    call = Call(5, 7, 6, copies=3, beams=True)
+    free, steps = little_memory(model, call, 2), []
+    model.register_forward_hook(steps.append)
+    with pytest.raises(MemoryError) as caught:
+        model.generate(ids, max_new_tokens=6, num_beams=3)
+    said = str(caught.value)
+    assert said.startswith("5 prompts of 7 tokens, 6 new ones for each of 3 sequences need ")
+    assert str(need(model.stage, model.config, call, 4)) in said
+    assert f"{as_size(free)} are free on cpu: expected at most 2 prompts; pass fewer, or split_batch=True" in said
+    assert steps == []
+    assert model.generate(ids[:2], max_new_tokens=6, num_beams=3).shape == (2, 13)
+
+
+@pytest.mark.parametrize("how", [{}, {"num_beams": 3}, {"num_beams": 3, "num_return_sequences": 2}], ids=str)
+@every_stage
+def test_split_batches_give_the_same_tokens(stage, how, little_memory):
+    hf = models.tiny(seed=2)
+    model = tinyllm.optimize(hf, stage=stage)
+    ids, mask = models.ragged(61, (2, 5, 8, 3, 7), seed=8)
+    options = how | {"max_new_tokens": 9, "eos_token_id": list(range(0, 61, 4)), "pad_token_id": 1}
+    whole = model.generate(ids, mask, **options)
+    little_memory(model, Call(5, 8, 9, how.get("num_beams", 1), padded=True, beams="num_beams" in how), 2)
+    assert model.generate(ids, mask, split_batch=True, **options).tolist() == whole.tolist()
+
+
+def test_what_cannot_be_split_says_so(little_memory):
+    model, ids = tiny("segment"), torch.ones(5, 7, dtype=torch.int64)
+    little_memory(model, Call(5, 7, 6), 2)
+    with pytest.raises(ValueError, match="split_batch with 5 prompts, 2 at a time: expected plain sequences"):
+        model.generate(ids, max_new_tokens=6, split_batch=True, return_dict_in_generate=True)
+
+
+def test_not_even_one(little_memory):
+    model, ids = tiny("segment"), torch.ones(2, 7, dtype=torch.int64)
+    little_memory(model, Call(1, 2, 1), 1)
+    with pytest.raises(MemoryError, match="at most 0 prompts; pass a shorter prompt, or ask for fewer tokens or beams"):
+        model.generate(ids, max_new_tokens=50, split_batch=True)
+
+
+def test_unknown_memory_refuses_nothing(monkeypatch):
+    monkeypatch.setattr(plan, "free_bytes", lambda device: None)
+    assert tiny("segment").generate(torch.ones(2, 7, dtype=torch.int64), max_new_tokens=3).shape == (2, 10)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("how", [{}, {"num_beams": 3}], ids=str)
+def test_prompts_of_a_large_batch_come_in_parts(monkeypatch, padded, how):
+    model = tiny("segment")
+    ids, mask = models.ragged(61, (2, 5, 8, 3, 7), seed=8)
+    mask = mask if padded else torch.ones_like(mask)
+    whole, seen = model.generate(ids, mask, max_new_tokens=5, **how), []
+    hook = model.layers[0].register_forward_pre_hook(lambda layer, args: seen.append(tuple(args[0].shape[:2])))
+    monkeypatch.setattr("tinyllm.cache.segment.TOKENS_AT_ONCE", 16)
+    parts = model.generate(ids, mask, max_new_tokens=5, **how)
+    hook.remove()
+    assert parts.tolist() == whole.tolist()
+    assert seen[:4] == [(2, 8), (2, 8), (1, 8), (5, how.get("num_beams", 1))]

@@ -1,0 +1,35 @@
+"""`python -m tinyllm`: generate text, chat, check this machine, measure it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tinyllm.cli import bench, chat, check, generate
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 right, 1 a check failed, 2 wrong use."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (ValueError, TypeError, FileNotFoundError, MemoryError) as error:
+        print(f"tinyllm {options.command}: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, with its help."""
+    parser = argparse.ArgumentParser(
+        prog="tinyllm",
+        description="LLM inference made fast on Intel GPUs, stage by stage.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in (generate, chat, check, bench):
+        command.add_to(commands)
+    return parser

@@ -1,0 +1,77 @@
+"""`tinyllm chat`: turn after turn; the keys and values of what was said stay where they are."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+import torch
+
+from tinyllm.cli.options import add_answer, add_command, load, sampling
+
+if TYPE_CHECKING:
+    from tinyllm.cache import Cache
+    from tinyllm.decoder import Decoder
+
+YOU = "> "
+
+
+def add_to(commands) -> None:
+    """Put the command into the parser."""
+    command = add_command(commands, "chat", "Talk with a model, turn after turn; end with Ctrl-D.", run)
+    add_answer(command, longest=512)
+    command.add_argument("--system", help="what the model is told before you begin")
+
+
+class Chat:
+    """A conversation: what was said, as messages, and what the model holds of it."""
+
+    def __init__(self, model: Decoder, system: str | None = None) -> None:
+        self.model = model
+        self.messages = [{"role": "system", "content": system}] if system else []
+        self.tokens = torch.empty(1, 0, dtype=torch.int64)
+        self.cache: Cache | None = None
+
+    def answer(self, text: str, **how: object) -> str:
+        """Say something and return the answer; only what is new goes through the layers."""
+        self.messages.append({"role": "user", "content": text})
+        ids = self.model.tokenizer.apply_chat_template(
+            self.messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )["input_ids"]
+        mask, cache = torch.ones_like(ids), self.held(ids)
+        out = self.model.generate(ids, mask, past_key_values=cache, return_dict_in_generate=True, **how)
+        self.tokens, self.cache = out.sequences.cpu(), out.past_key_values
+        said = self.model.tokenizer.decode(self.tokens[0, ids.shape[1] :], skip_special_tokens=True)
+        self.messages.append({"role": "assistant", "content": said})
+        return said
+
+    def held(self, ids: torch.Tensor) -> Cache | None:
+        """The cache, where these tokens go on from those that it holds: a template may write history differently."""
+        length = 0 if self.cache is None else self.cache.length
+        fits = 0 < length < ids.shape[1] and torch.equal(self.tokens[:, :length], ids[:, :length])
+        return self.cache if fits else None
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask, answer, and so on until the input ends."""
+    from transformers import TextStreamer
+
+    how = {"max_new_tokens": options.max_new_tokens} | sampling(options)
+    model = load(options)
+    if model.tokenizer.chat_template is None:
+        raise ValueError(f"{options.model} has no chat template: expected a model that was trained to chat")
+    streamer = TextStreamer(model.tokenizer, skip_prompt=True, skip_special_tokens=True)
+    conversation = Chat(model, options.system)
+    while (text := ask()) is not None:
+        if text.strip():
+            conversation.answer(text, streamer=streamer, **how)
+    return 0
+
+
+def ask() -> str | None:
+    """The next line; None at the end of the input."""
+    try:
+        return input(YOU)
+    except EOFError:
+        print()
+        return None

@@ -1,0 +1,80 @@
+"""`tinyllm check`: is this machine ready?"""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+
+from tinyllm.cli.options import add_command
+from tinyllm.runtime.device import available, pick_device
+
+
+def add_to(commands) -> None:
+    """Put the command into the parser."""
+    add_command(commands, "check", "Is this machine ready? Devices, every kernel against float64, bandwidth.", run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what there is and what was found; returns 1 where a kernel or a stage is wrong."""
+    from tinyllm.check.models import check_stages
+    from tinyllm.measure.machine import measure_machine, versions
+    from tinyllm.ops.kernel_sets import KERNELS
+
+    device = pick_device(options.device)
+    print("versions ", ", ".join(f"{name} {number}" for name, number in versions().items()))
+    print("devices  ", ", ".join(available()), f"(using {device})")
+    machine = measure_machine(device)
+    print("device   ", machine.device)
+    print(f"read      {machine.read_bandwidth / 1e9:.1f} GB/s")
+    print(f"copy      {machine.copy_bandwidth / 1e9:.1f} GB/s, read and written")
+    print(f"launch    {machine.launch_overhead * 1e6:.1f} us per operation")
+    verdicts, times = check_kernels(device, machine.copy_bandwidth)
+    for verdict in check_stages(device):
+        verdicts.append(verdict)
+        print(f"stage     {verdict}")
+    wrong = [verdict for verdict in verdicts if not verdict.right]
+    if wrong:
+        print(f"{len(wrong)} of {len(verdicts)} checks failed")
+        return 1
+    print(advice(min(times, key=times.get), KERNELS[device.type].rsplit(".", 1)[1], times))
+    print("ready")
+    return 0
+
+
+def advice(fastest: str, default: str, times: dict[str, float]) -> str:
+    """Which kernels to use on this device, in one line."""
+    shown = ", ".join(f"{name} {1e6 * seconds:.0f} us" for name, seconds in sorted(times.items(), key=lambda x: x[1]))
+    how = (
+        "what the stages use here by default"
+        if fastest == default
+        else f"dataclasses.replace(stage, ops=tinyllm.ops.fused(lambda x: tinyllm.kernels.{fastest}))"
+    )
+    return f"use       {fastest}, {how} (one of each kernel: {shown})"
+
+
+def check_kernels(device: torch.device, copy_bandwidth: float) -> tuple[list, dict[str, float]]:
+    """Hold every kernel of every set against float64 and time it; returns verdicts, and seconds for one of each."""
+    from tinyllm.check import check
+    from tinyllm.check.backends import SHARED, absent, backends
+    from tinyllm.measure.kernels import time_kernel
+
+    verdicts, times = [], {}
+    for name, reason in absent(device).items():
+        print(f"{name:9} not here: {reason}")
+    for backend in backends(device):
+        for operation, function in backend.functions.items():
+            verdict = check(operation, function, dtypes=backend.dtypes, device=device)
+            verdicts.append(verdict)
+            if not verdict.right:
+                print(f"{backend.name:9} {verdict}")
+                continue
+            time = time_kernel(operation, function, device, backend.dtypes[-1])
+            share = time.bandwidth / copy_bandwidth
+            print(
+                f"{backend.name:9} {verdict}, error {verdict.worst_error:.0e}, {1e6 * time.seconds:.1f} us, "
+                f"{time.bandwidth / 1e9:.1f} GB/s, {share:.0%} of copy"
+            )
+            if operation in SHARED:
+                times[backend.name] = times.get(backend.name, 0.0) + time.seconds
+    return verdicts, times

@@ -1,0 +1,70 @@
+"""What several commands have in common: arguments, and how they become options of a call."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+import torch
+
+from tinyllm.runtime.device import DTYPES, available
+from tinyllm.stages import FASTEST, STAGES
+
+
+def add_command(commands, name: str, help: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    """A command that runs `run`, with what every command takes."""
+    command = commands.add_parser(
+        name, help=help, description=help, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    command.set_defaults(run=run)
+    command.add_argument("--device", help=f"one of {', '.join(available())} here; the best there is unless given")
+    return command
+
+
+def add_model(command: argparse.ArgumentParser) -> None:
+    """Which model, in which number format."""
+    command.add_argument("--model", help="a folder, a .gguf file or a hub id; SmolLM2-135M-Instruct unless given")
+    command.add_argument("--dtype", choices=list(DTYPES), help="number format; the checkpoint's own unless given")
+
+
+def add_answer(command: argparse.ArgumentParser, longest: int) -> None:
+    """How a text is answered: by which stage, how long, and how tokens are drawn."""
+    add_model(command)
+    command.add_argument("--stage", default=FASTEST, choices=list(STAGES), help="the stage of the ladder")
+    command.add_argument("--max-new-tokens", type=int, default=longest, help="the longest answer")
+    command.add_argument("--temperature", type=float, help="draw tokens instead of taking the most likely; try 0.7")
+    command.add_argument("--top-k", type=int, help="draw from the k most likely only (with --temperature)")
+    command.add_argument("--top-p", type=float, help="draw from the most likely that make up p (with --temperature)")
+    command.add_argument("--seed", type=int, help="draw the same tokens again (with --temperature)")
+
+
+def sampling(options: argparse.Namespace) -> dict[str, object]:
+    """How tokens are chosen. Raises ValueError for what has no meaning without --temperature."""
+    given = {"top_k": options.top_k, "top_p": options.top_p}
+    given = {name: value for name, value in given.items() if value is not None}
+    if options.temperature is None and (given or options.seed is not None):
+        raise ValueError(
+            "--top-k, --top-p and --seed are for drawn tokens: pass --temperature too, 1 leaves them as is"
+        )
+    if options.seed is not None:
+        torch.manual_seed(options.seed)
+    drawn = options.temperature is not None
+    return {"do_sample": drawn} | ({"temperature": options.temperature} if drawn else {}) | given
+
+
+def load(options: argparse.Namespace):
+    """The model asked for. Raises ValueError where it has no tokenizer."""
+    from tinyllm.api import from_pretrained
+
+    model = from_pretrained(options.model, stage=options.stage, device=options.device, dtype=options.dtype)
+    if model.tokenizer is None:
+        raise ValueError(f"{options.model} has no tokenizer: expected tokenizer.json beside the weights")
+    return model
+
+
+def encode(tokenizer, prompt: str, raw: bool):
+    """Token ids and mask of a prompt, in the model's chat template where it has one."""
+    if raw or tokenizer.chat_template is None:
+        return tokenizer(prompt, return_tensors="pt")
+    chat = [{"role": "user", "content": prompt}]
+    return tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)

@@ -1,0 +1,42 @@
+"""What `generate` returns where more than the sequences was asked for: transformers' own classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jaxtyping import Int
+from torch import Tensor
+
+from tinyllm.generation.beams import Found
+from tinyllm.generation.request import Request
+
+if TYPE_CHECKING:
+    from transformers import GenerationConfig
+    from transformers.generation import GenerateBeamDecoderOnlyOutput, GenerateDecoderOnlyOutput
+
+    from tinyllm.cache import Cache
+
+
+def output(sequences: Int[Tensor, "r total"], request: Request, cache: Cache) -> GenerateDecoderOnlyOutput:
+    """Of greedy decoding and sampling; the cache can be passed on to the next turn."""
+    from transformers.generation import GenerateDecoderOnlyOutput
+
+    scores, logits = request.record.as_tuples()
+    return GenerateDecoderOnlyOutput(sequences=sequences, scores=scores, logits=logits, past_key_values=cache)
+
+
+def beam_output(
+    found: Found, request: Request, cache: Cache, options: GenerationConfig
+) -> GenerateBeamDecoderOnlyOutput:
+    """Of beam search: scores of the sequences, and the beam that each of their tokens continued."""
+    from transformers.generation import GenerateBeamDecoderOnlyOutput
+
+    scores, logits = request.record.as_tuples()
+    return GenerateBeamDecoderOnlyOutput(
+        sequences=found.sequences,
+        sequences_scores=found.scores if options.output_scores else None,
+        scores=scores,
+        logits=logits,
+        beam_indices=found.parents,
+        past_key_values=cache,
+    )

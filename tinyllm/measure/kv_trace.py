@@ -1,0 +1,349 @@
+"""A beam search watched from outside: which token lies in which slot of the cache, and which slots each beam reads.
+
+What is recorded is read off the tensors of the first layer. Its values depend on nothing but their tokens, so the
+token of a slot is the one whose value lies there; and a beam reads the slots that the bias of attention leaves open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from tinyllm.cache import Cache
+from tinyllm.cache.contiguous import ContiguousLayer
+from tinyllm.cache.segment import SegmentBias
+from tinyllm.checkpoint.loading import restage
+from tinyllm.decoder import Decoder
+from tinyllm.measure.counters import OperationLog, classify, storages
+from tinyllm.ops.cost import Cost
+
+MARKS = {"written": "+", "copied": "~", "kept": " ", "free": "_"}
+NEAR = 0.05  # how far a value may be from that of its token, as a share of its length: kernels round differently
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Room for one key and value. `token` is None where it is free, or where no token has such a value.
+
+    `step` is the pass it belongs to, 0 for the prompt; `readers` are the beams that look at it; `state` says whether
+    it was "written" in this step, "copied" to where it is now, "kept" in its place, or is "free".
+    """
+
+    token: int | None
+    text: str
+    step: int
+    readers: tuple[int, ...]
+    state: str
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """One storage of keys: its address, the shape `[rows, g, slots, d]` and bytes of its tensor, its slots by row.
+
+    Its name is "prompt" or "response" where the two are kept apart, else "beam".
+    """
+
+    name: str
+    address: int
+    shape: tuple[int, ...]
+    bytes: int
+    rows: tuple[tuple[Slot, ...], ...]
+
+
+class Place(NamedTuple):
+    """A slot by its buffer, its row there and its number in the row."""
+
+    buffer: int
+    row: int
+    slot: int
+
+
+@dataclass(frozen=True)
+class BeamStep:
+    """The cache after one pass, and what it took to get there.
+
+    `tokens` are those that each beam was fed, `parents` the rows that they continue (none in the prompt's pass);
+    `sequences` is all that each was fed so far, without padding. `paths` are the slots that each beam reads.
+    `reorder` and `forward` are counted over all layers; `held` are bytes of keys and values, free room included.
+    """
+
+    tokens: tuple[int, ...]
+    parents: tuple[int, ...]
+    sequences: tuple[tuple[int, ...], ...]
+    buffers: tuple[Buffer, ...]
+    paths: tuple[tuple[Place, ...], ...]
+    held: int
+    reorder: Cost
+    forward: Cost
+
+    @property
+    def copied(self) -> int:
+        """Bytes of keys and values that were there already and have been moved."""
+        return self.reorder.kv_copied + self.forward.kv_copied
+
+    @property
+    def written(self) -> int:
+        """Bytes of new keys and values, as far as torch's operations show them."""
+        return self.forward.kv_written
+
+    def slot(self, place: Place) -> Slot:
+        """What lies at a place."""
+        return self.buffers[place.buffer].rows[place.row][place.slot]
+
+    def read(self, beam: int) -> tuple[int | None, ...]:
+        """The tokens that a beam finds in memory, in order; where all is well, its sequence."""
+        return tuple(self.slot(place).token for place in self.paths[beam])
+
+
+@dataclass(frozen=True)
+class BeamTrace:
+    """A beam search, pass by pass; `steps[0]` is the prompt's. `answers` are the best sequences, as generated."""
+
+    stage: str
+    width: int
+    prompt_tokens: int
+    steps: tuple[BeamStep, ...]
+    answers: tuple[tuple[int, ...], ...]
+
+
+@torch.inference_mode()
+def trace_beams(
+    model: Decoder,
+    input_ids: Int[Tensor, "b t"],
+    width: int,
+    new_tokens: int,
+    attention_mask: Int[Tensor, "b t"] | None = None,
+) -> BeamTrace:
+    """Continue prompts by exactly `new_tokens` tokens with so many beams, and record the cache after every pass.
+
+    The last token is never looked at: `new_tokens` passes, that of the prompt among them. Width 1 is greedy. Raises
+    ValueError where the prompts are so many that they are taken in one after the other.
+    """
+    mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+    watch = _Watch(model, input_ids, mask, width)
+    answers = watch.model.generate(
+        input_ids, mask, num_beams=width, max_new_tokens=new_tokens, min_new_tokens=new_tokens, do_sample=False
+    )
+    return BeamTrace(
+        model.stage.name, width, input_ids.shape[1], tuple(watch.steps), tuple(map(tuple, answers.tolist()))
+    )
+
+
+class _Piece(NamedTuple):
+    """Keys and values of a layer that lie in one storage each; `steps` of its slots, of which some are written."""
+
+    name: str
+    k: Float[Tensor, "rows g slots d"]
+    v: Float[Tensor, "rows g slots d"]
+    written: int
+    steps: Sequence[int]
+
+
+class _Watch:
+    """Stands between a model of its own, on the same weights, and its cache."""
+
+    def __init__(self, model: Decoder, input_ids: Tensor, mask: Tensor, width: int) -> None:
+        runner = model.stage.runner
+        self.model = restage(model, replace(model.stage, runner=lambda step: self._watched(runner(step))))
+        self.model.layers[0].register_forward_pre_hook(self._see_bias)
+        self.weights = {p.untyped_storage()._cdata for p in model.parameters()}
+        self.width, self.prompt_tokens, self.tokens = width, input_ids.shape[1], set(input_ids.flatten().tolist())
+        rows = [tuple(ids[real.bool()].tolist()) for ids, real in zip(input_ids, mask, strict=True)]
+        self.sequences = tuple(row for row in rows for _ in range(width))
+        self.parents, self.reorder = tuple(range(len(self.sequences))), Cost()
+        self.before: list[_Piece] = []  # of the first layer; alive until the next pass, so that no address comes twice
+        self.steps: list[BeamStep] = []
+        self.bias: object = None
+
+    def _see_bias(self, layer: object, args: tuple) -> None:
+        self.bias = args[2]
+
+    def _watched(self, step: Callable) -> Callable:
+        def watched(input_ids: Tensor, mask: Tensor | None, cache: Cache) -> Tensor:
+            if not self.steps:
+                self.cache = cache
+                self._watch_reorder(cache)
+            elif cache is not self.cache:
+                raise ValueError("these prompts are taken in by several passes: expected so few that one is enough")
+            logits, forward = self._counted(cache, lambda: step(input_ids, mask, cache))
+            fed = tuple(input_ids.flatten().tolist()) if self.steps else ()
+            self.steps.append(self._step(cache, fed, forward))
+            return logits
+
+        return watched
+
+    def _watch_reorder(self, cache: Cache) -> None:
+        reorder = cache.reorder
+
+        def watched(parents: Tensor) -> None:
+            self.parents = tuple(parents.tolist())
+            _, self.reorder = self._counted(cache, lambda: reorder(parents))
+
+        cache.reorder = watched
+
+    def _counted(self, cache: Cache, run: Callable[[], Tensor | None]) -> tuple[Tensor | None, Cost]:
+        before = _storages(cache)
+        with OperationLog() as log:
+            result = run()
+        return result, classify(log.operations, self.weights, {*before, *_storages(cache)})
+
+    def _pieces(self, layer: object) -> list[_Piece]:
+        """The storages of a layer's cache, the prompt's first."""
+        prompt = [0] * self.prompt_tokens
+        if isinstance(layer, ContiguousLayer):
+            slots = layer.k.shape[2]
+            found = [_Piece("beam", layer.k, layer.v, slots, (prompt + list(range(1, slots + 1)))[:slots])]
+        else:
+            found, first = [_Piece("prompt", *layer.prompt, len(prompt), prompt)], 1
+            for block, response in zip(layer.blocks, layer.response, strict=True):
+                steps = [first + slot // self.width for slot in range(block.k.shape[2])]
+                found.append(_Piece("response", *block, response.k.shape[2], steps))
+                first = steps[-1] + 1
+        return [piece for piece in found if piece.k.numel()]
+
+    def _step(self, cache: Cache, fed: tuple[int, ...], forward: Cost) -> BeamStep:
+        if fed:
+            pairs = zip(self.parents, fed, strict=True)
+            self.sequences = tuple((*self.sequences[parent], token) for parent, token in pairs)
+            self.tokens.update(fed)
+        pieces = self._pieces(cache.layers[0])
+        paths = self._paths(pieces)
+        buffers = self._buffers(pieces, paths)
+        held = sum(storage.nbytes() for storage in _storages(cache).values())
+        parents, reorder = self.parents if fed else (), self.reorder
+        self.before, self.reorder, self.parents = pieces, Cost(), tuple(range(len(self.sequences)))
+        return BeamStep(fed, parents, self.sequences, buffers, paths, held, reorder, forward)
+
+    def _paths(self, pieces: list[_Piece]) -> tuple[tuple[Place, ...], ...]:
+        n = len(self.sequences)
+        places = [(i, len(piece.k), slot) for i, piece in enumerate(pieces) for slot in range(piece.written)]
+        seen = _visible(self.bias, n, self.width, [piece.written for piece in pieces]).tolist()
+        return tuple(
+            tuple(Place(i, beam * rows // n, slot) for (i, rows, slot), on in zip(places, row, strict=True) if on)
+            for beam, row in enumerate(seen)
+        )
+
+    def _buffers(self, pieces: list[_Piece], paths: Sequence[Sequence[Place]]) -> tuple[Buffer, ...]:
+        readers: dict[Place, tuple[int, ...]] = {}
+        for beam, path in enumerate(paths):
+            for place in path:
+                readers[place] = (*readers.get(place, ()), beam)
+        lying = [_tokens_in(piece.v[:, :, : piece.written], *self._values()) for piece in pieces]
+
+        def slot(i: int, row: int, n: int) -> Slot:
+            token = lying[i][row][n] if n < pieces[i].written else None
+            step, state = pieces[i].steps[n], self._state(i, pieces[i], n)
+            return Slot(token, self._text(token, state), step, readers.get(Place(i, row, n), ()), state)
+
+        return tuple(
+            Buffer(
+                piece.name,
+                piece.k.untyped_storage().data_ptr(),
+                tuple(piece.k.shape),
+                piece.k.untyped_storage().nbytes(),
+                tuple(tuple(slot(i, row, n) for n in range(piece.k.shape[2])) for row in range(len(piece.k))),
+            )
+            for i, piece in enumerate(pieces)
+        )
+
+    def _state(self, i: int, piece: _Piece, slot: int) -> str:
+        if slot >= piece.written:
+            return "free"
+        if i >= len(self.before) or slot >= self.before[i].written:
+            return "written"
+        same = self.before[i].k.untyped_storage()._cdata == piece.k.untyped_storage()._cdata
+        return "kept" if same else "copied"
+
+    def _values(self) -> tuple[list[int], Float[Tensor, "n width"]]:
+        """What the first layer keeps as the value of every token that was fed so far."""
+        tokens, layer = sorted(self.tokens), self.model.layers[0]
+        ids = torch.tensor([tokens], device=self.model.device)
+        x = self.model.stage.ops.embed(ids, self.model.embed_tokens)
+        _, _, v = self.model.stage.ops.norm_qkv(x, layer.attention_norm, layer.qkv_proj)
+        return tokens, v[0].transpose(0, 1).flatten(1)
+
+    def _text(self, token: int | None, state: str) -> str:
+        if token is None:
+            return "" if state == "free" else "?"
+        tokenizer = self.model.tokenizer
+        return str(token) if tokenizer is None else tokenizer.decode([token])
+
+
+def _storages(cache: Cache) -> dict[int, torch.UntypedStorage]:
+    return {storage._cdata: storage for layer in cache.layers for storage in storages(layer)}
+
+
+def _tokens_in(
+    v: Float[Tensor, "rows g slots d"], tokens: Sequence[int], values: Float[Tensor, "n width"]
+) -> list[list[int | None]]:
+    """The token whose value lies in each slot, None where none does."""
+    lying = v.transpose(1, 2).flatten(2).float()
+    apart = torch.cdist(lying, values.float()[None], compute_mode="donot_use_mm_for_euclid_dist")
+    distance, nearest = apart.min(dim=-1)
+    near = distance <= NEAR * lying.norm(dim=-1)
+    return [
+        [tokens[i] if known else None for i, known in zip(*row, strict=True)]
+        for row in zip(nearest.tolist(), near.tolist(), strict=True)
+    ]
+
+
+def _visible(bias: object, beams: int, width: int, sizes: Sequence[int]) -> Bool[Tensor, "beams slots"]:
+    """Which of the written slots each beam may look at with its last token; `sizes` of the buffers, one by one."""
+    if not isinstance(bias, SegmentBias):
+        return _open(bias, beams, sum(sizes))
+    prompt, *response = sizes
+    own = None if bias.response is None else bias.response[:, :, :width]  # those of its first query head
+    return torch.cat([_open(bias.prompt, beams, prompt), _open(own, beams, sum(response), width)], dim=1)
+
+
+def _open(bias: Tensor | None, beams: int, slots: int, queries: int = 1) -> Bool[Tensor, "beams slots"]:
+    if bias is None:
+        return torch.ones(beams, slots, dtype=torch.bool)
+    rows = (bias[:, 0, -queries:] == 0).flatten(0, 1)
+    return rows.repeat_interleave(beams // len(rows), dim=0)
+
+
+def shown(text: str) -> str:
+    """A token's text as a cell shows it: without the blanks around it, line ends as `\\n`."""
+    return repr(text.strip(" ") or text)[1:-1]
+
+
+class Line(NamedTuple):
+    """A row of slots as it is shown: the buffer it lies in, and the column of its first; columns are time."""
+
+    name: str
+    column: int
+    places: tuple[Place, ...]
+
+
+def lines(trace: BeamTrace, step: int) -> list[Line]:
+    """The memory of a step, laid out: a buffer's rows as they are, those of a response as slots x steps."""
+    laid, column = [], 0
+    for i, buffer in enumerate(trace.steps[step].buffers):
+        side_by_side = trace.width if buffer.name == "response" else 1
+        for row, slots in enumerate(buffer.rows):
+            for first in range(side_by_side):
+                places = tuple(Place(i, row, n) for n in range(first, len(slots), side_by_side))
+                laid.append(Line(f"{buffer.name} {row * side_by_side + first}", column, places))
+        column += len(slots) // side_by_side
+    return laid
+
+
+def as_text(trace: BeamTrace, step: int) -> str:
+    """One step in words: its slots line by line, then what each beam reads.
+
+    `+` stands before what was written in this step, `~` before what was copied, `_` for a free slot.
+    """
+    at = trace.steps[step]
+    told = [f"{trace.stage}, step {step}: {at.held:,} bytes held, {at.copied:,} copied, parents {list(at.parents)}"]
+    for line in lines(trace, step):
+        slots = [at.slot(place) for place in line.places]
+        told.append(f"{line.name}: " + "|".join(MARKS[slot.state] + shown(slot.text) for slot in slots))
+    for beam, path in enumerate(at.paths):
+        told.append(f"beam {beam} reads " + repr("".join(at.slot(place).text for place in path)))
+    return "\n".join(told)
