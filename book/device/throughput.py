@@ -10,7 +10,6 @@ Then every engine runs its own largest batch in turns, and medians count.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import sys
 from dataclasses import asdict, dataclass
@@ -23,8 +22,6 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-if importlib.util.find_spec("tinyllm.kernels") is None:
-    raise SystemExit("install the checkout first, or link kernels into tinyllm")
 
 from tinyllm.decoder import Decoder  # noqa: E402
 from tinyllm.measure.bench import load_engines  # noqa: E402
@@ -74,40 +71,41 @@ def main() -> None:
     times, peaks = {engine.name: [] for engine in engines}, {}
     for turn in range(options.repeats):
         for engine in engines if turn % 2 == 0 else engines[::-1]:
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats()
-            before = torch.cuda.memory_allocated()
-            seconds, largest[engine.name] = timed(engine, ids, options, largest[engine.name])
+            seconds, peaks[engine.name], largest[engine.name] = timed(engine, ids, options, largest[engine.name])
             times[engine.name].append(seconds)
-            peaks[engine.name] = torch.cuda.max_memory_allocated() - before
             print(f"turn {turn}: {engine.name} batch {largest[engine.name]} {seconds:.2f} s", flush=True)
-    rows = []
-    for engine in engines:
-        name, seconds = engine.name, median(times[engine.name])
-        call = Call(largest[name], options.prompt_tokens, options.new_tokens, options.num_beams, beams=True)
-        ours = isinstance(engine.model, Decoder)
-        rows.append(
-            Row(
-                engine=name,
-                model=checkpoint.name,
-                device=device_name(device),
-                dtype="bfloat16",
-                num_beams=options.num_beams,
-                prompt_tokens=options.prompt_tokens,
-                new_tokens=options.new_tokens,
-                largest_batch=largest[name],
-                planned_batch=planned[name],
-                peak_bytes=peaks[name],
-                planned_bytes=need(engine.model.stage, engine.model.config, call, 2).total if ours else None,
-                seconds=seconds,
-                tokens_per_s=largest[name] * options.new_tokens / seconds,
-                all_seconds=times[name],
-                versions=versions(),
-                date=datetime.now(UTC).date().isoformat(),
-            )
-        )
-        print(rows[-1], flush=True)
-    options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+        rows = [
+            row(engine, options, largest[engine.name], planned[engine.name], peaks[engine.name], times[engine.name])
+            for engine in engines
+        ]
+        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    print(*rows, sep="\n")
+
+
+def row(
+    engine: Engine, options: argparse.Namespace, batch: int, planned: int | None, peak: int, seconds: list[float]
+) -> Row:
+    """What was found about one engine."""
+    call = Call(batch, options.prompt_tokens, options.new_tokens, options.num_beams, beams=True)
+    ours = isinstance(engine.model, Decoder)
+    return Row(
+        engine=engine.name,
+        model=f"{options.shape} (random)",
+        device=device_name(torch.device("cuda")),
+        dtype="bfloat16",
+        num_beams=options.num_beams,
+        prompt_tokens=options.prompt_tokens,
+        new_tokens=options.new_tokens,
+        largest_batch=batch,
+        planned_batch=planned,
+        peak_bytes=peak,
+        planned_bytes=need(engine.model.stage, engine.model.config, call, 2).total if ours else None,
+        seconds=median(seconds),
+        tokens_per_s=batch * options.new_tokens / median(seconds),
+        all_seconds=seconds,
+        versions=versions(),
+        date=datetime.now(UTC).date().isoformat(),
+    )
 
 
 def arguments() -> argparse.Namespace:
@@ -164,18 +162,20 @@ def runs(engine: Engine, ids: torch.Tensor, new_tokens: int, num_beams: int) -> 
     return True
 
 
-def timed(engine: Engine, ids: torch.Tensor, options: argparse.Namespace, batch: int) -> tuple[float, int]:
-    """Seconds for a whole call, and the batch: smaller, should the one found by a trial not fit after all."""
+def timed(engine: Engine, ids: torch.Tensor, options: argparse.Namespace, batch: int) -> tuple[float, int, int]:
+    """Seconds and peak bytes of a whole call, and the batch: smaller, should that of the trials not fit after all."""
     while True:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
         try:
             synchronize(ids.device)
             start = perf_counter()
             engine.run(ids[:batch, : options.prompt_tokens], options.new_tokens, options.num_beams)
             synchronize(ids.device)
-            return perf_counter() - start, batch
+            return perf_counter() - start, torch.cuda.max_memory_allocated() - before, batch
         except (torch.OutOfMemoryError, MemoryError):
             batch -= 1
-            torch.cuda.empty_cache()
 
 
 if __name__ == "__main__":

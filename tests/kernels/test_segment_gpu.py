@@ -36,10 +36,11 @@ def check_attention(b, g, rows, n, d, masked, dtype, accelerator):
     visible = torch.rand(b, 1, 1 if masked == "prompt" else rows, n, generator=generator) < 0.5
     visible[..., -1] = True
     bias = None if masked == "no bias" else as_bias(visible.to(accelerator), dtype)
-    out, log_sum = attend_partly(q, KV(k, v), bias)
     scores = q.double() @ k.double().mT / d**0.5 + (0 if bias is None else bias.double())
-    torch.testing.assert_close(out.double(), scores.softmax(-1) @ v.double(), rtol=0, atol=TOLERANCE[dtype])
-    torch.testing.assert_close(log_sum.double(), scores.logsumexp(-1), rtol=0, atol=TOLERANCE[dtype])
+    for growing in (False, True):
+        out, log_sum = attend_partly(q, KV(k, v), bias, growing)
+        torch.testing.assert_close(out.double(), scores.softmax(-1) @ v.double(), rtol=0, atol=TOLERANCE[dtype])
+        torch.testing.assert_close(log_sum.double(), scores.logsumexp(-1), rtol=0, atol=TOLERANCE[dtype])
 
 
 def watcher(input_ids, scores, **kwargs):

@@ -15,6 +15,7 @@ from tinyllm.config import DecoderConfig
 from tinyllm.ops.cost import Cost, Workload, launch
 
 aten = torch.ops.aten
+MANY = 512  # requests times key/value heads, from where on a faster kernel pays for its planning
 Bias = Float[Tensor, "b 1 #rows n"] | None
 
 
@@ -51,10 +52,11 @@ def segment_attention(q: Float[Tensor, "b h t d"], kv: KeysAndValuesInSegments, 
     start = 0
     for block in kv.response:
         end = start + block.k.shape[2]
-        parts.append(attend_partly(grouped, block, None if bias.response is None else bias.response[..., start:end]))
+        seen = None if bias.response is None else bias.response[..., start:end]
+        parts.append(attend_partly(grouped, block, seen, growing=True))
         start = end
     out = merged(parts)
-    return out.view(b, h, w, d).transpose(1, 2).reshape(b, w, h * d)
+    return out.reshape(b, h, w, d).transpose(1, 2).reshape(b, w, h * d)
 
 
 def merged(parts: list[Partial]) -> Float[Tensor, "b g rows d"]:
@@ -74,12 +76,15 @@ def _weighted(a: Partial, b: Partial) -> Float[Tensor, "b g rows d"]:
     return torch.lerp(b.out, a.out, share.to(a.out.dtype))
 
 
-def attend_partly(q: Float[Tensor, "b g rows d"], kv: KeysAndValues, bias: Bias) -> Partial:
-    """Attention over one segment, by the kernel of torch that tells the logarithm of its sum on this device."""
-    return KERNELS.get(q.device.type, spelled_out)(q, kv.k, kv.v, bias)
+def attend_partly(q: Float[Tensor, "b g rows d"], kv: KeysAndValues, bias: Bias, growing: bool = False) -> Partial:
+    """Attention over one segment, by the kernel of torch that tells the logarithm of its sum on this device.
+
+    `growing`: the next step will ask the same of more keys.
+    """
+    return KERNELS.get(q.device.type, spelled_out)(q, kv.k, kv.v, bias, growing)
 
 
-def spelled_out(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Partial:
+def spelled_out(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, growing: bool = False) -> Partial:
     """For devices whose attention kernel keeps the logarithm to itself."""
     scores = (q @ k.mT).float() / q.shape[-1] ** 0.5
     scores = scores if bias is None else scores + bias
@@ -87,23 +92,30 @@ def spelled_out(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Partial
     return Partial((scores - log_sum[..., None]).exp().to(v.dtype) @ v, log_sum)
 
 
-def on_cpu(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Partial:
+def on_cpu(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, growing: bool = False) -> Partial:
     """Flash attention, in C++."""
     return Partial(*aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, attn_mask=bias))
 
 
-def on_cuda(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Partial:
-    """Flash attention where there is no bias, in 16 bits; else the memory-efficient kernel."""
-    if bias is None and q.dtype != torch.float32 and q.shape[-1] % 8 == 0:
-        return Partial(*aten._scaled_dot_product_flash_attention(q, k, v)[:2])
-    if q.shape[-1] % 8:
+def on_cuda(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, growing: bool = False) -> Partial:
+    """In 16 bits flash attention, or cuDNN's where there is much to do; with a bias or in 32 bits, memory-efficient.
+
+    cuDNN reads fastest, but plans for 60 ms whenever a shape is new (H200): not for keys that grow with every step.
+    """
+    b, g, rows, d = q.shape
+    if d % 8:
         return spelled_out(q, k, v, bias)
-    bias = None if bias is None else bias.expand(*q.shape[:3], k.shape[2])
-    out, log_sum = aten._scaled_dot_product_efficient_attention(q, k, v, bias, compute_log_sumexp=True)[:2]
-    return Partial(out, log_sum[..., : q.shape[2]])  # the kernel pads the rows
+    bias = None if bias is None else bias.expand(b, g, rows, k.shape[2])
+    if q.dtype == torch.float32 or (bias is not None and (growing or b * g < MANY)):
+        out, log_sum = aten._scaled_dot_product_efficient_attention(q, k, v, bias, compute_log_sumexp=True)[:2]
+        return Partial(out, log_sum[..., :rows])  # the kernel pads the rows
+    if growing or b * g < MANY:
+        return Partial(*aten._scaled_dot_product_flash_attention(q, k, v)[:2])
+    out, log_sum = aten._scaled_dot_product_cudnn_attention(q, k, v, bias, compute_log_sumexp=True)[:2]
+    return Partial(out, log_sum[..., 0])
 
 
-KERNELS: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor | None], Partial]] = {"cpu": on_cpu, "cuda": on_cuda}
+KERNELS: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor | None, bool], Partial]] = {"cpu": on_cpu, "cuda": on_cuda}
 
 
 def segment_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
