@@ -44,6 +44,8 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if says_something(output)]
+            for output in cell.outputs:
+                output.get("data", {}).pop(WIDGET, None)  # names a model that ended with the kernel
 
 
 def says_something(output: nbformat.NotebookNode) -> bool:

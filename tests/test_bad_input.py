@@ -149,6 +149,33 @@ OPTIONS = {
         "num_return_sequences=2: greedy decoding has one answer only; pass do_sample=True, or num_beams=2",
     ),
     "no answers": ({"num_return_sequences": 0}, "num_return_sequences=0: expected a whole number, 1 or more"),
+    "no beams": ({"num_beams": 0}, "num_beams=0: expected a whole number, 1 or more"),
+    "beams by flag": ({"num_beams": True}, "num_beams=True: expected a whole number, 1 or more"),
+    "half a beam": ({"num_beams": 2.5}, "num_beams=2.5: expected a whole number, 1 or more"),
+    "more answers than beams": (
+        {"num_return_sequences": 3, "num_beams": 2},
+        "num_return_sequences=3: expected at most num_beams, 2",
+    ),
+    "beams streamed": (
+        {"streamer": print, "num_beams": 2},
+        "streamer with num_beams=2: expected num_beams=1; beams are not final before the end",
+    ),
+    "early by word": (
+        {"early_stopping": "x", "num_beams": 2},
+        "early_stopping='x': expected True, False or 'never'",
+    ),
+    "NaN length penalty": (
+        {"length_penalty": math.nan, "num_beams": 2},
+        "length_penalty=nan: expected a finite number; above 0 favours long sequences",
+    ),
+    "length penalty by word": (
+        {"length_penalty": "x", "num_beams": 2},
+        "length_penalty='x': expected a finite number; above 0 favours long sequences",
+    ),
+    "every token ends": (
+        {"eos_token_id": list(range(VOCAB)), "num_beams": 2},
+        f"eos_token_id={list(range(VOCAB))!r}: expected fewer than there are tokens, all end",
+    ),
     "sampling by word": ({"do_sample": "yes"}, "do_sample='yes': expected True or False"),
     "stop strings alone": (
         {"stop_strings": ["."]},

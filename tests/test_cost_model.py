@@ -13,9 +13,11 @@ from tinyllm.checkpoint.loading import restage
 from tinyllm.measure.cost_model import layer_cost, least_bytes, pass_cost, reorder_cost, weight_elements
 from tinyllm.measure.counters import OperationLog, observe, observe_passes, observe_reorder, touched_bytes
 from tinyllm.measure.launches import launches_in_layer
+from tinyllm.measure.memory import allocations, peak_bytes
 from tinyllm.ops import NAIVE
 from tinyllm.ops.cost import Cost, Workload
 
+CPU = torch.device("cpu")
 DTYPES = (torch.float32, torch.bfloat16)
 VARIANTS = {**tinyllm.STAGES, "segment, naive operations": replace(tinyllm.STAGES["segment"], ops=NAIVE)}
 every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
@@ -245,3 +247,24 @@ def test_operations_are_counted_by_the_bytes_they_touch():
 
 def test_repeated_elements_are_touched_once():
     assert touched_bytes(torch.zeros(3, 1).expand(3, 50)) == 12
+
+
+def test_allocations_are_told_as_they_happen():
+    def run():
+        first = torch.empty(1000)
+        second = torch.empty(3000)
+        del first
+        third = torch.empty(500)
+        del second, third
+
+    seconds, held = zip(*allocations(run, CPU), strict=True)
+    assert held == (4000, 16000, 12000, 14000, 2000, 0)
+    assert list(seconds) == sorted(seconds) and seconds[0] >= 0
+    assert peak_bytes(run, CPU) == 16000
+    assert allocations(lambda: None, CPU) == []
+    assert peak_bytes(lambda: None, CPU) == 0
+
+
+def test_memory_over_time_is_told_on_a_cpu_only():
+    message = "memory over time on 'cuda': expected a CPU; peak_bytes knows other devices"
+    models.says(ValueError, message, lambda: allocations(lambda: None, torch.device("cuda")))

@@ -54,9 +54,27 @@ def expected(oracle, batch):
     return oracle.generate(**batch, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS, do_sample=False)
 
 
-@pytest.fixture(scope="module", params=tinyllm.STAGES)
+@pytest.fixture(scope="module")
+def some(batch):
+    """Four short prompts of different lengths."""
+    rows = slice(1, 5)
+    ids, mask = (batch[name][rows, -max(lengths(batch)[rows]) :] for name in ("input_ids", "attention_mask"))
+    return {"input_ids": ids, "attention_mask": mask, "max_new_tokens": 24, "num_beams": 4}
+
+
+@pytest.fixture(scope="module")
+def beams(oracle, some):
+    """The best two answers to each; any may end."""
+    return oracle.generate(**some, num_return_sequences=2, do_sample=False)
+
+
+@pytest.fixture(scope="module")
 def model(request, smollm):
     return restage(smollm, tinyllm.STAGES[request.param])
+
+
+every_stage = pytest.mark.parametrize("model", tinyllm.STAGES, indirect=True)
+until_fused = pytest.mark.parametrize("model", ["naive", "fused"], indirect=True)  # later stages: the batch says it all
 
 
 def test_weights_are_bit_equal(smollm, oracle):
@@ -82,17 +100,26 @@ def test_prompts_are_diverse(batch):
     assert max(lengths(batch)) >= 280
 
 
+@until_fused
 def test_logits(model, oracle, batch):
     ids = batch["input_ids"][-1:]
     with torch.no_grad():
         torch.testing.assert_close(model(ids), oracle(ids).logits, rtol=1e-4, atol=1e-3)
 
 
+@every_stage
 def test_tokens_of_a_left_padded_batch(model, batch, expected):
     tokens = model.generate(**batch, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS)
     assert tokens.tolist() == expected.tolist()
 
 
+@every_stage
+def test_tokens_of_a_beam_search(model, some, beams):
+    assert len(set(some["attention_mask"].sum(1).tolist())) == 4
+    assert model.generate(**some, num_return_sequences=2).tolist() == beams.tolist()
+
+
+@until_fused
 @pytest.mark.parametrize("row", range(len(PROMPTS)))
 def test_tokens_one_by_one(model, batch, expected, row):
     prompt = batch["input_ids"][row : row + 1, -lengths(batch)[row] :]
@@ -100,6 +127,7 @@ def test_tokens_one_by_one(model, batch, expected, row):
     assert tokens[0].tolist() == expected[row, -tokens.shape[1] :].tolist()
 
 
+@until_fused
 def test_answer_ends_where_the_model_ends_it(model, oracle, batch):
     chat = {"input_ids": batch["input_ids"][:1, -lengths(batch)[0] :]}
     expected = oracle.generate(**chat, max_new_tokens=NEW_TOKENS, do_sample=False)

@@ -62,8 +62,7 @@ def segment_attention(q: Float[Tensor, "b h t d"], kv: KeysAndValuesInSegments, 
 def merged(parts: list[Partial]) -> Float[Tensor, "b g rows d"]:
     """Attention over all keys, from attention over some and over the others: exact, whatever the order."""
     *first, last = parts
-    before = reduce(merge, first)
-    return _weighted(before, last)
+    return _weighted(reduce(merge, first), last) if first else last.out
 
 
 def merge(a: Partial, b: Partial) -> Partial:

@@ -59,7 +59,10 @@ class ContiguousCache:
 
     @staticmethod
     def held_bytes(config: DecoderConfig, work: Workload) -> int:
-        """Bytes at the worst moment of a pass: everything, and the last layer's buffers twice, old and new."""
+        """Bytes at the worst moment of a pass: everything, and the last layer's buffers twice, old and new.
+
+        Not counted is what an allocator loses in the holes that growing buffers leave: on a GPU up to a third.
+        """
         work = work.expanded
         token = 2 * work.size * work.batch * config.num_key_value_heads * config.head_dim
         return token * (config.num_hidden_layers * work.total + work.held)
@@ -84,7 +87,8 @@ class ContiguousCache:
     ) -> tuple[Int[Tensor, "#r t"], Float[Tensor, "#r 1 t total"] | None]:
         """Positions of `tokens` new ones in every row, and the bias that says what they may look at."""
         held, k = self.length, self.layers[0].k
-        self.mask = grown_mask(self.mask, mask, held, tokens)
+        known = None if self.mask is None else self.mask[:, :held]  # where a pass has failed, it is longer
+        self.mask = grown_mask(known, mask, held, tokens)
         return token_positions(self.mask, held, tokens, k.device), attention_bias(self.mask, held, tokens, k)
 
     def reorder(self, parents: Int[Tensor, " r"]) -> None:

@@ -93,22 +93,15 @@ class SegmentLayer:
 
     def _more_prompt(self, tokens: int) -> KV:
         """A prompt gets its memory once; a further turn takes prompt and answer into a longer one."""
-        old, held = [self.prompt], self.prompt.k.shape[2]
-        if self.segments.path is not None:
-            old.append(self._along(self.segments.path))
+        old = [part for part in (self.prompt, *self.response) if part.k.shape[2]]
         total = sum(part.k.shape[2] for part in old)
         self.prompt, start = self.segments.empty(total + tokens), 0
-        for part in old if held else ():
+        for part in old:
             end = start + part.k.shape[2]
             fill(self.prompt.part(start, end), *part)
             start = end
         self.blocks, self.free = [], 0
         return self.prompt.part(total, total + tokens)
-
-    def _along(self, path: Int[Tensor, "b steps"]) -> KV:
-        """The keys and values of one sequence per request, taken out of the response."""
-        index = path[:, None, :, None]
-        return KV(*(torch.cat(parts, dim=2).take_along_dim(index, dim=2) for parts in zip(*self.response, strict=True)))
 
 
 class Segments:
@@ -119,7 +112,6 @@ class Segments:
         self.first_block = (steps or FIRST_BLOCK) * copies
         self.like = like
         self.in_prompt = True
-        self.path: Int[Tensor, "b steps"] | None = None  # slots of the response that more prompt takes over
 
     def empty(self, tokens: int) -> KV:
         """Memory for so many keys and values of every request, not written."""
@@ -145,7 +137,7 @@ class SegmentCache:
         self.prompt_tokens = self.steps = 0
         self.prompt_bias: Float[Tensor, "b 1 1 t"] | None = None
         self.starts: Int[Tensor, "b 1"] | None = None  # where the token after each padded prompt stands
-        self.turn: Int[Tensor, "b steps"] | None = None  # slots that the next pass takes over into the prompt
+        self.new_turn = False  # the next pass takes what was answered over into the prompt
         self._share(copies, steps)
         self.segments = Segments(config, prompts, copies, steps, self.like)
         self.layers = [SegmentLayer(self.segments) for _ in range(config.num_hidden_layers)]
@@ -153,8 +145,10 @@ class SegmentCache:
     def _share(self, copies: int, steps: int | None) -> None:
         self.copies = copies
         self.own = torch.arange(copies, dtype=torch.int32, device=self.like.device)
-        room = steps or self.config.max_position_embeddings
-        self.ancestry: Int32[Tensor, "b w room"] = self.own[:, None].expand(self.prompts, -1, room).contiguous()
+        self.ancestry = self._paths_of_their_own(steps or FIRST_BLOCK)
+
+    def _paths_of_their_own(self, steps: int) -> Int32[Tensor, "b w steps"]:
+        return self.own[:, None].expand(self.prompts, -1, steps).contiguous()
 
     @staticmethod
     def held_bytes(config: DecoderConfig, work: Workload) -> int:
@@ -177,7 +171,7 @@ class SegmentCache:
     @property
     def rows(self) -> int:
         """Sequences held."""
-        return self.prompts if self.copies == 1 or self.turn is not None else self.prompts * self.copies
+        return self.prompts * self.branches
 
     @property
     def length(self) -> int:
@@ -193,10 +187,10 @@ class SegmentCache:
         self, tokens: int, mask: Int[Tensor, "b t"] | None
     ) -> tuple[Int[Tensor, "#b t"], SegmentBias | Float[Tensor, "#b 1 t total"] | None]:
         """Get ready for a prompt, for more of it, or for one token of every sequence."""
-        goes_on = tokens == self.copies and mask is None and self.turn is None
-        self.segments.in_prompt = not (self.length and goes_on)
+        self.segments.in_prompt = not self.length or self.new_turn or mask is not None or tokens != self.copies
         return self._admit_prompt(tokens, mask) if self.segments.in_prompt else self._admit_step()
 
+    @torch.inference_mode()  # as the step is, in which the ancestry may have grown
     def reorder(self, parents: Int[Tensor, " r"]) -> None:
         """Let every sequence go on from another of its request: its ancestry is rewritten, no key and no value."""
         if self.steps and self.copies > 1:
@@ -214,18 +208,16 @@ class SegmentCache:
         starts = range(0, self.prompts, some)
         return [(part, PromptPart(self, part)) for part in (slice(start, start + some) for start in starts)]
 
-    def resume(self, copies: int, steps: int | None, path: Int[Tensor, "b steps"] | None = None) -> None:
-        """Get ready for a further turn: the prompt goes on along `path`, the sequence of each step, 0 unless given."""
-        self.turn = self.own.new_zeros(self.prompts, self.steps) if path is None else path
-        self.turn = self.turn + self.copies * torch.arange(self.turn.shape[1], device=self.like.device)
-        self.steps = self.turn.shape[1]
+    def resume(self, copies: int, steps: int | None) -> None:
+        """Get ready for a further turn: what was answered becomes part of the prompt."""
+        if self.steps and self.copies > 1 and not self.new_turn:
+            raise ValueError(f"{self.copies} sequences share a prompt: expected one that the next turn goes on from")
+        self.new_turn = True
         self.segments.first_block = (steps or FIRST_BLOCK) * copies
         self._share(copies, steps)
 
     def _admit_prompt(self, tokens: int, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        if self.length and self.turn is None:
-            if self.copies > 1:
-                raise ValueError(f"{tokens} tokens for {self.copies} sequences: expected one for each, side by side")
+        if self.steps and not self.new_turn:
             self.resume(1, None)
         held = self.length
         self._note_prompt(tokens, mask)
@@ -235,15 +227,17 @@ class SegmentCache:
     def _note_prompt(self, tokens: int, mask: Tensor | None) -> None:
         """Account for more prompt, and for padding in it, before it is there."""
         held = self.length
-        self.segments.path, self.turn = self.turn if self.steps else None, None
-        self.mask = grown_mask(self.mask, mask, held, tokens)
-        self.prompt_tokens, self.steps = held + tokens, 0
-        if self.mask is not None:
-            self.starts = self.mask.sum(dim=1, keepdim=True)
-            self.prompt_bias = as_bias(self.mask[:, None, None, :].bool(), self.like.dtype)
+        answered = grown_mask(self.mask, None, self.prompt_tokens, self.steps)
+        grown = grown_mask(answered, mask, held, tokens)
+        if grown is not None:
+            self.starts = grown.sum(dim=1, keepdim=True)
+            self.prompt_bias = as_bias(grown[:, None, None, :].bool(), self.like.dtype)
+        self.mask, self.prompt_tokens, self.steps, self.new_turn = grown, held + tokens, 0, False
 
     def _admit_step(self) -> tuple[Tensor, SegmentBias]:
         self.steps += 1
+        if self.steps > self.ancestry.shape[2]:
+            self.ancestry = torch.cat([self.ancestry, self._paths_of_their_own(self.ancestry.shape[2])], dim=2)
         if self.starts is None:
             positions = torch.full((1, self.copies), self.length - 1, device=self.like.device)
         else:

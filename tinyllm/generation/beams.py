@@ -32,7 +32,7 @@ def beam_options(options: GenerationConfig) -> BeamOptions:
         width=width,
         kept=max(2, 1 + len(eos)) * width,
         returned=options.num_return_sequences or 1,
-        length_penalty=1.0 if options.length_penalty is None else options.length_penalty,
+        length_penalty=1.0 if options.length_penalty is None else float(options.length_penalty),
         early_stopping=options.early_stopping or False,
         fill=((pad[0] if pad else 0) or eos[0]) if eos else -1,
     )
@@ -91,7 +91,7 @@ def beam_search(model: Decoder, request: Request) -> tuple[Found, Cache]:
         if n == request.total:
             break
         tokens = state.running.sequences[:, :, n - 1].flatten()
-        logits = run.advance(tokens, state.running.parents[:, :, n - 1 - t].flatten())
+        logits = run.advance(tokens, state.running.parents[:, :, n - 1 - t].flatten().long())
     return _found(state.ended, t, options.returned), run.cache
 
 

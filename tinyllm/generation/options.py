@@ -127,7 +127,7 @@ def _check_beams(options: dict[str, Any], config: DecoderConfig) -> None:
     if width > 1 and candidates > config.vocab_size:
         raise ValueError(f"eos_token_id={options['eos_token_id']!r}: expected fewer than there are tokens, all end")
     early = options.get("early_stopping", False)
-    if early not in (True, False, "never"):
+    if not isinstance(early, bool) and early != "never":
         raise ValueError(f"early_stopping={early!r}: expected True, False or 'never'")
     penalty = options.get("length_penalty", 1.0)
     if isinstance(penalty, bool) or not isinstance(penalty, int | float) or not math.isfinite(penalty):

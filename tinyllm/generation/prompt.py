@@ -74,6 +74,11 @@ def check_cache(cache: object, model: Decoder, input_ids: Int[Tensor, "b t"]) ->
             f"past_key_values is a {type(cache).__name__}: expected the {kind} of an earlier answer's output"
         )
     held, (b, t) = cache.length, input_ids.shape
+    if cache.branches > 1:
+        raise ValueError(
+            f"past_key_values holds {cache.branches} sequences of each prompt: expected one, of greedy decoding or a "
+            "single sample; pass the whole text without it"
+        )
     if cache.rows != b:
         raise ValueError(f"past_key_values holds {cache.rows} sequences: expected {b}, one for each row of input_ids")
     if held >= t:

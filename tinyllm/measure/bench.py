@@ -71,7 +71,9 @@ def first_difference(answer: Tensor, oracle: Tensor | None, prompt_tokens: int) 
     """Position among the new tokens of the first that differs in any sequence."""
     if oracle is None or torch.equal(answer, oracle):
         return None
-    return int((answer != oracle).any(dim=0).nonzero()[0]) - prompt_tokens
+    both = min(answer.shape[1], oracle.shape[1])
+    wrong = (answer[:, :both] != oracle[:, :both]).any(dim=0).nonzero()
+    return int(wrong[0] if len(wrong) else both) - prompt_tokens
 
 
 def make_row(engine: Engine, plan: Plan, machine: Machine, timing: Timing, answers: dict[str, Tensor]) -> Row:

@@ -215,9 +215,8 @@ class _Watch:
         paths = self._paths(pieces)
         buffers = self._buffers(pieces, paths)
         held = sum(storage.nbytes() for storage in _storages(cache).values())
-        parents, reorder = self.parents if fed else (), self.reorder
-        self.before, self.reorder, self.parents = pieces, Cost(), tuple(range(len(self.sequences)))
-        return BeamStep(fed, parents, self.sequences, buffers, paths, held, reorder, forward)
+        self.before, parents = pieces, self.parents if fed else ()
+        return BeamStep(fed, parents, self.sequences, buffers, paths, held, self.reorder, forward)
 
     def _paths(self, pieces: list[_Piece]) -> tuple[tuple[Place, ...], ...]:
         n = len(self.sequences)

@@ -1,0 +1,180 @@
+"""Record where beam search gives the tokens of transformers: `python book/identity.py [--json FILE]`.
+
+Every stage beside transformers' own `generate`, in float32 on the CPU: the default model and two tiny ones with random
+weights, several widths, one prompt and a left-padded batch. All beams of every prompt are compared, not the best alone,
+and ends of text may end them. The rows go to `book/results/identity.json`; about ten minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+import tinyllm
+from tinyllm.checkpoint.loading import restage
+from tinyllm.checkpoint.sources import default_model_file
+from tinyllm.decoder import Decoder
+from tinyllm.measure.bench import first_difference
+from tinyllm.measure.machine import versions
+
+ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT / "tests"))
+import models  # noqa: E402
+
+RESULTS = ROOT / "book" / "results" / "identity.json"
+WIDTHS = (1, 2, 3, 4, 5, 8, 16)
+BATCHES = (1, 7)
+NEW_TOKENS = 32
+LENGTHS = (9, 24, 8, 13, 17, 11, 21)  # of the prompts of the tiny models
+TINY = {
+    "tiny Llama": {"kind": "llama", "num_attention_heads": 8, "num_key_value_heads": 2},
+    "tiny Mistral": {"kind": "mistral", "num_attention_heads": 7, "num_key_value_heads": 1, "hidden_size": 42},
+}
+DEFAULT = "SmolLM2-135M-Instruct"
+ASKED = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
+PROMPTS = (
+    ASKED.format("What is the capital of France?"),
+    "A beam search keeps the best sequences of every request side by side, and of",
+    ASKED.format("Say hello."),
+    "def fibonacci(n):\n    if n < 2:\n        return n\n",
+    ASKED.format("Is seven a prime number? Yes or no."),
+    "La capitale de la France est Paris,",
+    "1, 1, 2, 3, 5, 8,",
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model as transformers runs it and as every stage does, and seven prompts for it, padded on the left."""
+
+    name: str
+    hf: PreTrainedModel
+    stages: Mapping[str, Decoder]
+    input_ids: Tensor
+    attention_mask: Tensor
+    ends: Sequence[int]
+
+    def prompts(self, batch: int) -> dict[str, Tensor]:
+        """The first `batch` of them, without the padding that none of them needs."""
+        ids, mask = self.input_ids[:batch], self.attention_mask[:batch]
+        start = int(mask.sum(dim=0).ne(0).int().argmax())
+        return {"input_ids": ids[:, start:], "attention_mask": mask[:, start:]}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One stage beside transformers. `ended`: how many of the `batch * width` sequences hold an end of text;
+    `first_difference`: the position of the first new token that differs in any of them; None where none does.
+    """
+
+    model: str
+    stage: str
+    width: int
+    batch: int
+    prompt_tokens: int
+    new_tokens: int
+    ended: int
+    identical: bool
+    first_difference: int | None
+    versions: dict[str, str]
+    date: str
+
+
+def in_every_stage(first: Decoder) -> dict[str, Decoder]:
+    """The same weights in all stages."""
+    return {name: restage(first, stage) for name, stage in tinyllm.STAGES.items()}
+
+
+def default_subject() -> Subject:
+    """The default model, read by transformers and by us."""
+    path = default_model_file()
+    hf = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32).eval()
+    first = tinyllm.from_pretrained(stage="naive", device="cpu", dtype="float32")
+    batch = first.tokenizer(list(PROMPTS), padding=True, padding_side="left", return_tensors="pt")
+    ends = [first.generation_config.eos_token_id]
+    return Subject(DEFAULT, hf, in_every_stage(first), batch["input_ids"], batch["attention_mask"], ends)
+
+
+def tiny_subject(name: str) -> Subject:
+    """A model with random weights; texts end with two of the tokens that it says when nothing ends them."""
+    shape = dict(TINY[name])
+    hf = models.tiny(shape.pop("kind"), seed=len(name), vocab_size=97, num_hidden_layers=3, **shape)
+    ids, mask = models.ragged(97, LENGTHS, seed=1)
+    free = hf.generate(ids, attention_mask=mask, max_new_tokens=NEW_TOKENS, num_beams=4, do_sample=False)
+    ends = sorted({int(free[0, ids.shape[1] + 9]), int(free[3, ids.shape[1] + 14])})
+    return Subject(name, hf, in_every_stage(tinyllm.optimize(hf, stage="naive")), ids, mask, ends)
+
+
+def rows_of(subject: Subject, width: int, batch: int) -> Iterator[Row]:
+    """Every stage beside transformers, all beams returned."""
+    prompts = subject.prompts(batch)
+    asked = {"max_new_tokens": NEW_TOKENS, "num_beams": width, "num_return_sequences": width}
+    asked |= {"eos_token_id": list(subject.ends), "pad_token_id": subject.ends[0], "do_sample": False}
+    theirs = subject.hf.generate(**prompts, **asked)
+    t = prompts["input_ids"].shape[1]
+    ended = torch.isin(theirs[:, t:], torch.tensor(subject.ends)).any(dim=1).sum()
+    for stage, model in subject.stages.items():
+        where = first_difference(*same_length(model.generate(**prompts, **asked), theirs), t)
+        yield Row(
+            model=subject.name,
+            stage=stage,
+            width=width,
+            batch=batch,
+            prompt_tokens=t,
+            new_tokens=NEW_TOKENS,
+            ended=int(ended),
+            identical=where is None,
+            first_difference=where,
+            versions=versions(),
+            date=datetime.now(UTC).date().isoformat(),
+        )
+
+
+def same_length(*answers: Tensor) -> list[Tensor]:
+    """Answers filled up to the longest with what no token is."""
+    longest = max(answer.shape[1] for answer in answers)
+    return [F.pad(answer, (0, longest - answer.shape[1]), value=-1) for answer in answers]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """A line for each model, batch and stage; a column for each width."""
+    found: dict[tuple[str, int, str], dict[int, str]] = {}
+    for row in rows:
+        said = "same" if row.first_difference is None else f"token {row.first_difference + 1}"
+        found.setdefault((row.model, row.batch, row.stage), {})[row.width] = said
+    lines = [f"{'model':24}{'batch':>5}  {'stage':10}" + "".join(f"{f'w = {width}':>10}" for width in WIDTHS)]
+    for (model, batch, stage), by_width in found.items():
+        lines.append(f"{model:24}{batch:>5}  {stage:10}" + "".join(f"{by_width[width]:>10}" for width in WIDTHS))
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Compare, write the rows, show them; exit 1 where any tokens differ."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, default=RESULTS, help="where the rows go (%(default)s)")
+    path = parser.parse_args().json
+    warnings.simplefilter("ignore")  # transformers about its own options
+    rows: list[Row] = []
+    subjects = (tiny_subject("tiny Llama"), tiny_subject("tiny Mistral"), default_subject())
+    for subject, batch, width in tqdm(list(product(subjects, BATCHES, WIDTHS))):
+        rows.extend(rows_of(subject, width, batch))
+    path.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    print(table(rows))
+    return int(not all(row.identical for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

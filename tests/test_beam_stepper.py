@@ -1,0 +1,75 @@
+"""The widget that steps through a beam search: what is seen, what is read, and what remains without a front end."""
+
+from base64 import b64decode
+from html import unescape
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import models
+import tinyllm
+from tinyllm.draw.beam_memory import draw_beam_memory
+from tinyllm.draw.beam_stepper import step_through_beams
+from tinyllm.draw.picture import picture
+from tinyllm.measure.kv_trace import as_text, trace_beams
+
+STEPS = range(5)
+
+
+@pytest.fixture(scope="module", params=tinyllm.STAGES)
+def trace(request):
+    model = tinyllm.optimize(models.tiny(), stage=request.param)
+    model.tokenizer = SimpleNamespace(decode=lambda ids: f"<{ids[0]}>")  # tokens that look like tags
+    return trace_beams(model, torch.tensor([[3, 14, 15, 9]]), width=3, new_tokens=len(STEPS))
+
+
+@pytest.fixture
+def stepper(trace):
+    return step_through_beams(trace)
+
+
+def text_of(stepper):
+    return unescape(stepper.words.value.removeprefix("<pre>").removesuffix("</pre>"))
+
+
+def drawn(trace, step):
+    return picture(draw_beam_memory(trace, step), "").png
+
+
+def test_it_opens_at_the_prompt(stepper, trace):
+    assert (stepper.slider.value, stepper.slider.min, stepper.slider.max) == (0, 0, STEPS[-1])
+    assert text_of(stepper) == as_text(trace, 0)
+    assert stepper.image.value == drawn(trace, 0)
+
+
+@pytest.mark.parametrize("control", ["slider", "play"])
+def test_moving_a_control_changes_picture_and_text(stepper, trace, control):
+    seen = set()
+    for step in reversed(STEPS):
+        getattr(stepper, control).value = step
+        assert stepper.slider.value == stepper.play.value == step
+        assert text_of(stepper) == as_text(trace, step)
+        assert stepper.image.value == drawn(trace, step)
+        seen.add((stepper.image.value, stepper.words.value))
+    assert len(seen) == len(STEPS)
+
+
+def test_it_shows_what_it_steps_through(stepper):
+    row, image, words = stepper.children
+    assert row.children == (stepper.play, stepper.slider)
+    assert (image, words) == (stepper.image, stepper.words)
+    assert stepper.play.max == stepper.slider.max
+
+
+def test_tokens_are_no_tags(stepper):
+    assert "&lt;14&gt;" in stepper.words.value
+    assert "<14>" not in stepper.words.value
+
+
+def test_without_a_front_end_the_picture_remains(stepper, trace):
+    stepper.slider.value = 2
+    shown = stepper._repr_mimebundle_()
+    assert b64decode(shown["image/png"]) == drawn(trace, 2)
+    assert shown["text/plain"] == "[picture: step 2 of a search with 3 beams: the slots that each beam reads]"
+    assert "application/vnd.jupyter.widget-view+json" in shown

@@ -1,0 +1,341 @@
+"""The segment cache: attention over parts is attention over all, and of what is stored nothing is copied or moved."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import models
+import tinyllm
+from models import close
+from tinyllm.attention.segment import Partial, attend_partly, merge, merged, segment_attention, spelled_out
+from tinyllm.cache import segment
+from tinyllm.cache.segment import KV, SegmentCache
+from tinyllm.measure.counters import observe_passes, storages
+from tinyllm.measure.memory import peak_bytes
+from tinyllm.ops import NAIVE
+
+CPU = torch.device("cpu")
+CLOSE = {torch.float32: 2e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}
+formats = st.sampled_from(list(CLOSE))
+
+
+def softmax(q, k, v, bias):
+    """Attention in float64: its result, and the logarithm of the sum."""
+    q, k, v, bias = (x.double() for x in (q, k, v, bias))
+    scores = q @ k.mT / q.shape[-1] ** 0.5 + bias
+    return scores.softmax(-1) @ v, scores.logsumexp(-1)
+
+
+def near(mine, theirs, dtype):
+    torch.testing.assert_close(mine.double(), theirs, rtol=CLOSE[dtype], atol=CLOSE[dtype])
+
+
+@st.composite
+def problems(draw, parts=(2, 4), scales=(0.01, 1.0, 60.0)):
+    """Queries `[b, g, rows, d]`, and parts of keys, values and biases: one key or several, some of them hidden."""
+    b, g, rows = (draw(st.integers(1, n)) for n in (3, 3, 9))
+    d = draw(st.sampled_from((1, 2, 5, 8, 16, 20, 33)))
+    sizes = draw(st.lists(st.integers(1, 9), min_size=parts[0], max_size=parts[1]))
+    dtype, generator = draw(formats), torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
+    make = lambda *shape: torch.randn(shape, generator=generator)  # noqa: E731
+    made = []
+    for size in sizes:
+        scale = draw(st.sampled_from(scales))  # one part may hold nearly all the weight
+        k, v = ((make(b, g, size, d) * by).to(dtype) for by in (scale, 1.0))
+        hidden = make(b, 1, rows, size) > 0.5
+        hidden[..., 0] = False  # no row of a part is empty
+        bias = torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, float("-inf"))
+        made.append((KV(k, v), bias if draw(st.booleans()) else None))
+    return make(b, g, rows, d).to(dtype), made
+
+
+def in_one(q, parts):
+    """All parts as one."""
+    rows = q.shape[2]
+    zeros = lambda kv: torch.zeros(len(q), 1, rows, kv.k.shape[2])  # noqa: E731
+    bias = torch.cat([zeros(kv) if bias is None else bias.float() for kv, bias in parts], dim=-1)
+    return softmax(q, *(torch.cat(x, dim=2) for x in zip(*(kv for kv, _ in parts), strict=True)), bias)
+
+
+@settings(max_examples=150, deadline=None)
+@given(problem=problems(), data=st.data())
+def test_merged_parts_are_attention_over_all_keys_in_any_order(problem, data):
+    q, parts = problem
+    out, log_sum = in_one(q, parts)
+    partial = [attend_partly(q, kv, bias) for kv, bias in data.draw(st.permutations(parts))]
+    near(merged(partial), out, q.dtype)
+    while len(partial) > 1:
+        first, second = (partial.pop(data.draw(st.integers(0, len(partial) - 1))) for _ in range(2))
+        partial.append(merge(first, second))
+    near(partial[0].out, out, q.dtype)
+    torch.testing.assert_close(partial[0].log_sum.double(), log_sum, rtol=1e-4, atol=1e-4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(problem=problems(parts=(1, 1), scales=(0.01, 1.0)))
+def test_the_spelled_out_kernel_says_what_torchs_says(problem):
+    q, [(kv, bias)] = problem
+    mine, torchs = spelled_out(q, *kv, bias), attend_partly(q, kv, bias)
+    near(mine.out, torchs.out.double(), q.dtype)
+    assert mine.out.dtype == torchs.out.dtype == q.dtype
+    assert mine.log_sum.dtype == torchs.log_sum.dtype == torch.float32
+    near(mine.log_sum, torchs.log_sum.double(), q.dtype)
+
+
+@pytest.mark.parametrize("apart", [1e2, 1e10, 3e38])
+@pytest.mark.parametrize("dtype", CLOSE)
+def test_sums_far_apart_neither_overflow_nor_mix(apart, dtype):
+    high, low = (
+        Partial(torch.full((1, 1, 1, 3), x, dtype=dtype), torch.full((1, 1, 1), s))
+        for x, s in ((2.0, apart), (-7.0, -apart))
+    )
+    for a, b in ((high, low), (low, high)):
+        assert merge(a, b).out.equal(high.out)
+        assert merge(a, b).log_sum.equal(high.log_sum)
+
+
+def test_equal_sums_share_alike():
+    a, b = (Partial(torch.full((1, 1, 1, 3), x), torch.full((1, 1, 1), 5.0)) for x in (1.0, 4.0))
+    close(merge(a, b).out, torch.full((1, 1, 1, 3), 2.5))
+    close(merge(a, b).log_sum, torch.full((1, 1, 1), 5.0 + torch.tensor(2.0).log().item()))
+
+
+def config_of(g, group, d):
+    return tinyllm.optimize(
+        models.tiny(
+            num_hidden_layers=1,
+            hidden_size=g * group,
+            num_attention_heads=g * group,
+            num_key_value_heads=g,
+            head_dim=d,
+            max_position_embeddings=64,
+        )
+    ).config
+
+
+class Paths:
+    """What every sequence of every request has seen, kept the simple way: lists of keys and values, copied."""
+
+    def __init__(self, b, w, prompt, mask):
+        self.seen = [
+            [[(prompt.k[r, :, i], prompt.v[r, :, i], None) for i in mask[r].nonzero()[:, 0]] for _ in range(w)]
+            for r in range(b)
+        ]
+
+    def reorder(self, parents):
+        w = len(self.seen[0])
+        self.seen = [[list(row[p % w]) for p in parents[r * w : (r + 1) * w]] for r, row in enumerate(self.seen)]
+
+    def add(self, k, v, step):
+        for r, row in enumerate(self.seen):
+            for s, path in enumerate(row):
+                path.append((k[r, :, s], v[r, :, s], step * len(row) + s))
+
+    def slots(self):
+        """The slot of every token after the prompt."""
+        return [[[slot for _, _, slot in path if slot is not None] for path in row] for row in self.seen]
+
+    def attention(self, q):
+        """Softmax over each sequence's own keys, `q` being `[b, h, w, d]`."""
+        rows = []
+        for r, row in enumerate(self.seen):
+            for s, path in enumerate(row):
+                k, v = (torch.stack([entry[i] for entry in path], dim=1) for i in (0, 1))
+                grouped = q[r, :, s].unflatten(0, (len(k), -1))
+                rows.append(softmax(grouped, k, v, torch.zeros(1))[0].flatten())
+        return torch.stack(rows).view(len(self.seen), len(self.seen[0]), -1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.tuples(*(st.integers(1, n) for n in (3, 5, 3, 4, 6, 9))),
+    d=st.sampled_from((2, 6, 8)),
+    dtype=formats,
+    reserved=st.booleans(),
+    padded=st.booleans(),
+    data=st.data(),
+)
+def test_every_sequence_sees_its_own_path_after_any_reorders(sizes, d, dtype, reserved, padded, data):
+    b, w, g, group, t, steps = sizes
+    generator = torch.Generator().manual_seed(data.draw(st.integers(0, 2**31)))
+    make = lambda *shape: torch.randn(shape, generator=generator).to(dtype)  # noqa: E731
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segment, "FIRST_BLOCK", 2)  # unless reserved: blocks of 2, 2, 4, 8 steps
+        cache = SegmentCache(config_of(g, group, d), b, w, steps if reserved else None, CPU, dtype)
+    mask = torch.arange(t) >= torch.tensor([data.draw(st.integers(0, t - 1)) * padded for _ in range(b)])[:, None]
+    prompt, (layer,) = KV(make(b, g, t, d), make(b, g, t, d)), cache.layers
+    cache.admit(t, mask.long() if padded else None)
+    layer.append(*prompt)
+    paths = Paths(b, w, prompt, mask)
+    for step in range(steps):
+        parents = [r * w + data.draw(st.integers(0, w - 1)) for r in range(b) for _ in range(w)]
+        cache.reorder(torch.tensor(parents))
+        paths.reorder(parents)
+        positions, bias = cache.admit(w, None)
+        k, v, q = make(b, g, w, d), make(b, g, w, d), make(b, g * group, w, d)
+        layer.append(k, v)
+        paths.add(k, v, step)
+        assert cache.ancestry[:, :, : step + 1].add(w * torch.arange(step + 1)).tolist() == paths.slots()
+        assert (positions == mask.sum(1, keepdim=True) + step).all() or not padded
+        near(segment_attention(q, layer, bias), paths.attention(q), dtype)
+
+
+def test_attention_over_a_prompt_is_stock_attention():
+    q, kv = torch.randn(2, 4, 3, 8), KV(torch.randn(2, 2, 3, 8), torch.randn(2, 2, 3, 8))
+    layer = SimpleNamespace(prompt=kv, response=[])
+    from tinyllm.attention.stock import stock_attention
+
+    assert segment_attention(q, layer, None).equal(stock_attention(q, kv, None))
+
+
+B, T, W, VOCAB = 2, 5, 3, 61
+
+
+@pytest.fixture(scope="module")
+def hf():
+    return models.tiny(seed=2, max_position_embeddings=128)
+
+
+@pytest.fixture(scope="module")
+def model(hf):
+    return tinyllm.optimize(hf, stage="segment")
+
+
+@pytest.fixture
+def batch():
+    return models.ragged(VOCAB, (T, T - 2), seed=5)
+
+
+def tokens(seed, *shape):
+    return torch.randint(0, VOCAB, shape, generator=torch.Generator().manual_seed(seed))
+
+
+def addresses(parts):
+    return [x.data_ptr() for kv in parts for x in kv]
+
+
+def held_bytes(cache):
+    return sum({s._cdata: s.nbytes() for layer in cache.layers for s in storages(layer)}.values())
+
+
+def copied(cache):
+    return [x.view(torch.int32).clone() for layer in cache.layers for kv in (layer.prompt, *layer.blocks) for x in kv]
+
+
+def test_nothing_is_moved_once_it_is_written(model, batch):
+    steps = 6
+    cache = model.new_cache(B, W, steps)
+    model.step(*batch, cache)
+    prompts = [kv for layer in cache.layers for kv in [layer.prompt]]
+    where, what = addresses(prompts), [x.clone() for kv in prompts for x in kv]
+    blocks = None
+    for step in range(steps):
+        if step:
+            before = copied(cache)
+            cache.reorder(torch.tensor([1, 1, 0, 5, 3, 4]))
+            assert all(a.equal(b) for a, b in zip(before, copied(cache), strict=True))
+            assert blocks == addresses(kv for layer in cache.layers for kv in layer.blocks)
+        model.step(tokens(step, B, W), None, cache)
+        assert all(len(layer.blocks) == 1 for layer in cache.layers)
+        blocks = blocks or addresses(kv for layer in cache.layers for kv in layer.blocks)
+        assert blocks == addresses(kv for layer in cache.layers for kv in layer.blocks)
+        assert where == addresses(layer.prompt for layer in cache.layers)
+    assert all(a.equal(x) for a, x in zip(what, (x for layer in cache.layers for x in layer.prompt), strict=True))
+
+
+@pytest.mark.parametrize("copies", [1, W])
+def test_memory_is_that_of_the_prompts_and_the_reserved_steps(model, batch, copies):
+    steps = 7
+    cache = model.new_cache(B, copies, steps)
+    model.step(*batch, cache)
+    slot = 2 * 2 * 2 * 8 * 4  # layers, k and v, heads of 8 float32
+    assert held_bytes(cache) == slot * B * T
+    for step in range(steps):
+        model.step(tokens(step, B, copies), None, cache)
+        assert held_bytes(cache) == slot * B * (T + steps * copies)
+    for layer in cache.layers:
+        assert [kv.k.shape for kv in (layer.prompt, *layer.response)] == [(B, 2, T, 8), (B, 2, steps * copies, 8)]
+
+
+def test_without_a_known_length_blocks_are_added_and_the_logits_are_the_same(model, batch):
+    steps, reorder = 50, torch.tensor([1, 1, 0, 5, 3, 4])
+    known, open_ended = model.new_cache(B, W, steps), model.new_cache(B, W)
+    for cache in (known, open_ended):
+        model.step(*batch, cache)
+    where = []
+    for step in range(steps):
+        logits = []
+        for cache in (known, open_ended):
+            cache.reorder(reorder)
+            logits.append(model.step(tokens(step, B, W), None, cache))
+        close(*logits)
+        now = addresses(open_ended.layers[1].blocks)
+        assert now[: len(where)] == where
+        where = now
+    assert [[kv.k.shape[2] // W for kv in layer.blocks] for layer in open_ended.layers] == [[16, 16, 32]] * 2
+    assert [len(layer.blocks) for layer in known.layers] == [1, 1]
+
+
+def test_keys_and_values_are_not_repeated_for_the_heads_that_share_them():
+    model = tinyllm.optimize(
+        models.tiny(
+            hidden_size=32,
+            num_attention_heads=16,
+            num_key_value_heads=1,
+            head_dim=16,
+            vocab_size=17,
+            intermediate_size=16,
+            max_position_embeddings=2048,
+        ),
+        stage="segment",
+    )
+    t, keys = 2000, 2000 * 16 * 4  # repeated 16 times where they are
+    cache = model.new_cache(1, 4, 3)
+    model.step(tokens(0, 1, t) % 17, None, cache)
+    model.step(torch.ones(1, 4, dtype=torch.int64), None, cache)
+    assert peak_bytes(lambda: model.step(torch.ones(1, 4, dtype=torch.int64), None, cache), CPU) < 2 * keys
+
+
+def test_padding_is_never_looked_at(model, batch):
+    ids, mask = batch
+    plain, spoilt = model.new_cache(B, W, 3), model.new_cache(B, W, 3)
+    for cache in (plain, spoilt):
+        model.step(ids, mask, cache)
+    with torch.inference_mode():
+        for x in (x for layer in spoilt.layers for x in layer.prompt):
+            x.masked_fill_(mask.logical_not()[:, None, :, None], 1e4)
+    for step in range(3):
+        one, other = (model.step(tokens(step, B, W), None, cache) for cache in (plain, spoilt))
+        assert one.equal(other)
+        for cache in (plain, spoilt):
+            cache.reorder(torch.tensor([2, 0, 0, 3, 5, 3]))
+
+
+@pytest.mark.parametrize("options", [{}, {"num_beams": W}], ids=["greedy", "beams"])
+def test_prompts_in_parts_are_prompts_at_once(model, options, monkeypatch):
+    ids, mask = models.ragged(VOCAB, (5, 2, 5, 3, 4), seed=1)
+    expected = model.generate(ids, mask, max_new_tokens=8, **options)
+    monkeypatch.setattr(segment, "TOKENS_AT_ONCE", 11)
+    with observe_passes(model) as passes:
+        assert model.generate(ids, mask, max_new_tokens=8, **options).equal(expected)
+    assert [p.tokens for p in passes[:4]] == [10, 10, 5, 5 * options.get("num_beams", 1)]
+    assert sum(p.layers.kv_written for p in passes[:3]) == 25 * 2 * 2 * 2 * 8 * 4
+    assert not any(p.layers.kv_copied or p.between.kv_copied for p in passes)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"num_beams": W}, {"do_sample": True, "num_return_sequences": W}], ids=["greedy", "beams", "drawn"]
+)
+def test_the_naive_operations_work_on_it_too(hf, model, batch, options):
+    naive = tinyllm.optimize(hf, stage=replace(tinyllm.STAGES["segment"], ops=NAIVE))
+    expected, got = (seeded(m, *batch, max_new_tokens=12, **options) for m in (model, naive))
+    assert got.tolist() == expected.tolist()
+
+
+def seeded(model, *args, **options):
+    torch.manual_seed(0)
+    return model.generate(*args, **options)

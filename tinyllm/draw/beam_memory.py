@@ -1,0 +1,100 @@
+"""The memory of a beam search: what lies in every slot of the cache at one step, and what the steps cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tinyllm.draw.ladder import LIMIT, MOVED, OURS, PEER
+from tinyllm.measure.kv_trace import BeamTrace, Line, Place, lines, shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PROMPT, RESPONSE, NOBODY = MOVED, "#f2b134", "#e4e7eb"
+BEAMS = ("#0068b5", "#d1495b", "#3a9d5d", "#7b4ea3", "#b36b00", "#00808a", "#c23b9b", "#4d4d4d")
+
+
+def draw_beam_memory(trace: BeamTrace, step: int) -> Figure:
+    """A square per slot, in columns by time: blue prompt, yellow response, grey what no beam reads, white free.
+
+    Hatched slots were copied in this step, those with a thick edge written. Where the beams share a response, a line
+    in the colour of each beam runs through the slots that it reads.
+    """
+    from matplotlib.figure import Figure
+
+    laid, shared = lines(trace, step), trace.steps[step].buffers[-1].name == "response"
+    columns, widest = max(line.column + len(line.places) for line in laid), _widest(trace, step)
+    width, height = 1.0 + (0.16 + 0.065 * widest) * columns, 0.55 + 0.3 * (len(laid) + shared)
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=100)
+    axis = figure.subplots()
+    centres = {}
+    for y, line in enumerate(laid):
+        centres |= _draw_line(axis, trace, step, line, y)
+    if shared:
+        _draw_paths(axis, trace, step, centres)
+        figure.legend(loc="outside lower center", ncols=2 * trace.width, frameon=False, fontsize=8)
+    axis.set(xlim=(-0.05, columns + 0.05), ylim=(len(laid) + 0.05, -0.05), xticks=[])
+    axis.set_yticks([y + 0.5 for y in range(len(laid))], [line.name for line in laid], fontsize=8)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    axis.set_title(f"{trace.stage}, step {step}", fontsize=9, loc="left")
+    return figure
+
+
+def _widest(trace: BeamTrace, step: int) -> int:
+    rows = (row for buffer in trace.steps[step].buffers for row in buffer.rows)
+    return max(len(shown(slot.text)) for row in rows for slot in row)
+
+
+def _draw_line(axis: Axes, trace: BeamTrace, step: int, line: Line, y: int) -> dict[Place, tuple[float, float]]:
+    """The squares of one line; returns where their centres are."""
+    from matplotlib.patches import Rectangle
+
+    centres = {}
+    for x, place in enumerate(line.places, start=line.column):
+        slot = trace.steps[step].slot(place)
+        read = PROMPT if slot.step == 0 else RESPONSE
+        colour = "white" if slot.state == "free" else read if slot.readers else NOBODY
+        look = {"hatch": "////" if slot.state == "copied" else None, "edgecolor": "#8a949e", "linewidth": 0.6}
+        if slot.state == "written":
+            look |= {"edgecolor": "black", "linewidth": 1.6, "zorder": 2}
+        axis.add_patch(Rectangle((x + 0.04, y + 0.06), 0.92, 0.88, facecolor=colour, **look))
+        middle = 0.3 if line.name.startswith("response") else 0.5
+        text = axis.text(x + 0.5, y + middle, shown(slot.text), ha="center", va="center", fontsize=7, zorder=4)
+        if slot.state == "copied":
+            text.set_bbox({"facecolor": colour, "edgecolor": "none", "pad": 0.6})
+        centres[place] = (x + 0.5, y + middle)
+    return centres
+
+
+def _draw_paths(axis: Axes, trace: BeamTrace, step: int, centres: Mapping[Place, tuple[float, float]]) -> None:
+    """One line per beam through its slots of a shared response, a little apart from those of the others."""
+    at = trace.steps[step]
+    for beam, path in enumerate(at.paths):
+        shared = [centres[place] for place in path if at.buffers[place.buffer].name == "response"]
+        shift = 0.24 + 0.36 * (beam % trace.width + 0.5) / trace.width  # below the text
+        xs, ys = [x for x, _ in shared], [y + shift for _, y in shared]
+        colour = BEAMS[beam % trace.width % len(BEAMS)]
+        axis.plot(xs, ys, "o-", color=colour, linewidth=1.2, markersize=2.5, zorder=3, label=f"beam {beam}")
+
+
+def draw_bytes_over_steps(traces: Mapping[str, BeamTrace]) -> Figure:
+    """By step and for each trace, the bytes of keys and values that are held, and those that are copied."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 2.8), layout="constrained", dpi=100)
+    held, copied = figure.subplots(1, 2)
+    for (name, trace), colour in zip(traces.items(), (PEER, OURS, LIMIT, MOVED), strict=False):
+        steps = range(len(trace.steps))
+        held.plot(steps, [step.held / 1e6 for step in trace.steps], "o-", color=colour, markersize=3, label=name)
+        copied.plot(steps, [step.copied / 1e6 for step in trace.steps], "o-", color=colour, markersize=3, label=name)
+    for axis, title in ((held, "MB held"), (copied, "MB copied in a step")):
+        axis.set_title(title, fontsize=9, loc="left")
+        axis.set_xlabel("step", fontsize=8)
+        axis.set_ylim(bottom=0)
+        axis.tick_params(labelsize=8)
+        axis.spines[["top", "right"]].set_visible(False)
+    held.legend(frameon=False, fontsize=8)
+    return figure

@@ -1,0 +1,27 @@
+"""What a run holds while it runs: a line that climbs where tensors are made and falls where they go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tinyllm.draw.ladder import LIMIT, OURS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def draw_memory_over_time(allocations: Sequence[tuple[float, int]]) -> Figure:
+    """Seconds and bytes then held, as `tinyllm.measure.memory.allocations` traces them; the peak is a dashed line."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 2.6), layout="constrained", dpi=100)
+    axis = figure.subplots()
+    sizes = [size / 1e6 for _, size in allocations]
+    axis.step([1e3 * time for time, _ in allocations], sizes, where="post", color=OURS, linewidth=1)
+    axis.axhline(max(sizes), color=LIMIT, linestyle="--", linewidth=1)
+    axis.set_xlabel("ms", fontsize=8)
+    axis.set_ylabel("MB held", fontsize=8)
+    axis.tick_params(labelsize=8)
+    axis.spines[["top", "right"]].set_visible(False)
+    return figure
