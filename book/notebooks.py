@@ -22,6 +22,7 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 PROGRESS = re.compile(r"\d+%\|")
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def execute(path: Path) -> float:

@@ -1,21 +1,28 @@
 """Put the recorded runs into the README: `python book/readme.py [--check]`.
 
-The tables and pictures between the markers come from `book/results/ladder-*.json`; nobody types them.
+The tables and pictures between the markers come from `book/results/*.json`; nobody types them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import beam_memory
 
 from tinyllm.draw.ladder import draw_ladder
+from tinyllm.draw.throughput import draw_throughput
 from tinyllm.measure.rows import Row, as_markdown, read_rows
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "book" / "results"
 RUNS = ("ladder-cpu", "ladder-h200-llama-2-7b", "ladder-h200-tinyllama-fp32")  # in the order in which they are shown
-START, END = "<!-- recorded run: start -->", "<!-- recorded run: end -->"
+THROUGHPUT, EXPANDABLE = "throughput-h200-llama-2-7b", "throughput-h200-llama-2-7b-expandable"
+MARKERS = "<!-- recorded {}: start -->", "<!-- recorded {}: end -->"
 
 
 def recorded() -> dict[str, list[Row]]:
@@ -23,9 +30,69 @@ def recorded() -> dict[str, list[Row]]:
     return {name: read_rows(RESULTS / f"{name}.json") for name in RUNS}
 
 
-def section(runs: dict[str, list[Row]]) -> str:
-    """What stands between the markers."""
-    return "\n\n".join([START, *(described(name, rows) for name, rows in runs.items()), END])
+def load(name: str) -> list[dict[str, Any]]:
+    """The rows of one file of results."""
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def ladder() -> str:
+    """Every recorded ladder."""
+    return "\n\n".join(described(name, rows) for name, rows in recorded().items())
+
+
+def beams() -> str:
+    """What beam search costs: throughput on a GPU, memory on a CPU, and whether the tokens are the same."""
+    picture = f"![Largest batch and tokens per second of each engine](book/results/{THROUGHPUT}.png)"
+    parts = [throughput(load(THROUGHPUT)), picture, expandable(load(EXPANDABLE)), memory(), identity(load("identity"))]
+    return "\n\n".join(parts)
+
+
+def throughput(rows: Sequence[dict[str, Any]]) -> str:
+    """A table: how many requests fit, and how fast they are answered."""
+    row, slowest = rows[0], rows[0]["tokens_per_s"]
+    versions = ", ".join(f"{package} {number}" for package, number in row["versions"].items())
+    lines = [
+        f"**{row['device']}**, {row['date']}: {row['model']}, {row['dtype']}, {row['num_beams']} beams, "
+        f"{row['prompt_tokens']} tokens in, {row['new_tokens']} out, each engine at its largest batch, medians of "
+        f"{len(row['all_seconds'])} turns; {versions}.\n",
+        "| engine | largest batch | planned | GB beside the weights | seconds per call | tokens/s | vs hf |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        cells = (row["engine"], row["largest_batch"], row["planned_batch"] or "-", f"{row['peak_bytes'] / 1e9:.1f}")
+        cells += (f"{row['seconds']:.2f}", f"{row['tokens_per_s']:.0f}", f"{row['tokens_per_s'] / slowest:.2f}x")
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def expandable(rows: Sequence[dict[str, Any]]) -> str:
+    """The same with an allocator that leaves fewer holes, in a sentence."""
+    hf, ours = rows
+    return (
+        f"With `PYTORCH_ALLOC_CONF=expandable_segments:True`, which leaves fewer holes, transformers fits "
+        f"{hf['largest_batch']} requests and reaches {hf['tokens_per_s']:.0f} tokens/s; `{ours['engine']}` fits "
+        f"{ours['largest_batch']} and reaches {ours['tokens_per_s']:.0f}, "
+        f"{ours['tokens_per_s'] / hf['tokens_per_s']:.1f}x (medians of {len(hf['all_seconds'])} turns)."
+    )
+
+
+def memory() -> str:
+    """The table of a search on the CPU."""
+    rows = [beam_memory.Row(**row) for row in load(beam_memory.FILE.stem)]
+    row = rows[0]
+    head = f"**{row.device}**, {row.date}: {row.model}, float32, one prompt, {row.new_tokens} tokens out."
+    return f"{head}\n\n{beam_memory.as_markdown(rows)}"
+
+
+def identity(rows: Sequence[dict[str, Any]]) -> str:
+    """How many combinations were compared, and how many are identical."""
+    same = sum(row["identical"] for row in rows)
+    said = {key: sorted({row[key] for row in rows}) for key in ("model", "width", "batch", "stage")}
+    listed = {key: ", ".join(map(str, values)) for key, values in said.items()}
+    return (
+        f"Same tokens as transformers in float32: {same} of {len(rows)} combinations of model ({listed['model']}), "
+        f"stage ({listed['stage']}), width ({listed['width']}) and batch ({listed['batch']}, ragged)."
+    )
 
 
 def described(name: str, rows: list[Row]) -> str:
@@ -40,26 +107,31 @@ def described(name: str, rows: list[Row]) -> str:
     return f"{where}\n\n{as_markdown(rows)}\n\n{picture}"
 
 
-def updated(readme: str, runs: dict[str, list[Row]]) -> str:
-    """The README with the section made anew. Raises ValueError where the markers are missing."""
-    if START not in readme or END not in readme:
-        raise ValueError(f"README.md has no section between {START!r} and {END!r}")
-    before, after = readme.split(START)[0], readme.split(END)[1]
-    return before + section(runs) + after
+SECTIONS = {"run": ladder, "beams": beams}
+
+
+def updated(readme: str) -> str:
+    """The README with its sections made anew. Raises ValueError where a marker is missing."""
+    for name, made in SECTIONS.items():
+        start, end = (marker.format(name) for marker in MARKERS)
+        if start not in readme or end not in readme:
+            raise ValueError(f"README.md has no section between {start!r} and {end!r}")
+        readme = f"{readme.split(start)[0]}{start}\n\n{made()}\n\n{end}{readme.split(end)[1]}"
+    return readme
 
 
 def main() -> int:
     """Write the README and its pictures, or with --check say whether they are current."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where the README is stale")
-    check = parser.parse_args().check
-    runs, path = recorded(), ROOT / "README.md"
-    new = updated(path.read_text(), runs)
+    check, path = parser.parse_args().check, ROOT / "README.md"
+    new = updated(path.read_text())
     if check:
         return int(new != path.read_text())
     path.write_text(new)
-    for name, rows in runs.items():
+    for name, rows in recorded().items():
         draw_ladder(rows).savefig(RESULTS / f"{name}.png")
+    draw_throughput(load(THROUGHPUT)).savefig(RESULTS / f"{THROUGHPUT}.png")
     return 0
 
 

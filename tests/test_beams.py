@@ -120,7 +120,7 @@ def test_batches(stage, lengths, width):
 
 @every_stage
 @pytest.mark.parametrize("early_stopping", [True, False, "never"])
-@pytest.mark.parametrize("length_penalty", [-2.0, -0.5, 0.0, 0.6, 1.0, 3.0])
+@pytest.mark.parametrize("length_penalty", [-2, -0.5, 0, 0.6, 1.0, 3.0])
 def test_length_penalty_and_early_stopping(stage, length_penalty, early_stopping):
     how = {"length_penalty": length_penalty, "early_stopping": early_stopping}
     check(stage, num_beams=4, num_return_sequences=3, eos_token_id=MANY, **how)

@@ -68,7 +68,7 @@ def test_the_clock_is_asked_after_every_token(smollm, num_beams):
 def test_rows_of_a_beam_search(folder):
     checkpoint = open_checkpoint(folder)
     engines = load_engines(checkpoint, list(tinyllm.STAGES), ["hf"], CPU, torch.float32)
-    rows = bench(engines, Plan("tiny", torch.ones(2, 5, dtype=torch.int64), new_tokens=6, repeats=1, num_beams=3))
+    rows = bench(engines, Plan("tiny", torch.ones(2, 5, dtype=torch.int64), new_tokens=40, repeats=1, num_beams=3))
     assert [row.num_beams for row in rows] == [3] * 4
     assert [row.first_difference for row in rows] == [None] * 4
     for row in rows[1:]:

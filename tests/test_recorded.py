@@ -1,9 +1,14 @@
 """Recorded runs of kernels, as the notebooks show them."""
 
 import json
+from itertools import product
+from pathlib import Path
+from statistics import median
 
+from tinyllm.draw.throughput import draw_throughput
 from tinyllm.measure.recorded import kernel_table
 
+RESULTS = Path(__file__).parent.parent / "book" / "results"
 ROW = {
     "kernel": "rms_norm",
     "shape": "4096",
@@ -28,3 +33,20 @@ def test_every_recorded_row_is_named_and_dated(tmp_path):
 
 def test_nothing_recorded_is_said(tmp_path):
     assert "no run" in kernel_table(["rms_norm"], tmp_path)
+
+
+def test_throughput_is_drawn_as_recorded():
+    rows = json.loads((RESULTS / "throughput-h200-llama-2-7b.json").read_text())
+    batches, speeds = draw_throughput(rows).axes
+    assert [bar.get_width() for bar in batches.patches] == [row["largest_batch"] for row in rows]
+    assert [bar.get_width() for bar in speeds.patches] == [row["tokens_per_s"] for row in rows]
+    for row in rows:
+        assert row["tokens_per_s"] == row["largest_batch"] * row["new_tokens"] / row["seconds"]
+        assert row["seconds"] == median(row["all_seconds"])
+
+
+def test_memory_of_a_beam_search_is_recorded_for_every_prompt_and_width():
+    rows = json.loads((RESULTS / "beam-memory-cpu.json").read_text())
+    cases = [(row["prompt_tokens"], row["num_beams"], row["engine"]) for row in rows]
+    assert cases == list(product((128, 512, 1024), (1, 4, 8), ("hf", "fused", "segment")))
+    assert all(row["cache_bytes_predicted"] == row["cache_bytes_counted"] for row in rows)

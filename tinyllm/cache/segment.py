@@ -171,7 +171,7 @@ class SegmentCache:
     @property
     def rows(self) -> int:
         """Sequences held."""
-        return self.prompts * self.branches
+        return self.prompts if self.new_turn else self.prompts * self.copies
 
     @property
     def length(self) -> int:

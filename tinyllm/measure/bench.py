@@ -129,7 +129,7 @@ def _counts(model: Decoder, work: Workload) -> dict[str, int | None]:
     """The prediction for one decode step, and the same step counted; what our device code moves is not seen."""
     if model.device.type != "cpu":
         work = replace(work, kernels="ours")
-    cache = model.new_cache(work.batch, work.copies)
+    cache = model.new_cache(work.batch, work.copies, work.steps + 1)  # as `generate` reserves them
     prompt = torch.zeros(cache.rows // cache.copies, work.held - work.steps, dtype=torch.int64, device=model.device)
     token = prompt.new_zeros(len(prompt), cache.copies)
     model.step(prompt, None, cache)
