@@ -148,6 +148,8 @@ class Decoder(nn.Module):
 
         Arguments and result are those of `transformers.GenerationMixin.generate`; an option that is not
         supported raises ValueError naming it, one that does not exist TypeError. Nothing is ignored.
+        `past_key_values`, of the output of an earlier answer, goes on where that ended. What would not fit into
+        memory raises MemoryError before it begins; `split_batch=True` answers as many prompts at a time as fit.
         """
         return generate(
             self,

@@ -87,7 +87,7 @@ def prepare(
     if streamer is not None and width > 1:
         raise ValueError(f"streamer with num_beams={width}: expected num_beams=1; beams are not final before the end")
     total = total_length(options, input_ids.shape[1], model.config)
-    stop = criteria(options, total, tokenizer or model.tokenizer, stopping_criteria or [])
+    stop = criteria(options, total, model.device, tokenizer or model.tokenizer, stopping_criteria or [])
     check_length(stop.max_length, input_ids.shape[1], options, model.config)
     asked = options.return_dict_in_generate
     record = Record([] if asked and options.output_scores else None, [] if asked and options.output_logits else None)

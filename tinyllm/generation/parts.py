@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from jaxtyping import Int
 from torch import Tensor
 from transformers import (
@@ -65,7 +66,7 @@ def warpers(options: GenerationConfig) -> LogitsProcessorList:
 
 
 def criteria(
-    options: GenerationConfig, total: int, tokenizer: PreTrainedTokenizerBase | None, custom: list
+    options: GenerationConfig, total: int, device: torch.device, tokenizer: PreTrainedTokenizerBase | None, custom: list
 ) -> StoppingCriteriaList:
     """What ends a sequence. Raises ValueError where stop strings are given and there is no tokenizer."""
     chosen = StoppingCriteriaList([MaxLengthCriteria(max_length=total)])
@@ -76,7 +77,8 @@ def criteria(
             raise ValueError("stop_strings need a tokenizer: pass tokenizer=, or load a model that has one")
         chosen.append(StopStringCriteria(tokenizer=tokenizer, stop_strings=options.stop_strings))
     if options.eos_token_id is not None:
-        chosen.append(EosTokenCriteria(eos_token_id=options.eos_token_id))
+        ends = torch.tensor(token_list(options.eos_token_id), device=device)  # there, so that no step sends them
+        chosen.append(EosTokenCriteria(eos_token_id=ends))
     return merged(chosen, custom)
 
 
