@@ -85,14 +85,21 @@ def memory() -> str:
 
 
 def identity(rows: Sequence[dict[str, Any]]) -> str:
-    """How many combinations were compared, and how many are identical."""
-    same = sum(row["identical"] for row in rows)
-    said = {key: sorted({row[key] for row in rows}) for key in ("model", "width", "batch", "stage")}
-    listed = {key: ", ".join(map(str, values)) for key, values in said.items()}
-    return (
-        f"Same tokens as transformers in float32: {same} of {len(rows)} combinations of model ({listed['model']}), "
-        f"stage ({listed['stage']}), width ({listed['width']}) and batch ({listed['batch']}, ragged)."
+    """A table: in how many of the combinations of stage and batch the tokens are those of transformers."""
+    stages, widths, batches, models = (
+        list(dict.fromkeys(row[key] for row in rows)) for key in ("stage", "width", "batch", "model")
     )
+    of = len(stages) * len(batches)
+    lines = [
+        f"Same tokens as transformers in float32, all beams of every prompt compared: of {of} combinations, stages "
+        f"{', '.join(stages)} and batches of {' and '.join(map(str, batches))} (ragged), so many are identical:\n",
+        "| model | " + " | ".join(f"width {width}" for width in widths) + " |",
+        "| --- |" + " --- |" * len(widths),
+    ]
+    for model in models:
+        found = [[row["identical"] for row in rows if (row["model"], row["width"]) == (model, w)] for w in widths]
+        lines.append(f"| {model} | " + " | ".join(f"{sum(same)} of {len(same)}" for same in found) + " |")
+    return "\n".join(lines)
 
 
 def described(name: str, rows: list[Row]) -> str:
