@@ -18,7 +18,7 @@ CALLS = {
     "long prompt": Call(4, 256, 8),
     "beams": Call(4, 256, 8, copies=4, beams=True),
     "padded beams": Call(4, 256, 8, copies=4, padded=True, beams=True),
-    "long answer": Call(2, 16, 200, copies=8, beams=True),
+    "long answer": Call(2, 16, 90, copies=8, beams=True),
     "many prompts": Call(64, 8, 4),
     "many beams": Call(64, 8, 4, copies=4, beams=True),
     "samples": Call(8, 30, 20, copies=5),
