@@ -105,13 +105,14 @@ def on_cuda(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, growing: bool 
     if d % 8:
         return spelled_out(q, k, v, bias)
     bias = None if bias is None else bias.expand(b, g, rows, k.shape[2])
-    if q.dtype == torch.float32 or (bias is not None and (growing or b * g < MANY)):
+    planned = b * g >= MANY and d <= 128 and not growing and q.dtype != torch.float32
+    if planned:
+        out, log_sum = aten._scaled_dot_product_cudnn_attention(q, k, v, bias, compute_log_sumexp=True)[:2]
+        return Partial(out, log_sum[..., 0])
+    if bias is not None or q.dtype == torch.float32:
         out, log_sum = aten._scaled_dot_product_efficient_attention(q, k, v, bias, compute_log_sumexp=True)[:2]
         return Partial(out, log_sum[..., :rows])  # the kernel pads the rows
-    if growing or b * g < MANY:
-        return Partial(*aten._scaled_dot_product_flash_attention(q, k, v)[:2])
-    out, log_sum = aten._scaled_dot_product_cudnn_attention(q, k, v, bias, compute_log_sumexp=True)[:2]
-    return Partial(out, log_sum[..., 0])
+    return Partial(*aten._scaled_dot_product_flash_attention(q, k, v)[:2])
 
 
 KERNELS: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor | None, bool], Partial]] = {"cpu": on_cpu, "cuda": on_cuda}
