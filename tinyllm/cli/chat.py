@@ -1,4 +1,4 @@
-"""`tinyllm chat`: turn after turn; the keys and values of what was said stay where they are."""
+"""`tinyllm chat`: turn after turn; what was said before is not computed again."""
 
 from __future__ import annotations
 
