@@ -42,13 +42,21 @@ def add_layer_norm(x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor, ep
 
 
 def rope_and_store(
-    q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, k_slot: Tensor, v_slot: Tensor, interleaved: bool
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    k_slot: Tensor,
+    v_slot: Tensor,
+    interleaved: bool,
+    start: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Half tables instead of whole ones, results written where they belong: no negation, no cat."""
-    rotated = torch.empty_like(q)
-    for x, out in ((q, rotated), (k, k_slot)):
+    rotated, first = torch.empty_like(q), 0 if start is None else int(start)
+    for x, out in ((q, rotated), (k, k_slot[:, :, first : first + k.shape[2]])):
         _rotate_into(out, x, cos[:, None], sin[:, None], interleaved)
-    v_slot.copy_(v)
+    v_slot[:, :, first : first + v.shape[2]] = v
     return rotated, k_slot, v_slot
 
 

@@ -86,7 +86,7 @@ def run_case(
 def _overwritten(before: dict[str, Any], after: dict[str, Any]) -> str | None:
     """The first tensor among the arguments that changed."""
     tensors = [(name, x, after[name]) for name, x in before.items() if isinstance(x, Tensor)]
-    return next((name for name, x, y in tensors if not torch.equal(x, y)), None)
+    return next((name for name, x, y in tensors if not torch.equal(x.nan_to_num(), y.nan_to_num())), None)
 
 
 def _difference(got: Tensor, expected: Tensor, tolerance: float) -> tuple[float, str | None]:

@@ -46,7 +46,15 @@ def naive_add_norm(x: Tensor, residual: Tensor, **arguments) -> tuple[Tensor, Te
 
 
 def naive_rope(
-    q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, k_slot: Tensor, v_slot: Tensor, interleaved: bool
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    k_slot: Tensor,
+    v_slot: Tensor,
+    interleaved: bool,
+    start: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`ops.rope` with the half tables of the table spread out, and the slots written at the end."""
     spread = (lambda x: x.repeat_interleave(2, -1)) if interleaved else (lambda x: torch.cat([x, x], -1))
@@ -56,7 +64,10 @@ def naive_rope(
     )
     size = 2 * cos.shape[-1]
     q, k = (torch.cat([turn(x[..., :size], rotary), x[..., size:]], dim=-1) for x in (q, k))
-    return q, k_slot.copy_(k), v_slot.copy_(v)
+    first = 0 if start is None else int(start)
+    for slot, x in ((k_slot, k), (v_slot, v)):
+        slot[:, :, first : first + x.shape[2]] = x
+    return q, k_slot, v_slot
 
 
 def naive_activate_and_multiply(gate_up: Tensor, activation: str) -> Tensor:
@@ -106,7 +117,8 @@ NAIVE = Backend(
 )
 
 
-SHARED = tuple(name for name in TABLES if name != "attention")  # what every set of kernels has
+# What every set of kernels has.
+SHARED = tuple(name for name in TABLES if name not in ("attention", "segment_attention", "prompt_attention"))
 
 
 def of_module(name: str, module: ModuleType) -> Backend:

@@ -61,10 +61,25 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
 
 
 def rope_and_store(
-    q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, k_slot: Tensor, v_slot: Tensor, interleaved: bool
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    k_slot: Tensor,
+    v_slot: Tensor,
+    interleaved: bool,
+    start: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """q [b, h, t, d] rotated; k [b, g, t, d] rotated into k_slot, v copied into v_slot, both returned."""
-    return rotate(q, cos, sin, interleaved), rotate(k, cos, sin, interleaved), v
+    """q [b, h, t, d] rotated; k [b, g, t, d] rotated into k_slot, v copied into v_slot, both returned.
+
+    The slots are memory for t tokens; or for more, [b, g, n, d], of which those from number `start` are written.
+    """
+    first = 0 if start is None else int(start)
+    k_slot, v_slot = k_slot.clone(), v_slot.clone()
+    k_slot[:, :, first : first + k.shape[2]] = rotate(k, cos, sin, interleaved)
+    v_slot[:, :, first : first + k.shape[2]] = v
+    return rotate(q, cos, sin, interleaved), k_slot, v_slot
 
 
 def activate_and_multiply(gate_up: Tensor, activation: str) -> Tensor:
@@ -105,3 +120,65 @@ def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Te
     scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
     weights = (scores if bias is None else scores + bias).softmax(dim=-1)
     return (weights @ v).transpose(1, 2).flatten(-2)
+
+
+def segment_attention(
+    q: Tensor,
+    prompt_k: Tensor,
+    prompt_v: Tensor,
+    response_k: Tensor,
+    response_v: Tensor,
+    lengths: Tensor,
+    ancestry: Tensor | None = None,
+    positions: Tensor | None = None,
+    slopes: Tensor | None = None,
+    scale: float | None = None,
+) -> Tensor:
+    """Every sequence of every request over its request's prompt and over its own path through the response.
+
+    q [b, h, w, d]; prompts [b, g, at least t, d]; responses [b, g, at least steps * w, d], the w slots of a step side
+    by side; lengths, int32: t and steps. ancestry [b, w, at least steps], int32, says which sequence's slot holds each
+    step of a path; without it every sequence has its own. positions [b, at least t], int32: where each token of the
+    prompt stands, negative for padding, which is never read; the response goes on after the last. slopes [h], float32:
+    ALiBi, slope * position is added to a score. scale: 1 / sqrt(d) unless given. Returns [b, w, h * d].
+    """
+    (b, h, w, d), g, (t, steps) = q.shape, prompt_k.shape[1], lengths.tolist()
+    out = q.new_empty(b, w, h * d)
+    for r in range(b):
+        where = torch.arange(t) if positions is None else positions[r, :t].long()
+        seen = (where >= 0).nonzero()[:, 0]
+        where = torch.cat([where[seen], int(where[-1]) + 1 + torch.arange(steps)])
+        for j in range(w):
+            path = torch.arange(steps) * w + (j if ancestry is None else ancestry[r, j, :steps])
+            k, v = (
+                torch.cat([prompt[r][:, seen], response[r][:, path]], dim=1)
+                for prompt, response in ((prompt_k, response_k), (prompt_v, response_v))
+            )
+            scores = q[r, :, j].view(g, -1, d) @ k.mT * (scale or d**-0.5)
+            scores = scores if slopes is None else scores + slopes.to(scores).view(g, -1, 1) * where
+            out[r, j] = (scores.softmax(dim=-1) @ v).flatten()
+    return out
+
+
+def prompt_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    positions: Tensor | None = None,
+    slopes: Tensor | None = None,
+    scale: float | None = None,
+) -> Tensor:
+    """Causal attention: q [b, h, t, d], whose own keys are the last t of k and v [b, g, n, d].
+
+    positions [b, n], slopes and scale as in `segment_attention`. A padding token sees itself, and nothing sees it.
+    Returns [b, t, h * d].
+    """
+    (b, h, t, d), (_, g, n, _) = q.shape, k.shape
+    key = torch.arange(n)
+    query = key[n - t :, None]
+    where = key.expand(b, n) if positions is None else positions
+    visible = (key <= query) & (where >= 0)[:, None, :] | (key == query)
+    scores = q.view(b, g, h // g, t, d) @ k[:, :, None].mT * (scale or d**-0.5)
+    scores = scores if slopes is None else scores + slopes.to(scores).view(g, -1, 1, 1) * where[:, None, None, None, :]
+    weights = scores.masked_fill(~visible[:, None, None], float("-inf")).softmax(dim=-1)
+    return (weights @ v[:, :, None]).flatten(1, 2).transpose(1, 2).flatten(2)

@@ -97,6 +97,20 @@ def _rope_maker(b, h, g, t, d, rotated, interleaved, shared) -> Callable[[Draw],
     return make
 
 
+def _rope_into_memory_cases() -> Iterator[Case]:
+    for b, h, g, t, d, start in [(2, 6, 2, 4, 64, 8), (1, 3, 3, 1, 80, 5), (3, 4, 1, 3, 128, 0)]:
+        yield Case(f"b{b} h{h} g{g} t{t} d{d}, from slot {start} of 13", _rope_into_memory_maker(b, h, g, t, d, start))
+
+
+def _rope_into_memory_maker(b, h, g, t, d, start) -> Callable[[Draw], dict]:
+    def make(draw: Draw) -> dict:
+        arguments = _rope_maker(b, h, g, t, d, d, False, False)(draw)
+        arguments |= {"k_slot": draw(b, g, 13, d), "v_slot": draw(b, g, 13, d)}
+        return arguments | {"start": torch.tensor(start, dtype=torch.int32, device=draw.device)}
+
+    return make
+
+
 def _activation_cases(gated: bool) -> Iterator[Case]:
     for rows, f in [(rows, 1536) for rows in (1, 3, 64)] + [(2, f) for f in (1, 7, 255, 1000)]:
         for name in references.ACTIVATIONS:
@@ -184,6 +198,91 @@ def _attention_maker(b, h, g, d, t, total, padded) -> Callable[[Draw], dict]:
     return make
 
 
+SEGMENTS = [  # b, h, g, w, d, tokens of the prompt, steps after it
+    (1, 4, 4, 1, 64, 1, 0),
+    (1, 4, 4, 1, 64, 1, 1),
+    (2, 6, 2, 4, 64, 33, 5),
+    (1, 8, 8, 1, 128, 100, 7),
+    (1, 16, 1, 1, 80, 7, 3),
+    (2, 4, 2, 3, 96, 40, 17),
+    (1, 2, 1, 5, 256, 20, 2),
+    (1, 2, 2, 64, 64, 9, 3),
+    (1, 16, 1, 4, 64, 70, 0),
+    (1, 3, 3, 16, 80, 17, 9),
+    (3, 9, 3, 2, 64, 65, 1),
+    (1, 1, 1, 7, 128, 129, 33),
+]
+
+
+def _segment_cases() -> Iterator[Case]:
+    for sizes in SEGMENTS:
+        b, h, g, w, d, t, steps = sizes
+        title = f"b{b} h{h} g{g} w{w} d{d}, {t} + {steps} tokens"
+        yield Case(title, _segment_maker(*sizes))
+        if w > 1:
+            yield Case(f"{title}, paths of their own", _segment_maker(*sizes, reordered=False))
+        if b > 1:
+            yield Case(f"{title}, padded", _segment_maker(*sizes, padded=True))
+            yield Case(f"{title}, padded, ALiBi, another scale", _segment_maker(*sizes, True, True, scale=0.3))
+    yield Case("ALiBi", _segment_maker(1, 4, 2, 2, 64, 37, 6, alibi=True))
+    yield Case("scores of hundreds", _segment_maker(1, 4, 2, 4, 64, 37, 6, size=40.0))
+    yield Case("no memory to spare", _segment_maker(2, 4, 2, 4, 64, 32, 8, spare=0))
+
+
+def _segment_maker(
+    b, h, g, w, d, t, steps, padded=False, alibi=False, reordered=True, scale=None, size=1.0, spare=3
+) -> Callable[[Draw], dict]:
+    """Memory beyond the lengths, and of padding, is NaN: it must not be read."""
+
+    def make(draw: Draw) -> dict:
+        integers = lambda high, *shape: torch.randint(high, shape, generator=draw.generator, dtype=torch.int32)  # noqa: E731
+        prompt, response = ([draw(b, g, length + spare, d) for _ in range(2)] for length in (t, steps * w))
+        for memory, length in ((prompt, t), (response, steps * w)):
+            for x in memory:
+                x[:, :, length:] = float("nan")
+        arguments: dict[str, Any] = {"q": draw(b, w, h, d, scale=size).transpose(1, 2)}
+        arguments |= dict(zip(("prompt_k", "prompt_v", "response_k", "response_v"), prompt + response, strict=True))
+        arguments["lengths"] = torch.tensor([t, steps], dtype=torch.int32, device=draw.device)
+        if w > 1 and reordered:
+            arguments["ancestry"] = integers(w, b, w, steps + spare).to(draw.device)
+        if padded:
+            positions = torch.arange(t + spare) - (7 * torch.arange(b) % t)[:, None]
+            for x in prompt:
+                x.masked_fill_((positions < 0).to(x.device)[:, None, :, None], float("nan"))
+            arguments["positions"] = positions.int().to(draw.device)
+        if alibi:
+            arguments["slopes"] = (2.0 ** -torch.arange(1, h + 1)).to(draw.device)
+        return arguments | ({} if scale is None else {"scale": scale})
+
+    return make
+
+
+def _prompt_cases() -> Iterator[Case]:
+    shapes = [(1, 4, 4, 5, 5, 64), (2, 6, 2, 33, 33, 64), (1, 3, 1, 1, 17, 80), (2, 4, 2, 7, 40, 128)]
+    for b, h, g, t, n, d in [*shapes, (1, 2, 1, 70, 70, 256), (1, 4, 2, 20, 20, 96)]:
+        title = f"b{b} h{h} g{g} d{d}, {t} tokens of {n}"
+        yield Case(title, _prompt_maker(b, h, g, t, n, d))
+        yield Case(f"{title}, padded", _prompt_maker(b, h, g, t, n, d, padded=True))
+    yield Case("ALiBi", _prompt_maker(1, 4, 2, 37, 37, 64, alibi=True))
+    yield Case("padded, ALiBi, another scale", _prompt_maker(2, 4, 2, 37, 50, 64, padded=True, alibi=True, scale=0.3))
+
+
+def _prompt_maker(b, h, g, t, n, d, padded=False, alibi=False, scale=None) -> Callable[[Draw], dict]:
+    def make(draw: Draw) -> dict:
+        arguments: dict[str, Any] = {
+            "q": draw(b, t, h, d).transpose(1, 2),
+            "k": draw(b, g, n, d),
+            "v": draw(b, g, n, d),
+        }
+        if padded:
+            arguments["positions"] = (torch.arange(n) - (3 + 4 * torch.arange(b))[:, None] % n).int().to(draw.device)
+        if alibi:
+            arguments["slopes"] = (2.0 ** -torch.arange(1, h + 1)).to(draw.device)
+        return arguments | ({} if scale is None else {"scale": scale})
+
+    return make
+
+
 TABLES = {
     table.name: table
     for table in (
@@ -191,10 +290,17 @@ TABLES = {
         Table("add_rms_norm", references.add_rms_norm, tuple(_norm_cases(bias=False, add=True))),
         Table("layer_norm", references.layer_norm, tuple(_norm_cases(bias=True, add=False))),
         Table("add_layer_norm", references.add_layer_norm, tuple(_norm_cases(bias=True, add=True))),
-        Table("rope_and_store", references.rope_and_store, tuple(_rope_cases()), ("k_slot", "v_slot")),
+        Table(
+            "rope_and_store",
+            references.rope_and_store,
+            (*_rope_cases(), *_rope_into_memory_cases()),
+            ("k_slot", "v_slot"),
+        ),
         Table("activate_and_multiply", references.activate_and_multiply, tuple(_activation_cases(gated=True))),
         Table("bias_and_activate", references.bias_and_activate, tuple(_activation_cases(gated=False))),
         Table("linear", references.linear, tuple(_linear_cases())),
         Table("attention", references.attention, tuple(_attention_cases())),
+        Table("segment_attention", references.segment_attention, tuple(_segment_cases())),
+        Table("prompt_attention", references.prompt_attention, tuple(_prompt_cases())),
     )
 }
