@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .partial import Partial, attend_partly, merged, spelled_out, visible_bias
+
 ACTIVATIONS = {
     "silu": F.silu,
     "gelu": F.gelu,
@@ -105,3 +107,60 @@ def linear(
     for residual in residuals:
         out = out + residual
     return out
+
+
+def workspace(q: Tensor, *memory: Tensor) -> None:
+    """Nothing is kept between launches."""
+
+
+def segment_attention(
+    q: Tensor,
+    prompt_k: Tensor,
+    prompt_v: Tensor,
+    response_k: Tensor,
+    response_v: Tensor,
+    lengths: Tensor,
+    ancestry: Tensor | None = None,
+    positions: Tensor | None = None,
+    slopes: Tensor | None = None,
+    scale: float | None = None,
+    *,
+    space: None = None,
+) -> Tensor:
+    """Torch's own attention over each segment, every key read once, and the two merged."""
+    (b, h, w, d), g, (t, steps) = q.shape, prompt_k.shape[1], lengths.tolist()
+    grouped = q.reshape(b, g, -1, d) if scale is None else q.reshape(b, g, -1, d) * (scale * d**0.5)
+    where = None if positions is None else positions[:, :t]
+    seen = None if where is None else where[:, None, None] >= 0
+    shifts = (None, None) if slopes is None else _shifts(slopes, where, t, steps, w, g)
+    parts = [_attend(grouped, (prompt_k[:, :, :t], prompt_v[:, :, :t]), seen, shifts[0])]
+    if steps:
+        kv = response_k[:, :, : steps * w], response_v[:, :, : steps * w]
+        seen = _on_path(ancestry, h // g, steps, w, q.device) if w > 1 else None
+        parts.append(_attend(grouped, kv, seen, shifts[1]))
+    return merged(parts).view(b, h, w, d).transpose(1, 2).reshape(b, w, h * d)
+
+
+def _attend(q: Tensor, kv: tuple[Tensor, Tensor], seen: Tensor | None, shift: Tensor | None) -> Partial:
+    """One segment; with ALiBi, too large for 16 bits, in float32."""
+    if shift is None:
+        return attend_partly(q, kv, None if seen is None else visible_bias(seen, q.dtype))
+    shift = shift if seen is None else shift.masked_fill(~seen, float("-inf"))
+    out, log_sum = spelled_out(q.float(), *(x.float() for x in kv), shift)
+    return Partial(out.to(q.dtype), log_sum)
+
+
+def _shifts(slopes: Tensor, where: Tensor | None, t: int, steps: int, w: int, g: int) -> tuple[Tensor, Tensor]:
+    """ALiBi of a prompt whose tokens stand at `where`, and of the steps after it: [#b, g, group * w, n] each."""
+    where = torch.arange(t, device=slopes.device)[None] if where is None else where
+    later = where[:, -1:] + 1 + torch.arange(steps, device=slopes.device).repeat_interleave(w)
+    slopes = slopes.view(1, g, -1, 1).repeat_interleave(w, dim=2)
+    return slopes * where[:, None, None], slopes * later[:, None, None]
+
+
+def _on_path(ancestry: Tensor | None, group: int, steps: int, w: int, device: torch.device) -> Tensor:
+    """Which slots each row sees, [#b, 1, group * w, steps * w]: at every step the one of its own ancestor."""
+    own = torch.arange(w, device=device)
+    paths = own[None, :, None] if ancestry is None else ancestry[:, :, :steps]
+    seen = paths.expand(-1, -1, steps)[..., None] == own
+    return seen.flatten(2)[:, None].repeat(1, 1, group, 1)

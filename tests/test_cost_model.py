@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import models
 import tinyllm
+from tinyllm.cache.segment import SegmentCache
 from tinyllm.checkpoint.loading import restage
 from tinyllm.measure.cost_model import layer_cost, least_bytes, pass_cost, reorder_cost, weight_elements
 from tinyllm.measure.counters import OperationLog, observe, observe_passes, observe_reorder, touched_bytes
@@ -35,6 +36,10 @@ def steps_of_several_sequences(draw):
 
 def ones(*shape):
     return torch.ones(*shape, dtype=torch.int64)
+
+
+def shares_prompts(stage):
+    return issubclass(tinyllm.STAGES[stage].cache, SegmentCache)
 
 
 def prompt_and_mask(model, cache, work, tokens):
@@ -105,7 +110,7 @@ def test_prediction_equals_count_for_their_prompts(stage, hf, work, prompt):
     seen = observed(model, work)
     assert seen.layer == layer_cost(model.stage, model.config, work)
     assert seen.total == pass_cost(model.stage, model.config, work)
-    assert seen.tokens == work.batch * prompt * (1 if stage == "segment" else work.copies)
+    assert seen.tokens == work.batch * prompt * (1 if shares_prompts(stage) else work.copies)
 
 
 @every_stage

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 import models
 import tinyllm
 from models import close
-from tinyllm.attention.segment import Partial, attend_partly, merge, merged, segment_attention, spelled_out
+from tinyllm.attention.segment import segment_attention
 from tinyllm.cache import segment
 from tinyllm.cache.segment import KV, SegmentCache
+from tinyllm.kernels.partial import Partial, attend_partly, merge, merged, spelled_out
 from tinyllm.measure.counters import observe_passes, storages
 from tinyllm.measure.memory import peak_bytes
 from tinyllm.ops import NAIVE

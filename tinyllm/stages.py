@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
+from tinyllm.attention.kernel import kernel_attention
 from tinyllm.attention.segment import segment_attention
 from tinyllm.attention.stock import stock_attention
 from tinyllm.cache.contiguous import ContiguousCache
+from tinyllm.cache.fixed import FixedSegmentCache
 from tinyllm.cache.segment import SegmentCache
 from tinyllm.ops import FUSED, NAIVE, Operations
+from tinyllm.ops.kernel_sets import by_device
 from tinyllm.runtime.runner import eager
 
 
@@ -32,6 +36,9 @@ STAGES = MappingProxyType(
             Stage("naive", ops=NAIVE, cache=ContiguousCache, attend=stock_attention, runner=eager),
             Stage("fused", ops=FUSED, cache=ContiguousCache, attend=stock_attention, runner=eager),
             Stage("segment", ops=FUSED, cache=SegmentCache, attend=segment_attention, runner=eager),
+            Stage(
+                "sdpa", ops=FUSED, cache=FixedSegmentCache, attend=partial(kernel_attention, by_device), runner=eager
+            ),
         )
     }
 )

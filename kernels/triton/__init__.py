@@ -1,8 +1,10 @@
 """The portable kernels: one source for XPU and CUDA, interpreted where there is no GPU."""
 
 from .activation import activate_and_multiply, bias_and_activate
+from .attention import cut_of, segment_attention, workspace
 from .linear import linear
 from .norm import add_layer_norm, add_rms_norm, layer_norm, rms_norm
+from .prompt import prompt_attention
 from .rope import rope_and_store
 
 __all__ = [
@@ -10,8 +12,12 @@ __all__ = [
     "add_layer_norm",
     "add_rms_norm",
     "bias_and_activate",
+    "cut_of",
     "layer_norm",
     "linear",
+    "prompt_attention",
     "rms_norm",
     "rope_and_store",
+    "segment_attention",
+    "workspace",
 ]

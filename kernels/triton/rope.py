@@ -46,7 +46,7 @@ def _turn_heads(
 
 @triton.jit
 def _rope_and_store(
-    q, k, v, cos, sin, q_out, k_slot, v_slot, query_heads, kv_heads,
+    q, k, v, cos, sin, q_out, k_slot, v_slot, start, query_heads, kv_heads,
     q_batch, q_head, q_token, kv_batch, kv_head, kv_token, out_batch, out_head, out_token,
     slot_batch, slot_head, slot_token, angle_batch, angle_token,
     HALF: tl.constexpr, KEPT: tl.constexpr, INTERLEAVED: tl.constexpr,
@@ -56,7 +56,8 @@ def _rope_and_store(
     token, batch = tl.program_id(0).to(tl.int64), tl.program_id(2).to(tl.int64)
     q_blocks, kv_blocks = tl.cdiv(query_heads, HEADS), tl.cdiv(kv_heads, HEADS)
     block, lane = tl.program_id(1), tl.arange(0, HEADS)[:, None]
-    kv, slot = batch * kv_batch + token * kv_token, batch * slot_batch + token * slot_token
+    first = 0 if start is None else tl.load(start).to(tl.int64)
+    kv, slot = batch * kv_batch + token * kv_token, batch * slot_batch + (first + token) * slot_token
     cos += batch * angle_batch + token * angle_token
     sin += batch * angle_batch + token * angle_token
     if block < q_blocks:
@@ -84,23 +85,25 @@ def rope_and_store(
     k_slot: Tensor,
     v_slot: Tensor,
     interleaved: bool,
+    start: Tensor | None = None,
     *,
     launch: Launch | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Rotate q [b, h, t, d] into a new tensor and k [b, g, t, d] into k_slot; copy v into v_slot.
 
-    cos and sin [b or 1, t, r / 2] turn the first r elements of a head. Returns q rotated, k_slot, v_slot; the first is
+    cos and sin [b or 1, t, r / 2] turn the first r elements of a head. `start`, an int32 on the device: the slots are
+    memory for more tokens than t, written from there on. Returns q rotated, k_slot, v_slot; the first is
     a view of a dense [b, t, h, d]. Raises ValueError where shapes differ, or where k and v, the slots, or cos and sin
     are not laid out alike, or the last dimension of any is not dense.
     """
-    _check(q, k, v, cos, sin, k_slot, v_slot)
+    _check(q, k, v, cos, sin, k_slot, v_slot, start)
     (b, h, t, d), g, half = q.shape, k.shape[1], cos.shape[-1]
     launch, kept = launch or launch_for("rope", q.device.type), d - 2 * half
     out = torch.empty((b, t, h, d), dtype=q.dtype, device=q.device).transpose(1, 2)
     steps = [step for x in (q, k, out, k_slot, cos) for step in _steps(x)]
     heads, up = launch.blocks["heads"], triton.next_power_of_2
     _rope_and_store[(t, triton.cdiv(h, heads) + 2 * triton.cdiv(g, heads), b)](
-        q, k, v, cos, sin, out, k_slot, v_slot, h, g, *steps,
+        q, k, v, cos, sin, out, k_slot, v_slot, start, h, g, *steps,
         HALF=half, KEPT=kept, INTERLEAVED=interleaved,
         HEADS=heads, BLOCK_HALF=up(half), BLOCK_KEPT=up(max(kept, 1)), BLOCK_D=up(d), **launch.options,
     )  # fmt: skip
@@ -112,8 +115,11 @@ def _steps(x: Tensor) -> tuple[int, ...]:
     return tuple(0 if size == 1 else stride for size, stride in zip(x.shape[:-1], x.stride()[:-1], strict=True))
 
 
-def _check(q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, k_slot: Tensor, v_slot: Tensor) -> None:
-    for name, x, like in (("v", v, k), ("k_slot", k_slot, k), ("v_slot", v_slot, k_slot), ("sin", sin, cos)):
+def _check(
+    q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, k_slot: Tensor, v_slot: Tensor, start: Tensor | None
+) -> None:
+    own = k_slot if start is None else k_slot[:, :, : k.shape[2]]
+    for name, x, like in (("v", v, k), ("k_slot", own, k), ("v_slot", v_slot, k_slot), ("sin", sin, cos)):
         if x.shape != like.shape:
             raise ValueError(f"{name} has shape {list(x.shape)}: expected {list(like.shape)}")
         if name != "k_slot" and _steps(x) != _steps(like):

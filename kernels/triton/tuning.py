@@ -44,6 +44,8 @@ LAUNCHES: dict[str, dict[str, Launch]] = {
         # linear: measured on an H200. Larger tiles win by 5% on a bare product and lose 30% with norm and gate riding.
         "linear_vector": Launch({"tile": 16384, "rows": 8, "least": 1, "programs": 256}, num_warps=4, num_stages=3),
         "linear_matrix": Launch({"tile": 16384, "rows": 64, "least": 16, "programs": 128}, num_warps=4, num_stages=4),
+        "attention": Launch({"keys": 64, "rows": 64, "waves": 2, "least": 2}, num_warps=4, num_stages=3),
+        "prompt": Launch({"keys": 64, "rows": 128}, num_warps=8, num_stages=3),
     },
     # Advice for Intel's GPUs, not measured: 8 to 32 sub-groups of 16 lanes, the large register file where tl.dot is.
     "xpu": {
@@ -54,6 +56,10 @@ LAUNCHES: dict[str, dict[str, Launch]] = {
         "linear_matrix": Launch(
             {"tile": 8192, "rows": 32, "least": 16, "programs": 128}, num_warps=8, num_stages=3, grf_mode="256"
         ),
+        "attention": Launch(
+            {"keys": 64, "rows": 64, "waves": 2, "least": 2}, num_warps=8, num_stages=2, grf_mode="256"
+        ),
+        "prompt": Launch({"keys": 64, "rows": 128}, num_warps=16, num_stages=2, grf_mode="256"),
     },
     # Few programs, since each costs milliseconds, yet small enough that the loops and masks of a GPU's tiles all run.
     "interpreter": {
@@ -62,6 +68,8 @@ LAUNCHES: dict[str, dict[str, Launch]] = {
         "activation": Launch({"block": 512}),
         "linear_vector": Launch({"tile": 32768, "rows": 32, "least": 1, "programs": 1}),
         "linear_matrix": Launch({"tile": 32768, "rows": 32, "least": 16, "programs": 1}),
+        "attention": Launch({"keys": 32, "rows": 64, "waves": 4, "least": 1}),
+        "prompt": Launch({"keys": 32, "rows": 32}),
     },
 }
 

@@ -6,9 +6,9 @@ from transformers import StoppingCriteriaList
 
 import models
 import tinyllm
-from tinyllm.attention.mask import as_bias
 from tinyllm.attention.segment import attend_partly
 from tinyllm.cache.segment import KV
+from tinyllm.kernels.partial import visible_bias
 from tinyllm.runtime.finish import Finish
 
 pytestmark = pytest.mark.gpu
@@ -36,7 +36,7 @@ def check_attention(b, g, rows, n, d, masked, dtype, accelerator):
     q, k, v = (torch.randn(b, g, m, d, generator=generator).to(accelerator, dtype) for m in (rows, n, n))
     visible = torch.rand(b, 1, 1 if masked == "prompt" else rows, n, generator=generator) < 0.5
     visible[..., -1] = True
-    bias = None if masked == "no bias" else as_bias(visible.to(accelerator), dtype)
+    bias = None if masked == "no bias" else visible_bias(visible.to(accelerator), dtype)
     scores = q.double() @ k.double().mT / d**0.5 + (0 if bias is None else bias.double())
     for growing in (False, True):
         out, log_sum = attend_partly(q, KV(k, v), bias, growing)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from tinyllm.config import DecoderConfig
 from tinyllm.ops.cost import Cost, Workload, launch
-
-ALIGNMENT = 8  # elements; CUDA's attention kernels refuse a bias whose rows start anywhere else
 
 
 def grown_mask(
@@ -51,13 +49,6 @@ def attention_bias(
     else:
         seen = seen & attention_mask[:, None, None, :].bool() | (key == query)
     return torch.zeros(seen.shape, dtype=like.dtype, device=like.device).masked_fill_(~seen, float("-inf"))
-
-
-def as_bias(visible: Bool[Tensor, "*shape n"], dtype: torch.dtype) -> Float[Tensor, "*shape n"]:
-    """The logarithm: 0 where visible, minus infinity where not. Rows start on a multiple of `ALIGNMENT` elements."""
-    *shape, n = visible.shape
-    bias = torch.empty(*shape, -(-n // ALIGNMENT) * ALIGNMENT, dtype=dtype, device=visible.device)[..., :n]
-    return torch.log(visible, out=bias)
 
 
 def position_cost(config: DecoderConfig, work: Workload) -> Cost:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import reduce
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from tinyllm.attention.stock import KeysAndValues, stock_attention, stock_attention_cost
 from tinyllm.config import DecoderConfig
+from tinyllm.kernels.partial import attend_partly, merged
 from tinyllm.ops.cost import Cost, Workload, launch
-
-aten = torch.ops.aten
-MANY = 512  # requests times key/value heads, from where on a faster kernel pays for its planning
-Bias = Float[Tensor, "b 1 #rows n"] | None
 
 
 @runtime_checkable
@@ -28,13 +22,6 @@ class KeysAndValuesInSegments(Protocol):
     @property
     def response(self) -> list[KeysAndValues]:
         """What has been written after the prompt, in order."""
-
-
-class Partial(NamedTuple):
-    """Attention over some of the keys: its result, and the logarithm of the sum of exponentials it was divided by."""
-
-    out: Float[Tensor, "b g rows d"]
-    log_sum: Float[Tensor, "b g rows"]
 
 
 def segment_attention(q: Float[Tensor, "b h t d"], kv: KeysAndValuesInSegments, bias: object) -> Float[Tensor, "b t n"]:
@@ -57,65 +44,6 @@ def segment_attention(q: Float[Tensor, "b h t d"], kv: KeysAndValuesInSegments, 
         start = end
     out = merged(parts)
     return out.reshape(b, h, w, d).transpose(1, 2).reshape(b, w, h * d)
-
-
-def merged(parts: list[Partial]) -> Float[Tensor, "b g rows d"]:
-    """Attention over all keys, from attention over some and over the others: exact, whatever the order."""
-    *first, last = parts
-    return _weighted(reduce(merge, first), last) if first else last.out
-
-
-def merge(a: Partial, b: Partial) -> Partial:
-    """Attention over the keys of both, as a part of still more."""
-    return Partial(_weighted(a, b), torch.logaddexp(a.log_sum, b.log_sum))
-
-
-def _weighted(a: Partial, b: Partial) -> Float[Tensor, "b g rows d"]:
-    share = (a.log_sum - b.log_sum).sigmoid()[..., None]  # e^a / (e^a + e^b)
-    return torch.lerp(b.out, a.out, share.to(a.out.dtype))
-
-
-def attend_partly(q: Float[Tensor, "b g rows d"], kv: KeysAndValues, bias: Bias, growing: bool = False) -> Partial:
-    """Attention over one segment, by the kernel of torch that tells the logarithm of its sum on this device.
-
-    `growing`: the next step will ask the same of more keys.
-    """
-    return KERNELS.get(q.device.type, spelled_out)(q, kv.k, kv.v, bias, growing)
-
-
-def spelled_out(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, growing: bool = False) -> Partial:
-    """For devices whose attention kernel keeps the logarithm to itself."""
-    scores = (q @ k.mT).float() / q.shape[-1] ** 0.5
-    scores = scores if bias is None else scores + bias
-    log_sum = scores.logsumexp(dim=-1)
-    return Partial((scores - log_sum[..., None]).exp().to(v.dtype) @ v, log_sum)
-
-
-def on_cpu(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, growing: bool = False) -> Partial:
-    """Flash attention, in C++."""
-    return Partial(*aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, attn_mask=bias))
-
-
-def on_cuda(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, growing: bool = False) -> Partial:
-    """In 16 bits flash attention, or cuDNN's where there is much to do; with a bias or in 32 bits, memory-efficient.
-
-    cuDNN reads fastest, but plans for 60 ms whenever a shape is new (H200): not for keys that grow with every step.
-    """
-    b, g, rows, d = q.shape
-    if d % 8:
-        return spelled_out(q, k, v, bias)
-    bias = None if bias is None else bias.expand(b, g, rows, k.shape[2])
-    planned = b * g >= MANY and d <= 128 and not growing and q.dtype != torch.float32
-    if planned:
-        out, log_sum = aten._scaled_dot_product_cudnn_attention(q, k, v, bias, compute_log_sumexp=True)[:2]
-        return Partial(out, log_sum[..., 0])
-    if bias is not None or q.dtype == torch.float32:
-        out, log_sum = aten._scaled_dot_product_efficient_attention(q, k, v, bias, compute_log_sumexp=True)[:2]
-        return Partial(out, log_sum[..., :rows])  # the kernel pads the rows
-    return Partial(*aten._scaled_dot_product_flash_attention(q, k, v)[:2])
-
-
-KERNELS: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor | None, bool], Partial]] = {"cpu": on_cpu, "cuda": on_cuda}
 
 
 def segment_attention_cost(config: DecoderConfig, work: Workload) -> Cost:

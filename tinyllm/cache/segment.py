@@ -13,9 +13,10 @@ import torch
 from jaxtyping import Float, Int, Int32
 from torch import Tensor
 
-from tinyllm.attention.mask import as_bias, attention_bias, grown_mask, position_cost, token_positions
+from tinyllm.attention.mask import attention_bias, grown_mask, position_cost, token_positions
 from tinyllm.cache import TakesTokens
 from tinyllm.config import DecoderConfig
+from tinyllm.kernels.partial import visible_bias
 from tinyllm.ops.cost import Cost, Workload, launch
 
 TOKENS_AT_ONCE = 16384  # of prompts, in one pass: enough for any device to be busy
@@ -122,6 +123,8 @@ class Segments:
 class SegmentCache:
     """A `SegmentLayer` for each layer, and the ancestry they share."""
 
+    layer_type: type[SegmentLayer] = SegmentLayer
+
     def __init__(
         self,
         config: DecoderConfig,
@@ -140,7 +143,7 @@ class SegmentCache:
         self.new_turn = False  # the next pass takes what was answered over into the prompt
         self._share(copies, steps)
         self.segments = Segments(config, prompts, copies, steps, self.like)
-        self.layers = [SegmentLayer(self.segments) for _ in range(config.num_hidden_layers)]
+        self.layers = [self.layer_type(self.segments) for _ in range(config.num_hidden_layers)]
 
     def _share(self, copies: int, steps: int | None) -> None:
         self.copies = copies
@@ -148,7 +151,7 @@ class SegmentCache:
         self.ancestry = self._paths_of_their_own(steps or FIRST_BLOCK)
 
     def _paths_of_their_own(self, steps: int) -> Int32[Tensor, "b w steps"]:
-        return self.own[:, None].expand(self.prompts, -1, steps).contiguous()
+        return self.own[:, None].repeat(self.prompts, 1, steps)  # never a view: it is written to
 
     @staticmethod
     def held_bytes(config: DecoderConfig, work: Workload) -> int:
@@ -222,7 +225,11 @@ class SegmentCache:
         held = self.length
         self._note_prompt(tokens, mask)
         positions = token_positions(self.mask, held, tokens, self.like.device)
-        return positions, attention_bias(self.mask, held, tokens, self.like)
+        return positions, self._prompt_view(self.mask, held, tokens)
+
+    def _prompt_view(self, mask: Tensor | None, held: int, tokens: int) -> object:
+        """What the last `tokens` of a prompt may look at, for attention."""
+        return attention_bias(mask, held, tokens, self.like)
 
     def _note_prompt(self, tokens: int, mask: Tensor | None) -> None:
         """Account for more prompt, and for padding in it, before it is there."""
@@ -231,7 +238,7 @@ class SegmentCache:
         grown = grown_mask(answered, mask, held, tokens)
         if grown is not None:
             self.starts = grown.sum(dim=1, keepdim=True)
-            self.prompt_bias = as_bias(grown[:, None, None, :].bool(), self.like.dtype)
+            self.prompt_bias = visible_bias(grown[:, None, None, :].bool(), self.like.dtype)
         self.mask, self.prompt_tokens, self.steps, self.new_turn = grown, held + tokens, 0, False
 
     def _admit_step(self) -> tuple[Tensor, SegmentBias]:
@@ -251,7 +258,9 @@ class SegmentCache:
         group = self.config.num_attention_heads // self.config.num_key_value_heads
         paths = self.ancestry[:, None, :, : self.steps, None].expand(-1, group, -1, -1, -1)
         visible = paths == self.own  # [b, group, w, steps, w]
-        return as_bias(visible.view(self.prompts, 1, group * self.copies, self.steps * self.copies), self.like.dtype)
+        return visible_bias(
+            visible.view(self.prompts, 1, group * self.copies, self.steps * self.copies), self.like.dtype
+        )
 
 
 class PromptLayer:
@@ -278,7 +287,7 @@ class PromptPart:
 
     def __init__(self, cache: SegmentCache, requests: slice) -> None:
         self.mask = None if cache.mask is None else cache.mask[requests]
-        self.like = cache.like
+        self.like, self.view = cache.like, cache._prompt_view
         self.layers = [PromptLayer(layer, requests) for layer in cache.layers]
 
     def admit(
@@ -286,7 +295,7 @@ class PromptPart:
     ) -> tuple[Int[Tensor, "#b t"], Float[Tensor, "#b 1 t total"] | None]:
         """Positions of the tokens, and the bias that says what they may look at."""
         positions = token_positions(self.mask, 0, tokens, self.like.device)
-        return positions, attention_bias(self.mask, 0, tokens, self.like)
+        return positions, self.view(self.mask, 0, tokens)
 
 
 def admit_cost(config: DecoderConfig, work: Workload) -> Cost:

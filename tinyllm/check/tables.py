@@ -232,7 +232,7 @@ def _segment_cases() -> Iterator[Case]:
 def _segment_maker(
     b, h, g, w, d, t, steps, padded=False, alibi=False, reordered=True, scale=None, size=1.0, spare=3
 ) -> Callable[[Draw], dict]:
-    """Memory beyond the lengths, and of padding, is NaN: it must not be read."""
+    """Memory beyond the lengths is NaN, and padding is large: neither must be seen."""
 
     def make(draw: Draw) -> dict:
         integers = lambda high, *shape: torch.randint(high, shape, generator=draw.generator, dtype=torch.int32)  # noqa: E731
@@ -248,7 +248,7 @@ def _segment_maker(
         if padded:
             positions = torch.arange(t + spare) - (7 * torch.arange(b) % t)[:, None]
             for x in prompt:
-                x.masked_fill_((positions < 0).to(x.device)[:, None, :, None], float("nan"))
+                x.masked_fill_((positions < 0).to(x.device)[:, None, :, None], 99.0)
             arguments["positions"] = positions.int().to(draw.device)
         if alibi:
             arguments["slopes"] = (2.0 ** -torch.arange(1, h + 1)).to(draw.device)

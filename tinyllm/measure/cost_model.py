@@ -7,9 +7,9 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from tinyllm.attention import kernel, stock
 from tinyllm.attention import segment as segment_attention
-from tinyllm.attention import stock
-from tinyllm.cache import contiguous, segment
+from tinyllm.cache import contiguous, fixed, segment
 from tinyllm.config import DecoderConfig
 from tinyllm.ops import embedding, mlp, projection, rope
 from tinyllm.ops.cost import Cost, Workload
@@ -34,6 +34,7 @@ COSTS: Mapping[Callable, CostOf] = MappingProxyType(
         mlp.fused_mlp_and_add: mlp.fused_mlp_and_add_cost,
         stock.stock_attention: stock.stock_attention_cost,
         segment_attention.segment_attention: segment_attention.segment_attention_cost,
+        kernel.kernel_attention: kernel.kernel_attention_cost,
     }
 )
 
@@ -61,6 +62,11 @@ CACHE_COSTS: Mapping[Callable, CacheCosts] = MappingProxyType(
             store={rope.rotate_and_store: segment.append_cost, rope.fused_rotate_and_store: segment.slots_cost},
             reorder=segment.reorder_cost,
         ),
+        fixed.FixedSegmentCache: CacheCosts(
+            admit=fixed.admit_cost,
+            store={rope.rotate_and_store: fixed.append_cost, rope.fused_rotate_and_store: fixed.slots_cost},
+            reorder=fixed.reorder_cost,
+        ),
     }
 )
 
@@ -87,10 +93,11 @@ def layer_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
 
 def pass_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
     """A whole forward pass: from token ids to the logits of the next token."""
-    ops, work = stage.ops, as_stored(stage, work)
+    ops, shared, work = stage.ops, work, as_stored(stage, work)
     ends = (COSTS[function_of(part)](config, work) for part in (ops.embed, ops.rotary_tables, ops.norm_head))
     layers = layer_cost(stage, config, work) * config.num_hidden_layers
-    return sum(ends, CACHE_COSTS[stage.cache].admit(config, work) + layers)
+    admitted = work if stage.cache is contiguous.ContiguousCache else shared
+    return sum(ends, CACHE_COSTS[stage.cache].admit(config, admitted) + layers)
 
 
 def reorder_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:

@@ -11,7 +11,7 @@ class Workload:
 
     Every sequence holds `held` tokens already, `steps` of them after its prompt. `size` is bytes per element;
     `padded` says whether the prompts differ in length; `kernels` whether the fused operations run on our device
-    code ("ours") or on torch's ("plain").
+    code ("ours") or on torch's ("plain"); `room` for how many steps after the prompt memory is reserved.
     """
 
     batch: int
@@ -22,6 +22,12 @@ class Workload:
     kernels: str = "plain"
     copies: int = 1
     steps: int = 0
+    room: int | None = None
+
+    @property
+    def reserved(self) -> int:
+        """Steps after the prompt that there is memory for: this one and those before it, unless more were asked for."""
+        return self.steps + 1 if self.room is None else self.room
 
     @property
     def rows(self) -> int:

@@ -24,8 +24,11 @@ class LayerCache(Protocol):
     def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
         """Take new keys and values in."""
 
-    def slots(self, tokens: int) -> tuple[Float[Tensor, "b g t d"], Float[Tensor, "b g t d"]]:
-        """Make room for new keys and values, to be written in place."""
+    def slots(self, tokens: int) -> tuple[Tensor, ...]:
+        """Make room for new keys and values, to be written in place: `[b, g, t, d]` each.
+
+        Or memory for more of them, and the number on the device of the first slot to write.
+        """
 
 
 def rope_frequencies(rope: Rope) -> Float[Tensor, " pairs"]:
@@ -96,8 +99,8 @@ def fused_rotate_and_store(
     kv: LayerCache,
 ) -> Float[Tensor, "b h t d"]:
     """Rotate q and k and write k and v where the cache keeps them, in one pass."""
-    k_slot, v_slot = kv.slots(q.shape[2])
-    return kernels_for(q).rope_and_store(q, k, v, *rotary, k_slot, v_slot, interleaved=False)[0]
+    k_slot, v_slot, *start = kv.slots(q.shape[2])
+    return kernels_for(q).rope_and_store(q, k, v, *rotary, k_slot, v_slot, False, *start)[0]
 
 
 def rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:

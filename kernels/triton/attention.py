@@ -1,0 +1,281 @@
+"""Attention of a decode step over a prompt and a response segment, through the beam index: one launch.
+
+The rows of a program are all sequences of a request times all query heads that share a key/value head. A prompt's keys
+and values, 2*t*d*s bytes for t tokens, d elements a head and s bytes an element, are read once for all of them; of the
+response, each slot that any row descends from, once. Scores never leave the registers: one softmax runs over both.
+
+Where requests times key/value heads are too few to fill the device, the keys are split among programs. Each leaves its
+maximum, its sum and its weighted values behind, and the one that arrives last adds them up: still one launch. Nothing
+here depends on the lengths but what is read from memory, so that a captured graph can be replayed while they grow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from .tuning import Launch, launch_for
+
+LOG2_E = tl.constexpr(1.4426950408889634)
+LEAST_ROWS = 16  # of a matrix engine's tile, even where few are used
+
+
+@triton.jit
+def add_tile(q, k, v, visible, shift, scale, top, total, acc):
+    """One more tile of keys in a running softmax: k, v [BLOCK, D]; visible [ROWS or 1, BLOCK]; shift in bits."""
+    scores = tl.dot(q, tl.trans(k), input_precision="ieee") * scale + shift
+    scores = tl.where(visible, scores, float("-inf"))
+    higher = tl.maximum(top, tl.max(scores, 1))
+    base = tl.where(higher == float("-inf"), 0.0, higher)  # of a row that has seen nothing yet
+    weights = tl.exp2(scores - base[:, None])
+    keep = tl.exp2(top - base)
+    acc = tl.dot(weights.to(v.dtype), v, acc * keep[:, None], input_precision="ieee")
+    return higher, total * keep + tl.sum(weights, 1), acc
+
+
+@triton.jit
+def _segments(
+    q, prompt_k, prompt_v, response_k, response_v, lengths, ancestry, positions, slopes,
+    out, partial, counters, scale,
+    q_batch, q_head, q_sequence, prompt_batch, prompt_head, prompt_token, response_batch, response_head, response_slot,
+    ancestry_batch, ancestry_sequence, positions_batch, group, width, kv_heads,
+    D: tl.constexpr, BLOCK_D: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr,
+    SHARED: tl.constexpr, STAGES: tl.constexpr,
+):  # fmt: skip
+    """ROWS rows of one request and key/value head, over one of SPLITS shares of the keys."""
+    split, block = tl.program_id(0) % SPLITS, tl.program_id(0) // SPLITS
+    kv_head, batch = tl.program_id(1), tl.program_id(2).to(tl.int64)
+    row = block * ROWS + tl.arange(0, ROWS)
+    exists = row < group * width
+    head, sequence = kv_head * group + row // width, row % width
+    i = tl.arange(0, BLOCK_D)
+    inside = i < D
+    tokens, steps = tl.load(lengths), tl.load(lengths + 1)
+    slots = steps * width
+
+    where_q = batch * q_batch + head * q_head + sequence * q_sequence
+    rows_q = tl.load(q + where_q[:, None] + i[None, :], mask=exists[:, None] & inside[None, :], other=0.0)
+    top = tl.full([ROWS], float("-inf"), tl.float32)
+    total = tl.zeros([ROWS], tl.float32)
+    acc = tl.zeros([ROWS, BLOCK_D], tl.float32)
+    shift = 0.0
+    if slopes is not None:
+        slope = tl.load(slopes + head, mask=exists, other=0.0) * LOG2_E
+        first = tokens if positions is None else tl.load(positions + batch * positions_batch + tokens - 1) + 1
+
+    tiles = tl.cdiv(tokens, BLOCK)
+    share = tl.cdiv(tiles + tl.cdiv(slots, BLOCK), SPLITS)
+    start, end = split * share, split * share + share
+    prompt_k += batch * prompt_batch + kv_head * prompt_head
+    prompt_v += batch * prompt_batch + kv_head * prompt_head
+    for tile in tl.range(start, tl.minimum(end, tiles), num_stages=STAGES):
+        key = tile * BLOCK + tl.arange(0, BLOCK)
+        seen = key < tokens
+        where = key
+        if positions is not None:
+            where = tl.load(positions + batch * positions_batch + key, mask=seen, other=-1)
+            seen = where >= 0
+        if slopes is not None:
+            shift = slope[:, None] * where.to(tl.float32)[None, :]
+        wanted = seen[:, None] & inside[None, :]
+        at = key[:, None] * prompt_token + i[None, :]
+        k = tl.load(prompt_k + at, mask=wanted, other=0.0)
+        v = tl.load(prompt_v + at, mask=wanted, other=0.0)
+        top, total, acc = add_tile(rows_q, k, v, seen[None, :], shift, scale, top, total, acc)
+
+    response_k += batch * response_batch + kv_head * response_head
+    response_v += batch * response_batch + kv_head * response_head
+    for tile in tl.range(
+        tl.maximum(start, tiles) - tiles, tl.minimum(end - tiles, tl.cdiv(slots, BLOCK)), num_stages=1
+    ):
+        slot = tile * BLOCK + tl.arange(0, BLOCK)
+        step, owner = slot // width, slot % width
+        seen = slot < slots
+        if ancestry is not None:  # the slot is on a row's path if the row's ancestor at that step wrote it
+            paths = ancestry + batch * ancestry_batch + sequence[:, None] * ancestry_sequence + step[None, :]
+            visible = tl.load(paths, mask=exists[:, None] & seen[None, :], other=-1) == owner[None, :]
+        elif SHARED:
+            visible = exists[:, None] & seen[None, :] & (sequence[:, None] == owner[None, :])
+        else:
+            visible = exists[:, None] & seen[None, :]
+        live = tl.max(visible.to(tl.int32), 0) > 0  # of the others, nothing is read
+        if slopes is not None:
+            shift = slope[:, None] * (first + step).to(tl.float32)[None, :]
+        wanted = live[:, None] & inside[None, :]
+        at = slot[:, None].to(tl.int64) * response_slot + i[None, :]
+        k = tl.load(response_k + at, mask=wanted, other=0.0)
+        v = tl.load(response_v + at, mask=wanted, other=0.0)
+        top, total, acc = add_tile(rows_q, k, v, visible, shift, scale, top, total, acc)
+
+    if SPLITS > 1:
+        place = (batch * kv_heads + kv_head) * (tl.num_programs(0) // SPLITS) + block
+        top, total, acc, last = _join(
+            partial, counters + place, place, split, top, total, acc, exists, i, ROWS, BLOCK_D, SPLITS
+        )  # fmt: skip
+        exists = exists & last
+    out += (batch * width + sequence)[:, None] * (kv_heads * group * D) + head[:, None] * D + i[None, :]
+    tl.store(out, acc / tl.where(exists, total, 1.0)[:, None], mask=exists[:, None] & inside[None, :])
+
+
+@triton.jit
+def _join(
+    partial, counter, place, split, top, total, acc, exists, i,
+    ROWS: tl.constexpr, BLOCK_D: tl.constexpr, SPLITS: tl.constexpr,
+):  # fmt: skip
+    """Leave a share behind; whoever is last takes all of them, and makes the counter ready for the next launch."""
+    row = tl.arange(0, ROWS)
+    shares = partial + place * SPLITS * ROWS * (BLOCK_D + 2)
+    values = shares + SPLITS * ROWS * 2
+    tl.store(shares + (split * 2) * ROWS + row, top, mask=exists)
+    tl.store(shares + (split * 2 + 1) * ROWS + row, total, mask=exists)
+    tl.store(values + (split * ROWS + row)[:, None] * BLOCK_D + i[None, :], acc, mask=exists[:, None])
+    tl.debug_barrier()  # before one thread says that all have stored
+    last = tl.atomic_add(counter, 1, sem="acq_rel") == SPLITS - 1
+    if last:
+        top = tl.full([ROWS], float("-inf"), tl.float32)
+        for s in tl.static_range(SPLITS):
+            top = tl.maximum(top, tl.load(shares + (s * 2) * ROWS + row, mask=exists, other=0.0, cache_modifier=".cg"))
+        total = tl.zeros([ROWS], tl.float32)
+        acc = tl.zeros([ROWS, BLOCK_D], tl.float32)
+        for s in tl.static_range(SPLITS):
+            one = tl.load(shares + (s * 2) * ROWS + row, mask=exists, other=0.0, cache_modifier=".cg")
+            weight = tl.exp2(one - top)
+            total += weight * tl.load(
+                shares + (s * 2 + 1) * ROWS + row, mask=exists, other=1.0, cache_modifier=".cg"
+            )  # fmt: skip
+            acc += weight[:, None] * tl.load(
+                values + (s * ROWS + row)[:, None] * BLOCK_D + i[None, :], mask=exists[:, None], other=0.0,
+                cache_modifier=".cg",
+            )  # fmt: skip
+        tl.store(counter, 0)
+    return top, total, acc, last
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a call is cut into programs: rows and keys of one, blocks of rows, and shares of the keys."""
+
+    rows: int
+    keys: int
+    blocks: int
+    splits: int
+
+
+def cut(prompts: int, kv_heads: int, rows: int, keys: int, processors: int, launch: Launch) -> Cut:
+    """The cut for so many rows of every key/value head, at most `keys` keys, and a device of so many processors.
+
+    Keys are split until there are `waves` programs for each processor, yet never into shares of fewer than `least`
+    tiles: joining shares costs what reading a tile or two does. It depends on memory reserved, not on lengths.
+    """
+    tile = min(max(LEAST_ROWS, triton.next_power_of_2(rows)), launch.blocks["rows"])
+    blocks, block = triton.cdiv(rows, tile), launch.blocks["keys"]
+    wanted = triton.cdiv(launch.blocks["waves"] * processors, prompts * kv_heads * blocks)
+    return Cut(tile, block, blocks, max(1, min(wanted, triton.cdiv(keys, block) // launch.blocks["least"])))
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where shares of a split wait for the last; zeros in `counters` between launches."""
+
+    partial: Tensor
+    counters: Tensor
+
+
+def workspace(
+    q: Tensor, prompt_k: Tensor, prompt_v: Tensor, response_k: Tensor, response_v: Tensor
+) -> Workspace | None:
+    """Memory for the shares of one launch, which the next may use again; None where nothing is split."""
+    return _workspace(q, prompt_k.shape[1], cut_of(q, prompt_k, response_k))
+
+
+def _workspace(q: Tensor, kv_heads: int, cut: Cut) -> Workspace | None:
+    if cut.splits == 1:
+        return None
+    places = len(q) * kv_heads * cut.blocks
+    size = places * cut.splits * cut.rows * (max(16, triton.next_power_of_2(q.shape[-1])) + 2)
+    counters = torch.zeros(places, dtype=torch.int32, device=q.device)
+    return Workspace(torch.empty(size, dtype=torch.float32, device=q.device), counters)
+
+
+def cut_of(q: Tensor, prompt_k: Tensor, response_k: Tensor, launch: Launch | None = None) -> Cut:
+    """The cut for these queries and this memory."""
+    launch = launch or launch_for("attention", q.device.type)
+    (b, h, w, _), g = q.shape, prompt_k.shape[1]
+    keys = prompt_k.shape[2] + response_k.shape[2]
+    return cut(b, g, h // g * w, keys, processors(q.device), launch)
+
+
+@cache
+def processors(device: torch.device) -> int:
+    """Multiprocessors, or Xe-cores, of a device; one where kernels are interpreted."""
+    if device.type == "cpu":
+        return 1
+    properties = getattr(torch, device.type).get_device_properties(device)
+    return properties.multi_processor_count if device.type == "cuda" else properties.gpu_subslice_count
+
+
+def segment_attention(
+    q: Tensor,
+    prompt_k: Tensor,
+    prompt_v: Tensor,
+    response_k: Tensor,
+    response_v: Tensor,
+    lengths: Tensor,
+    ancestry: Tensor | None = None,
+    positions: Tensor | None = None,
+    slopes: Tensor | None = None,
+    scale: float | None = None,
+    *,
+    space: Workspace | None = None,
+    launch: Launch | None = None,
+) -> Tensor:
+    """q [b, h, w, d] over prompts [b, g, t, d] and responses [b, g, slots, d]; see `tinyllm.check.references`.
+
+    `space`: the workspace of an earlier call of the same shapes, so that none is made. Returns [b, w, h * d].
+    Raises ValueError where shapes, formats or strides do not fit.
+    """
+    _check(q, prompt_k, prompt_v, response_k, response_v, ancestry, positions)
+    launch = launch or launch_for("attention", q.device.type)
+    (b, h, w, d), g = q.shape, prompt_k.shape[1]
+    shape = cut_of(q, prompt_k, response_k, launch)
+    space = space or _workspace(q, g, shape)
+    partial, counters = (None, None) if space is None else (space.partial, space.counters)
+    out = torch.empty((b, w, h * d), dtype=q.dtype, device=q.device)
+    tables = (
+        *(ancestry.stride()[:2] if ancestry is not None else (0, 0)),
+        0 if positions is None else positions.stride(0),
+    )
+    steps = (*q.stride()[:3], *prompt_k.stride()[:3], *response_k.stride()[:3], *tables)
+    scale = (d**-0.5 if scale is None else scale) * LOG2_E.value
+    _segments[(shape.splits * shape.blocks, g, b)](
+        q, prompt_k, prompt_v, response_k, response_v, lengths, ancestry, positions, slopes,
+        out, partial, counters, scale, *steps, h // g, w, g,
+        D=d, BLOCK_D=max(16, triton.next_power_of_2(d)), ROWS=shape.rows, BLOCK=shape.keys, SPLITS=shape.splits,
+        SHARED=w > 1, STAGES=launch.num_stages, **launch.options,
+    )  # fmt: skip
+    return out
+
+
+def _check(
+    q: Tensor, prompt_k: Tensor, prompt_v: Tensor, response_k: Tensor, response_v: Tensor,
+    ancestry: Tensor | None, positions: Tensor | None,
+) -> None:  # fmt: skip
+    (b, h, w, d), g = q.shape, prompt_k.shape[1]
+    for name, x, like in (("prompt_v", prompt_v, prompt_k), ("response_v", response_v, response_k)):
+        if x.shape != like.shape or x.stride() != like.stride():
+            given, expected = f"{list(x.shape)}, strides {x.stride()}", f"{list(like.shape)}, strides {like.stride()}"
+            raise ValueError(f"{name} is {given}: expected what its keys are, {expected}")
+    for name, x in (("prompt_k", prompt_k), ("response_k", response_k)):
+        if x.dtype != q.dtype or (x.shape[0], x.shape[1], x.shape[3]) != (b, g, d) or h % g:
+            raise ValueError(f"{name} is {list(x.shape)} of {x.dtype}: expected [{b}, g, n, {d}] of {q.dtype}, g | {h}")
+    if any(x.stride(-1) != 1 for x in (q, prompt_k, response_k)):
+        raise ValueError("the last dimension of q, keys and values must be dense (stride 1)")
+    if ancestry is not None and (ancestry.shape[:2] != (b, w) or ancestry.dtype != torch.int32):
+        raise ValueError(f"ancestry is {list(ancestry.shape)} of {ancestry.dtype}: expected [{b}, {w}, steps] of int32")
+    if positions is not None and (len(positions) != b or positions.dtype != torch.int32):
+        raise ValueError(f"positions is {list(positions.shape)} of {positions.dtype}: expected [{b}, t] of int32")
