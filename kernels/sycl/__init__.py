@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 
 from .activation import activate_and_multiply, bias_and_activate
+from .attention import segment_attention
 from .linear import MAX_ROWS, linear
 from .norm import add_layer_norm, add_rms_norm, layer_norm, rms_norm
 from .packages import ToolchainError
@@ -29,6 +30,7 @@ __all__ = [
     "rms_norm",
     "rope_and_store",
     "runtime_of",
+    "segment_attention",
     "unavailable",
 ]
 

@@ -49,15 +49,41 @@ API const char *tinyllm_device(sycl::queue *queue) {
   });
 }
 
+static auto parsed(sycl::queue *queue, const char *source, const char *header) {
+  return xp::create_kernel_bundle_from_source(queue->get_context(), xp::source_language::sycl, std::string(source),
+                                              xp::properties{xp::include_files{"common.hpp", header}});
+}
+
 // Compiles SYCL C++. `options` has one option a line; `header` is what #include "common.hpp" finds.
 API Bundle *tinyllm_compile(sycl::queue *queue, const char *source, const char *header, const char *options) {
   message.clear();
   return guarded([&] {
-    xp::include_files files{"common.hpp", header};
-    auto text = xp::create_kernel_bundle_from_source(queue->get_context(), xp::source_language::sycl,
-                                                     std::string(source), xp::properties{files});
+    auto text = parsed(queue, source, header);
     return new Bundle(xp::build(text, std::vector<sycl::device>{queue->get_device()},
                                 xp::properties{xp::build_options{lines(options)}, xp::save_log{&message}}));
+  });
+}
+
+// SYCL shows what an image holds only after it was built for the device, which refuses what another has instructions for.
+struct Image : sycl::detail::device_image_plain {
+  static auto content(const sycl::detail::device_image_plain &image) {
+    return (image.*&Image::ext_oneapi_get_backend_content_view_impl)();
+  }
+};
+
+// The SPIR-V of SYCL C++ for any device, until the next call.
+API const char *tinyllm_translate(sycl::queue *queue, const char *source, const char *header, const char *options,
+                                  size_t *size) {
+  message.clear();
+  return guarded([&] {
+    static thread_local std::string spirv;
+    auto text = parsed(queue, source, header);
+    auto object = xp::compile(text, std::vector<sycl::device>{queue->get_device()},
+                              xp::properties{xp::build_options{lines(options)}, xp::save_log{&message}});
+    auto [begin, end] = Image::content(*object.begin());
+    spirv.assign(reinterpret_cast<const char *>(begin), reinterpret_cast<const char *>(end));
+    *size = spirv.size();
+    return spirv.data();
   });
 }
 

@@ -96,7 +96,7 @@ class Kernel:
 
 
 class Runtime:
-    """One device: its queue, its sub-group size (`lanes`), and the kernels compiled for it so far.
+    """One device: its queue, its sub-group size (`lanes`), its compute units, and the kernels compiled for it so far.
 
     `device` is "xpu" or "cpu"; `lanes` overrides the sub-group size; `cache` the folder of `build.cache_folder`.
     Raises ToolchainError where the machine lacks something, naming it.
@@ -112,7 +112,15 @@ class Runtime:
             self.queue, self.wait = lambda: queue, lambda: self.check(self.library.wait(queue))
         name, sizes = self.check(self.library.device(self.queue())).decode().split("\n")
         self.name, self.lanes = name, lanes or self._lanes([int(size) for size in sizes.split()])
+        self.units, self.matrix_engine = self._facts()
         self.kernels: dict[tuple, Kernel] = {}
+
+    def _facts(self) -> tuple[int, bool]:
+        """Xe-cores of a GPU, or cores; and whether there is a matrix engine that takes 16-bit numbers."""
+        if self.device.type == "cpu":
+            return os.cpu_count() or 1, False
+        facts = torch.xpu.get_device_properties(self.device)
+        return facts.gpu_subslice_count, facts.has_subgroup_matrix_multiply_accumulate
 
     def _no_cpu(self) -> NoReturn:
         found = f"OCL_ICD_FILENAMES is {os.environ['OCL_ICD_FILENAMES']!r}"
@@ -169,9 +177,10 @@ class Runtime:
 
     def spirv(self, source: Source, options: tuple[str, ...]) -> bytes:
         """The SPIR-V of a source, which is the same for every device; raises CompileError."""
-        path = self.spirv_path(source, options)
+        path, size = self.spirv_path(source, options), ctypes.c_size_t()
         if not path.exists():
-            build.write(path, self._spirv(self.compile(source, options)))
+            code = self.library.translate(self.queue(), *self._texts(source, options), ctypes.byref(size))
+            build.write(path, ctypes.string_at(code or self._failed(source, options), size.value))
         return path.read_bytes()
 
     def _spirv(self, bundle: int) -> bytes:
@@ -185,14 +194,16 @@ class Runtime:
 
     def compile(self, source: Source, options: tuple[str, ...]) -> int:
         """A bundle made by the compiler, whatever the cache holds; raises CompileError."""
-        bundle = self.library.compile(
-            self.queue(), source.text.encode(), build.header().encode(), "\n".join(options).encode()
-        )
-        if not bundle:
-            log = self.library.error().decode(errors="replace").strip()
-            log = re.sub(r"\brtc_\d+\.cpp\b", source.name, log)  # the compiler's name for what has no file
-            raise CompileError(f"{source.name} does not compile with {' '.join(options)}:\n{log}")
-        return bundle
+        return self.library.compile(self.queue(), *self._texts(source, options)) or self._failed(source, options)
+
+    @staticmethod
+    def _texts(source: Source, options: tuple[str, ...]) -> tuple[bytes, bytes, bytes]:
+        return source.text.encode(), build.header().encode(), "\n".join(options).encode()
+
+    def _failed(self, source: Source, options: tuple[str, ...]) -> NoReturn:
+        log = self.library.error().decode(errors="replace").strip()
+        log = re.sub(r"\brtc_\d+\.cpp\b", source.name, log)  # the compiler's name for what has no file
+        raise CompileError(f"{source.name} does not compile with {' '.join(options)}:\n{log}")
 
 
 @functools.cache
