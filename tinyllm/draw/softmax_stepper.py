@@ -1,0 +1,16 @@
+"""An online softmax to be stepped through by hand, tile by tile."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tinyllm.draw.filmstrip import draw_frame
+from tinyllm.draw.stepper import Stepper
+from tinyllm.measure.softmax_trace import SoftmaxTrace, as_text
+
+
+def step_through_softmax(trace: SoftmaxTrace) -> Stepper:
+    """A widget that shows what one pass of attention keeps, tile by tile (notebook 09)."""
+    tiles = len(trace.steps)
+    alt = lambda number: f"tile {number} of {tiles}: scores, weights under the largest so far, and the accumulator"  # noqa: E731
+    return Stepper(tiles, partial(draw_frame, trace), partial(as_text, trace), alt)
