@@ -1,0 +1,310 @@
+// Attention of a few sequences that share a prompt: over the prompt, read once for all of them, and over each one's
+// own path through the response. Exact softmax in one pass, all sums in float32.
+//
+// The keys of all requests and key/value heads form one line; every thread takes an equal stretch of it and leaves a
+// partial result for each (request, head) it came by. Whoever needs the whole merges those.
+#pragma once
+
+#include "product.hpp"
+#include "team.hpp"
+
+constexpr int KEYS = 32;  // of a block: 16 KiB of keys and values in float32 at head size 64
+
+struct Memory {  // [b, g, tokens, d]; strides in elements, the last one is 1
+    void* k;
+    void* v;
+    int64_t batch, head, token;
+};
+
+struct Sight {  // arguments of `segment_attention`, see tinyllm.check.references
+    const int32_t* lengths;
+    const int32_t* ancestry;
+    const int32_t* positions;
+    const float* slopes;
+    int64_t ancestry_batch, ancestry_row, positions_batch;
+    float scale;
+};
+
+struct Heads {
+    int32_t b, w, h, g, d;
+    int group() const { return h / g; }
+    int rows() const { return w * group(); }  // queries of one key/value head, those of a sequence side by side
+    int64_t width() const { return padded(d, W); }
+};
+
+// Where the stretch of each thread begins on the line of `pairs * units` keys.
+struct Line {
+    int64_t units, total;
+    int threads;
+    int64_t begin(int t) const { return total * t / threads; }
+    int owner(int64_t unit) const { return ((unit + 1) * threads - 1) / total; }
+    int first(int64_t pair) const { return owner(pair * units); }
+    int last(int64_t pair) const { return owner((pair + 1) * units - 1); }
+};
+
+// A partial result: numerators [rows, width], then the largest score and the sum of exponentials of each row.
+// Pieces are in the order of pair and thread, each step of which increases one of the two: their sum is a number.
+struct Pieces {
+    float* memory;
+    int64_t size;
+    float* of(int64_t pair, int thread) const { return memory + (pair + thread) * size; }
+    static int64_t floats(const Heads& n) { return padded(n.rows() * (n.width() + 2), 16); }
+};
+
+// Cosine and sine of each pair of elements, for every row; the first 2 * pairs elements of a head are turned.
+struct Rotary {
+    const float* cosine;
+    const float* sine;
+    int64_t row, pairs;
+    bool interleaved;
+
+    void turn(const float* x, int64_t d, int64_t r, float* out) const {
+        const float *c = cosine + r * row, *s = sine + r * row;
+        int64_t apart = interleaved ? 1 : pairs, step = interleaved ? 2 : 1;
+        for (int64_t i = 0; i < pairs; i++) {
+            float a = x[i * step], b = x[i * step + apart];
+            out[i * step] = a * c[i] - b * s[i];
+            out[i * step + apart] = b * c[i] + a * s[i];
+        }
+        for (int64_t i = 2 * pairs; i < d; i++) out[i] = x[i];
+    }
+};
+
+// Queries, keys and values of this step, side by side in a row; k and v null where they are in memory already.
+struct Fresh {
+    const float* q;
+    const float* k;
+    const float* v;
+    int64_t row;
+    const Rotary* rotary;
+};
+
+template <class T>
+void narrow(const float* x, int64_t d, T* out) {
+    for (int64_t i = 0; i < d; i += W) store_some(out + i, load_some(x + i, d - i), d - i);
+}
+
+// Some keys and values in float32, and where they stand.
+struct Block {
+    float* k;  // [KEYS, width]
+    float* v;
+    float where[KEYS];
+    int n = 0;
+
+    template <class T>
+    INLINE void take(const T* key, const T* value, int64_t d, int64_t width, int64_t position) {
+        float *k_row = k + n * width, *v_row = v + n * width;
+        for (int64_t i = 0; i < width; i += W) {
+            store(k_row + i, load_some(key + i, d - i));
+            store(v_row + i, load_some(value + i, d - i));
+        }
+        where[n++] = position;
+    }
+};
+
+// The queries of one key/value head, and what they have gathered.
+struct Gather {
+    const float* q;  // [rows, width], scaled
+    const float* slope;  // of each row, or null
+    float* sums;  // a piece
+    int64_t width;
+    int rows;
+
+    float* largest_score() const { return sums + rows * width; }
+    float* weight() const { return sums + rows * (width + 1); }
+
+    void start() const {
+        for (int64_t i = 0; i < rows * width; i++) sums[i] = 0;
+        for (int r = 0; r < rows; r++) largest_score()[r] = -INFINITY, weight()[r] = 0;
+    }
+
+    // Scores of one row with W keys: every key has a sum of its own, W lanes of which are added at the end.
+    INLINE vec scores(int row, const float* keys) const {
+        vec total[W] = {};
+        for (int64_t i = 0; i < width; i += W) {
+            vec query = load(q + row * width + i);
+            for (int j = 0; j < W; j++) total[j] += query * load(keys + j * width + i);
+        }
+        return sums_of(total);
+    }
+
+    // The block's weights of one row, and how much what was gathered before is worth beside them.
+    float weigh(int row, const Block& block, float* weights) const {
+        float most = largest_score()[row];
+        for (int j = 0; j < block.n; j += W) {
+            vec s = scores(row, block.k + j * width);
+            if (slope) s += slope[row] * load(block.where + j);
+            for (int i = block.n - j; i < W; i++) s[i] = -INFINITY;
+            store(weights + j, s);
+            float here = largest(s);
+            most = here > most ? here : most;
+        }
+        vec total = {};
+        for (int j = 0; j < block.n; j += W) {
+            vec p = exponential(load(weights + j) - most);
+            store(weights + j, p);
+            total += p;
+        }
+        float kept = exponential(spread(largest_score()[row] - most))[0];
+        largest_score()[row] = most;
+        weight()[row] = weight()[row] * kept + sum(total);
+        return kept;
+    }
+
+    // Add the block's values to R rows, D vectors of each at a time.
+    template <int R, int D>
+    INLINE void add(int row, int64_t at, const Block& block, const float (*weights)[KEYS], const float* kept) const {
+        vec total[R][D];
+        for (int r = 0; r < R; r++)
+            for (int i = 0; i < D; i++) total[r][i] = load(sums + (row + r) * width + at + i * W) * kept[r];
+        for (int j = 0; j < block.n; j++)
+            for (int i = 0; i < D; i++) {
+                vec value = load(block.v + j * width + at + i * W);
+                for (int r = 0; r < R; r++) total[r][i] += weights[r][j] * value;
+            }
+        for (int r = 0; r < R; r++)
+            for (int i = 0; i < D; i++) store(sums + (row + r) * width + at + i * W, total[r][i]);
+    }
+
+    template <int R>
+    void see(int row, const Block& block) const {
+        float weights[R][KEYS], kept[R];
+        for (int r = 0; r < R; r++) kept[r] = weigh(row + r, block, weights[r]);
+        constexpr int D = W == 16 ? 4 : 2;
+        int64_t at = 0;
+        for (; at + D * W <= width; at += D * W) add<R, D>(row, at, block, weights, kept);
+        for (; at < width; at += W) add<R, 1>(row, at, block, weights, kept);
+    }
+
+    // Rows [from, to) look at the block, which is empty afterwards.
+    void see(int from, int to, Block& block) const {
+        if (block.n == 0) return;
+        int row = from;
+        for (; row + 4 <= to; row += 4) see<4>(row, block);
+        if (to - row == 3) see<3>(row, block);
+        if (to - row == 2) see<2>(row, block);
+        if (to - row == 1) see<1>(row, block);
+        block.n = 0;
+    }
+};
+
+// What one thread does of the attention of one layer.
+template <class T>
+struct Attention {
+    Heads n;
+    Memory prompt, response;
+    Sight sight;
+    Fresh fresh;
+    Line line;
+    Pieces pieces;
+    float* scratch;  // of this thread: `floats(n)`
+
+    static int64_t floats(const Heads& n) { return padded((n.rows() + 2 * KEYS) * n.width() + n.rows(), 16); }
+
+    int64_t tokens() const { return sight.lengths[0]; }
+    int64_t steps() const { return sight.lengths[1]; }
+
+    void run(int thread) const {
+        int64_t begin = line.begin(thread), end = line.begin(thread + 1);
+        for (int64_t pair = begin / line.units; begin < end; pair++) {
+            int64_t stop = (pair + 1) * line.units < end ? (pair + 1) * line.units : end;
+            piece(pair, thread, begin - pair * line.units, stop - pair * line.units);
+            begin = stop;
+        }
+    }
+
+    void piece(int64_t pair, int thread, int64_t from, int64_t to) const {
+        int64_t request = pair / n.g, head = pair % n.g, t = tokens();
+        Block block{scratch + n.rows() * n.width(), scratch + (n.rows() + KEYS) * n.width()};
+        float* slopes = sight.slopes ? scratch + (n.rows() + 2 * KEYS) * n.width() : nullptr;
+        Gather gather{scratch, slopes, pieces.of(pair, thread), n.width(), n.rows()};
+        gather.start();
+        take_queries(request, head, slopes);
+        if (from < t) see_prompt(gather, block, request, head, from, to < t ? to : t);
+        if (to <= t) return;
+        if (to == t + steps() && fresh.k) keep(request, head);
+        see_response(gather, block, request, head, (from > t ? from : t) - t, to - t);
+    }
+
+    void take_queries(int64_t request, int64_t head, float* slopes) const {
+        int group = n.group();
+        for (int row = 0; row < n.rows(); row++) {
+            int64_t r = request * n.w + row / group, h = head * group + row % group;
+            const float* x = fresh.q + r * fresh.row + h * n.d;
+            float* q = scratch + row * n.width();
+            if (fresh.rotary) fresh.rotary->turn(x, n.d, r, q);
+            else std::memcpy(q, x, n.d * sizeof(float));
+            for (int64_t i = 0; i < n.d; i++) q[i] *= sight.scale;
+            for (int64_t i = n.d; i < n.width(); i++) q[i] = 0;
+            if (slopes) slopes[row] = sight.slopes[h];
+        }
+    }
+
+    // Write this step's keys and values where they stay; whoever looks at them first does it.
+    void keep(int64_t request, int64_t head) const {
+        float turned[1024];
+        for (int j = 0; j < n.w; j++) {
+            int64_t r = request * n.w + j, slot = (steps() - 1) * n.w + j;
+            int64_t at = request * response.batch + head * response.head + slot * response.token;
+            const float* k = fresh.k + r * fresh.row + head * n.d;
+            if (fresh.rotary) fresh.rotary->turn(k, n.d, r, turned), k = turned;
+            narrow(k, n.d, static_cast<T*>(response.k) + at);
+            narrow(fresh.v + r * fresh.row + head * n.d, n.d, static_cast<T*>(response.v) + at);
+        }
+    }
+
+    void see_prompt(const Gather& gather, Block& block, int64_t request, int64_t head, int64_t from, int64_t to) const {
+        const int32_t* where = sight.positions ? sight.positions + request * sight.positions_batch : nullptr;
+        int64_t at = request * prompt.batch + head * prompt.head;
+        const T *k = static_cast<T*>(prompt.k) + at, *v = static_cast<T*>(prompt.v) + at;
+        for (int64_t i = from; i < to; i++) {
+            if (where && where[i] < 0) continue;
+            block.take(k + i * prompt.token, v + i * prompt.token, n.d, n.width(), where ? where[i] : i);
+            if (block.n == KEYS) gather.see(0, n.rows(), block);
+        }
+        gather.see(0, n.rows(), block);
+    }
+
+    // Every sequence along its own path: at each step, the slot of its ancestor.
+    void see_response(const Gather& gather, Block& block, int64_t request, int64_t head, int64_t from, int64_t to) const {
+        int64_t at = request * response.batch + head * response.head, group = n.group();
+        int64_t start = sight.positions ? sight.positions[request * sight.positions_batch + tokens() - 1] + 1 : tokens();
+        const T *k = static_cast<T*>(response.k) + at, *v = static_cast<T*>(response.v) + at;
+        for (int64_t j = 0; j < n.w; j++) {
+            const int32_t* path = sight.ancestry;
+            if (path) path += request * sight.ancestry_batch + j * sight.ancestry_row;
+            for (int64_t step = from; step < to; step++) {
+                int64_t slot = (step * n.w + (path ? path[step] : j)) * response.token;
+                block.take(k + slot, v + slot, n.d, n.width(), start + step);
+                if (block.n == KEYS) gather.see(j * group, (j + 1) * group, block);
+            }
+            gather.see(j * group, (j + 1) * group, block);
+        }
+    }
+
+    // What all threads have gathered for one row of the batch: out [h * d].
+    void merge(int64_t r, float* out) const {
+        int64_t request = r / n.w, group = n.group();
+        for (int64_t h = 0; h < n.h; h++) {
+            int64_t pair = request * n.g + h / group, row = r % n.w * group + h % group;
+            merge_row(pair, row, out + h * n.d);
+        }
+    }
+
+    void merge_row(int64_t pair, int64_t row, float* out) const {
+        int first = line.first(pair), last = line.last(pair);
+        float most = -INFINITY, total = 0;
+        auto sums = [&](int t) { return pieces.of(pair, t); };
+        auto score = [&](int t) { return sums(t)[n.rows() * n.width() + row]; };
+        for (int t = first; t <= last; t++)
+            if (line.begin(t) < line.begin(t + 1) && score(t) > most) most = score(t);
+        for (int64_t i = 0; i < n.d; i++) out[i] = 0;
+        for (int t = first; t <= last; t++) {
+            if (line.begin(t) == line.begin(t + 1)) continue;
+            float factor = std::exp(score(t) - most);
+            total += factor * sums(t)[n.rows() * (n.width() + 1) + row];
+            for (int64_t i = 0; i < n.d; i++) out[i] += factor * sums(t)[row * n.width() + i];
+        }
+        for (int64_t i = 0; i < n.d; i++) out[i] /= total;
+    }
+};
