@@ -57,7 +57,8 @@ def segment_attention(
     response = (response_k, response_v, *response_k.stride()[:3])
     paths = (ancestry, *((0, 0) if ancestry is None else ancestry.stride()[:2]))
     places = (positions, 0 if positions is None else positions.stride(0))
-    kernel = device.kernel("attention", "segment_attention", q.dtype, HEAD=d, ROWS=how.rows, MATRIX=how.matrix)
+    options = {"HEAD": d, "ROWS": how.rows, "MATRIX": how.matrix, **({"ROLLED": 1} if q.device.type == "cpu" else {})}
+    kernel = device.kernel("attention", "segment_attention", q.dtype, **options)
     groups = b * g * -(-w * (h // g) // how.rows)
     inputs = (q, *q.stride()[:3], *prompt, *response, lengths, *paths, *places, slopes, scale or d**-0.5)
     kernel((groups, how.splits), (1, SUBGROUPS * device.lanes), *inputs, out, shares, b, g, h // g, w)
@@ -81,7 +82,7 @@ def plan(device: Runtime, dtype: torch.dtype, heads: int, rows: int, d: int, key
 
 def block_rows(rows: int, most: int) -> int:
     """The compiled size for a block of `rows` rows, or the largest up to `most` where that many do not fit."""
-    return max(size for size in ROWS if size == 1 or size <= most and size < 2 * rows)
+    return max(size for size in ROWS if size == 1 or (size <= most and size < 2 * rows))
 
 
 def splits(groups: int, keys: int, units: int) -> int:
@@ -93,14 +94,13 @@ def splits(groups: int, keys: int, units: int) -> int:
 
 
 def _check_segments(q: Tensor, g: int, *segments: Tensor) -> None:
-    b, h, w, d = q.shape
+    (b, h, _, d), step = q.shape, 16 // q.element_size()
     names = ("prompt_k", "prompt_v", "response_k", "response_v")
     if d not in HEAD_DIMS or h % g:
         raise ValueError(f"q has shape {list(q.shape)}: expected a multiple of {g} heads, of size {HEAD_DIMS}")
     alike(q, **dict(zip(names, segments, strict=True)))
     for name, memory in zip(names, segments, strict=True):
         sized(name, memory, b, g, memory.shape[2], d)
-        step = 16 // memory.element_size()
         if memory.data_ptr() % 16 or any(pitch % step for pitch in _pitches(memory)):
             raise ValueError(f"{name} has strides {memory.stride()}: its rows must start at multiples of 16 bytes")
     for k, v in (segments[:2], segments[2:]):

@@ -1,45 +1,40 @@
 // Attention of one new token a sequence over two segments: the prompt of its request, which all w sequences share, and
 // its own path through the response, gathered through the beam index. One online softmax runs over both.
 //
-// The rows of a KV head, w sequences x the query heads of its group, stand together: a work-group takes ROWS of them and
-// reads each key and value of the prompt once for all. What is read: 2 * t * d elements a KV head and block of rows, and
-// of the response 2 * steps * d a sequence, fewer from memory where paths share slots.
+// The rows of a KV head, w sequences x the query heads of its group, stand together: a work-group takes ROWS of them,
+// and reads each key and value of the prompt once for all. For a KV head and block of rows that is 2 * t * d elements,
+// and 2 * steps * d more for each sequence, of which memory sees those slots once that paths share.
 //
-// Sub-groups share the tiles of KEYS keys among them, and work-groups too where there are `splits`. For scores a lane
+// Sub-groups share the tiles of KEYS keys among them, and work-groups too where there are splits. For scores a lane
 // owns a key, and loads it 16 bytes at a time: no sum crosses lanes. For values it owns every LANES-th column, which is
 // how a block read delivers a row.
 //
-// Build options: -DHEAD=64 | 80 | 96 | 128 | 256, the elements of a head; -DROWS=1 | 2 | 4 | 8; -DMATRIX=NONE, or DPAS for
-// the matrix engine's instruction (16-bit types, 2 rows or more), or EMULATED for the same tiles multiplied without it.
+// Build options: -DHEAD=64 | 80 | 96 | 128 | 256, the elements of a head; -DROWS=1 | 2 | 4 | 8; -DMATRIX=NONE, or DPAS
+// for the matrix engine's instruction (16-bit types, 2 rows or more), or EMULATED for the same tiles multiplied without
+// it; -DROLLED leaves the loops over a tile as loops, which a CPU's compiler takes in a third of the time.
 #include "common.hpp"
 
-#define NONE 0
-#define DPAS 1
-#define EMULATED 2
 #ifndef SUBGROUPS
 #define SUBGROUPS 8  // of a work-group
 #endif
 #ifndef SUMS
 #define SUMS 32  // of a lane's 128 registers
 #endif
-constexpr int KEYS = 16;                      // of a tile: what one matrix instruction adds up over
-constexpr int OWN = KEYS / LANES;             // keys of a lane
-
-// A lane keeps ROWS sums for each of its columns. So that they stay in registers, PARTS sub-groups share the columns of the
-// same keys, whose scores each of them computes.
-constexpr int parts(int columns) { return columns % 2 || columns * ROWS <= SUMS ? 1 : 2 * parts(columns / 2); }
-constexpr int PARTS = parts(HEAD / LANES), STREAMS = SUBGROUPS / PARTS;
-constexpr int COLUMNS = HEAD / LANES / PARTS;
+#ifdef ROLLED
+#define UNROLL_TILE _Pragma("unroll 1")
+#else
+#define UNROLL_TILE UNROLL
+#endif
+constexpr int KEYS = 16;           // of a tile: what one matrix instruction adds up over
+constexpr int OWN = KEYS / LANES;  // keys of a lane
 constexpr int ITEMS = SUBGROUPS * LANES;
 constexpr float LOG2E = 1.44269504f, NEVER = -__builtin_inff();
-constexpr float NOTHING = -1e30f;  // before the first score: its difference to itself is a number, 0
+constexpr float NOTHING = -1e30f;  // before the first score: its difference to itself is a number
 
-template <class T, int N> using vec = T __attribute__((ext_vector_type(N)));
-using row_values = vec<float, ROWS>;
-using bits = std::conditional_t<sizeof(scalar) == 2, unsigned short, unsigned>;
-
-inline sycl::sub_group this_sub_group() { return ext::this_work_item::get_sub_group(); }
-inline int lane() { return this_sub_group().get_local_linear_id(); }
+// A lane keeps ROWS sums for each of its columns. So that they stay in registers, PARTS sub-groups share the columns of
+// the same keys, whose scores each of them computes.
+constexpr int parts(int columns) { return columns % 2 || columns * ROWS <= SUMS ? 1 : 2 * parts(columns / 2); }
+constexpr int PARTS = parts(HEAD / LANES), STREAMS = SUBGROUPS / PARTS, COLUMNS = HEAD / LANES / PARTS;
 
 // One of the two segments of a KV head.
 struct Segment {
@@ -66,26 +61,10 @@ inline bool bury(Tile &tile) {
   return living >= 0;
 }
 
-template <int N> inline void block_read(const scalar *row, bits (&out)[N]) {
-  constexpr int PIECE = N >= 8 ? 8 : N >= 4 ? 4 : N >= 2 ? 2 : 1;
-  const auto from = sycl::address_space_cast<sycl::access::address_space::global_space, sycl::access::decorated::yes>(
-      reinterpret_cast<const bits *>(row));
-  const auto piece = __spirv_SubgroupBlockReadINTEL<std::conditional_t<PIECE == 1, bits, vec<bits, PIECE>>>(from.get_decorated());
-  UNROLL
-  for (int i = 0; i < PIECE; ++i)
-    if constexpr (PIECE == 1) out[i] = piece;
-    else out[i] = piece[i];
-  if constexpr (N > PIECE) {
-    bits rest[N - PIECE];
-    block_read(row + PIECE * LANES, rest);
-    UNROLL
-    for (int i = PIECE; i < N; ++i) out[i] = rest[i - PIECE];
-  }
-}
-
 // The value of key number `key` of a tile, from the sub-group's first column on.
 inline const scalar *value_row(const Tile &tile, int key) {
-  return tile.segment.v + sycl::group_broadcast(this_sub_group(), tile.index[key / LANES], key % LANES) * tile.segment.pitch;
+  const int index = sycl::group_broadcast(this_sub_group(), tile.index[key / LANES], key % LANES);
+  return tile.segment.v + index * tile.segment.pitch;
 }
 
 #if MATRIX == NONE
@@ -93,7 +72,7 @@ using query = float;
 inline query as_query(scalar x) { return float(x); }
 inline int query_place(int r, int i) { return r * HEAD + i; }
 
-inline void multiply_keys(const Tile &tile, const query *q, row_values (&scores)[OWN]) {
+inline void multiply_keys(const Tile &tile, const query *q, floats<ROWS> (&scores)[OWN]) {
   for (int i = 0; i < HEAD; i += VECTOR)
     UNROLL
     for (int p = 0; p < OWN; ++p) {
@@ -106,8 +85,8 @@ inline void multiply_keys(const Tile &tile, const query *q, row_values (&scores)
     }
 }
 
-inline void multiply_values(const Tile &tile, const row_values (&weights)[OWN], row_values (&sums)[COLUMNS]) {
-  UNROLL
+inline void multiply_values(const Tile &tile, const floats<ROWS> (&weights)[OWN], floats<ROWS> (&sums)[COLUMNS]) {
+  UNROLL_TILE
   for (int key = 0; key < KEYS; ++key) {
     bits value[COLUMNS];
     block_read(value_row(tile, key), value);
@@ -121,48 +100,21 @@ inline void multiply_values(const Tile &tile, const row_values (&weights)[OWN], 
 }
 
 #else
-// The registers of one instruction, sums [ROWS, LANES] += a [ROWS, 16] b [16, LANES]. Lane l holds column l of sums and of
-// b, two of its 16 elements in each int, and PACK columns of a from PACK * l on.
-constexpr int PACK = 16 / LANES;
 using query = unsigned short;
 inline query as_query(scalar x) { return sycl::bit_cast<query>(x); }
-using left = vec<std::conditional_t<PACK == 1, short, int>, ROWS>;
-using right = vec<int, 8>;
-
-inline int pair(unsigned low, unsigned high) { return low | high << 16; }
-
-#if MATRIX == DPAS
-SYCL_EXTERNAL row_values intel_sub_group_f16_f16_matrix_mad_k16(left, right, row_values);
-SYCL_EXTERNAL row_values intel_sub_group_bf16_bf16_matrix_mad_k16(left, right, row_values);
-
-inline row_values multiply(left a, right b, row_values sums) {
-  if constexpr (std::is_same_v<scalar, bf16>) return intel_sub_group_bf16_bf16_matrix_mad_k16(a, b, sums);
-  else return intel_sub_group_f16_f16_matrix_mad_k16(a, b, sums);
-}
-#else
-inline row_values multiply(left a, right b, row_values sums) {
-  const auto number = [](unsigned two, int high) { return float(sycl::bit_cast<scalar>(bits(high ? two >> 16 : two))); };
-  for (int k = 0; k < 16; ++k)
-    for (int r = 0; r < ROWS; ++r) {
-      const int from = sycl::group_broadcast(this_sub_group(), int(a[r]), k / PACK);
-      sums[r] += number(from, k % PACK) * number(b[k / 2], k % 2);
-    }
-  return sums;
-}
-#endif
 
 // q lies in local memory as the lanes need it: for each 16 elements of the head, what a lane holds of a.
 inline int query_place(int r, int i) { return ((i / 16 * LANES + i % 16 / PACK) * ROWS + r) * PACK + i % PACK; }
 
 // A column of b is 32 bytes of a key, as they lie in memory.
-inline void multiply_keys(const Tile &tile, const query *q, row_values (&scores)[OWN]) {
-  UNROLL
+inline void multiply_keys(const Tile &tile, const query *q, floats<ROWS> (&scores)[OWN]) {
+  UNROLL_TILE
   for (int i = 0; i < HEAD; i += 16) {
-    const left a = *reinterpret_cast<const left *>(q + query_place(0, i + lane() * PACK));
+    const auto a = *reinterpret_cast<const left<ROWS> *>(q + query_place(0, i + lane() * PACK));
     UNROLL
     for (int p = 0; p < OWN; ++p) {
       const auto *key = reinterpret_cast<const vec<int, 4> *>(tile.segment.k + tile.index[p] * tile.segment.pitch + i);
-      scores[p] = multiply(a, __builtin_shufflevector(key[0], key[1], 0, 1, 2, 3, 4, 5, 6, 7), scores[p]);
+      scores[p] = multiply<ROWS>(a, __builtin_shufflevector(key[0], key[1], 0, 1, 2, 3, 4, 5, 6, 7), scores[p]);
     }
   }
 }
@@ -170,9 +122,9 @@ inline void multiply_keys(const Tile &tile, const query *q, row_values (&scores)
 // Column l of the scores is column l of a: the weights need no way through memory. With two keys a lane they are keys
 // l and LANES + l, and the rows of b are put in the same order.
 template <int N>
-inline void multiply_columns(const Tile &tile, left a, int first, row_values (&sums)[COLUMNS]) {
+inline void multiply_columns(const Tile &tile, left<ROWS> a, int first, floats<ROWS> (&sums)[COLUMNS]) {
   right b[N];
-  UNROLL
+  UNROLL_TILE
   for (int k = 0; k < 16; k += 2) {
     bits low[N], high[N];
     block_read(value_row(tile, k / PACK) + first * LANES, low);
@@ -181,12 +133,12 @@ inline void multiply_columns(const Tile &tile, left a, int first, row_values (&s
     for (int c = 0; c < N; ++c) b[c][k / 2] = pair(low[c], high[c]);
   }
   UNROLL
-  for (int c = 0; c < N; ++c) sums[first + c] = multiply(a, b[c], sums[first + c]);
+  for (int c = 0; c < N; ++c) sums[first + c] = multiply<ROWS>(a, b[c], sums[first + c]);
 }
 
-inline void multiply_values(const Tile &tile, const row_values (&weights)[OWN], row_values (&sums)[COLUMNS]) {
+inline void multiply_values(const Tile &tile, const floats<ROWS> (&weights)[OWN], floats<ROWS> (&sums)[COLUMNS]) {
   const auto rounded = [&](int p, int r) { return sycl::bit_cast<bits>(scalar(weights[p][r])); };
-  left a;
+  left<ROWS> a;
   UNROLL
   for (int r = 0; r < ROWS; ++r) a[r] = PACK == 1 ? rounded(0, r) : pair(rounded(0, r), rounded(OWN - 1, r));
   UNROLL
@@ -197,11 +149,11 @@ inline void multiply_values(const Tile &tile, const row_values (&weights)[OWN], 
 
 // The online softmax of a sub-group. `total` is a lane's own share, `highest` is the same in all lanes.
 struct Softmax {
-  row_values sums[COLUMNS], highest, total;
+  floats<ROWS> sums[COLUMNS], highest, total;
 };
 
 inline void add(Softmax &softmax, const Tile &tile, const query *q, const float *slopes, float scale) {
-  row_values scores[OWN] = {};
+  floats<ROWS> scores[OWN] = {};
   multiply_keys(tile, q, scores);
   UNROLL
   for (int r = 0; r < ROWS; ++r) {
@@ -225,75 +177,91 @@ inline void add(Softmax &softmax, const Tile &tile, const query *q, const float 
   multiply_values(tile, scores, softmax.sums);
 }
 
-// Group (request, KV head, block of rows; share of the tiles). Lengths are read here, so that a graph of launches serves
-// while they grow. Without splits `out` [b, w, h, d] is written; with them `shares` [splits, b, w, h, d + 2], for
-// add_shares: each row's sums, its highest score and its total. Null: not there.
+inline int tiles_of(int tokens) { return (tokens + KEYS - 1) / KEYS; }
+
+// The rows of a work-group, `here` of a KV head's from the first on.
+struct Block {
+  long batch;
+  int head, first, here, group, w;
+  int row(int r) const { return first + sycl::min(r, here - 1); }  // past the last row the last one again, and dropped
+  int query_head(int r) const { return head * group + row(r) % group; }
+  int beam(int r) const { return row(r) / group; }
+};
+
+inline Tile prompt_tile(const Segment &prompt, const Block &block, int number, int t, const int *positions) {
+  Tile tile{prompt, {}, {}, 0, block.here, {}};
+  UNROLL
+  for (int p = 0; p < OWN; ++p) {
+    const int token = number * KEYS + p * LANES + lane();
+    tile.index[p] = token;
+    tile.position[p] = token < t && positions ? positions[token] : token;
+    tile.alive[p] = token < t && tile.position[p] >= 0;
+  }
+  return tile;
+}
+
+// `path` of the sequence `beam`; without one every sequence has its own slots.
+inline Tile response_tile(const Segment &response, const Block &block, int beam, int first_step, int steps, int after,
+                          const int *path) {
+  const int from = beam * block.group - block.first;
+  Tile tile{response, {}, {}, from, from + block.group, {}};
+  UNROLL
+  for (int p = 0; p < OWN; ++p) {
+    const int step = first_step + p * LANES + lane();
+    tile.alive[p] = step < steps;
+    tile.index[p] = step * block.w + (path && tile.alive[p] ? path[step] : beam);
+    tile.position[p] = after + step;
+  }
+  return tile;
+}
+
+// Group (request, KV head, block of rows; share of the tiles). Lengths are read here: a graph of launches serves while
+// they grow. With one share `out` [b, w, h, d] is written; else `shares` [splits, b, w, h, d + 2], for add_shares: each
+// row's sums, its highest score and its total. Null: not there.
 KERNEL(2) segment_attention(
     const scalar *q, long q_batch, long q_head, long q_beam, const scalar *prompt_k, const scalar *prompt_v,
     long prompt_batch, long prompt_head, long prompt_token, const scalar *response_k, const scalar *response_v,
     long response_batch, long response_head, long response_token, const int *lengths, const int *ancestry,
-    long ancestry_batch, long ancestry_beam, const int *positions, long positions_batch, const float *slopes, float scale,
-    scalar *out, float *shares, int b, int g, int group, int w) {
+    long ancestry_batch, long ancestry_beam, const int *positions, long positions_batch, const float *slopes,
+    float scale, scalar *out, float *shares, int b, int g, int group, int w) {
   const auto item = ext::this_work_item::get_nd_item<2>();
   const int me = item.get_local_linear_id(), mine = this_sub_group().get_group_linear_id();
-  const int rows = w * group, blocks = (rows + ROWS - 1) / ROWS;
-  const int first = item.get_group(0) % blocks * ROWS, head = item.get_group(0) / blocks % g;
-  const long batch = item.get_group(0) / blocks / g;
-  const int here = sycl::min(ROWS, rows - first);  // rows of this block
+  const int rows = w * group, blocks = (rows + ROWS - 1) / ROWS, number = item.get_group(0);
+  const int first = number % blocks * ROWS;
+  const Block block{number / blocks / g, number / blocks % g, first, sycl::min(ROWS, rows - first), group, w};
 
   xp::work_group_static<query[ROWS * HEAD]> queries;
   xp::work_group_static<float[ROWS]> row_slopes;
   for (int i = me; i < ROWS * HEAD; i += ITEMS) {
-    const int r = i / HEAD, row = first + sycl::min(r, here - 1);
-    const scalar element = q[batch * q_batch + (head * group + row % group) * q_head + row / group * q_beam + i % HEAD];
-    queries[query_place(r, i % HEAD)] = as_query(element);
+    const int r = i / HEAD, column = i % HEAD;
+    queries[query_place(r, column)] =
+        as_query(q[block.batch * q_batch + block.query_head(r) * q_head + block.beam(r) * q_beam + column]);
   }
-  for (int r = me; r < ROWS; r += ITEMS)
-    row_slopes[r] = slopes ? slopes[head * group + (first + sycl::min(r, here - 1)) % group] * LOG2E : 0;
+  if (me < ROWS) row_slopes[me] = slopes ? slopes[block.query_head(me)] * LOG2E : 0;
   sycl::group_barrier(item.get_group());
 
   const int t = lengths[0], steps = lengths[1];
-  if (positions) positions += batch * positions_batch;
+  if (positions) positions += block.batch * positions_batch;
   const int after = t == 0 ? 0 : positions ? positions[t - 1] + 1 : t;
   const int stream = mine / PARTS, columns = mine % PARTS * COLUMNS * LANES;  // shared out: tiles, and columns of v
-  const long in_prompt = batch * prompt_batch + head * prompt_head;
-  const long in_response = batch * response_batch + head * response_head;
+  const long in_prompt = block.batch * prompt_batch + block.head * prompt_head;
+  const long in_response = block.batch * response_batch + block.head * response_head;
   const Segment prompt{prompt_k + in_prompt, prompt_v + in_prompt + columns, prompt_token};
   const Segment response{response_k + in_response, response_v + in_response + columns, response_token};
 
-  const auto prompt_tile = [&](int number) {
-    Tile tile{prompt, {}, {}, 0, here, {}};
-    UNROLL
-    for (int p = 0; p < OWN; ++p) {
-      const int token = number * KEYS + p * LANES + lane();
-      tile.index[p] = token;
-      tile.position[p] = token < t && positions ? positions[token] : token;
-      tile.alive[p] = token < t && tile.position[p] >= 0;
-    }
-    return tile;
-  };
   // Sequence after sequence for the same steps: neighbouring sub-groups meet in the slots that paths share.
-  const int first_beam = first / group, beams = (first + here - 1) / group - first_beam + 1;
-  const auto response_tile = [&](int number) {
-    const int beam = first_beam + number % beams;
-    Tile tile{response, {}, {}, beam * group - first, (beam + 1) * group - first, {}};
-    UNROLL
-    for (int p = 0; p < OWN; ++p) {
-      const int step = number / beams * KEYS + p * LANES + lane();
-      tile.alive[p] = step < steps;
-      const int slot = tile.alive[p] && ancestry ? ancestry[batch * ancestry_batch + beam * ancestry_beam + step] : beam;
-      tile.index[p] = step * w + slot;
-      tile.position[p] = after + step;
-    }
-    return tile;
+  const int beams = block.beam(ROWS) - block.beam(0) + 1;
+  const auto tile_of = [&](int i) {
+    if (i < tiles_of(t)) return prompt_tile(prompt, block, i, t, positions);
+    const int j = i - tiles_of(t), beam = block.beam(0) + j % beams;
+    const int *path = ancestry ? ancestry + block.batch * ancestry_batch + beam * ancestry_beam : nullptr;
+    return response_tile(response, block, beam, j / beams * KEYS, steps, after, path);
   };
-
-  const int prompt_tiles = (t + KEYS - 1) / KEYS, tiles = prompt_tiles + (steps + KEYS - 1) / KEYS * beams;
+  const int tiles = tiles_of(t) + tiles_of(steps) * beams;
   const int splits = item.get_group_range(1), split = item.get_group(1), share = (tiles + splits - 1) / splits;
-  const int end = sycl::min((split + 1) * share, tiles);
   Softmax softmax{{}, NOTHING, 0};
-  for (int number = split * share + stream; number < end; number += STREAMS) {
-    Tile tile = number < prompt_tiles ? prompt_tile(number) : response_tile(number - prompt_tiles);
+  for (int i = split * share + stream; i < sycl::min((split + 1) * share, tiles); i += STREAMS) {
+    Tile tile = tile_of(i);
     if (bury(tile)) add(softmax, tile, &queries[0], &row_slopes[0], scale * LOG2E);
   }
 
@@ -308,22 +276,22 @@ KERNEL(2) segment_attention(
   }
   sycl::group_barrier(item.get_group());
 
-  for (int i = me; i < here * HEAD; i += ITEMS) {
-    const int r = i / HEAD, row = first + r;
+  for (int i = me; i < block.here * HEAD; i += ITEMS) {
+    const int r = i / HEAD, column = i % HEAD;
     float top = NOTHING, value = 0, weights = 0;
     for (int s = 0; s < STREAMS; ++s) top = sycl::fmax(top, highest[s][r]);
     for (int s = 0; s < STREAMS; ++s) {
       const float weight = sycl::exp2(highest[s][r] - top);
-      value += weight * sums[s][r][i % HEAD];
+      value += weight * sums[s][r][column];
       weights += weight * total[s][r];
     }
-    const long place = (batch * w + row / group) * g * group + head * group + row % group;
+    const long h = long(g) * group, place = (block.batch * w + block.beam(r)) * h + block.query_head(r);
     if (splits == 1) {
-      out[place * HEAD + i % HEAD] = scalar(value / weights);
+      out[place * HEAD + column] = scalar(value / weights);
       continue;
     }
-    float *mine = shares + (long(split) * b * w * g * group + place) * (HEAD + 2);
-    mine[i % HEAD] = value;
-    if (i % HEAD == 0) mine[HEAD] = top, mine[HEAD + 1] = weights;
+    float *mine = shares + (split * b * w * h + place) * (HEAD + 2);
+    mine[column] = value;
+    if (column == 0) mine[HEAD] = top, mine[HEAD + 1] = weights;
   }
 }

@@ -98,9 +98,7 @@ class HostLibrary:
         self.cpu_queue = function("cpu_queue", address)
         self.device = function("device", text, address)
         self.compile = function("compile", address, address, text, text, text)
-        self.translate = function(
-            "translate", address, address, text, text, text, ctypes.POINTER(size)
-        )
+        self.translate = function("translate", address, address, text, text, text, ctypes.POINTER(size))
         self.load = function("load", address, address, text, size)
         self.spirv = function("spirv", size, address, address)
         self.kernel = function("kernel", address, address, text, number)

@@ -40,8 +40,10 @@ struct bf16 {
 using scalar = SCALAR;
 constexpr int VECTOR = 16 / sizeof(scalar);  // the widest load of a lane is 16 bytes
 
-template <int N>
-using raw = std::conditional_t<std::is_same_v<scalar, bf16>, unsigned short, scalar> __attribute__((ext_vector_type(N)));
+template <class T, int N> using vec = T __attribute__((ext_vector_type(N)));
+template <int N> using floats = vec<float, N>;
+template <int N> using raw = vec<std::conditional_t<std::is_same_v<scalar, bf16>, unsigned short, scalar>, N>;
+using bits = std::conditional_t<sizeof(scalar) == 2, unsigned short, unsigned>;
 
 // N neighbours with one instruction. p must be a multiple of N elements.
 template <int N> inline void load(const scalar *p, float (&out)[N]) {
@@ -60,6 +62,29 @@ template <int N> inline void store(scalar *p, const float (&in)[N]) {
   *reinterpret_cast<raw<N> *>(p) = all;
 }
 
+inline sycl::sub_group this_sub_group() { return ext::this_work_item::get_sub_group(); }
+inline int lane() { return this_sub_group().get_local_linear_id(); }
+
+// N * LANES neighbours for a sub-group, 8 * LANES with one instruction: a lane gets every LANES-th of them. row is the
+// same in all lanes, and a multiple of 4 bytes.
+template <int N> inline void block_read(const scalar *row, bits (&out)[N]) {
+  using sycl::access::address_space, sycl::access::decorated;
+  constexpr int PIECE = N >= 8 ? 8 : N >= 4 ? 4 : N >= 2 ? 2 : 1;
+  const auto *from = reinterpret_cast<const bits *>(row);
+  const auto there = sycl::address_space_cast<address_space::global_space, decorated::yes>(from).get_decorated();
+  const auto piece = __spirv_SubgroupBlockReadINTEL<std::conditional_t<PIECE == 1, bits, vec<bits, PIECE>>>(there);
+  UNROLL
+  for (int i = 0; i < PIECE; ++i)
+    if constexpr (PIECE == 1) out[i] = piece;
+    else out[i] = piece[i];
+  if constexpr (N > PIECE) {
+    bits rest[N - PIECE];
+    block_read(row + PIECE * LANES, rest);
+    UNROLL
+    for (int i = PIECE; i < N; ++i) out[i] = rest[i - PIECE];
+  }
+}
+
 // May all these rows be read 16 bytes at a time?
 template <class... P> inline bool aligned(const P *...p) {
   return ((reinterpret_cast<size_t>(p) | ...) & 15) == 0;
@@ -72,6 +97,45 @@ template <class Body> inline void walk(int n, bool vectors, int me, int threads,
   for (int i = me; i < whole; i += threads) body(i * VECTOR, std::integral_constant<int, VECTOR>());
   for (int i = whole * VECTOR + me; i < n; i += threads) body(i, std::integral_constant<int, 1>());
 }
+
+#define NONE 0
+#define DPAS 1
+#define EMULATED 2
+#if MATRIX
+// The matrix engine's instruction, for kernels built with -DMATRIX=DPAS: sums [M, LANES] += a [M, 16] b [16, LANES], M
+// 2, 4 or 8. Lane l holds column l of sums and of b, two of its 16 elements in each int, and PACK columns of a from
+// PACK * l on. -DMATRIX=EMULATED does the same on any device. Not joint_matrix: it hides which lane holds what, so that
+// one product's result could only reach the next through local memory, and no CPU without AMX compiles it.
+constexpr int PACK = 16 / LANES;
+template <int M> using left = vec<std::conditional_t<PACK == 1, short, int>, M>;
+using right = vec<int, 8>;
+
+inline int pair(unsigned low, unsigned high) { return low | high << 16; }
+
+#if MATRIX == DPAS
+#define INSTRUCTION(M)                                                                        \
+  SYCL_EXTERNAL floats<M> intel_sub_group_f16_f16_matrix_mad_k16(left<M>, right, floats<M>);  \
+  SYCL_EXTERNAL floats<M> intel_sub_group_bf16_bf16_matrix_mad_k16(left<M>, right, floats<M>);
+INSTRUCTION(2)
+INSTRUCTION(4)
+INSTRUCTION(8)
+
+template <int M> inline floats<M> multiply(left<M> a, right b, floats<M> sums) {
+  if constexpr (std::is_same_v<scalar, bf16>) return intel_sub_group_bf16_bf16_matrix_mad_k16(a, b, sums);
+  else return intel_sub_group_f16_f16_matrix_mad_k16(a, b, sums);
+}
+#else
+template <int M> inline floats<M> multiply(left<M> a, right b, floats<M> sums) {
+  const auto half = [](unsigned two, int high) { return float(sycl::bit_cast<scalar>(bits(two >> 16 * high))); };
+  for (int k = 0; k < 16; ++k)
+    for (int m = 0; m < M; ++m) {
+      const int two = sycl::group_broadcast(this_sub_group(), int(a[m]), k / PACK);
+      sums[m] += half(two, k % PACK) * half(b[k / 2], k % 2);
+    }
+  return sums;
+}
+#endif
+#endif
 
 enum Activation { IDENTITY, SILU, GELU, GELU_TANH, RELU };
 

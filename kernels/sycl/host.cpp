@@ -64,7 +64,7 @@ API Bundle *tinyllm_compile(sycl::queue *queue, const char *source, const char *
   });
 }
 
-// SYCL shows what an image holds only after it was built for the device, which refuses what another has instructions for.
+// SYCL shows what an image holds once it is built for the device, which a CPU refuses if it lacks an instruction.
 struct Image : sycl::detail::device_image_plain {
   static auto content(const sycl::detail::device_image_plain &image) {
     return (image.*&Image::ext_oneapi_get_backend_content_view_impl)();

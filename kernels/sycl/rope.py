@@ -12,27 +12,47 @@ HEADS_PER_GROUP = 8  # a work-group of one head would be one hardware thread
 
 
 def rope_and_store(
-    q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, k_slot: Tensor, v_slot: Tensor, interleaved: bool
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    k_slot: Tensor,
+    v_slot: Tensor,
+    interleaved: bool,
+    start: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """q [b, h, t, d] rotated; k [b, g, t, d] rotated into k_slot, v copied into v_slot, both returned.
 
-    cos and sin [b or 1, t, r / 2] are float32 and turn the first r elements of each head; the others are kept. All but
-    the last axis may be strided. Raises ValueError.
+    The slots are memory for t tokens; or for more, [b, g, n, d], of which those from number `start` are written, an
+    int32 scalar that the device reads. cos and sin [b or 1, t, r / 2] are float32 and turn the first r elements of each
+    head; the others are kept. All but the last axis may be strided. Raises ValueError.
     """
     (b, h, t, d), g = q.shape, k.shape[1]
     alike(q, k=k, v=v, k_slot=k_slot, v_slot=v_slot)
-    for name, tensor in (("k", k), ("v", v), ("k_slot", k_slot), ("v_slot", v_slot)):
-        sized(name, tensor, b, g, t, d)
+    slots = _slots(start, k_slot, q)
+    for name, tensor, tokens in (("k", k, t), ("v", v, t), ("k_slot", k_slot, slots), ("v_slot", v_slot, slots)):
+        sized(name, tensor, b, g, tokens, d)
     half = _check_angles(cos, sin, q)
     out, device = q.new_empty(q.shape), runtime_of(q.device)
     angle_batch = 0 if cos.shape[0] == 1 else cos.stride(0)
     kernel = device.kernel("rope", "rope_and_store", q.dtype)
     if q.numel():
         inputs = (q, *q.stride()[:3], k, *k.stride()[:3], v, *v.stride()[:3], cos, sin, angle_batch, cos.stride(1))
-        slots = (out, k_slot, *k_slot.stride()[:3], v_slot, *v_slot.stride()[:3])
+        results = (out, k_slot, *k_slot.stride()[:3], v_slot, *v_slot.stride()[:3])
         groups = (b * t, -(-(h + 2 * g) // HEADS_PER_GROUP))
-        kernel(groups, (1, HEADS_PER_GROUP * device.lanes), *inputs, *slots, h, g, t, d, half, interleaved)
+        kernel(groups, (1, HEADS_PER_GROUP * device.lanes), *inputs, *results, start, h, g, t, d, half, interleaved)
     return out, k_slot, v_slot
+
+
+def _slots(start: Tensor | None, k_slot: Tensor, q: Tensor) -> int:
+    """The tokens that the slots are memory for."""
+    if start is None:
+        return q.shape[2]
+    if start.dtype != torch.int32 or start.device != q.device or start.numel() != 1:
+        given = f"{start.dtype} on {start.device}, shape {list(start.shape)}"
+        raise ValueError(f"start is {given}, expected one torch.int32 on {q.device}")
+    return max(q.shape[2], k_slot.shape[2])
 
 
 def _check_angles(cos: Tensor, sin: Tensor, q: Tensor) -> int:

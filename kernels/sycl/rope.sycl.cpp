@@ -23,18 +23,20 @@ inline void copy(const scalar *in, scalar *out, int i) {
 }
 
 // Group (token of any request, a few heads); heads 0 .. h - 1 are q's, then g of k, then g of v. q's result is contiguous.
+// Slots are written from number *start on, read here, so that a graph of launches serves while it grows; null: from 0.
 // cos and sin hold `half` angles a token, so the first 2 * half of the d elements turn and the rest are kept.
 KERNEL(2) rope_and_store(
     const scalar *q, long q_batch, long q_head, long q_token, const scalar *k, long k_batch, long k_head, long k_token,
     const scalar *v, long v_batch, long v_head, long v_token, const float *cos, const float *sin, long angle_batch,
     long angle_token, scalar *q_out, scalar *k_slot, long k_slot_batch, long k_slot_head, long k_slot_token,
-    scalar *v_slot, long v_slot_batch, long v_slot_head, long v_slot_token, int h, int g, int tokens, int d, int half,
-    int interleaved) {
+    scalar *v_slot, long v_slot_batch, long v_slot_head, long v_slot_token, const int *start, int h, int g, int tokens,
+    int d, int half, int interleaved) {
   const auto item = ext::this_work_item::get_nd_item<2>();
   const int n = item.get_group(1) * item.get_local_range(1) / LANES + item.get_sub_group().get_group_linear_id();
   const int b = item.get_group(0) / tokens, t = item.get_group(0) % tokens;
   if (n >= h + 2 * g) return;
 
+  const int slot = t + (start ? *start : 0);
   const scalar *in;
   scalar *out;
   if (n < h) {
@@ -42,10 +44,10 @@ KERNEL(2) rope_and_store(
     out = q_out + ((long(b) * h + n) * tokens + t) * d;
   } else if (n < h + g) {
     in = k + Strides{k_batch, k_head, k_token}.at(b, n - h, t);
-    out = k_slot + Strides{k_slot_batch, k_slot_head, k_slot_token}.at(b, n - h, t);
+    out = k_slot + Strides{k_slot_batch, k_slot_head, k_slot_token}.at(b, n - h, slot);
   } else {
     in = v + Strides{v_batch, v_head, v_token}.at(b, n - h - g, t);
-    out = v_slot + Strides{v_slot_batch, v_slot_head, v_slot_token}.at(b, n - h - g, t);
+    out = v_slot + Strides{v_slot_batch, v_slot_head, v_slot_token}.at(b, n - h - g, slot);
   }
   const long angle = b * angle_batch + t * angle_token;
   const int turned = n < h + g ? half : 0;
