@@ -10,11 +10,12 @@ from transformers import StoppingCriteriaList
 import models
 import tinyllm
 from tinyllm.checkpoint import open_checkpoint
-from tinyllm.measure.bench import Plan, bench, first_difference, load_engines
+from tinyllm.measure.bench import Plan, bench, first_difference
+from tinyllm.measure.engines import load_engines
 from tinyllm.measure.machine import launch_overhead, measure_machine, versions
 from tinyllm.measure.memory import peak_bytes
 from tinyllm.measure.peers import transformers_twin
-from tinyllm.measure.rows import HEADER, as_markdown, as_text, cells, ratio_to_peer, read_rows, write_rows
+from tinyllm.measure.rows import COLUMNS, as_markdown, as_text, ratio_to_peer, read_rows, table, write_rows
 from tinyllm.measure.shapes import SHAPES, random_checkpoint
 from tinyllm.measure.timing import Engine, TokenClock, time_in_turns
 
@@ -69,8 +70,8 @@ def test_rows_of_a_beam_search(folder):
     checkpoint = open_checkpoint(folder)
     engines = load_engines(checkpoint, list(tinyllm.STAGES), ["hf"], CPU, torch.float32)
     rows = bench(engines, Plan("tiny", torch.ones(2, 5, dtype=torch.int64), new_tokens=40, repeats=1, num_beams=3))
-    assert [row.num_beams for row in rows] == [3] * 4
-    assert [row.first_difference for row in rows] == [None] * 4
+    assert [row.num_beams for row in rows] == [3] * (1 + len(tinyllm.STAGES))
+    assert {row.first_difference for row in rows} == {None}
     for row in rows[1:]:
         assert row.moved_bytes_per_token == row.counted_bytes_per_token
         assert row.launches_per_layer == row.predicted_launches_per_layer
@@ -104,8 +105,10 @@ def test_the_peer_looks_at_the_same_weights(folder):
 
 
 def test_an_unknown_peer_is_named(folder):
-    with pytest.raises(ValueError, match=r"peer 'vllm' is unknown: expected one of \['hf'\]"):
+    with pytest.raises(ValueError, match=r"peer 'vllm' is unknown: expected one of \['hf', 'hf-static'"):
         load_engines(open_checkpoint(folder), ["naive"], ["vllm"], CPU, torch.float32)
+    with pytest.raises(ValueError, match="only 'hf' runs in this process"):
+        load_engines(open_checkpoint(folder), ["naive"], ["ipex"], CPU, torch.float32)
 
 
 def test_rows_hold_prediction_count_and_measurement(rows):
@@ -115,6 +118,9 @@ def test_rows_hold_prediction_count_and_measurement(rows):
         assert (row.batch, row.prompt_tokens, row.new_tokens) == (2, 5, 6)
         assert min(row.first_token_ms, row.next_token_ms, row.peak_bytes, row.bandwidth_gb_s) > 0
         assert row.tokens_per_s == pytest.approx(2e3 / row.next_token_ms)
+        assert row.call_tokens_per_s == pytest.approx(2 * 6 / row.seconds)
+        assert row.seconds > (row.first_token_ms + 4 * row.next_token_ms) / 2e3 and row.ready_s > 0
+        assert row.repeats == 2 and row.largest_batch is None
         assert row.bandwidth_share == pytest.approx(row.bandwidth_gb_s / row.read_bandwidth_gb_s)
     for row in rows[1:]:
         assert row.moved_bytes_per_token == row.counted_bytes_per_token > row.predicted_bytes_per_token
@@ -138,12 +144,25 @@ def test_tables_show_every_column_and_ratios_within_the_run(rows):
     slow, fast = replace(rows[0], next_token_ms=30.0), replace(rows[1], next_token_ms=10.0)
     assert ratio_to_peer(fast, [slow, fast]) == 3.0
     assert ratio_to_peer(fast, [fast]) is None
-    assert cells(fast, [slow, fast])[HEADER.index("vs hf")] == "3.00x"
-    assert "differ from token 3" in cells(replace(fast, first_difference=2), [fast])
-    assert cells(rows[1], rows)[HEADER.index("same tokens")] == "yes"
-    assert cells(rows[1], rows[1:])[HEADER.index("same tokens")] == "-"  # nothing to compare with is no "yes"
+    assert cell([slow, fast], "vs hf") == "3.00x"
+    assert cell([slow, replace(fast, first_difference=2)], "same tokens") == "differ from token 3"
+    assert cell(rows, "same tokens") == "yes"
+    assert cell(rows[1:], "same tokens") == "-"  # nothing to compare with is no "yes"
     assert len(as_text(rows).splitlines()) == 1 + len(rows)
-    assert all(line.count("|") == 1 + len(HEADER) for line in as_markdown(rows).splitlines())
+    assert {line.count("|") for line in as_markdown(rows).splitlines()} == {len(COLUMNS)}  # all but the formats
+
+
+def cell(rows, head):
+    """The last row's cell under a head."""
+    heads, *lines = table(rows)
+    return lines[-1][heads.index(head)]
+
+
+def test_columns_that_say_nothing_are_left_out(rows):
+    old = [replace(row, ready_s=None) for row in rows]
+    assert "ready s" in table(rows)[0] and "ready s" not in table(old)[0]
+    mixed = [*rows, replace(rows[0], stage="openvino", dtype="float16")]
+    assert "dtype" in table(mixed)[0] and "dtype" not in table(rows)[0]
 
 
 def test_the_first_token_that_differs_is_found():

@@ -3,96 +3,243 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from tinyllm.cli.options import add_command, add_model, encode
-from tinyllm.runtime.device import pick_device, pick_dtype
+from tinyllm.measure.presets import ONE_PROMPT, PRESETS
+from tinyllm.runtime.device import free_bytes, pick_device, pick_dtype
 from tinyllm.stages import STAGES
+
+if TYPE_CHECKING:
+    from tinyllm.measure.presets import Case, Preset
+    from tinyllm.measure.rows import Row
 
 PROMPT = "What is a KV cache?"
 RANDOM_TOKENS = 32  # of a prompt for random weights
+LEAST = {"batch": 1, "num_beams": 1, "prompt_tokens": 1, "new_tokens": 2, "repeats": 1, "max_batch": 1}
+EPILOG = """
+presets:
+{presets}
+Without a preset: {without}. What you pass replaces what a preset says: --prompts, --beams,
+--batch, --new-tokens, --repeats, --stages and --peers.
+
+peers: hf (transformers, eager), hf-static (static cache, torch.compile), ipex, openvino, llama.cpp. Each runs in a
+process of its own on a copy of the weights in TMPDIR; hf shares ours, except in latency and throughput. Those that are
+not installed are named and left out; one that lives in another environment is reached with --peer-python.
+
+examples:
+  tinyllm bench --preset quick --png quick.png
+  tinyllm bench --preset latency --random llama-2-7b --peers hf hf-static --prompts 1024 4096 --json latency.json
+  tinyllm bench --preset throughput --random llama-2-7b --memory-budget 64 --beams 4 --json throughput.json
+  tinyllm bench --peers hf ipex --peer-python ipex=/opt/ipex/bin/python
+  tinyllm bench --plan --random llama-2-7b --prompts 1024 --beams 4 --memory-budget 64
+"""
+
+
+def epilog() -> str:
+    """What the options alone do not tell."""
+    presets = "\n".join(f"  {name:11} {preset.help}" for name, preset in PRESETS.items())
+    return EPILOG.format(presets=presets, without=ONE_PROMPT.help)
 
 
 def add_to(commands) -> None:
     """Put the command into the parser."""
     command = add_command(commands, "bench", "Measure stages and peers side by side: same weights, same prompt.", run)
+    command.formatter_class, command.epilog = argparse.RawDescriptionHelpFormatter, epilog()
     add_model(command)
-    command.add_argument("--random", metavar="SHAPE", help="random weights of a known shape instead of a model")
-    command.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES), help="stages to measure")
-    command.add_argument("--peers", nargs="*", default=["hf"], help="what else to measure")
-    command.add_argument("--prompt", default=PROMPT, help="the prompt")
-    command.add_argument("--prompt-tokens", type=int, help="a prompt of so many tokens instead of --prompt")
-    command.add_argument("--batch", type=int, default=1, help="copies of the prompt, run together")
-    command.add_argument("--num-beams", type=int, default=1, help="width of a beam search; 1 is greedy decoding")
-    command.add_argument("--new-tokens", type=int, default=64, help="tokens to generate")
-    command.add_argument("--repeats", type=int, default=5, help="runs of each engine; the median counts")
-    command.add_argument("--plan", action="store_true", help="measure nothing: say what memory it takes, and what fits")
-    command.add_argument("--memory", type=float, metavar="GB", help="plan for so many GB instead of what is free here")
-    command.add_argument("--stream", action="store_true", help="show each engine's answer as it is produced")
-    command.add_argument("--json", type=Path, metavar="FILE", help="record the rows")
-    command.add_argument("--png", type=Path, metavar="FILE", help="draw the ladder")
+    add = command.add_argument
+    add("--random", metavar="SHAPE", help="random weights of a known shape, llama-2-7b say, instead of a model")
+    add("--preset", choices=list(PRESETS), help="what to measure; see below")
+    add("--stages", nargs="*", choices=list(STAGES), metavar="STAGE", help=f"of ours: {', '.join(STAGES)}")
+    add("--peers", nargs="*", metavar="PEER", help="engines beside ours; see below")
+    add("--peer-python", action="append", default=[], metavar="PEER=PATH", help="the Python of a peer's environment")
+    add("--prompt", default=PROMPT, help=f"the prompt as a text; {PROMPT!r} unless given")
+    add("--prompt-tokens", "--prompts", type=int, nargs="+", metavar="N", help="prompts of so many tokens instead")
+    add("--num-beams", "--beams", type=int, nargs="+", metavar="N", help="widths of a beam search; 1 is greedy")
+    add(
+        "--batch",
+        type=int,
+        nargs="*",
+        metavar="N",
+        help="copies of the prompt; throughput: batches on the way, or none",
+    )
+    add("--new-tokens", type=int, metavar="N", help="tokens to generate")
+    add("--repeats", type=int, metavar="N", help="runs of each engine; medians count, 5 unless given")
+    add("--plan", action="store_true", help="measure nothing: say what memory it takes, and what fits")
+    add(
+        "--memory-budget",
+        "--memory",
+        type=float,
+        metavar="GB",
+        help="for --plan and throughput; what is free if not given",
+    )
+    add("--max-batch", type=int, default=1024, metavar="N", help="throughput: try no more prompts than that; 1024")
+    add("--stream", action="store_true", help="show each engine's answer as it is produced")
+    add("--json", type=Path, metavar="FILE", help="record the rows, after every round")
+    add("--png", type=Path, metavar="FILE", help="draw the rows")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, or plan."""
-    for name in ("batch", "new_tokens", "repeats", "prompt_tokens", "num_beams"):
-        value = getattr(options, name)
-        if value is not None and value < (2 if name == "new_tokens" else 1):
-            raise ValueError(f"--{name.replace('_', '-')} {value}: expected {2 if name == 'new_tokens' else 1} or more")
-    from tinyllm.checkpoint import open_checkpoint
-    from tinyllm.measure.bench import Plan, bench, load_engines
-    from tinyllm.measure.rows import as_text, write_rows
-    from tinyllm.measure.shapes import random_checkpoint
-
-    device, dtype = pick_device(options.device), pick_dtype(options.dtype)
+    """Check everything that was passed, then measure or plan."""
+    check_numbers(options)
+    check_files(options)
+    device, dtype, preset = pick_device(options.device), pick_dtype(options.dtype), resolve(options)
     if options.plan:
-        return say_plan(options, device, dtype)
-    if options.stream and options.num_beams > 1:
-        raise ValueError(f"--stream with --num-beams {options.num_beams}: beams are not final before the end")
-    if options.random:
-        checkpoint = random_checkpoint(options.random, device, dtype or torch.bfloat16)
-    else:
-        checkpoint = open_checkpoint(options.model)
-    input_ids = bench_prompt(checkpoint, options).to(device)
-    engines = load_engines(checkpoint, options.stages, options.peers, device, dtype or checkpoint.dtype)
-    plan = Plan(checkpoint.name, input_ids, options.new_tokens, options.repeats, options.num_beams)
-    rows = bench(engines, plan, listener(checkpoint.tokenizer) if options.stream else lambda engine: None)
-    print(as_text(rows))
+        return say_plan(options, preset, device, dtype)
+    if options.stream and max(preset.beams) > 1:
+        raise ValueError(f"--stream with --num-beams {max(preset.beams)}: beams are not final before the end")
+    rows = measured(options, preset, device, dtype)
+    if not rows:
+        raise ValueError("nothing was measured: what each engine said stands above")
+    show(rows)
     if options.json:
-        write_rows(rows, options.json)
         print(f"rows: {options.json}")
     if options.png:
-        from tinyllm.draw.ladder import draw_ladder
-
-        draw_ladder(rows).savefig(options.png)
+        draw(rows).savefig(options.png)
         print(f"picture: {options.png}")
     return 0
 
 
-def say_plan(options: argparse.Namespace, device: torch.device, dtype: torch.dtype | None) -> int:
-    """What every stage would hold, and how many prompts fit; nothing is loaded, nothing allocated."""
+def check_numbers(options: argparse.Namespace) -> None:
+    """Raise ValueError for what is too small."""
+    for name, least in LEAST.items():
+        given = getattr(options, name)
+        for value in given if isinstance(given, list) else [given]:
+            if value is not None and value < least:
+                raise ValueError(f"--{name.replace('_', '-')} {value}: expected {least} or more")
+    if options.memory_budget is not None and not 0 < options.memory_budget < 1e6:
+        raise ValueError(f"--memory-budget {options.memory_budget}: expected a number of GB, larger than 0")
+
+
+def check_files(options: argparse.Namespace) -> None:
+    """Raise ValueError for files that could not be written at the end."""
+    for name in ("json", "png"):
+        path = getattr(options, name)
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise ValueError(f"--{name} {path}: expected a file in a folder that exists")
+    if options.png:
+        import matplotlib  # noqa: F401 (missing, it would be missed only after everything was measured)
+
+
+def resolve(options: argparse.Namespace) -> Preset:
+    """The preset, with what the user said instead."""
+    from tinyllm.measure.peers import pick_peers
+    from tinyllm.measure.presets import pick_preset
+
+    fields = {"stages": "stages", "peers": "peers", "prompt_tokens": "prompts", "num_beams": "beams"}
+    given = {field: getattr(options, name) for name, field in fields.items()}
+    given = {field: None if value is None else tuple(value) for field, value in given.items()}
+    preset = pick_preset(options.preset).changed(**given, new_tokens=options.new_tokens, repeats=options.repeats)
+    pick_peers(preset.peers)
+    if not preset.stages and not preset.peers:
+        raise ValueError("--stages and --peers are both empty: expected at least one engine")
+    if options.batch is None or preset.batches is None:
+        return preset
+    return preset.changed(batches=tuple(options.batch) or (1,))
+
+
+def measured(options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None) -> list[Row]:
+    """Load, measure, record."""
+    from tinyllm.measure.engines import Where, say
+    from tinyllm.measure.peers import absent, pick_peers, pick_pythons
+    from tinyllm.measure.rows import write_rows
+    from tinyllm.measure.run import Budgeted, run_cases
+
+    peers, pythons = pick_peers(preset.peers), pick_pythons(options.peer_python)
+    for name, reason in absent(peers, device.type, pythons).items():
+        say(f"{name} is left out: {reason}")
+        del peers[name]
+    checkpoint = open_model(options, device, dtype)
+    where = Where(checkpoint, device, dtype or checkpoint.dtype, pythons)
+    record = (lambda rows: write_rows(rows, options.json)) if options.json else (lambda rows: None)
+    if preset.batches is None:
+        budget = memory_budget(options, where)
+        prompts = lambda tokens: different_prompts(checkpoint, tokens or RANDOM_TOKENS, options.max_batch)  # noqa: E731
+        return Budgeted(where, preset, prompts, budget, record, options.batch).run(peers)
+    listen = listener(checkpoint.tokenizer) if options.stream else lambda engine: None
+    return run_cases(where, preset, peers, lambda case: bench_prompt(checkpoint, case, options.prompt), record, listen)
+
+
+def open_model(options: argparse.Namespace, device: torch.device, dtype: torch.dtype | None):
+    """The checkpoint to measure."""
     from tinyllm.checkpoint import open_checkpoint
-    from tinyllm.measure.cost_model import weight_elements
-    from tinyllm.measure.shapes import known_config
-    from tinyllm.measure.table import aligned
-    from tinyllm.plan import Call, as_size, most_prompts, need
-    from tinyllm.runtime.device import free_bytes
+    from tinyllm.measure.shapes import random_checkpoint
 
     if options.random:
-        config, tokens = known_config(options.random), options.prompt_tokens or RANDOM_TOKENS
+        return random_checkpoint(options.random, device, dtype or torch.bfloat16)
+    return open_checkpoint(options.model)
+
+
+def memory_budget(options: argparse.Namespace, where) -> int:
+    """Bytes that each engine may hold. Raises ValueError where the weights alone need more."""
+    from tinyllm.measure.cost_model import weight_elements
+    from tinyllm.plan import as_size
+
+    budget = free_bytes(where.device) if options.memory_budget is None else int(options.memory_budget * 1e9)
+    if budget is None:
+        raise ValueError("this system does not tell what memory is free: pass --memory-budget GB")
+    weights = weight_elements(where.checkpoint.family.describe(where.checkpoint.config)) * where.dtype.itemsize
+    if budget <= weights:
+        raise ValueError(f"--memory-budget {budget / 1e9:g}: the weights alone take {as_size(weights)}; expected more")
+    return budget
+
+
+def show(rows: Sequence[Row]) -> None:
+    """Tables on the screen, one for each question that was asked."""
+    from tinyllm.measure.rows import as_text, grouped, title
+
+    for group in grouped(rows):
+        print(f"\n{group[0].model}, {group[0].device}, {title(group)}")
+        print(as_text(group))
+
+
+def draw(rows: Sequence[Row]):
+    """The picture of these rows: throughput over batch, latency over prompts and beams, or the ladder."""
+    from tinyllm.draw.ladder import draw_ladder
+    from tinyllm.draw.latency import draw_latency
+    from tinyllm.draw.throughput import draw_batches
+    from tinyllm.draw.waterfall import draw_waterfall
+    from tinyllm.measure.rows import grouped
+
+    if rows[0].largest_batch is not None:
+        return draw_batches(rows)
+    if len(grouped(rows)) > 1:
+        return draw_latency(rows)
+    ours = [row for row in rows if row.moved_bytes_per_token is not None]
+    return draw_waterfall(rows) if len(ours) > 1 else draw_ladder(rows)
+
+
+def say_plan(options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None) -> int:
+    """What every stage would hold in every case, and how many prompts fit; nothing is loaded, nothing allocated."""
+    from tinyllm.checkpoint import open_checkpoint
+    from tinyllm.measure.shapes import known_config
+
+    if options.random:
+        config, tokens = known_config(options.random), RANDOM_TOKENS
     else:
         checkpoint = open_checkpoint(options.model)
-        config = checkpoint.family.describe(checkpoint.config)
-        tokens, dtype = bench_prompt(checkpoint, options).shape[1], dtype or checkpoint.dtype
-    size = (dtype or torch.bfloat16).itemsize
-    call = Call(options.batch, tokens, options.new_tokens, options.num_beams, beams=options.num_beams > 1)
-    weights, room = weight_elements(config) * size, free_bytes(device)
-    if options.memory is not None:
-        room = int(options.memory * 1e9)
+        config, dtype = checkpoint.family.describe(checkpoint.config), dtype or checkpoint.dtype
+        tokens = encode(checkpoint.tokenizer, options.prompt, raw=False)["input_ids"].shape[1]
+    room = free_bytes(device) if options.memory_budget is None else int(options.memory_budget * 1e9)
+    for case in preset.cases:
+        say_case(case, case.prompt_tokens or tokens, preset, config, (dtype or torch.bfloat16).itemsize, room)
+    return 0
+
+
+def say_case(case: Case, tokens: int, preset: Preset, config, size: int, room: int | None) -> None:
+    """The plan of one case, as a table."""
+    from tinyllm.measure.cost_model import weight_elements
+    from tinyllm.measure.table import aligned
+    from tinyllm.plan import Call, as_size, most_prompts, need
+
+    weights = weight_elements(config) * size
+    call = Call(case.batch or 1, tokens, case.new_tokens, case.num_beams, beams=case.num_beams > 1)
     lines = [("stage", "keys and values", "activations", "with weights", "prompts that fit")]
-    for name in options.stages:
+    for name in preset.stages:
         needed = need(STAGES[name], config, call, size)
         fit = "unknown" if room is None else str(most_prompts(STAGES[name], config, call, size, room - weights))
         lines.append((name, *map(as_size, (needed.keys_and_values, needed.activations, needed.total + weights)), fit))
@@ -100,23 +247,28 @@ def say_plan(options: argparse.Namespace, device: torch.device, dtype: torch.dty
     print(f"{call.prompts} x {call.tokens} tokens, {call.new} new ones{beams}; weights {as_size(weights)}")
     print("memory is unknown" if room is None else f"memory for all of it: {as_size(room)}")
     print(aligned(lines))
-    return 0
 
 
-def bench_prompt(checkpoint, options: argparse.Namespace) -> torch.Tensor:
+def bench_prompt(checkpoint, case: Case, text: str) -> torch.Tensor:
     """Token ids `[batch, t]`: the prompt, or as many tokens as asked for."""
-    if checkpoint.tokenizer is None:
-        tokens = options.prompt_tokens or RANDOM_TOKENS
-        generator = torch.Generator().manual_seed(0)
-        ids = torch.randint(0, checkpoint.config.vocab_size, (1, tokens), generator=generator)
-    elif options.prompt_tokens is None:
-        ids = encode(checkpoint.tokenizer, options.prompt, raw=False)["input_ids"]
+    if checkpoint.tokenizer is not None and case.prompt_tokens is None:
+        ids = encode(checkpoint.tokenizer, text, raw=False)["input_ids"]
     else:
-        from pydoc_data.topics import topics
+        ids = different_prompts(checkpoint, case.prompt_tokens or RANDOM_TOKENS, 1)
+    return ids.repeat(case.batch, 1)
 
-        text = "\n".join(topics[name] for name in sorted(topics))
-        ids = checkpoint.tokenizer(text, return_tensors="pt")["input_ids"][:, : options.prompt_tokens]
-    return ids.repeat(options.batch, 1)
+
+def different_prompts(checkpoint, tokens: int, many: int) -> torch.Tensor:
+    """Token ids `[many, tokens]`: pieces of Python's documentation, or random ones without a tokenizer."""
+    if checkpoint.tokenizer is None:
+        generator = torch.Generator().manual_seed(0)
+        return torch.randint(0, checkpoint.config.vocab_size, (many, tokens), generator=generator)
+    from pydoc_data.topics import topics
+
+    text = "\n".join(topics[name] for name in sorted(topics))
+    ids = torch.tensor(checkpoint.tokenizer(text, verbose=False)["input_ids"])
+    starts = (torch.arange(many) * 101) % max(1, len(ids) - tokens)
+    return ids[starts[:, None] + torch.arange(tokens)]
 
 
 def listener(tokenizer):

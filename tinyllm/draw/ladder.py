@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tinyllm.measure.rows import Row, ratio_to_peer
+from tinyllm.measure.rows import Row, ratio_to_peer, title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,13 +21,14 @@ def draw_ladder(rows: Sequence[Row]) -> Figure:
     times, sizes = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     _draw_times(times, rows)
     _draw_bytes(sizes, rows)
-    row = rows[0]
-    figure.suptitle(
-        f"{row.model}, {row.dtype}, batch {row.batch}, {row.prompt_tokens} tokens in, {row.new_tokens} out\n"
-        f"{row.device}, {row.date}",
-        fontsize=9,
-    )
+    figure.suptitle(heading(rows), fontsize=9)
     return figure
+
+
+def heading(rows: Sequence[Row]) -> str:
+    """What was asked, of what, where and when: two lines above a picture."""
+    row = rows[0]
+    return f"{row.model}, {row.dtype}, {title(rows)}\n{row.device}, {row.date}"
 
 
 def _draw_times(axes, rows: Sequence[Row]) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinyllm.draw.ladder import OURS, PEER
+from tinyllm.draw.latency import engines
+from tinyllm.measure.rows import Row, grouped
+from tinyllm.stages import STAGES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +20,7 @@ def draw_throughput(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
     figure = Figure(figsize=(8, 0.6 + 0.5 * len(rows)), layout="constrained")
     names = [row["engine"] for row in rows]
-    colours = [PEER if name == "hf" else OURS for name in names]
+    colours = [OURS if name in STAGES else PEER for name in names]
     panels = {"largest batch": "largest_batch", "tokens per second": "tokens_per_s"}
     for axes, (title, key) in zip(figure.subplots(1, 2, sharey=True), panels.items(), strict=True):
         bars = axes.barh(names, [row[key] for row in rows], color=colours)
@@ -29,3 +32,41 @@ def draw_throughput(rows: Sequence[Mapping[str, Any]]) -> Figure:
             axes.spines[side].set_visible(False)
     axes.invert_yaxis()
     return figure
+
+
+def draw_batches(rows: Sequence[Row]) -> Figure:
+    """Tokens per second over the batch, one line per engine that ends at its largest batch; a panel per beam width."""
+    from matplotlib.figure import Figure
+
+    groups, looks = grouped(rows), engines(rows)
+    figure = Figure(figsize=(0.8 + 4.2 * len(groups), 4 + 0.2 * len(looks)), layout="constrained", dpi=110)
+    all_axes = figure.subplots(1, len(groups), squeeze=False)[0]
+    for axes, group in zip(all_axes, groups, strict=True):
+        _draw_group(axes, group, looks)
+    all_axes[0].set_ylabel("tokens per second, prompt included")
+    budget = f"{rows[0].memory_budget_bytes / 1e9:.0f} GB for each engine"
+    row = rows[0]
+    asked = f"{row.model}, {row.dtype}, {row.prompt_tokens} tokens in, {row.new_tokens} out, {budget}"
+    figure.suptitle(f"{asked}\n{row.device}, {row.date}", fontsize=9)
+    return figure
+
+
+def _draw_group(axes, rows: Sequence[Row], looks: Mapping[str, tuple[str, str]]) -> None:
+    from matplotlib.ticker import LogLocator
+
+    for name, (colour, marker) in looks.items():
+        points = sorted((row.batch, row.call_tokens_per_s) for row in rows if row.stage == name)
+        if points:
+            label = f"{name}: {points[-1][0]} at a time, {points[-1][1]:,.0f} tokens/s"
+            axes.plot(*zip(*points, strict=True), color=colour, marker=marker, markersize=4, label=label)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:,g}")
+    axes.minorticks_off()
+    axes.set_xlabel("requests in a batch")
+    axes.set_title("greedy" if rows[0].num_beams == 1 else f"{rows[0].num_beams} beams", fontsize=9)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=8, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", linewidth=0.3)

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
+from time import perf_counter
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from tinyllm.checkpoint import Checkpoint
-from tinyllm.checkpoint.loading import load_decoder, restage
-from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
-from tinyllm.families import family_of
 from tinyllm.measure.cost_model import layer_cost, least_bytes, pass_cost, reorder_cost
 from tinyllm.measure.counters import observe, observe_reorder
+from tinyllm.measure.engines import say
 from tinyllm.measure.launches import launches_in_layer
-from tinyllm.measure.machine import Machine, measure_machine, versions
-from tinyllm.measure.memory import peak_bytes
-from tinyllm.measure.peers import pick_peer
+from tinyllm.measure.machine import Machine, measure_machine
 from tinyllm.measure.rows import Row
-from tinyllm.measure.timing import Engine, Generates, Timing, time_in_turns
+from tinyllm.measure.timing import Engine, Timing, plainly, time_in_turns
 from tinyllm.ops import NAIVE
 from tinyllm.ops.cost import Workload
-from tinyllm.stages import pick_stage
 
 ORACLE = "hf"
 
@@ -41,30 +37,69 @@ class Plan:
     num_beams: int = 1
 
 
-def load_engines(
-    checkpoint: Checkpoint, stages: Sequence[str], peers: Sequence[str], device: torch.device, dtype: torch.dtype
-) -> list[Engine]:
-    """All stages and peers, on one copy of the weights; peers come first. Raises ValueError for an unknown name."""
-    chosen, makers = [pick_stage(stage) for stage in stages], {name: pick_peer(name) for name in peers}
-    first = load_decoder(checkpoint, chosen[0], device, dtype)
-    first.tokenizer, first.generation_config = checkpoint.tokenizer, checkpoint.generation_config
-    decoders = [first, *(restage(first, stage) for stage in chosen[1:])]
-    twins = [Engine(name, make(first, checkpoint)) for name, make in makers.items()]
-    return twins + [Engine(d.stage.name, d) for d in decoders]
+@dataclass(frozen=True)
+class Facts:
+    """What is known of an engine before it is timed: its answer, and what that took and moves."""
+
+    answer: Tensor
+    ready_s: float
+    peak_bytes: int | None
+    counts: Mapping[str, int | None]
 
 
 def bench(
-    engines: Sequence[Engine], plan: Plan, listen: Callable[[Engine], object | None] = lambda engine: None
+    engines: Sequence[Engine],
+    plan: Plan,
+    listen: Callable[[Engine], object | None] = lambda engine: None,
+    *,
+    machine: Machine | None = None,
+    attempt: Callable[[Engine, Callable[[], Any]], Any] = plainly,
+    record: Callable[[list[Row]], object] = lambda rows: None,
 ) -> list[Row]:
-    """Compare tokens, then time in turns. `listen(engine)` may give a streamer for each engine's first answer."""
-    asked = (plan.input_ids, plan.new_tokens, plan.num_beams)
-    answers = {engine.name: engine.run(*asked, streamer=listen(engine)) for engine in engines}
-    say = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
-    say("measuring this machine's read bandwidth ...")
-    machine = measure_machine(plan.input_ids.device)
-    timings = time_in_turns(engines, plan.input_ids, plan.new_tokens, plan.repeats, plan.num_beams)
+    """Compare tokens, then time in turns. `listen(engine)` may give a streamer for each engine's first answer.
+
+    `attempt(engine, act)` may answer None where an engine failed: it is left out. `record` is given the rows after
+    every round, so that a run which is interrupted loses nothing.
+    """
+    facts = {engine.name: attempt(engine, partial(first_answer, engine, plan, listen)) for engine in engines}
+    if machine is None:
+        say("measuring this machine's read bandwidth ...")
+        machine = measure_machine(plan.input_ids.device)
     say("counting memory and launches ...")
-    return [make_row(engine, plan, machine, timings[engine.name], answers) for engine in engines]
+    for engine in engines:
+        if facts[engine.name]:
+            facts[engine.name] = attempt(engine, partial(with_counts, engine, plan, facts[engine.name]))
+    oracle = facts[ORACLE].answer if facts.get(ORACLE) else None
+
+    def rows(timings: Mapping[str, Timing], repeats: int) -> list[Row]:
+        timed = [engine for engine in engines if engine.name in timings]
+        return [make_row(e, plan, machine, timings[e.name], facts[e.name], oracle, repeats) for e in timed]
+
+    rounds: list[list[Row]] = []
+
+    def after_round(timings: Mapping[str, Timing]) -> None:
+        rounds.append(rows(timings, len(rounds) + 1))
+        record(rounds[-1])
+
+    able = [engine for engine in engines if facts[engine.name]]
+    asked = (plan.input_ids, plan.new_tokens, plan.repeats, plan.num_beams)
+    time_in_turns(able, *asked, attempt=attempt, after_round=after_round)
+    return rounds[-1]
+
+
+def first_answer(engine: Engine, plan: Plan, listen: Callable[[Engine], object | None]) -> Facts:
+    """The first time an engine is asked: whatever it compiles or captures, it does now."""
+    start = perf_counter()
+    answer = engine.run(plan.input_ids, plan.new_tokens, plan.num_beams, streamer=listen(engine))
+    return Facts(answer, engine.prepare_s + perf_counter() - start, None, dict.fromkeys(COUNTS))
+
+
+def with_counts(engine: Engine, plan: Plan, facts: Facts) -> Facts:
+    """Those facts with memory, bytes and launches; what only our own stages can tell stays None for a peer."""
+    peak = engine.peak_bytes(plan.input_ids, plan.new_tokens, plan.num_beams)
+    model = getattr(engine, "model", None)
+    counts = _counts(model, workload(engine, plan)) if isinstance(model, Decoder) else facts.counts
+    return replace(facts, peak_bytes=peak, counts=counts)
 
 
 def first_difference(answer: Tensor, oracle: Tensor | None, prompt_tokens: int) -> int | None:
@@ -76,20 +111,31 @@ def first_difference(answer: Tensor, oracle: Tensor | None, prompt_tokens: int) 
     return int(wrong[0] if len(wrong) else both) - prompt_tokens
 
 
-def make_row(engine: Engine, plan: Plan, machine: Machine, timing: Timing, answers: dict[str, Tensor]) -> Row:
-    """One engine's row; what only our own stages can tell is None for a peer."""
+def workload(engine: Engine, plan: Plan) -> Workload:
+    """The decode step in the middle of an answer."""
+    (batch, prompt), steps = plan.input_ids.shape, plan.new_tokens // 2
+    return Workload(batch, 1, prompt + steps, engine.dtype.itemsize, copies=plan.num_beams, steps=steps)
+
+
+def make_row(
+    engine: Engine,
+    plan: Plan,
+    machine: Machine,
+    timing: Timing,
+    facts: Facts,
+    oracle: Tensor | None,
+    repeats: int,
+    **search: int | None,
+) -> Row:
+    """One engine's row; `search` holds what a search for the largest batch adds."""
     batch, prompt = plan.input_ids.shape
-    model, config = engine.model, _config(engine.model)
-    steps = plan.new_tokens // 2
-    work = Workload(batch, 1, prompt + steps, model.dtype.itemsize, copies=plan.num_beams, steps=steps)
-    least = least_bytes(config, work)
+    least = least_bytes(engine.config, workload(engine, plan))
     gb_s = least / timing.next_token_ms / 1e6
-    counts = _counts(model, work) if isinstance(model, Decoder) else dict.fromkeys(COUNTS)
     return Row(
         stage=engine.name,
         model=plan.model,
         device=machine.device,
-        dtype=str(model.dtype).removeprefix("torch."),
+        dtype=str(engine.dtype).removeprefix("torch."),
         batch=batch,
         num_beams=plan.num_beams,
         prompt_tokens=prompt,
@@ -97,18 +143,20 @@ def make_row(engine: Engine, plan: Plan, machine: Machine, timing: Timing, answe
         first_token_ms=timing.first_token_ms,
         next_token_ms=timing.next_token_ms,
         tokens_per_s=1e3 * batch / timing.next_token_ms,
-        peak_bytes=peak_bytes(
-            lambda: engine.run(plan.input_ids, plan.new_tokens, plan.num_beams), plan.input_ids.device
-        ),
-        weight_bytes=sum(p.nbytes for p in model.parameters()),
+        peak_bytes=facts.peak_bytes,
+        weight_bytes=engine.weight_bytes,
         predicted_bytes_per_token=least,
         bandwidth_gb_s=gb_s,
         bandwidth_share=1e9 * gb_s / machine.read_bandwidth,
         read_bandwidth_gb_s=machine.read_bandwidth / 1e9,
-        first_difference=first_difference(answers[engine.name], answers.get(ORACLE), prompt),
-        versions=versions(),
+        first_difference=first_difference(facts.answer, oracle, prompt),
+        versions=engine.versions,
         date=datetime.now(UTC).date().isoformat(),
-        **counts,
+        ready_s=facts.ready_s,
+        seconds=timing.seconds,
+        repeats=repeats,
+        **facts.counts,
+        **search,
     )
 
 
@@ -118,11 +166,6 @@ COUNTS = (
     "launches_per_layer",
     "predicted_launches_per_layer",
 )
-
-
-def _config(model: Generates) -> DecoderConfig:
-    """The description of a model, ours or transformers'."""
-    return model.config if isinstance(model, Decoder) else family_of(model.config).describe(model.config)
 
 
 def _counts(model: Decoder, work: Workload) -> dict[str, int | None]:

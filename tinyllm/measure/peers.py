@@ -2,17 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import which
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tinyllm.checkpoint import Checkpoint
 from tinyllm.checkpoint.skeleton import placed
 from tinyllm.decoder import Decoder
-from tinyllm.measure.timing import Generates
+from tinyllm.runtime.device import KINDS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Peer:
+    """An engine beside ours: the modules and kinds of device it needs, how to get it, options of its worker."""
+
+    modules: tuple[str, ...] = ("torch", "transformers")
+    devices: tuple[str, ...] = KINDS
+    install: str = "pip install torch transformers"
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+PEERS: Mapping[str, Peer] = MappingProxyType(
+    {
+        "hf": Peer(),
+        "hf-static": Peer(),
+        "ipex": Peer(
+            ("torch", "transformers", "intel_extension_for_pytorch"),
+            ("xpu", "cpu"),
+            "an environment of its own with intel-extension-for-pytorch and the torch it names",
+        ),
+        "openvino": Peer(
+            ("torch", "transformers", "openvino_genai", "optimum.intel"),
+            ("xpu", "cpu"),
+            "pip install openvino-genai optimum-intel nncf, in an environment of its own, without torchvision",
+        ),
+        "llama.cpp": Peer(("torch", "llama_cpp"), KINDS, "pip install llama-cpp-python, which compiles C++"),
+    }
+)
+ASK = """
+import sys
+from importlib.util import find_spec
+def there(name):
+    try: return find_spec(name) is not None
+    except ImportError: return False
+print(*[name for name in sys.argv[1:] if not there(name)])
+"""
+
+
+def pick_peers(names: Iterable[str]) -> dict[str, Peer]:
+    """Peers by their names. Raises ValueError naming those there are."""
+    for name in names:
+        if name not in PEERS:
+            raise ValueError(f"peer {name!r} is unknown: expected one of {list(PEERS)}")
+    return {name: PEERS[name] for name in names}
+
+
+def pick_pythons(given: Iterable[str]) -> dict[str, str]:
+    """Interpreters from `name=path`. Raises ValueError or FileNotFoundError for what cannot be run."""
+    pythons = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals:
+            raise ValueError(f"--peer-python {text}: expected PEER=PATH, as in ipex=/opt/ipex/bin/python")
+        pick_peers([name])
+        found = which(str(Path(path).expanduser()))
+        if found is None:
+            raise FileNotFoundError(f"--peer-python {text}: {path} is no program: expected a Python interpreter")
+        pythons[name] = found
+    return pythons
+
+
+def absent(peers: Mapping[str, Peer], device: str, pythons: Mapping[str, str]) -> dict[str, str]:
+    """Why peers cannot be measured here, by name; those that can are not named."""
+    reasons = {}
+    for name, peer in peers.items():
+        if device not in peer.devices:
+            reasons[name] = f"does not run on {device}: expected one of {list(peer.devices)}"
+        elif missing := missing_modules(peer, pythons.get(name)):
+            where = f"{pythons[name]} has" if name in pythons else "this environment has"
+            way_out = "" if name in pythons else f", and --peer-python {name}=PATH if it is another environment"
+            reasons[name] = f"not installed ({where} no {', '.join(missing)}): {peer.install}{way_out}"
+    return reasons
+
+
+def missing_modules(peer: Peer, python: str | None) -> list[str]:
+    """Modules of a peer that this or another interpreter cannot find; nothing is imported."""
+    if python is None or python == sys.executable:
+        return [name for name in peer.modules if find_spec(name.split(".")[0]) is None]
+    asked = subprocess.run([python, "-c", ASK, *peer.modules], capture_output=True, text=True)
+    if asked.returncode:
+        raise ValueError(f"{python} cannot be asked what it has: {asked.stderr.strip().splitlines()[-1:]}")
+    return asked.stdout.split()
 
 
 def transformers_twin(decoder: Decoder, checkpoint: Checkpoint) -> PreTrainedModel:
@@ -35,13 +124,3 @@ def transformers_twin(decoder: Decoder, checkpoint: Checkpoint) -> PreTrainedMod
             transformers.utils.logging.enable_progress_bar()
     twin.generation_config = checkpoint.generation_config
     return twin.to(decoder.device).eval()
-
-
-PEERS: Mapping[str, Callable[[Decoder, Checkpoint], Generates]] = MappingProxyType({"hf": transformers_twin})
-
-
-def pick_peer(name: str) -> Callable[[Decoder, Checkpoint], Generates]:
-    """What makes a peer of that name. Raises ValueError naming those there are."""
-    if name not in PEERS:
-        raise ValueError(f"peer {name!r} is unknown: expected one of {list(PEERS)}")
-    return PEERS[name]

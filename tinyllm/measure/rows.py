@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 
 from tinyllm.measure.table import aligned
@@ -17,8 +18,10 @@ class Row:
     `predicted_bytes_per_token` is what no implementation avoids (weights, keys, values), and what
     `bandwidth_share` is computed from; `moved_bytes_per_token` is what the cost model predicts for this stage
     and `counted_bytes_per_token` what its operations moved. `first_difference` is the position of the first new
-    token that differs from transformers' (None: all equal, or transformers did not run beside it). Elsewhere None
-    stands for what an engine cannot be asked.
+    token that differs from transformers' (None: all equal, or transformers did not run beside it). `ready_s` is the
+    time from loaded weights to the end of the first answer: what an engine compiles, captures or converts is in it.
+    `seconds` is a whole call, prompt included; times are medians of `repeats` calls. The last three are of a search for
+    the largest batch in a memory budget, weights included. Elsewhere None stands for what an engine cannot be asked.
     """
 
     stage: str
@@ -32,7 +35,7 @@ class Row:
     first_token_ms: float
     next_token_ms: float
     tokens_per_s: float
-    peak_bytes: int
+    peak_bytes: int | None
     weight_bytes: int
     predicted_bytes_per_token: int
     moved_bytes_per_token: int | None
@@ -45,6 +48,23 @@ class Row:
     first_difference: int | None
     versions: dict[str, str]
     date: str
+    ready_s: float | None = None
+    seconds: float | None = None
+    repeats: int | None = None
+    largest_batch: int | None = None
+    planned_batch: int | None = None
+    memory_budget_bytes: int | None = None
+
+    @property
+    def case(self) -> tuple[object, ...]:
+        """What rows have in common that can be compared: all but the engine, and in a search the batch."""
+        batch = self.batch if self.largest_batch is None else "largest"
+        return self.model, self.device, self.num_beams, self.prompt_tokens, self.new_tokens, batch
+
+    @property
+    def call_tokens_per_s(self) -> float | None:
+        """New tokens per second of a whole call; of each prompt one sequence counts."""
+        return None if self.seconds is None else self.batch * self.new_tokens / self.seconds
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:
@@ -66,40 +86,49 @@ def ratio_to_peer(row: Row, rows: Sequence[Row], peer: str = "hf") -> float | No
     return times[0] / row.next_token_ms if times else None
 
 
-HEADER = (
-    "stage",
-    "same tokens",
-    "first token ms",
-    "next token ms",
-    "tokens/s",
-    "vs hf",
-    "launches/layer pred. / counted",
-    "MB/token least / pred. / counted",
-    "GB/s",
-    "of read bandwidth",
-)
+def grouped(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows by what was asked, in the order in which it was first asked."""
+    cases = list(dict.fromkeys(row.case for row in rows))
+    ordered = sorted(rows, key=lambda row: cases.index(row.case))
+    return [list(group) for _, group in groupby(ordered, key=lambda row: row.case)]
 
 
-def cells(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
-    """A row as it is shown, in the order of `HEADER`."""
+def title(rows: Sequence[Row]) -> str:
+    """What was asked of all engines of a group, in words."""
+    row = rows[0]
+    beams = f"{row.num_beams} beams, " if row.num_beams > 1 else ""
+    batch = f"batch {row.batch}, " if row.largest_batch is None else ""
+    return f"{batch}{beams}{row.prompt_tokens} tokens in, {row.new_tokens} out"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its head, a row's cell, and whether a table of these rows has it."""
+
+    head: str
+    cell: Callable[[Row, Sequence[Row]], str]
+    wanted: Callable[[Sequence[Row]], bool] = lambda rows: True
+
+
+def _ratio(row: Row, rows: Sequence[Row]) -> str:
     ratio = ratio_to_peer(row, rows)
-    launches = f"{_or_dash(row.predicted_launches_per_layer)} / {_or_dash(row.launches_per_layer)}"
+    return "-" if ratio is None else f"{ratio:.2f}x"
+
+
+def _launches(row: Row, rows: Sequence[Row]) -> str:
+    return f"{_or_dash(row.predicted_launches_per_layer)} / {_or_dash(row.launches_per_layer)}"
+
+
+def _megabytes(row: Row, rows: Sequence[Row]) -> str:
     sizes = (row.predicted_bytes_per_token, row.moved_bytes_per_token, row.counted_bytes_per_token)
-    return (
-        row.stage,
-        _same_tokens(row, rows),
-        f"{row.first_token_ms:.1f}",
-        f"{row.next_token_ms:.2f}",
-        f"{row.tokens_per_s:.1f}",
-        "-" if ratio is None else f"{ratio:.2f}x",
-        launches,
-        " / ".join(_or_dash(None if size is None else f"{size / 1e6:.1f}") for size in sizes),
-        f"{row.bandwidth_gb_s:.1f}",
-        f"{row.bandwidth_share:.0%}",
-    )
+    return " / ".join(_or_dash(None if size is None else f"{size / 1e6:.1f}") for size in sizes)
 
 
-def _same_tokens(row: Row, rows: Sequence[Row]) -> str:
+def _ready(row: Row, rows: Sequence[Row]) -> str:
+    return "-" if row.ready_s is None else f"{row.ready_s:.1f}"
+
+
+def same_tokens(row: Row, rows: Sequence[Row]) -> str:
     """Whether a row's tokens are transformers'; a dash where transformers did not run beside it."""
     if row.first_difference is not None:
         return f"differ from token {row.first_difference + 1}"
@@ -110,12 +139,34 @@ def _or_dash(value: object) -> str:
     return "-" if value is None else str(value)
 
 
+COLUMNS = (
+    Column("stage", lambda row, rows: row.stage),
+    Column("dtype", lambda row, rows: row.dtype, lambda rows: len({row.dtype for row in rows}) > 1),
+    Column("same tokens", same_tokens),
+    Column("ready s", _ready, lambda rows: any(row.ready_s is not None for row in rows)),
+    Column("first token ms", lambda row, rows: f"{row.first_token_ms:.1f}"),
+    Column("next token ms", lambda row, rows: f"{row.next_token_ms:.2f}"),
+    Column("tokens/s", lambda row, rows: f"{row.tokens_per_s:.1f}"),
+    Column("vs hf", _ratio),
+    Column("launches/layer pred. / counted", _launches),
+    Column("MB/token least / pred. / counted", _megabytes),
+    Column("GB/s", lambda row, rows: f"{row.bandwidth_gb_s:.1f}"),
+    Column("of read bandwidth", lambda row, rows: f"{row.bandwidth_share:.0%}"),
+)
+
+
+def table(rows: Sequence[Row], columns: Sequence[Column] = COLUMNS) -> list[tuple[str, ...]]:
+    """The head of a table and a line for each row; columns that say nothing of any row are left out."""
+    shown = [column for column in columns if column.wanted(rows)]
+    return [tuple(c.head for c in shown), *(tuple(c.cell(row, rows) for c in shown) for row in rows)]
+
+
 def as_text(rows: Sequence[Row]) -> str:
     """A table for a terminal."""
-    return aligned([HEADER, *(cells(row, rows) for row in rows)])
+    return aligned(table(rows))
 
 
-def as_markdown(rows: Sequence[Row]) -> str:
+def as_markdown(rows: Sequence[Row], columns: Sequence[Column] = COLUMNS) -> str:
     """A table for README and book."""
-    lines = [HEADER, ("---",) * len(HEADER), *(cells(row, rows) for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    head, *lines = table(rows, columns)
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ("---",) * len(head), *lines))

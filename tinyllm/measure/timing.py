@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
@@ -13,6 +13,11 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from tinyllm.config import DecoderConfig
+from tinyllm.decoder import Decoder
+from tinyllm.families import family_of
+from tinyllm.measure.machine import versions
+from tinyllm.measure.memory import peak_bytes
 from tinyllm.runtime.device import synchronize
 
 
@@ -21,20 +26,6 @@ class Generates(Protocol):
     """Whatever generates as transformers does."""
 
     def generate(self, input_ids: Tensor, **kwargs: Any) -> Tensor: ...
-
-
-@dataclass(frozen=True)
-class Engine:
-    """A model under the name it has in tables."""
-
-    name: str
-    model: Generates
-
-    def run(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object) -> Tensor:
-        """Continue prompts by exactly `new_tokens` tokens, greedily or by beam search."""
-        options = {"max_new_tokens": new_tokens, "min_new_tokens": new_tokens, "num_beams": num_beams}
-        mask = torch.ones_like(input_ids)
-        return self.model.generate(input_ids, attention_mask=mask, do_sample=False, **options, **listening)
 
 
 @dataclass
@@ -53,35 +44,106 @@ class TokenClock:
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds to the first token, and from token to token."""
+    """Milliseconds to the first token, and from token to token; seconds of the whole call."""
 
     first_token_ms: float
     next_token_ms: float
+    seconds: float
+
+    @classmethod
+    def of(cls, times: Sequence[float]) -> Timing:
+        """From the moments at which tokens were there, in seconds since the call: the median of the gaps counts."""
+        gaps = [later - earlier for earlier, later in pairwise(times)]
+        return cls(1e3 * times[0], 1e3 * median(gaps), times[-1])
 
 
-def time_tokens(engine: Engine, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing:
-    """One generation, its tokens timed as they arrive: the median of the gaps."""
-    from transformers import StoppingCriteriaList
+@dataclass(frozen=True)
+class Engine:
+    """A model in this process, under the name it has in tables."""
 
-    clock = TokenClock(input_ids.device)
-    synchronize(input_ids.device)
-    start = perf_counter()
-    engine.run(input_ids, new_tokens, num_beams, stopping_criteria=StoppingCriteriaList([clock]))
-    gaps = [later - earlier for earlier, later in pairwise(clock.times)]
-    return Timing(1e3 * (clock.times[0] - start), 1e3 * median(gaps))
+    name: str
+    model: Generates
+    prepare_s = 0.0  # what an engine does with its weights before it can be asked
+
+    def run(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object) -> Tensor:
+        """Continue prompts by exactly `new_tokens` tokens, greedily or by beam search."""
+        options = {"max_new_tokens": new_tokens, "min_new_tokens": new_tokens, "num_beams": num_beams}
+        mask = torch.ones_like(input_ids)
+        return self.model.generate(input_ids, attention_mask=mask, do_sample=False, **options, **listening)
+
+    def time(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing:
+        """One generation, its tokens timed as they arrive."""
+        from transformers import StoppingCriteriaList
+
+        clock = TokenClock(input_ids.device)
+        synchronize(input_ids.device)
+        start = perf_counter()
+        self.run(input_ids, new_tokens, num_beams, stopping_criteria=StoppingCriteriaList([clock]))
+        return Timing.of([moment - start for moment in clock.times])
+
+    def peak_bytes(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> int | None:
+        """The most bytes that one generation holds beside the weights."""
+        return peak_bytes(lambda: self.run(input_ids, new_tokens, num_beams), input_ids.device)
+
+    @property
+    def config(self) -> DecoderConfig:
+        """The description of the model, ours or transformers'."""
+        config = self.model.config
+        return config if isinstance(self.model, Decoder) else family_of(config).describe(config)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The format of the weights."""
+        return self.model.dtype
+
+    @property
+    def weight_bytes(self) -> int:
+        """The size of the weights; what is tied counts once."""
+        return sum(parameter.nbytes for parameter in self.model.parameters())
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """What the measurement depends on."""
+        return versions()
+
+
+def plainly(engine: Engine, act: Callable[[], Any]) -> Any:
+    """Let an engine do something; its errors are the caller's."""
+    return act()
 
 
 def time_in_turns(
-    engines: Sequence[Engine], input_ids: Tensor, new_tokens: int, repeats: int, num_beams: int = 1
+    engines: Sequence[Engine],
+    input_ids: Tensor,
+    new_tokens: int,
+    repeats: int,
+    num_beams: int = 1,
+    *,
+    attempt: Callable[[Engine, Callable[[], Any]], Any] = plainly,
+    after_round: Callable[[Mapping[str, Timing]], object] = lambda medians: None,
 ) -> dict[str, Timing]:
-    """Medians over `repeats` rounds in which every engine runs once, the order turned round each time."""
+    """Medians over `repeats` rounds in which every engine runs once, the order turned round each time.
+
+    `attempt(engine, act)` may answer None instead of raising; `after_round` is told the medians so far.
+    """
     runs: dict[str, list[Timing]] = {engine.name: [] for engine in engines}
-    rounds = [list(engines) if i % 2 == 0 else list(engines)[::-1] for i in range(repeats)]
-    for engine in tqdm([engine for order in rounds for engine in order], desc="measuring", unit="run", leave=False):
-        runs[engine.name].append(time_tokens(engine, input_ids, new_tokens, num_beams))
-    return {name: _median(timings) for name, timings in runs.items()}
+    with tqdm(total=repeats * len(engines), desc="measuring", unit="run", leave=False) as bar:
+        for i in range(repeats):
+            for engine in list(engines)[:: -1 if i % 2 else 1]:
+                timing = attempt(engine, lambda engine=engine: engine.time(input_ids, new_tokens, num_beams))
+                runs[engine.name] += [timing] if timing else []
+                bar.update()
+            after_round(_medians(runs, i + 1))
+    return _medians(runs, repeats)
 
 
-def _median(timings: Iterable[Timing]) -> Timing:
+def _medians(runs: Mapping[str, Sequence[Timing]], rounds: int) -> dict[str, Timing]:
+    """Of the engines that took part in every round."""
+    return {name: median_of(timings) for name, timings in runs.items() if len(timings) == rounds}
+
+
+def median_of(timings: Iterable[Timing]) -> Timing:
+    """The median of each figure by itself."""
     timings = list(timings)
-    return Timing(median(t.first_token_ms for t in timings), median(t.next_token_ms for t in timings))
+    figures = ("first_token_ms", "next_token_ms", "seconds")
+    return Timing(*(median(getattr(timing, figure) for timing in timings) for figure in figures))

@@ -1,0 +1,101 @@
+"""What `bench` measures under a name: presets as data, and the cases that each of them runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from types import MappingProxyType
+
+from tinyllm.measure.peers import PEERS
+from tinyllm.stages import FASTEST, STAGES
+
+FIRST = next(iter(STAGES))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question to all engines; `prompt_tokens` None stands for the prompt as a text, `batch` None for a search."""
+
+    prompt_tokens: int | None
+    num_beams: int
+    batch: int | None
+    new_tokens: int
+
+    def __str__(self) -> str:
+        prompt = "the prompt" if self.prompt_tokens is None else f"{self.prompt_tokens} tokens in"
+        batch = "largest batch" if self.batch is None else f"batch {self.batch}"
+        return f"{batch}, {prompt}, {self.new_tokens} out, {self.num_beams} beam{'s' * (self.num_beams > 1)}"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A measurement: every engine is asked every combination of prompts, beams and batches.
+
+    `separate` gives `hf` a process and weights of its own, as all other peers have; else it looks at ours.
+    A preset with `batches` None searches each engine's largest batch, one engine at a time, all in own processes.
+    """
+
+    help: str
+    stages: tuple[str, ...] = tuple(STAGES)
+    peers: tuple[str, ...] = ("hf",)
+    prompts: tuple[int | None, ...] = (None,)
+    beams: tuple[int, ...] = (1,)
+    batches: tuple[int, ...] | None = (1,)
+    new_tokens: int = 64
+    repeats: int = 5
+    separate: bool = False
+
+    @property
+    def cases(self) -> list[Case]:
+        """Everything that is asked, in order."""
+        batches = self.batches or (None,)
+        return [Case(*case, self.new_tokens) for case in product(self.prompts, self.beams, batches)]
+
+    def changed(self, **given: object) -> Preset:
+        """The same with what the user gave instead; None leaves a field as it is."""
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
+
+
+ONE_PROMPT = Preset("one prompt through every stage and transformers")
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        "quick": Preset(
+            "this machine in a minute or two: greedy and 4 beams, 128 tokens in, 32 out",
+            prompts=(128,),
+            beams=(1, 4),
+            new_tokens=32,
+        ),
+        "latency": Preset(
+            "batch 1, greedy and 4 beams, prompts of 32 to 4096 tokens, 128 out, beside every installed peer",
+            stages=(FIRST, FASTEST),
+            peers=tuple(PEERS),
+            prompts=(32, 128, 1024, 4096),
+            beams=(1, 4),
+            new_tokens=128,
+            separate=True,
+        ),
+        "throughput": Preset(
+            "1024 tokens in, 128 out, 4 beams and greedy, each engine up to its own largest batch in a memory budget",
+            stages=tuple(name for name in STAGES if name != FIRST),
+            prompts=(1024,),
+            beams=(4, 1),
+            batches=None,
+            new_tokens=128,
+            separate=True,
+        ),
+        "ladder": Preset(
+            "every stage and transformers, greedy, 128 tokens in, 64 out",
+            prompts=(128,),
+        ),
+    }
+)
+
+
+def pick_preset(name: str | None) -> Preset:
+    """A preset by its name; without one, one prompt. Raises ValueError naming those there are."""
+    if name is None:
+        return ONE_PROMPT
+    if name not in PRESETS:
+        raise ValueError(f"preset {name!r} is unknown: expected one of {list(PRESETS)}")
+    return PRESETS[name]

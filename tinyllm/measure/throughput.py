@@ -1,0 +1,158 @@
+"""How many requests each engine can answer at a time in a memory budget, and its tokens per second at that batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from tinyllm.measure.bench import COUNTS, Facts, Plan, make_row
+from tinyllm.measure.cost_model import weight_elements
+from tinyllm.measure.engines import say
+from tinyllm.measure.machine import Machine
+from tinyllm.measure.rows import Row
+from tinyllm.measure.timing import Timing, median_of
+from tinyllm.measure.worker import is_out_of_memory
+from tinyllm.measure.worker_client import RemoteEngine
+from tinyllm.plan import Call, most_prompts
+from tinyllm.stages import STAGES
+
+GROWTH = 4  # from one timed batch to the next
+
+
+@dataclass(frozen=True)
+class Search:
+    """`prompts` `[many, t]` are continued by `new_tokens` in `num_beams`: as many at a time as fit into `budget` bytes.
+
+    `batches` are timed on the way where they are smaller; None stands for powers of four.
+    """
+
+    model: str
+    prompts: Tensor
+    new_tokens: int
+    num_beams: int
+    repeats: int
+    budget: int
+    batches: Sequence[int] | None = None
+
+    def plan(self, batch: int) -> Plan:
+        """The first `batch` prompts."""
+        return Plan(self.model, self.prompts[:batch], self.new_tokens, self.repeats, self.num_beams)
+
+    def sizes(self, largest: int) -> list[int]:
+        """The batches to time, the largest one last."""
+        powers = [GROWTH**i for i in range(16)]
+        way = powers if self.batches is None else self.batches
+        return [*sorted({batch for batch in way if batch < largest}), largest]
+
+
+def largest_batch(fits: Callable[[int], bool], guess: int, most: int) -> int:
+    """The largest batch up to `most` that fits, to within 2%; 0 where not even one does.
+
+    From a guess in doubling steps while it fits, or until it does, then by bisection.
+    """
+    low, high, step, batch = 0, most + 1, max(1, guess // 50), max(1, min(guess, most))
+    while high - low > max(1, low // 50):
+        low, high = (batch, high) if fits(batch) else (low, batch)
+        further = min(low + step, most) if low else max(high - step, 1)
+        batch = (low + high) // 2 if low and high <= most else further
+        step *= 2
+    return low
+
+
+def planned_batch(engine: RemoteEngine, search: Search) -> int | None:
+    """What the planner says of one of our stages; None for a peer, which it does not know."""
+    if engine.name not in STAGES:
+        return None
+    return _most_prompts(engine, search, engine.name)
+
+
+def _most_prompts(engine: RemoteEngine, search: Search, stage: str) -> int:
+    size, beams = engine.dtype.itemsize, search.num_beams
+    call = Call(1, search.prompts.shape[1], search.new_tokens, beams, beams=beams > 1)
+    room = search.budget - weight_elements(engine.config) * size
+    return most_prompts(STAGES[stage], engine.config, call, size, room)
+
+
+def find_largest(engine: RemoteEngine, search: Search) -> int:
+    """Try batches: whole answers of our stages, whose memory depends on how they grow; two tokens of others.
+
+    What others hold depends on the whole length alone, so that a long prompt stands for a long answer.
+    """
+    ours = planned_batch(engine, search)
+    guess = ours if ours is not None else _most_prompts(engine, search, next(iter(STAGES))) // 2
+    whole = search.prompts.shape[1] + search.new_tokens - 2
+    longer = search.prompts.repeat(1, 1 + whole // search.prompts.shape[1])[:, :whole]
+    ids, tokens = (longer, 2) if ours is None else (search.prompts, search.new_tokens)
+    trial = replace(search, prompts=ids, new_tokens=tokens)
+    return largest_batch(lambda batch: _fits(engine, trial.plan(batch)) is not None, guess, len(ids))
+
+
+def _fits(engine: RemoteEngine, plan: Plan) -> Facts | None:
+    """What a call of this size gives; None where there is too little memory for it."""
+    asked, start = (plan.input_ids, plan.new_tokens, plan.num_beams), perf_counter()
+    try:
+        answer = engine.run(*asked)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        say(f"  {engine.name}: batch {len(plan.input_ids)} does not fit")
+        return None
+    say(f"  {engine.name}: batch {len(plan.input_ids)} fits")
+    return Facts(answer, engine.prepare_s + perf_counter() - start, engine.seen_peak(*asked), dict.fromkeys(COUNTS))
+
+
+def answer_largest(engine: RemoteEngine, search: Search) -> dict[int, Facts]:
+    """The answer at the largest batch; at a smaller one, should that of the trials not fit after all."""
+    batch, facts = find_largest(engine, search), None
+    while batch and not (facts := _fits(engine, search.plan(batch))):
+        batch -= max(1, batch // 50)
+    if not facts:
+        budget = f"{search.budget / 1e9:.1f} GB"
+        raise MemoryError(f"not even one prompt fits into {budget}, weights included: pass a larger --memory-budget")
+    return {batch: facts}
+
+
+def measure(
+    engine: RemoteEngine,
+    search: Search,
+    machine: Machine,
+    oracle: Tensor | None = None,
+    record: Callable[[list[Row]], object] = lambda rows: None,
+) -> Tensor:
+    """Record rows of one engine, small batches to its largest, timed in turns; returns its answers at the largest.
+
+    `oracle` are transformers' answers to the same prompts, of which as many are compared as both have.
+    """
+    known = answer_largest(engine, search)
+    (largest,) = known
+    sizes = search.sizes(largest)
+    known |= {batch: _fits(engine, search.plan(batch)) for batch in sizes[:-1]}
+    found = {
+        "largest_batch": largest,
+        "planned_batch": planned_batch(engine, search),
+        "memory_budget_bytes": search.budget,
+    }
+    timings: dict[int, list[Timing]] = {batch: [] for batch in sizes}
+    for i in tqdm(range(search.repeats), desc=f"measuring {engine.name}", unit="round", leave=False):
+        for batch in sizes[:: -1 if i % 2 else 1]:
+            timings[batch].append(engine.time(search.prompts[:batch], search.new_tokens, search.num_beams))
+        rows = [
+            make_row(
+                engine, search.plan(size), machine, median_of(runs), *compared(known[size], oracle), i + 1, **found
+            )
+            for size, runs in timings.items()
+        ]
+        record(rows)
+    return known[largest].answer
+
+
+def compared(facts: Facts, oracle: Tensor | None) -> tuple[Facts, Tensor | None]:
+    """Answers to the prompts that both engines were given."""
+    if oracle is None:
+        return facts, None
+    both = min(len(facts.answer), len(oracle))
+    return replace(facts, answer=facts.answer[:both]), oracle[:both]

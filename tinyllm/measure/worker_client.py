@@ -1,0 +1,142 @@
+"""Engines in processes of their own, asked as engines in this one are."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tinyllm.config import DecoderConfig
+from tinyllm.measure.timing import Timing
+
+WORKER = Path(__file__).with_name("worker.py")
+PATIENCE = 20  # seconds that a worker has to end by itself
+
+
+class WorkerError(RuntimeError):
+    """An engine in another process could not do what it was asked, or the process ended."""
+
+
+class WorkerOutOfMemory(WorkerError, MemoryError):
+    """An engine in another process had too little memory; it can be asked again."""
+
+
+class Worker:
+    """A process that holds one engine and answers requests, one at a time."""
+
+    def __init__(self, name: str, python: str = sys.executable) -> None:
+        self.name = name
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the worker)
+        environment = os.environ | {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
+        self._process = subprocess.Popen(
+            [python, str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=environment
+        )
+
+    def ask(self, do: str, **request: Any) -> dict[str, Any]:
+        """Send a request and wait for its answer. Raises WorkerError with what the engine said last."""
+        try:
+            self._process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = b""
+        if not line:
+            raise WorkerError(f"{self.name}: its process ended with status {self._status()}: {self.last_words()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise (WorkerOutOfMemory if answer["out_of_memory"] else WorkerError)(f"{self.name}: {answer['error']}")
+        return answer
+
+    def _status(self) -> int | None:
+        try:
+            return self._process.wait(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def last_words(self, lines: int = 3) -> str:
+        """The end of what the process wrote on standard error, in one line."""
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace").strip().splitlines()
+        return " | ".join(said[-lines:]) or "it said nothing"
+
+    def close(self) -> None:
+        """End the process."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue
+        if self._status() is None:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+
+class RemoteEngine:
+    """An engine in a process of its own, loaded from a folder of weights."""
+
+    def __init__(self, name: str, worker: Worker, config: DecoderConfig, loaded: dict[str, Any]) -> None:
+        self.name, self.config = name, config
+        self.dtype: torch.dtype = getattr(torch, loaded["dtype"])
+        self.weight_bytes: int = loaded["weight_bytes"]
+        self.prepare_s: float = loaded["prepare_s"]
+        self.versions: dict[str, str] = loaded["versions"]
+        self._worker, self._peaks = worker, {}
+
+    def run(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object) -> Tensor:
+        """Continue prompts by exactly `new_tokens` tokens; a streamer cannot look into another process."""
+        return torch.tensor(self._generate(input_ids, new_tokens, num_beams)["tokens"], device=input_ids.device)
+
+    def time(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing:
+        """One generation, its tokens timed as they arrive there."""
+        return Timing.of(self._generate(input_ids, new_tokens, num_beams)["times"])
+
+    def peak_bytes(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> int | None:
+        """The most bytes beside the weights; None where that engine cannot tell."""
+        if self.seen_peak(input_ids, new_tokens, num_beams) is None:
+            self._generate(input_ids, new_tokens, num_beams, watch=True)
+        return self.seen_peak(input_ids, new_tokens, num_beams)
+
+    def seen_peak(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> int | None:
+        """The same of a call that was made before, where it was watched at no cost: on a GPU."""
+        return self._peaks.get((*input_ids.shape, new_tokens, num_beams))
+
+    def _generate(self, input_ids: Tensor, new_tokens: int, num_beams: int, watch: bool = False) -> dict[str, Any]:
+        ids = input_ids.tolist()
+        answer = self._worker.ask("generate", ids=ids, new_tokens=new_tokens, num_beams=num_beams, watch=watch)
+        self._peaks[(*input_ids.shape, new_tokens, num_beams)] = answer["peak_bytes"]
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        self._worker.close()
+
+
+def start_engine(
+    name: str,
+    kind: str,
+    folder: Path,
+    config: DecoderConfig,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    python: str = sys.executable,
+    budget: int | None = None,
+    **options: object,
+) -> RemoteEngine:
+    """Start a process and let it load an engine. Raises WorkerError where it cannot."""
+    worker = Worker(name, python)
+    load = {"kind": kind, "folder": str(folder), "device": str(device), "dtype": str(dtype).removeprefix("torch.")}
+    try:
+        loaded = worker.ask("load", **load, threads=torch.get_num_threads(), budget=budget, options=options)
+    except BaseException:
+        worker.close()
+        raise
+    return RemoteEngine(name, worker, config, loaded)

@@ -1,0 +1,225 @@
+"""Engines as a worker process loads them: each imports what it needs itself, none needs another one's packages."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import torch
+
+HERE = Path(__file__).resolve().parent
+
+
+class Clock:
+    """A stopping criterion that stops nothing and notes when each token was there, in seconds since the call."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device, self.times = device, []
+        self.start = self._now()
+
+    def __call__(self, input_ids, scores, **kwargs):
+        """Called after every token."""
+        self.times.append(self._now() - self.start)
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+
+    def _now(self) -> float:
+        if self.device.type != "cpu":
+            getattr(torch, self.device.type).synchronize(self.device)
+        return perf_counter()
+
+
+class Transformers:
+    """Any model that generates as transformers does; `options` go to its `generate`."""
+
+    prepare_s = 0.0  # what an engine does with the weights before it can be asked
+
+    def __init__(self, model, device: torch.device, dtype: torch.dtype, **options) -> None:
+        self.model, self.device, self.dtype, self.options = model, device, dtype, options
+        self.weight_bytes = sum(parameter.nbytes for parameter in model.parameters())
+
+    def generate(self, ids, new_tokens: int, num_beams: int):
+        """Tokens of every sequence, prompt included, and when each new one was there."""
+        from transformers import StoppingCriteriaList
+
+        ids = torch.tensor(ids, device=self.device)
+        exactly = {"max_new_tokens": new_tokens, "min_new_tokens": new_tokens, "num_beams": num_beams}
+        asked = exactly | {"attention_mask": torch.ones_like(ids), "do_sample": False} | self.options
+        clock = Clock(self.device)
+        with torch.no_grad():
+            found = self.model.generate(ids, stopping_criteria=StoppingCriteriaList([clock]), **asked)
+        return found.tolist(), clock.times
+
+    def forget(self) -> None:
+        """Drop what was made for another shape."""
+        gc.collect()
+        if self.device.type != "cpu":
+            getattr(torch, self.device.type).empty_cache()
+
+
+class Compiled(Transformers):
+    """The same with code that is compiled for one shape."""
+
+    def forget(self) -> None:
+        torch._dynamo.reset()
+        super().forget()
+
+
+class Autocast(Transformers):
+    """IPEX: in 16 bits its operations expect autocast."""
+
+    def generate(self, ids, new_tokens: int, num_beams: int):
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            return super().generate(ids, new_tokens, num_beams)
+
+
+def load_hf(folder: Path, device: torch.device, dtype: torch.dtype, **options) -> Transformers:
+    """transformers as it comes."""
+    return Transformers(_read(folder, device, dtype), device, dtype, **options)
+
+
+def load_hf_static(folder: Path, device: torch.device, dtype: torch.dtype, **compile_options) -> Compiled:
+    """transformers with a cache of fixed size and `torch.compile`, as fast as its options make it on this device."""
+    from transformers import CompileConfig
+
+    if not compile_options and device.type == "cpu":
+        fastest = {"freezing": True, "max_autotune": True, "cpp_wrapper": True}
+        compile_options = {"mode": None, "options": fastest}
+    config = CompileConfig(dynamic=False, **compile_options)
+    config._compile_all_devices = True
+    how = {"cache_implementation": "static", "compile_config": config}
+    return Compiled(_read(folder, device, dtype), device, dtype, **how)
+
+
+def load_ipex(folder: Path, device: torch.device, dtype: torch.dtype) -> Autocast:
+    """Intel Extension for PyTorch: `ipex.llm.optimize`."""
+    import intel_extension_for_pytorch as ipex
+
+    engine, start = Autocast(_read(folder, device, dtype), device, dtype), perf_counter()
+    engine.model = ipex.llm.optimize(engine.model, dtype=dtype, device=device.type, inplace=True)
+    engine.prepare_s = perf_counter() - start
+    return engine
+
+
+def load_stage(folder: Path, device: torch.device, dtype: torch.dtype, stage: str) -> Transformers:
+    """One of our own stages."""
+    find_tinyllm()
+    import tinyllm
+
+    model = tinyllm.from_pretrained(folder, stage=stage, device=device, dtype=dtype)
+    return Transformers(model, device, dtype)
+
+
+def find_tinyllm() -> None:
+    """Make a checkout importable that is not installed: there the kernels stand beside the package."""
+    root = HERE.parents[1]
+    if importlib.util.find_spec("tinyllm") is None:
+        sys.path.append(str(root))
+    if importlib.util.find_spec("tinyllm.kernels") is None:
+        spec = importlib.util.spec_from_file_location("tinyllm.kernels", root / "kernels" / "__init__.py")
+        sys.modules["tinyllm.kernels"] = importlib.util.module_from_spec(spec)
+
+
+def _read(folder: Path, device: torch.device, dtype: torch.dtype):
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder, torch_dtype=dtype).eval().to(device)
+
+
+class OpenVINO:
+    """OpenVINO GenAI's pipeline, on token ids."""
+
+    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
+        import openvino_genai
+
+        start = perf_counter()
+        stored = "fp32" if dtype == torch.float32 else "fp16"
+        exported = folder / f"openvino-{stored}"
+        if not exported.exists():
+            _export(folder, exported, stored)
+        precise = {"INFERENCE_PRECISION_HINT": "f32"} if dtype == torch.float32 else {}
+        where = {"cpu": "CPU", "xpu": "GPU"}[device.type]
+        self.pipeline = openvino_genai.LLMPipeline(str(exported), where, **precise)
+        self.dtype = dtype if dtype == torch.float32 else torch.float16
+        self.weight_bytes = (exported / "openvino_model.bin").stat().st_size
+        self.prepare_s = perf_counter() - start
+
+    def generate(self, ids, new_tokens: int, num_beams: int):
+        """Tokens of every sequence, prompt included, and when each new one was there."""
+        import numpy
+        import openvino
+
+        config = self.pipeline.get_generation_config()
+        config.max_new_tokens = config.min_new_tokens = new_tokens
+        config.num_beams, config.num_return_sequences, config.do_sample = num_beams, 1, False
+        answer = self.pipeline.generate(openvino.Tensor(numpy.array(ids, dtype=numpy.int64)), config)
+        told = answer.perf_metrics
+        at = told.raw_metrics.m_new_token_times
+        times = [(told.get_ttft().mean + moment - at[0]) / 1e3 for moment in at]
+        return [prompt + list(new) for prompt, new in zip(ids, answer.tokens, strict=True)], times
+
+    def forget(self) -> None:
+        """Nothing is kept between calls."""
+
+
+def _export(folder: Path, exported: Path, stored: str) -> None:
+    from optimum.exporters.openvino import main_export
+    from optimum.intel import OVConfig
+
+    how = {"task": "text-generation-with-past", "library_name": "transformers", "convert_tokenizer": False}
+    main_export(str(folder), str(exported), ov_config=OVConfig(dtype=stored), **how)
+
+
+class LlamaCpp:
+    """llama.cpp on the same weights in a GGUF file: greedily, one prompt at a time; its Python package has no more."""
+
+    prepare_s = 0.0
+
+    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype, context: int = 8192) -> None:
+        import llama_cpp
+
+        path, kept = folder / "model.gguf", 0 if dtype == torch.float32 else 1  # GGML's names of F32 and F16
+        layers, threads = 0 if device.type == "cpu" else -1, torch.get_num_threads()
+        how = {"type_k": kept, "type_v": kept, "n_threads": threads, "n_threads_batch": threads, "n_gpu_layers": layers}
+        self.model = llama_cpp.Llama(str(path), n_ctx=context, n_batch=context, verbose=False, **how)
+        self.dtype, self.weight_bytes = dtype, path.stat().st_size
+        eos = json.loads((folder / "generation_config.json").read_text()).get("eos_token_id")
+        self.ends = [] if eos is None else eos if isinstance(eos, list) else [eos]
+
+    def generate(self, ids, new_tokens: int, num_beams: int):
+        """Tokens of the one sequence, prompt included, and when each new one was there."""
+        if num_beams > 1 or len(ids) > 1:
+            raise ValueError(f"{len(ids)} prompts in {num_beams} beams: llama-cpp-python takes one, without beams")
+        start, times, tokens = perf_counter(), [], list(ids[0])
+        self.model.reset()
+        self.model.eval(tokens)
+        for _ in range(new_tokens):
+            tokens.append(self._most_likely())
+            times.append(perf_counter() - start)
+            if len(times) < new_tokens:
+                self.model.eval(tokens[-1:])
+        return [tokens], times
+
+    def _most_likely(self) -> int:
+        import llama_cpp
+        import numpy
+
+        logits = numpy.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(self.model.ctx, -1), (self.model.n_vocab(),))
+        logits[self.ends] = -numpy.inf
+        return int(logits.argmax())
+
+    def forget(self) -> None:
+        """Nothing is kept between calls."""
+
+
+LOADERS = {
+    "hf": load_hf,
+    "hf-static": load_hf_static,
+    "ipex": load_ipex,
+    "openvino": OpenVINO,
+    "llama.cpp": LlamaCpp,
+    "stage": load_stage,
+}
