@@ -109,8 +109,17 @@ def linear(
     return out
 
 
-def workspace(q: Tensor, *memory: Tensor) -> None:
-    """Nothing is kept between launches."""
+def follow(ancestry: Tensor, seen: None, parents: Tensor, lengths: Tensor) -> None:
+    """Let every sequence go on from its parent, in the steps that were taken; the others stay everybody's own."""
+    b, w, steps = ancestry.shape
+    chosen = (parents % w).view(b, w, 1).expand_as(ancestry)
+    taken = torch.arange(steps, dtype=torch.int32, device=ancestry.device) < lengths[1]
+    own = torch.arange(w, dtype=torch.int32, device=ancestry.device)
+    torch.where(taken, ancestry.gather(1, chosen), own[:, None], out=ancestry)
+
+
+def seen_by(ancestry: Tensor) -> None:
+    """Nothing is kept beside the ancestry."""
 
 
 def segment_attention(
@@ -124,8 +133,6 @@ def segment_attention(
     positions: Tensor | None = None,
     slopes: Tensor | None = None,
     scale: float | None = None,
-    *,
-    space: None = None,
 ) -> Tensor:
     """Torch's own attention over each segment, every key read once, and the two merged."""
     (b, h, w, d), g, (t, steps) = q.shape, prompt_k.shape[1], lengths.tolist()

@@ -4,6 +4,7 @@ from .activation import activate_and_multiply, bias_and_activate
 from .attention import cut_of, segment_attention, workspace
 from .linear import linear
 from .norm import add_layer_norm, add_rms_norm, layer_norm, rms_norm
+from .paths import follow, seen_by
 from .prompt import prompt_attention
 from .rope import rope_and_store
 
@@ -13,11 +14,13 @@ __all__ = [
     "add_rms_norm",
     "bias_and_activate",
     "cut_of",
+    "follow",
     "layer_norm",
     "linear",
     "prompt_attention",
     "rms_norm",
     "rope_and_store",
+    "seen_by",
     "segment_attention",
     "workspace",
 ]

@@ -19,7 +19,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .tuning import Launch, launch_for
+from .paths import MOST, own_paths, seen_by
+from .tuning import Launch, key_tile, launch_for
 
 LOG2_E = tl.constexpr(1.4426950408889634)
 LEAST_ROWS = 16  # of a matrix engine's tile, even where few are used
@@ -40,12 +41,12 @@ def add_tile(q, k, v, visible, shift, scale, top, total, acc):
 
 @triton.jit
 def _segments(
-    q, prompt_k, prompt_v, response_k, response_v, lengths, ancestry, positions, slopes,
+    q, prompt_k, prompt_v, response_k, response_v, lengths, seen, positions, slopes,
     out, partial, counters, scale,
     q_batch, q_head, q_sequence, prompt_batch, prompt_head, prompt_token, response_batch, response_head, response_slot,
-    ancestry_batch, ancestry_sequence, positions_batch, group, width, kv_heads,
+    seen_batch, positions_batch, group, width, kv_heads,
     D: tl.constexpr, BLOCK_D: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr,
-    SHARED: tl.constexpr, STAGES: tl.constexpr,
+    STAGES: tl.constexpr,
 ):  # fmt: skip
     """ROWS rows of one request and key/value head, over one of SPLITS shares of the keys."""
     split, block = tl.program_id(0) % SPLITS, tl.program_id(0) // SPLITS
@@ -63,10 +64,13 @@ def _segments(
     top = tl.full([ROWS], float("-inf"), tl.float32)
     total = tl.zeros([ROWS], tl.float32)
     acc = tl.zeros([ROWS, BLOCK_D], tl.float32)
-    shift = 0.0
     if slopes is not None:
         slope = tl.load(slopes + head, mask=exists, other=0.0) * LOG2_E
         first = tokens if positions is None else tl.load(positions + batch * positions_batch + tokens - 1) + 1
+
+    if seen is not None:
+        distinct = exists & (tl.arange(0, ROWS) < width)  # further rows are other heads of the same sequences
+        readers = tl.sum(tl.where(distinct, tl.full([ROWS], 1, tl.int64) << sequence.to(tl.int64), 0), 0)
 
     tiles = tl.cdiv(tokens, BLOCK)
     share = tl.cdiv(tiles + tl.cdiv(slots, BLOCK), SPLITS)
@@ -75,18 +79,17 @@ def _segments(
     prompt_v += batch * prompt_batch + kv_head * prompt_head
     for tile in tl.range(start, tl.minimum(end, tiles), num_stages=STAGES):
         key = tile * BLOCK + tl.arange(0, BLOCK)
-        seen = key < tokens
+        there = key < tokens
         where = key
         if positions is not None:
-            where = tl.load(positions + batch * positions_batch + key, mask=seen, other=-1)
-            seen = where >= 0
-        if slopes is not None:
-            shift = slope[:, None] * where.to(tl.float32)[None, :]
-        wanted = seen[:, None] & inside[None, :]
+            where = tl.load(positions + batch * positions_batch + key, mask=there, other=-1)
+            there = where >= 0
+        shift = 0.0 if slopes is None else slope[:, None] * where.to(tl.float32)[None, :]
+        wanted = there[:, None] & inside[None, :]
         at = key[:, None] * prompt_token + i[None, :]
         k = tl.load(prompt_k + at, mask=wanted, other=0.0)
         v = tl.load(prompt_v + at, mask=wanted, other=0.0)
-        top, total, acc = add_tile(rows_q, k, v, seen[None, :], shift, scale, top, total, acc)
+        top, total, acc = add_tile(rows_q, k, v, there[None, :], shift, scale, top, total, acc)
 
     response_k += batch * response_batch + kv_head * response_head
     response_v += batch * response_batch + kv_head * response_head
@@ -94,18 +97,13 @@ def _segments(
         tl.maximum(start, tiles) - tiles, tl.minimum(end - tiles, tl.cdiv(slots, BLOCK)), num_stages=1
     ):
         slot = tile * BLOCK + tl.arange(0, BLOCK)
-        step, owner = slot // width, slot % width
-        seen = slot < slots
-        if ancestry is not None:  # the slot is on a row's path if the row's ancestor at that step wrote it
-            paths = ancestry + batch * ancestry_batch + sequence[:, None] * ancestry_sequence + step[None, :]
-            visible = tl.load(paths, mask=exists[:, None] & seen[None, :], other=-1) == owner[None, :]
-        elif SHARED:
-            visible = exists[:, None] & seen[None, :] & (sequence[:, None] == owner[None, :])
-        else:
-            visible = exists[:, None] & seen[None, :]
-        live = tl.max(visible.to(tl.int32), 0) > 0  # of the others, nothing is read
-        if slopes is not None:
-            shift = slope[:, None] * (first + step).to(tl.float32)[None, :]
+        step, live = slot // width, slot < slots
+        visible = exists[:, None] & live[None, :]
+        if seen is not None:  # bit j of a slot: sequence j descends from it; of the others, nothing is read
+            bits = tl.load(seen + batch * seen_batch + slot, mask=live, other=0)
+            visible = (bits[None, :] >> sequence.to(tl.int64)[:, None]) & 1 != 0
+            live = bits & readers != 0
+        shift = 0.0 if slopes is None else slope[:, None] * (first + step).to(tl.float32)[None, :]
         wanted = live[:, None] & inside[None, :]
         at = slot[:, None].to(tl.int64) * response_slot + i[None, :]
         k = tl.load(response_k + at, mask=wanted, other=0.0)
@@ -166,16 +164,18 @@ class Cut:
     splits: int
 
 
-def cut(prompts: int, kv_heads: int, rows: int, keys: int, processors: int, launch: Launch) -> Cut:
-    """The cut for so many rows of every key/value head, at most `keys` keys, and a device of so many processors.
+def cut(prompts: int, kv_heads: int, rows: int, keys: int, tile: int, processors: int, launch: Launch) -> Cut:
+    """The cut for so many rows of every key/value head, at most `keys` keys in tiles, and so many processors.
 
-    Keys are split until there are `waves` programs for each processor, yet never into shares of fewer than `least`
-    tiles: joining shares costs what reading a tile or two does. It depends on memory reserved, not on lengths.
+    Keys are split, by a power of two, until there are `waves` programs for each processor, yet never into shares of
+    fewer than `least` tiles: joining shares costs what reading a tile or two does. It depends on the memory reserved,
+    not on lengths.
     """
-    tile = min(max(LEAST_ROWS, triton.next_power_of_2(rows)), launch.blocks["rows"])
-    blocks, block = triton.cdiv(rows, tile), launch.blocks["keys"]
+    block = min(max(LEAST_ROWS, triton.next_power_of_2(rows)), launch.blocks["rows"])
+    blocks = triton.cdiv(rows, block)
     wanted = triton.cdiv(launch.blocks["waves"] * processors, prompts * kv_heads * blocks)
-    return Cut(tile, block, blocks, max(1, min(wanted, triton.cdiv(keys, block) // launch.blocks["least"])))
+    most = max(1, triton.cdiv(keys, tile) // launch.blocks["least"])
+    return Cut(block, tile, blocks, min(triton.next_power_of_2(wanted), 1 << (most.bit_length() - 1)))
 
 
 @dataclass(frozen=True)
@@ -205,9 +205,9 @@ def _workspace(q: Tensor, kv_heads: int, cut: Cut) -> Workspace | None:
 def cut_of(q: Tensor, prompt_k: Tensor, response_k: Tensor, launch: Launch | None = None) -> Cut:
     """The cut for these queries and this memory."""
     launch = launch or launch_for("attention", q.device.type)
-    (b, h, w, _), g = q.shape, prompt_k.shape[1]
-    keys = prompt_k.shape[2] + response_k.shape[2]
-    return cut(b, g, h // g * w, keys, processors(q.device), launch)
+    (b, h, w, d), g = q.shape, prompt_k.shape[1]
+    keys, tile = prompt_k.shape[2] + response_k.shape[2], key_tile(d, q.element_size(), launch)
+    return cut(b, g, h // g * w, keys, tile, processors(q.device), launch)
 
 
 @cache
@@ -231,13 +231,15 @@ def segment_attention(
     slopes: Tensor | None = None,
     scale: float | None = None,
     *,
+    seen: Tensor | None = None,
     space: Workspace | None = None,
     launch: Launch | None = None,
 ) -> Tensor:
     """q [b, h, w, d] over prompts [b, g, t, d] and responses [b, g, slots, d]; see `tinyllm.check.references`.
 
-    `space`: the workspace of an earlier call of the same shapes, so that none is made. Returns [b, w, h * d].
-    Raises ValueError where shapes, formats or strides do not fit.
+    `seen`: what `paths.seen_by` says of the ancestry, so that it need not be asked here; `space`: the workspace of an
+    earlier call of the same shapes, so that none is made. Returns [b, w, h * d]. Raises ValueError where shapes,
+    formats or strides do not fit.
     """
     _check(q, prompt_k, prompt_v, response_k, response_v, ancestry, positions)
     launch = launch or launch_for("attention", q.device.type)
@@ -246,17 +248,16 @@ def segment_attention(
     space = space or _workspace(q, g, shape)
     partial, counters = (None, None) if space is None else (space.partial, space.counters)
     out = torch.empty((b, w, h * d), dtype=q.dtype, device=q.device)
-    tables = (
-        *(ancestry.stride()[:2] if ancestry is not None else (0, 0)),
-        0 if positions is None else positions.stride(0),
-    )
+    if seen is None and w > 1:
+        seen = seen_by(ancestry if ancestry is not None else own_paths(w, response_k.shape[2] // w, q.device))
+    tables = (0 if x is None or len(x) == 1 else x.stride(0) for x in (seen, positions))
     steps = (*q.stride()[:3], *prompt_k.stride()[:3], *response_k.stride()[:3], *tables)
     scale = (d**-0.5 if scale is None else scale) * LOG2_E.value
     _segments[(shape.splits * shape.blocks, g, b)](
-        q, prompt_k, prompt_v, response_k, response_v, lengths, ancestry, positions, slopes,
+        q, prompt_k, prompt_v, response_k, response_v, lengths, seen, positions, slopes,
         out, partial, counters, scale, *steps, h // g, w, g,
         D=d, BLOCK_D=max(16, triton.next_power_of_2(d)), ROWS=shape.rows, BLOCK=shape.keys, SPLITS=shape.splits,
-        SHARED=w > 1, STAGES=launch.num_stages, **launch.options,
+        STAGES=launch.num_stages, **launch.options,
     )  # fmt: skip
     return out
 
@@ -275,6 +276,8 @@ def _check(
             raise ValueError(f"{name} is {list(x.shape)} of {x.dtype}: expected [{b}, g, n, {d}] of {q.dtype}, g | {h}")
     if any(x.stride(-1) != 1 for x in (q, prompt_k, response_k)):
         raise ValueError("the last dimension of q, keys and values must be dense (stride 1)")
+    if w > MOST:
+        raise ValueError(f"q is of {w} sequences: expected at most {MOST} to a request, a bit of 64 for each")
     if ancestry is not None and (ancestry.shape[:2] != (b, w) or ancestry.dtype != torch.int32):
         raise ValueError(f"ancestry is {list(ancestry.shape)} of {ancestry.dtype}: expected [{b}, {w}, steps] of int32")
     if positions is not None and (len(positions) != b or positions.dtype != torch.int32):

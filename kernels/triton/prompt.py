@@ -11,7 +11,7 @@ import triton.language as tl
 from torch import Tensor
 
 from .attention import LOG2_E, add_tile
-from .tuning import Launch, launch_for
+from .tuning import Launch, key_tile, launch_for
 
 
 @triton.jit
@@ -30,7 +30,6 @@ def _prompt(
     top = tl.full([ROWS], float("-inf"), tl.float32)
     total = tl.zeros([ROWS], tl.float32)
     acc = tl.zeros([ROWS, BLOCK_D], tl.float32)
-    shift = 0.0
     if slopes is not None:
         slope = tl.load(slopes + head) * LOG2_E
     k += batch * kv_batch + (head // group) * kv_head
@@ -41,8 +40,7 @@ def _prompt(
         if positions is not None:
             where = tl.load(positions + batch * positions_batch + key, mask=seen, other=-1)
         visible = (key[None, :] <= last[:, None]) & (where >= 0)[None, :] | (key[None, :] == last[:, None])
-        if slopes is not None:
-            shift = slope * where.to(tl.float32)[None, :]
+        shift = 0.0 if slopes is None else slope * where.to(tl.float32)[None, :]
         wanted = seen[:, None] & inside[None, :]
         at = key.to(tl.int64)[:, None] * kv_token + i[None, :]
         tile_k = tl.load(k + at, mask=wanted, other=0.0)
@@ -72,13 +70,14 @@ def prompt_attention(
     if q.stride(-1) != 1 or k.stride(-1) != 1:
         raise ValueError("the last dimension of q, k and v must be dense (stride 1)")
     launch, up = launch or launch_for("prompt", q.device.type), triton.next_power_of_2
-    rows = min(launch.blocks["rows"], max(16, up(t)))
+    keys = key_tile(d, q.element_size(), launch)
+    rows = min(launch.blocks["rows"] * keys // launch.blocks["keys"], max(16, up(t)))
     out = torch.empty((b, t, h * d), dtype=q.dtype, device=q.device)
     steps = (*q.stride()[:3], *k.stride()[:3], 0 if positions is None else positions.stride(0))
     scale = (d**-0.5 if scale is None else scale) * LOG2_E.value
     _prompt[(triton.cdiv(t, rows), h, b)](
         q, k, v, positions, slopes, out, t, n, scale, *steps, h // g,
-        D=d, BLOCK_D=max(16, up(d)), ROWS=rows, BLOCK=launch.blocks["keys"], STAGES=launch.num_stages,
+        D=d, BLOCK_D=max(16, up(d)), ROWS=rows, BLOCK=keys, STAGES=launch.num_stages,
         **launch.options,
     )  # fmt: skip
     return out

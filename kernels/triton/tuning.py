@@ -44,8 +44,10 @@ LAUNCHES: dict[str, dict[str, Launch]] = {
         # linear: measured on an H200. Larger tiles win by 5% on a bare product and lose 30% with norm and gate riding.
         "linear_vector": Launch({"tile": 16384, "rows": 8, "least": 1, "programs": 256}, num_warps=4, num_stages=3),
         "linear_matrix": Launch({"tile": 16384, "rows": 64, "least": 16, "programs": 128}, num_warps=4, num_stages=4),
-        "attention": Launch({"keys": 64, "rows": 64, "waves": 2, "least": 2}, num_warps=4, num_stages=3),
-        "prompt": Launch({"keys": 64, "rows": 128}, num_warps=8, num_stages=3),
+        "attention": Launch(
+            {"keys": 64, "rows": 64, "waves": 2, "least": 2, "bytes": 131072}, num_warps=4, num_stages=3
+        ),
+        "prompt": Launch({"keys": 64, "rows": 128, "bytes": 131072}, num_warps=8, num_stages=3),
     },
     # Advice for Intel's GPUs, not measured: 8 to 32 sub-groups of 16 lanes, the large register file where tl.dot is.
     "xpu": {
@@ -59,7 +61,7 @@ LAUNCHES: dict[str, dict[str, Launch]] = {
         "attention": Launch(
             {"keys": 64, "rows": 64, "waves": 2, "least": 2}, num_warps=8, num_stages=2, grf_mode="256"
         ),
-        "prompt": Launch({"keys": 64, "rows": 128}, num_warps=16, num_stages=2, grf_mode="256"),
+        "prompt": Launch({"keys": 64, "rows": 128, "bytes": 65536}, num_warps=16, num_stages=2, grf_mode="256"),
     },
     # Few programs, since each costs milliseconds, yet small enough that the loops and masks of a GPU's tiles all run.
     "interpreter": {
@@ -68,8 +70,8 @@ LAUNCHES: dict[str, dict[str, Launch]] = {
         "activation": Launch({"block": 512}),
         "linear_vector": Launch({"tile": 32768, "rows": 32, "least": 1, "programs": 1}),
         "linear_matrix": Launch({"tile": 32768, "rows": 32, "least": 16, "programs": 1}),
-        "attention": Launch({"keys": 32, "rows": 64, "waves": 4, "least": 1}),
-        "prompt": Launch({"keys": 32, "rows": 32}),
+        "attention": Launch({"keys": 32, "rows": 64, "waves": 4, "least": 1, "bytes": 131072}),
+        "prompt": Launch({"keys": 32, "rows": 32, "bytes": 131072}),
     },
 }
 
@@ -89,6 +91,17 @@ def weight_tile(n: int, k: int, size: int, launch: Launch) -> tuple[int, int]:
     while rows > least and triton.cdiv(n, rows) < programs:
         rows //= 2
     return rows, min(tile // (rows * size), max(16, triton.next_power_of_2(k)))
+
+
+def key_tile(d: int, size: int, launch: Launch) -> int:
+    """How many keys of `d` elements of `size` bytes a program of attention holds at a time, with their values.
+
+    As many as the row says, halved until those in flight take no more than its `bytes` of shared memory.
+    """
+    keys = launch.blocks["keys"]
+    while keys > 16 and 2 * keys * triton.next_power_of_2(d) * size * launch.num_stages > launch.blocks["bytes"]:
+        keys //= 2
+    return keys
 
 
 def candidates(kernel: str, device_type: str) -> list[Launch]:

@@ -25,12 +25,11 @@ def kernel_attention(
         return kernels_for(q).prompt_attention(q, *kv.prompt, sight.positions)
     if not isinstance(sight, Sight):
         return stock_attention(q, kv.prompt, sight)
-    kernels = kernels_for(q)
-    memory = (*kv.memory, *kv.blocks[0])
-    if sight.space is None:
+    kernels, memory = kernels_for(q), (*kv.memory, *kv.blocks[0])
+    if sight.space is None and hasattr(kernels, "workspace"):
         sight.space = kernels.workspace(q, *memory)
-    seen = (sight.lengths, sight.ancestry, sight.positions)
-    return kernels.segment_attention(q, *memory, *seen, space=sight.space)
+    kept = {name: x for name, x in (("seen", sight.seen), ("space", sight.space)) if x is not None}
+    return kernels.segment_attention(q, *memory, sight.lengths, sight.ancestry, sight.positions, **kept)
 
 
 def kernel_attention_cost(config: DecoderConfig, work: Workload) -> Cost:

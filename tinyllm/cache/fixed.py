@@ -6,7 +6,7 @@ captured once and replayed. What a step may see is handed out as it is stored, f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -17,6 +17,7 @@ from tinyllm.cache import segment
 from tinyllm.cache.segment import KV, SegmentCache, SegmentLayer, Segments, fill
 from tinyllm.config import DecoderConfig
 from tinyllm.ops.cost import Cost, Workload, launch
+from tinyllm.ops.kernel_sets import by_device
 
 
 class Slots(NamedTuple):
@@ -32,12 +33,14 @@ class Sight:
     """What the sequences of a step may see, where it stays from step to step.
 
     `lengths` are the tokens of the prompt and the steps after it; `ancestry` (None: every sequence goes on with itself)
-    and `positions` (None: no padding) as in `SegmentCache`. `space` is left to a kernel, for memory of its own.
+    and `positions` (None: no padding) as in `SegmentCache`; `seen` says the ancestry again as some kernels read it.
+    `space` is left to a kernel, for memory of its own.
     """
 
     lengths: Int32[Tensor, " 2"]
     ancestry: Int32[Tensor, "b w steps"] | None
-    positions: Int32[Tensor, "b t"] | None
+    seen: Tensor | None = None
+    positions: Int32[Tensor, "b t"] | None = None
     space: object | None = None
 
 
@@ -108,8 +111,9 @@ class FixedSegmentCache(SegmentCache):
         self.segments.written, self.segments.in_prompt = 0, True
         for layer in self.layers:
             layer.forget()
-        if self.copies > 1:
-            self.ancestry.copy_(self.own[:, None].expand_as(self.ancestry))
+        if self.copies > 1:  # of the steps to come, each sequence's own
+            self.counters.zero_()
+            self.reorder(torch.arange(self.prompts * self.copies, device=self.like.device))
 
     @property
     def room(self) -> tuple[int, int]:
@@ -125,20 +129,22 @@ class FixedSegmentCache(SegmentCache):
     def reorder(self, parents: Int[Tensor, " r"]) -> None:
         """Let every sequence go on from another of its request; steps to come stay its own."""
         if self.copies > 1:
-            chosen = (parents % self.copies).view(self.prompts, self.copies, 1).expand_as(self.ancestry)
-            taken = self.columns < self.counters[1]
-            torch.where(taken, self.ancestry.gather(1, chosen), self.own[:, None], out=self.ancestry)
+            self.kernels.follow(self.ancestry, self.sight.seen, parents, self.sight.lengths)
 
     def _share(self, copies: int, steps: int | None) -> None:
         super()._share(copies, steps)
-        device = self.like.device
-        self.columns = torch.arange(self.ancestry.shape[2], dtype=torch.int32, device=device)
+        device, self.kernels = self.like.device, by_device(self.like)
         # Tokens of the prompt, steps after it, the slot that the next step writes first; and what a step adds to them.
         self.counters = torch.zeros(3, dtype=torch.int32, device=device)
         self.advance = torch.zeros_like(self.counters)
         self.advance[1:2].fill_(1)
         self.advance[2:].fill_(copies)
-        self.sight = Sight(self.counters[:2], self.ancestry if copies > 1 else None, None)
+        self.sight = Sight(self.counters[:2], None)
+        self._show_paths()
+
+    def _show_paths(self) -> None:
+        if self.copies > 1:
+            self.sight.ancestry, self.sight.seen = self.ancestry, self.kernels.seen_by(self.ancestry)
 
     def _note_prompt(self, tokens: int, mask: Tensor | None) -> None:
         super()._note_prompt(tokens, mask)
@@ -172,8 +178,8 @@ class FixedSegmentCache(SegmentCache):
         for layer in self.layers:
             layer.grow()
         self.ancestry = torch.cat([self.ancestry, self._paths_of_their_own(self.ancestry.shape[2])], dim=2)
-        self.columns = torch.arange(self.ancestry.shape[2], dtype=torch.int32, device=self.like.device)
-        self.sight = replace(self.sight, ancestry=self.ancestry if self.copies > 1 else None, space=None)
+        self.sight.space = None
+        self._show_paths()
 
 
 def _refilled(old: Tensor | None, new: Tensor) -> Tensor:
@@ -223,7 +229,9 @@ def reorder_cost(config: DecoderConfig, work: Workload) -> Cost:
     own, table = 8 * rows, 4 * rows * room
     return (
         launch(read=own, write=own)  # %
+        + launch(write=4 * room)
         + launch(read=4 * room + 4, write=room)  # <
+        + launch(write=4 * work.copies)
         + launch(read=table + own, write=table)  # gather
         + launch(read=room + table + 4 * work.copies, write=table)  # where
     )
