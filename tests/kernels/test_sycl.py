@@ -2,17 +2,21 @@
 
 import os
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import tinyllm.kernels.sycl as sycl
-from tinyllm.check import TABLES, check, references
+from tinyllm.check import TABLES, check, references, run_case
 from tinyllm.check.tables import TOLERANCES
+from tinyllm.kernels.sycl import attention
+from tinyllm.kernels.sycl.attention import Plan
 
 DEVICE = torch.device("xpu:0" if torch.xpu.is_available() else "cpu")
 OPERATIONS = ("rms_norm", "add_rms_norm", "layer_norm", "add_layer_norm", "rope_and_store", "activate_and_multiply",
-              "bias_and_activate", "linear")  # fmt: skip
+              "bias_and_activate", "linear", "segment_attention")  # fmt: skip
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 MARGIN = 1024
 
@@ -25,9 +29,9 @@ def margins(monkeypatch):
     """Every result starts as NaN, between NaNs that must still be there afterwards."""
     made = []
 
-    def new_empty(self, *shape):
-        shape = torch.Size(shape if isinstance(shape[0], int) else shape[0])
-        made.append(torch.full((shape.numel() + 2 * MARGIN,), float("nan"), dtype=self.dtype, device=self.device))
+    def new_empty(self, *shape, dtype=None):
+        shape, size = torch.Size(shape if isinstance(shape[0], int) else shape[0]), dtype or self.dtype
+        made.append(torch.full((shape.numel() + 2 * MARGIN,), float("nan"), dtype=size, device=self.device))
         return made[-1][MARGIN:-MARGIN].view(shape)
 
     monkeypatch.setattr(torch.Tensor, "new_empty", new_empty)
@@ -72,7 +76,7 @@ def test_table(operation, dtype):
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_table_with_the_sub_groups_of_arc(operation, monkeypatch, eight_lanes):
-    for family in ("norm", "rope", "activation", "linear"):
+    for family in ("norm", "rope", "activation", "linear", "attention"):
         monkeypatch.setattr(sys.modules[f"tinyllm.kernels.sycl.{family}"], "runtime_of", lambda device: eight_lanes)
     verdict = check(operation, getattr(sycl, operation), device=DEVICE)
     assert verdict.right, str(verdict)
@@ -83,6 +87,120 @@ def eight_lanes():
     if DEVICE.type == "xpu" and sycl.runtime_of(DEVICE).lanes != 8:
         pytest.skip("this GPU has no sub-groups of 8")
     return sycl.Runtime(DEVICE, lanes=8)
+
+
+def planned(monkeypatch, *how, runtime=None):
+    """Segment attention cut in another way than the rule says."""
+    monkeypatch.setattr(attention, "plan", lambda *sizes: Plan(*how))
+    if runtime is not None:
+        monkeypatch.setattr(attention, "runtime_of", lambda device: runtime)
+
+
+def matrix_engine(lanes):
+    """The instruction where this device has it, and its emulation elsewhere: the same tiles."""
+    runtime = sycl.runtime_of(DEVICE)
+    return "DPAS" if runtime.matrix_engine and runtime.lanes == lanes else "EMULATED"
+
+
+@pytest.mark.parametrize(("dtype", "splits"), [(torch.float16, 1), (torch.bfloat16, 3)], ids=str)
+def test_matrix_tiles(dtype, splits, monkeypatch):
+    planned(monkeypatch, 8, matrix_engine(sycl.runtime_of(DEVICE).lanes), splits)
+    verdict = check("segment_attention", sycl.segment_attention, dtypes=[dtype], device=DEVICE)
+    assert verdict.right, str(verdict)
+
+
+@pytest.mark.parametrize(("rows", "dtype"), [(4, torch.float16), (2, torch.bfloat16)], ids=str)
+def test_matrix_tiles_with_the_sub_groups_of_arc(rows, dtype, monkeypatch, eight_lanes):
+    planned(monkeypatch, rows, matrix_engine(8), 2, runtime=eight_lanes)
+    cases = [case for case in TABLES["segment_attention"].cases if " d80" in case.title or "d128" in case.title]
+    wrong = {case.title: run_case(TABLES["segment_attention"], case, sycl.segment_attention, dtype, DEVICE)[1]
+             for case in cases}  # fmt: skip
+    assert len(wrong) >= 4 and not any(wrong.values()), wrong
+
+
+def test_a_split_sequence(monkeypatch):
+    rule = attention.plan
+    monkeypatch.setattr(attention, "plan", lambda *sizes: replace(rule(*sizes), splits=3))
+    verdict = check("segment_attention", sycl.segment_attention, device=DEVICE)
+    assert verdict.right, str(verdict)
+
+
+def segments(b=1, h=4, g=2, w=3, d=64, t=40, steps=20, room=64, dtype=torch.float32):
+    """Memory for `room` tokens and steps, wherever the lengths end, and paths through it."""
+    memory = [draw(b, g, n, d, dtype=dtype) for n in (room, room, room * w + 1, room * w + 1)]
+    names = ("prompt_k", "prompt_v", "response_k", "response_v")
+    paths = torch.randint(w, (b, w, room), generator=torch.Generator().manual_seed(1), dtype=torch.int32)
+    lengths = torch.tensor([t, steps], dtype=torch.int32, device=DEVICE)
+    q = draw(b, w, h, d, dtype=dtype).transpose(1, 2)
+    return {"q": q, **dict(zip(names, memory, strict=True)), "lengths": lengths, "ancestry": paths.to(DEVICE)}
+
+
+def expected(arguments):
+    return references.segment_attention(
+        **{name: x.cpu().double() if x.is_floating_point() else x.cpu() for name, x in arguments.items()}
+    )
+
+
+def test_lengths_change_between_launches_of_one_kernel(monkeypatch):
+    planned(monkeypatch, 8, "NONE", 2)
+    arguments, runtime = segments(), sycl.runtime_of(DEVICE)
+    close(sycl.segment_attention(**arguments), expected(arguments))
+    made = len(runtime.kernels)
+    for lengths in ([1, 0], [64, 64], [16, 16], [17, 15], [63, 1], [0, 5]):
+        arguments["lengths"].copy_(torch.tensor(lengths))
+        if lengths[0]:
+            close(sycl.segment_attention(**arguments), expected(arguments))
+        else:  # the reference wants a prompt: one that is padding alone
+            padded = {**arguments, "lengths": torch.tensor([1, lengths[1]]), "positions": torch.tensor([[-1]])}
+            close(sycl.segment_attention(**arguments), expected(padded))
+    assert len(runtime.kernels) == made
+
+
+def test_slots_without_descendants_are_not_read():
+    arguments = segments()
+    steps = torch.arange(20)[:, None]
+    used = torch.zeros(65 * 3 - 2, dtype=torch.bool)
+    used[(steps * 3 + arguments["ancestry"][0, :, :20].T.cpu()).flatten()] = True
+    for name in ("response_k", "response_v"):
+        arguments[name][:, :, ~used.to(DEVICE)] = float("nan")
+    assert 0 < used.sum() < 60
+    close(sycl.segment_attention(**arguments), expected(arguments))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+def test_attention_takes_strided_memory(dtype):
+    arguments = segments(b=2, dtype=dtype)
+    for name in ("prompt_k", "prompt_v", "response_k", "response_v"):
+        b, g, n, d = arguments[name].shape
+        arguments[name] = draw(n + 1, b, g + 1, d + 16, dtype=dtype).permute(1, 2, 0, 3)[:, 1:, 1:, 16:]
+        assert arguments[name].shape == (b, g, n, d)
+    arguments["q"] = draw(5, 2, 3, 67, dtype=dtype).permute(1, 0, 2, 3)[:, 1:, :, 3:]
+    arguments["ancestry"] = torch.stack([arguments["ancestry"]] * 2, dim=1)[:, 1]
+    close(sycl.segment_attention(**arguments), expected(arguments))
+
+
+def test_when_a_sequence_is_split():
+    assert attention.splits(groups=64, keys=1 << 20, units=64) == 1  # every unit has a work-group
+    assert attention.splits(groups=32, keys=1 << 20, units=64) == 8  # four work-groups a unit
+    assert attention.splits(groups=32, keys=1024, units=64) == 4  # 256 keys a share
+    assert attention.splits(groups=1, keys=100, units=64) == 1
+    assert attention.splits(groups=9, keys=8192, units=64) == 28
+
+
+def test_how_rows_are_cut():
+    device = SimpleNamespace(lanes=16, units=64, matrix_engine=True)
+    arc = SimpleNamespace(lanes=8, units=32, matrix_engine=True)
+    plain = SimpleNamespace(lanes=16, units=64, matrix_engine=False)
+    sizes = {"heads": 64, "d": 128, "keys": 1024}
+    half = torch.float16
+    assert attention.plan(device, half, rows=1, **sizes) == Plan(1, "NONE", 1)
+    assert attention.plan(device, half, rows=3, **sizes) == Plan(4, "NONE", 1)
+    assert attention.plan(device, half, rows=5, **sizes) == Plan(8, "DPAS", 1)
+    assert attention.plan(device, half, rows=64, **sizes) == Plan(8, "DPAS", 1)
+    assert attention.plan(device, torch.float32, rows=64, **sizes) == Plan(4, "NONE", 1)
+    assert attention.plan(plain, half, rows=64, **sizes) == Plan(4, "NONE", 1)
+    assert attention.plan(arc, half, rows=4, **sizes) == Plan(4, "DPAS", 1)
+    assert attention.plan(device, half, heads=8, rows=1, d=64, keys=4096) == Plan(1, "NONE", 16)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -141,3 +259,27 @@ def test_what_a_kernel_cannot_take_is_named():
         heads = draw(1, 1, 2, 64)
         angles = draw(1, 2, 32).half()
         sycl.rope_and_store(heads, heads, heads, angles, angles, heads, heads, False)
+    with pytest.raises(ValueError, match=r"start is torch.int64"):
+        sycl.rope_and_store(heads, heads, heads, *[draw(1, 2, 32)] * 2, heads, heads, False, torch.tensor(0))
+
+
+def test_what_attention_cannot_take_is_named():
+    arguments = segments()
+
+    def refused(match, **changed):
+        with pytest.raises(ValueError, match=match):
+            sycl.segment_attention(**{**arguments, **changed})
+
+    prompt, q = arguments["prompt_k"], arguments["q"]
+    refused(r"heads, of size \(64, 80", q=q[..., :32])
+    refused("a multiple of 2 heads", q=q[:, :3])
+    refused("response_v is torch.float16", response_v=arguments["response_v"].half())
+    refused(r"prompt_k has shape \[1, 2, 64, 32\], expected \[1, 2, 64, 64\]", prompt_k=prompt[..., :32])
+    refused("prompt_k has strides.*16 bytes", prompt_k=draw(1, 2, 64, 65)[..., 1:])
+    refused("values have shape.*expected those of the keys", prompt_v=arguments["prompt_v"][:, :, :-1])
+    refused("lengths is torch.int64", lengths=arguments["lengths"].long())
+    refused(r"lengths has shape \[1\], expected \[2\]", lengths=arguments["lengths"][:1])
+    refused(r"ancestry has shape \[1, 2, 64\], expected \[1, 3, 64\]", ancestry=arguments["ancestry"][:, :2])
+    refused("positions is torch.int64", positions=torch.zeros(1, 64, dtype=torch.int64, device=DEVICE))
+    refused("slopes is torch.float64", slopes=draw(4).double())
+    refused(r"slopes has shape \[3\], expected \[4\]", slopes=draw(3))
