@@ -22,8 +22,10 @@
 #endif
 #ifdef ROLLED
 #define UNROLL_TILE _Pragma("unroll 1")
+#define UNROLL_SOME _Pragma("unroll 1")
 #else
 #define UNROLL_TILE UNROLL
+#define UNROLL_SOME _Pragma("unroll 4")  // loads under way at a time
 #endif
 constexpr int KEYS = 16;           // of a tile: what one matrix instruction adds up over
 constexpr int OWN = KEYS / LANES;  // keys of a lane
@@ -73,6 +75,7 @@ inline query as_query(scalar x) { return float(x); }
 inline int query_place(int r, int i) { return r * HEAD + i; }
 
 inline void multiply_keys(const Tile &tile, const query *q, floats<ROWS> (&scores)[OWN]) {
+  UNROLL_SOME
   for (int i = 0; i < HEAD; i += VECTOR)
     UNROLL
     for (int p = 0; p < OWN; ++p) {

@@ -24,7 +24,8 @@ from .packages import version
 from .runtime import SCALARS, Runtime, Source
 
 TABLE = Path(__file__).parents[2] / "book" / "device" / "isa.md"
-# The families, and the build options of each: the smallest and the largest product, so that the others lie in between.
+# The families, and the build options of each: the smallest and the largest product and block of rows, so that the rest
+# lies in between. A head of 80 has an odd number of columns, which no two sub-groups share, and so the most sums.
 VARIANTS: dict[str, tuple[str, dict[str, int | str]]] = {
     "norm": ("norm", {}),
     "rope": ("rope", {}),
@@ -33,12 +34,20 @@ VARIANTS: dict[str, tuple[str, dict[str, int | str]]] = {
     "1 row, RMSNorm": ("linear", {"ROWS": 1, "NORM": "RMS_NORM"}),
     "16 rows, RMSNorm": ("linear", {"ROWS": 16, "NORM": "RMS_NORM"}),
     "16 rows, LayerNorm": ("linear", {"ROWS": 16, "NORM": "LAYER_NORM"}),
+    "1 row of 64": ("attention", {"HEAD": 64, "ROWS": 1, "MATRIX": "NONE"}),
+    "8 rows of 64": ("attention", {"HEAD": 64, "ROWS": 8, "MATRIX": "NONE"}),
+    "2 rows of 256": ("attention", {"HEAD": 256, "ROWS": 2, "MATRIX": "NONE"}),
+    "2 rows of 64, matrix": ("attention", {"HEAD": 64, "ROWS": 2, "MATRIX": "DPAS"}),
+    "8 rows of 80, matrix": ("attention", {"HEAD": 80, "ROWS": 8, "MATRIX": "DPAS"}),
+    "8 rows of 128, matrix": ("attention", {"HEAD": 128, "ROWS": 8, "MATRIX": "DPAS"}),
+    "8 rows of 256, matrix": ("attention", {"HEAD": 256, "ROWS": 8, "MATRIX": "DPAS"}),
+    "shares": ("shares", {}),
 }
 COUNTS = ("SIMD", "registers", "spilled bytes", "instructions", "loads", "of 16 bytes", "stores", "dpas")
 LABEL, JUMP = re.compile(r"L\d+:"), re.compile(r"\b(L\d+)\b(?!:)")
 # The disassembler's notes: pvc and later name a load, Arc's older messages a read.
 LOAD, STORE = re.compile(r"\bsend.*// .*\b(load|read)\b"), re.compile(r"\bsend.*// .*\b(store|write)\b")
-WIDE = re.compile(r"\bload\.\w+\.d32x4\.|read with xyzw")
+WIDE = re.compile(r"\bload\.\w+\.d32x4\.|read with xyzw|\(8\|M0\).* rd:4; a64 dword gathering read")
 
 
 @dataclass(frozen=True)
@@ -76,8 +85,13 @@ def kernels() -> dict[str, tuple[str, str]]:
     found = {}
     for variant, (family, _) in VARIANTS.items():
         for name in Source.file(family).signatures:
-            found[f"{name}, {variant}" if family == "linear" else name] = (variant, name)
+            found[f"{name}, {variant}" if family in ("linear", "attention") else name] = (variant, name)
     return found
+
+
+def dtypes(variant: str) -> list[torch.dtype]:
+    """The formats that a variant is compiled for: the matrix engine takes 16 bits."""
+    return [dtype for dtype in SCALARS if VARIANTS[variant][1].get("MATRIX") != "DPAS" or dtype.itemsize == 2]
 
 
 def disassemble(kernel: str, dtype: torch.dtype, gpu: str = "pvc", compiler: Compiler | None = None) -> str:
@@ -107,9 +121,9 @@ def reports(compiler: Compiler) -> list[Report]:
     """Every kernel in every dtype for the GPUs of a compiler."""
     for lanes in set(compiler.gpus.values()):  # one after the other: the SYCL compiler is asked from this thread alone
         for variant in VARIANTS:
-            for dtype in SCALARS:
+            for dtype in dtypes(variant):
                 spirv(variant, dtype, lanes)
-    jobs = [(variant, dtype, gpu) for gpu in compiler.gpus for variant in VARIANTS for dtype in SCALARS]
+    jobs = [(variant, dtype, gpu) for gpu in compiler.gpus for variant in VARIANTS for dtype in dtypes(variant)]
     with ThreadPoolExecutor(2) as pool:
         return [report for made in pool.map(lambda job: variant_reports(compiler, *job), jobs) for report in made]
 
@@ -168,8 +182,8 @@ PREFACE = """# The machine code of the SYCL kernels
 Made by `python -m tinyllm.kernels.sycl.isa` on a machine without a GPU; `--newer` makes the second table. SIMD is the
 number of work-items in one instruction. Spilled bytes must be 0: registers that the compiler ran out of, and arrays
 that it kept in memory. Loads and stores count instructions in the text, not executions, and include the scalar path
-for rows that are not aligned; "of 16 bytes" are the widest that a lane can do. The kernels use no matrix instruction
-(dpas): they are bound by bytes.
+for rows that are not aligned; "of 16 bytes" are the widest that a lane can do. Matrix instructions (dpas) serve where
+many rows meet the same keys, in segment_attention; the other kernels are bound by bytes.
 
 """
 

@@ -22,13 +22,23 @@ def reports():
 
 
 def test_no_kernel_spills(reports):
-    assert len(reports) == len(isa.kernels()) * 3 * len(ocloc.GPUS)
+    assert len(reports) == sum(len(isa.dtypes(variant)) for variant, _ in isa.kernels().values()) * len(ocloc.GPUS)
     assert [report for report in reports if report.spilled] == []
 
 
 def test_kernels_have_their_sub_group_size_and_16_byte_loads(reports):
     assert all(report.simd == ocloc.GPUS[report.gpu] for report in reports)
-    assert all(report.wide_loads for report in reports if report.kernel != "rope_and_store")
+    assert all(report.wide_loads for report in reports if report.kernel not in ("rope_and_store", "add_shares"))
+
+
+def test_the_matrix_engine_multiplies_keys_and_values(reports):
+    def found(gpu, rows):
+        return {report.dpas for report in reports if report.gpu == gpu and f"{rows}, matrix" in report.kernel}
+
+    # 16 elements of a head an instruction, and the columns that a sub-group owns; Arc's takes half a tile's keys.
+    assert found("pvc", "8 rows of 128") == {128 // 16 + 128 // 16 // 2}
+    assert found("dg2", "8 rows of 128") == {2 * 128 // 16 + 128 // 8 // 4}
+    assert all((report.dpas > 0) == ("matrix" in report.kernel) for report in reports)
 
 
 def test_the_committed_table_is_current(reports):
