@@ -1,0 +1,96 @@
+"""Recorded runs of attention over both segments (`book/device/bench_attention.py`), beside other ways to do it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinyllm.draw.ladder import LIMIT, OURS, PEER
+from tinyllm.measure.recorded import RESULTS
+from tinyllm.measure.table import aligned
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Run = Mapping[str, Any]
+NAMES = {"ours": "one kernel", "two_segments": "two and a merge", "expanded": "expanded cache", "flex": "FlexAttention"}
+LOOKS = {
+    "ours": {"color": OURS, "marker": "o"},
+    "two_segments": {"color": "#f2b134", "marker": "s"},
+    "expanded": {"color": PEER, "marker": "^"},
+    "flex": {"color": "#3a9d5d", "marker": "D", "linestyle": "none"},
+}
+
+
+def attention_runs(folder: Path = RESULTS) -> list[Run]:
+    """The recorded runs, `attention-*.json`, one per device; none where there are none yet."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("attention-*.json"))]
+
+
+def cells(run: Run, shape: str, prompt: int, response: int) -> list[Mapping[str, Any]]:
+    """Rows for one model and lengths, by batch and beams. Raises LookupError where none is recorded."""
+    wanted = (shape, prompt, response)
+    found = [row for row in run["rows"] if (row["shape"], row["prompt"], row["response"]) == wanted]
+    if not found:
+        recorded = sorted({(row["shape"], row["prompt"], row["response"]) for row in run["rows"]})
+        raise LookupError(f"no rows for {wanted}: recorded are {recorded}")
+    return sorted(found, key=lambda row: (row["batch"], row["beams"]))
+
+
+def least_us(run: Run, row: Mapping[str, Any]) -> float:
+    """Microseconds that the bytes of a row take at the bandwidth of a reading sum, measured in the same run."""
+    return row["bytes"] / run["read_gb_s"] / 1e3
+
+
+def attention_table(run: Run, shape: str, prompt: int, response: int) -> str:
+    """Microseconds of every implementation by batch and beams, under the name and date of the device."""
+    rows = cells(run, shape, prompt, response)
+    head = ("batch", "beams", *(f"{name}, us" for name in NAMES.values()), "expanded / one", "of bandwidth", "splits")
+    lines = [head, *(_line(run, row) for row in rows)]
+    made_by = f"recorded on {run['device']}, {rows[0]['dtype']}, {run['date']}"
+    return f"{made_by}: {shape}, prompt {prompt}, response {response}\n{aligned(lines)}"
+
+
+def _line(run: Run, row: Mapping[str, Any]) -> tuple[str, ...]:
+    us = row["us"]
+    times = ("-" if us.get(name) is None else f"{us[name]:.1f}" for name in NAMES)
+    ratio = "-" if us.get("expanded") is None else f"{us['expanded'] / us['ours']:.1f}x"
+    share = f"{least_us(run, row) / us['ours']:.0%}"
+    return (str(row["batch"]), str(row["beams"]), *times, ratio, share, str(row["splits"]))
+
+
+def draw_attention_cells(run: Run, shape: str, prompt: int, response: int) -> Figure:
+    """Microseconds over the beams, a panel per batch; the dashed line is what reading the bytes takes at least."""
+    from matplotlib.figure import Figure
+
+    rows = cells(run, shape, prompt, response)
+    panels = [list(group) for _, group in groupby(rows, key=lambda row: row["batch"])]
+    figure = Figure(figsize=(0.6 + 2.3 * len(panels), 3.1), layout="constrained", dpi=100)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, panel in zip(axes, panels, strict=True):
+        _draw_panel(axis, run, panel)
+    axes[0].set_ylabel("microseconds", fontsize=8)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8)
+    told = f"{shape}, {rows[0]['dtype']}, prompt {prompt}, response {response}: {run['device']}, {run['date']}"
+    figure.suptitle(told, fontsize=9)
+    return figure
+
+
+def _draw_panel(axis: Axes, run: Run, rows: Sequence[Mapping[str, Any]]) -> None:
+    for name, label in NAMES.items():
+        timed = [(row["beams"], row["us"].get(name)) for row in rows]
+        xs, ys = [x for x, y in timed if y is not None], [y for _, y in timed if y is not None]
+        axis.plot(xs, ys, markersize=4, label=label, **LOOKS[name])
+    beams = [row["beams"] for row in rows]
+    axis.plot(beams, [least_us(run, row) for row in rows], "--", color=LIMIT, linewidth=1, label="reading the bytes")
+    axis.set_ylim(bottom=0)
+    axis.set_xticks(beams)
+    axis.tick_params(labelsize=8)
+    axis.set_xlabel("beams", fontsize=8)
+    axis.set_title(f"batch {rows[0]['batch']}", fontsize=9)
+    axis.spines[["top", "right"]].set_visible(False)
