@@ -17,9 +17,6 @@
 #ifndef SUBGROUPS
 #define SUBGROUPS 8  // of a work-group
 #endif
-#ifndef SUMS
-#define SUMS 32  // of a lane's 128 registers
-#endif
 #ifdef ROLLED
 #define UNROLL_TILE _Pragma("unroll 1")
 #define UNROLL_SOME _Pragma("unroll 1")
@@ -27,6 +24,7 @@
 #define UNROLL_TILE UNROLL
 #define UNROLL_SOME _Pragma("unroll 4")  // loads under way at a time
 #endif
+constexpr int SUMS = 32;           // registers, of a lane's 128, that they may take
 constexpr int KEYS = 16;           // of a tile: what one matrix instruction adds up over
 constexpr int OWN = KEYS / LANES;  // keys of a lane
 constexpr int ITEMS = SUBGROUPS * LANES;
@@ -34,9 +32,11 @@ constexpr float LOG2E = 1.44269504f, NEVER = -__builtin_inff();
 constexpr float NOTHING = -1e30f;  // before the first score: its difference to itself is a number
 
 // A lane keeps ROWS sums for each of its columns. So that they stay in registers, PARTS sub-groups share the columns of
-// the same keys, whose scores each of them computes.
-constexpr int parts(int columns) { return columns % 2 || columns * ROWS <= SUMS ? 1 : 2 * parts(columns / 2); }
-constexpr int PARTS = parts(HEAD / LANES), STREAMS = SUBGROUPS / PARTS, COLUMNS = HEAD / LANES / PARTS;
+// the same keys, whose scores each of them computes. Where columns do not divide, a few are computed twice.
+constexpr int columns_of(int parts) { return (HEAD / LANES + parts - 1) / parts; }
+constexpr int least_parts(int parts) { return columns_of(parts) * ROWS <= SUMS ? parts : least_parts(2 * parts); }
+constexpr int PARTS = least_parts(1), STREAMS = SUBGROUPS / PARTS, COLUMNS = columns_of(PARTS);
+static_assert(STREAMS * PARTS == SUBGROUPS);
 
 // One of the two segments of a KV head.
 struct Segment {
@@ -246,7 +246,8 @@ KERNEL(2) segment_attention(
   const int t = lengths[0], steps = lengths[1];
   if (positions) positions += block.batch * positions_batch;
   const int after = t == 0 ? 0 : positions ? positions[t - 1] + 1 : t;
-  const int stream = mine / PARTS, columns = mine % PARTS * COLUMNS * LANES;  // shared out: tiles, and columns of v
+  const int stream = mine / PARTS;  // takes every STREAMS-th tile
+  const int columns = sycl::min(mine % PARTS * COLUMNS, HEAD / LANES - COLUMNS) * LANES;
   const long in_prompt = block.batch * prompt_batch + block.head * prompt_head;
   const long in_response = block.batch * response_batch + block.head * response_head;
   const Segment prompt{prompt_k + in_prompt, prompt_v + in_prompt + columns, prompt_token};
@@ -289,12 +290,9 @@ KERNEL(2) segment_attention(
       weights += weight * total[s][r];
     }
     const long h = long(g) * group, place = (block.batch * w + block.beam(r)) * h + block.query_head(r);
-    if (splits == 1) {
-      out[place * HEAD + column] = scalar(value / weights);
-      continue;
-    }
-    float *mine = shares + (split * b * w * h + place) * (HEAD + 2);
-    mine[column] = value;
-    if (column == 0) mine[HEAD] = top, mine[HEAD + 1] = weights;
+    float *part = shares + (split * b * w * h + place) * (HEAD + 2);
+    if (splits == 1) out[place * HEAD + column] = scalar(value / weights);
+    else part[column] = value;
+    if (splits > 1 && column == 0) part[HEAD] = top, part[HEAD + 1] = weights;
   }
 }

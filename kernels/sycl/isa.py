@@ -25,7 +25,7 @@ from .runtime import SCALARS, Runtime, Source
 
 TABLE = Path(__file__).parents[2] / "book" / "device" / "isa.md"
 # The families, and the build options of each: the smallest and the largest product and block of rows, so that the rest
-# lies in between. A head of 80 has an odd number of columns, which no two sub-groups share, and so the most sums.
+# lies in between.
 VARIANTS: dict[str, tuple[str, dict[str, int | str]]] = {
     "norm": ("norm", {}),
     "rope": ("rope", {}),

@@ -160,6 +160,14 @@ def test_lengths_change_between_launches_of_one_kernel(monkeypatch):
     assert len(runtime.kernels) == made
 
 
+@pytest.mark.parametrize("splits", [1, 3])
+def test_every_sub_group_has_many_tiles(splits, monkeypatch):
+    planned(monkeypatch, 8, "NONE", splits)
+    arguments = segments(b=2, t=1111, steps=277, room=1200)
+    arguments["q"] *= 3  # the highest score goes on rising
+    close(sycl.segment_attention(**arguments), expected(arguments))
+
+
 def test_slots_without_descendants_are_not_read():
     arguments = segments()
     steps = torch.arange(20)[:, None]
@@ -189,6 +197,7 @@ def test_when_a_sequence_is_split():
     assert attention.splits(groups=32, keys=1024, units=64) == 4  # 256 keys a share
     assert attention.splits(groups=1, keys=100, units=64) == 1
     assert attention.splits(groups=9, keys=8192, units=64) == 28
+    assert attention.splits(groups=1, keys=1 << 20, units=64) == 256
 
 
 def test_how_rows_are_cut():
