@@ -14,20 +14,20 @@ from typing import Any
 
 import beam_memory
 
-from tinyllm.draw.ladder import draw_ladder
-from tinyllm.draw.throughput import draw_throughput
-from tinyllm.measure.rows import Row, as_markdown, read_rows
+from tinyllm.draw.latency import draw_latency
+from tinyllm.draw.throughput import draw_batches, draw_throughput
+from tinyllm.draw.waterfall import draw_waterfall
+from tinyllm.measure.rows import Row, as_markdown, grouped, ratio_to_peer, read_rows, same_tokens, title
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "book" / "results"
-RUNS = ("ladder-cpu", "ladder-h200-llama-2-7b", "ladder-h200-tinyllama-fp32")  # in the order in which they are shown
 THROUGHPUT, EXPANDABLE = "throughput-h200-llama-2-7b", "throughput-h200-llama-2-7b-expandable"
 MARKERS = "<!-- recorded {}: start -->", "<!-- recorded {}: end -->"
 
 
-def recorded() -> dict[str, list[Row]]:
-    """The runs shown, by the name of their file."""
-    return {name: read_rows(RESULTS / f"{name}.json") for name in RUNS}
+def recorded(kind: str) -> dict[str, list[Row]]:
+    """The recorded runs of a kind, by the name of their file."""
+    return {path.stem: read_rows(path) for path in sorted(RESULTS.glob(f"{kind}-*.json"))}
 
 
 def load(name: str) -> list[dict[str, Any]]:
@@ -35,9 +35,15 @@ def load(name: str) -> list[dict[str, Any]]:
     return json.loads((RESULTS / f"{name}.json").read_text())
 
 
+PICTURES = {
+    "ladder": "Milliseconds and bytes per token of each stage beside the limit",
+    "latency": "Milliseconds per token over the length of the prompt and over the width of the beam search",
+}
+
+
 def ladder() -> str:
-    """Every recorded ladder."""
-    return "\n\n".join(described(name, rows) for name, rows in recorded().items())
+    """Every recorded ladder, then every recorded latency."""
+    return "\n\n".join(described(kind, name, rows) for kind in PICTURES for name, rows in recorded(kind).items())
 
 
 def beams() -> str:
@@ -48,7 +54,9 @@ def beams() -> str:
 
 
 def throughput(rows: Sequence[dict[str, Any]]) -> str:
-    """A table: how many requests fit, and how fast they are answered."""
+    """A table: how many requests fit, and how fast they are answered; of `bench --preset throughput`, or older."""
+    if "stage" in rows[0]:
+        return tables([Row(**row) for row in rows])
     row, slowest = rows[0], rows[0]["tokens_per_s"]
     versions = ", ".join(f"{package} {number}" for package, number in row["versions"].items())
     lines = [
@@ -102,16 +110,65 @@ def identity(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def described(name: str, rows: list[Row]) -> str:
-    """One run: what and where, the table, the picture."""
-    row = rows[0]
+def described(kind: str, name: str, rows: list[Row]) -> str:
+    """One run: what and where, the tables, the picture."""
+    return f"{tables(rows)}\n\n![{PICTURES[kind]}](book/results/{name}.png)"
+
+
+def tables(rows: list[Row]) -> str:
+    """What was measured where, and a table for each question."""
+    row, groups = rows[0], grouped(rows)
     versions = ", ".join(f"{package} {number}" for package, number in row.versions.items())
+    asked = f"{row.model}, {row.dtype}, " + (f"{title(groups[0])}; " if len(groups) == 1 else "")
+    if row.memory_budget_bytes:
+        asked += f"at most {row.memory_budget_bytes / 1e9:.0f} GB for each engine, weights included; "
     where = (
-        f"**{row.device}**, {row.date}: {row.model}, {row.dtype}, batch {row.batch}, {row.prompt_tokens} tokens in, "
-        f"{row.new_tokens} out; read bandwidth {row.read_bandwidth_gb_s:.1f} GB/s; {versions}."
+        f"**{row.device}**, {row.date}: {asked}read bandwidth {row.read_bandwidth_gb_s:.1f} GB/s; "
+        f"{medians(row)}{versions}."
     )
-    picture = f"![Milliseconds and bytes per token of each stage beside the limit](book/results/{name}.png)"
-    return f"{where}\n\n{as_markdown(rows)}\n\n{picture}"
+    if len(groups) > 1 and row.largest_batch is None:
+        return f"{where}\n\n{over_prompts(rows)}"
+    parts = [where]
+    for group in groups:
+        parts += [f"{title(group).capitalize()}:"] * (len(groups) > 1) + [as_markdown(group)]
+    return "\n\n".join(parts)
+
+
+def over_prompts(rows: Sequence[Row]) -> str:
+    """Milliseconds per next token of every engine, a column for each question, with the ratio to transformers."""
+    groups, names = grouped(rows), list(dict.fromkeys(row.stage for row in rows))
+    heads = [f"{group[0].prompt_tokens} in, {beams_of(group[0])}" for group in groups]
+    row = rows[0]
+    lines = [
+        f"Milliseconds per next token, batch {row.batch}, {row.new_tokens} tokens out; in brackets how many times "
+        "faster than `hf`, and last in how many of the columns the tokens are those of `hf`:\n",
+        "| engine | " + " | ".join(heads) + " | same tokens |",
+        "| --- |" + " --- |" * (1 + len(groups)),
+    ]
+    for name in names:
+        found = [(next((row for row in group if row.stage == name), None), group) for group in groups]
+        asked = [same_tokens(row, group) for row, group in found if row]
+        cells = [_cell(row, group) for row, group in found]
+        same = f"{asked.count('yes')} of {len(asked)}" if "hf" in names else "-"
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {same} |")
+    return "\n".join(lines)
+
+
+def beams_of(row: Row) -> str:
+    """A kind of search in words."""
+    return "greedy" if row.num_beams == 1 else f"{row.num_beams} beams"
+
+
+def _cell(row: Row | None, group: Sequence[Row]) -> str:
+    if row is None:
+        return "-"
+    ratio = ratio_to_peer(row, group)
+    return f"{row.next_token_ms:.2f}" + (f" ({ratio:.2f}x)" if ratio else "")
+
+
+def medians(row: Row) -> str:
+    """How many turns the figures are medians of, where that was recorded."""
+    return f"medians of {row.repeats} turns; " if row.repeats else ""
 
 
 SECTIONS = {"run": ladder, "beams": beams}
@@ -136,9 +193,12 @@ def main() -> int:
     if check:
         return int(new != path.read_text())
     path.write_text(new)
-    for name, rows in recorded().items():
-        draw_ladder(rows).savefig(RESULTS / f"{name}.png")
-    draw_throughput(load(THROUGHPUT)).savefig(RESULTS / f"{THROUGHPUT}.png")
+    for kind, draw in (("ladder", draw_waterfall), ("latency", draw_latency)):
+        for name, rows in recorded(kind).items():
+            draw(rows).savefig(RESULTS / f"{name}.png")
+    rows = load(THROUGHPUT)
+    found = draw_batches([Row(**row) for row in rows]) if "stage" in rows[0] else draw_throughput(rows)
+    found.savefig(RESULTS / f"{THROUGHPUT}.png")
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,8 +122,8 @@ def check_files(options: argparse.Namespace) -> None:
         path = getattr(options, name)
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             raise ValueError(f"--{name} {path}: expected a file in a folder that exists")
-    if options.png:
-        import matplotlib  # noqa: F401 (missing, it would be missed only after everything was measured)
+    if options.png and find_spec("matplotlib") is None:
+        raise ValueError(f"--png {options.png}: matplotlib is not installed; --json keeps the rows for another machine")
 
 
 def resolve(options: argparse.Namespace) -> Preset:

@@ -19,7 +19,7 @@ from tinyllm.measure.engines import say
 from tinyllm.measure.launches import launches_in_layer
 from tinyllm.measure.machine import Machine, measure_machine
 from tinyllm.measure.rows import Row
-from tinyllm.measure.timing import Engine, Timing, plainly, time_in_turns
+from tinyllm.measure.timing import Measurable, Timing, plainly, time_in_turns
 from tinyllm.ops import NAIVE
 from tinyllm.ops.cost import Workload
 
@@ -48,12 +48,12 @@ class Facts:
 
 
 def bench(
-    engines: Sequence[Engine],
+    engines: Sequence[Measurable],
     plan: Plan,
-    listen: Callable[[Engine], object | None] = lambda engine: None,
+    listen: Callable[[Measurable], object | None] = lambda engine: None,
     *,
     machine: Machine | None = None,
-    attempt: Callable[[Engine, Callable[[], Any]], Any] = plainly,
+    attempt: Callable[[Measurable, Callable[[], Any]], Any] = plainly,
     record: Callable[[list[Row]], object] = lambda rows: None,
 ) -> list[Row]:
     """Compare tokens, then time in turns. `listen(engine)` may give a streamer for each engine's first answer.
@@ -87,14 +87,14 @@ def bench(
     return rounds[-1]
 
 
-def first_answer(engine: Engine, plan: Plan, listen: Callable[[Engine], object | None]) -> Facts:
+def first_answer(engine: Measurable, plan: Plan, listen: Callable[[Measurable], object | None]) -> Facts:
     """The first time an engine is asked: whatever it compiles or captures, it does now."""
     start = perf_counter()
     answer = engine.run(plan.input_ids, plan.new_tokens, plan.num_beams, streamer=listen(engine))
     return Facts(answer, engine.prepare_s + perf_counter() - start, None, dict.fromkeys(COUNTS))
 
 
-def with_counts(engine: Engine, plan: Plan, facts: Facts) -> Facts:
+def with_counts(engine: Measurable, plan: Plan, facts: Facts) -> Facts:
     """Those facts with memory, bytes and launches; what only our own stages can tell stays None for a peer."""
     peak = engine.peak_bytes(plan.input_ids, plan.new_tokens, plan.num_beams)
     model = getattr(engine, "model", None)
@@ -111,14 +111,14 @@ def first_difference(answer: Tensor, oracle: Tensor | None, prompt_tokens: int) 
     return int(wrong[0] if len(wrong) else both) - prompt_tokens
 
 
-def workload(engine: Engine, plan: Plan) -> Workload:
+def workload(engine: Measurable, plan: Plan) -> Workload:
     """The decode step in the middle of an answer."""
     (batch, prompt), steps = plan.input_ids.shape, plan.new_tokens // 2
     return Workload(batch, 1, prompt + steps, engine.dtype.itemsize, copies=plan.num_beams, steps=steps)
 
 
 def make_row(
-    engine: Engine,
+    engine: Measurable,
     plan: Plan,
     machine: Machine,
     timing: Timing,

@@ -155,8 +155,28 @@ COLUMNS = (
 )
 
 
-def table(rows: Sequence[Row], columns: Sequence[Column] = COLUMNS) -> list[tuple[str, ...]]:
+def _batch_ratio(row: Row, rows: Sequence[Row]) -> str:
+    """Tokens per second beside transformers', each at its own largest batch."""
+    peers = [other for other in rows if other.stage == "hf" and other.batch == other.largest_batch]
+    if not peers or row.batch != row.largest_batch:
+        return "-"
+    return f"{row.call_tokens_per_s / peers[0].call_tokens_per_s:.2f}x"
+
+
+SEARCH_COLUMNS = (
+    *COLUMNS[:4],
+    Column("batch", lambda row, rows: f"{row.batch}{' (largest)' * (row.batch == row.largest_batch)}"),
+    Column("planned", lambda row, rows: _or_dash(row.planned_batch)),
+    Column("GB beside the weights", lambda row, rows: _or_dash(row.peak_bytes and f"{row.peak_bytes / 1e9:.1f}")),
+    Column("seconds per call", lambda row, rows: f"{row.seconds:.2f}"),
+    Column("tokens/s", lambda row, rows: f"{row.call_tokens_per_s:.1f}"),
+    Column("vs hf", _batch_ratio),
+)
+
+
+def table(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     """The head of a table and a line for each row; columns that say nothing of any row are left out."""
+    columns = COLUMNS if rows[0].largest_batch is None else SEARCH_COLUMNS
     shown = [column for column in columns if column.wanted(rows)]
     return [tuple(c.head for c in shown), *(tuple(c.cell(row, rows) for c in shown) for row in rows)]
 
@@ -166,7 +186,7 @@ def as_text(rows: Sequence[Row]) -> str:
     return aligned(table(rows))
 
 
-def as_markdown(rows: Sequence[Row], columns: Sequence[Column] = COLUMNS) -> str:
+def as_markdown(rows: Sequence[Row]) -> str:
     """A table for README and book."""
-    head, *lines = table(rows, columns)
+    head, *lines = table(rows)
     return "\n".join("| " + " | ".join(line) + " |" for line in (head, ("---",) * len(head), *lines))

@@ -30,7 +30,7 @@ from tinyllm.measure.peers import Peer
 from tinyllm.measure.presets import Case, Preset
 from tinyllm.measure.rows import Row
 from tinyllm.measure.throughput import Search, measure
-from tinyllm.measure.timing import Engine
+from tinyllm.measure.timing import Measurable
 from tinyllm.measure.worker_client import RemoteEngine
 from tinyllm.stages import FASTEST
 
@@ -44,7 +44,7 @@ def run_cases(
     peers: Peers,
     prompt: Callable[[Case], Tensor],
     record: Record,
-    listen: Callable[[Engine], object | None] = lambda engine: None,
+    listen: Callable[[Measurable], object | None] = lambda engine: None,
 ) -> list[Row]:
     """Every case of a preset, all engines side by side; `record` is given all rows so far, after every round."""
     prompts = {case: prompt(case).to(where.device) for case in preset.cases}

@@ -57,6 +57,17 @@ class Timing:
         return cls(1e3 * times[0], 1e3 * median(gaps), times[-1])
 
 
+@runtime_checkable
+class Measurable(Protocol):
+    """An engine, in this process or in another: it also has a name, a config, a dtype, and the size of its weights."""
+
+    def run(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object) -> Tensor: ...
+
+    def time(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing: ...
+
+    def peak_bytes(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> int | None: ...
+
+
 @dataclass(frozen=True)
 class Engine:
     """A model in this process, under the name it has in tables."""
@@ -107,19 +118,19 @@ class Engine:
         return versions()
 
 
-def plainly(engine: Engine, act: Callable[[], Any]) -> Any:
+def plainly(engine: Measurable, act: Callable[[], Any]) -> Any:
     """Let an engine do something; its errors are the caller's."""
     return act()
 
 
 def time_in_turns(
-    engines: Sequence[Engine],
+    engines: Sequence[Measurable],
     input_ids: Tensor,
     new_tokens: int,
     repeats: int,
     num_beams: int = 1,
     *,
-    attempt: Callable[[Engine, Callable[[], Any]], Any] = plainly,
+    attempt: Callable[[Measurable, Callable[[], Any]], Any] = plainly,
     after_round: Callable[[Mapping[str, Timing]], object] = lambda medians: None,
 ) -> dict[str, Timing]:
     """Medians over `repeats` rounds in which every engine runs once, the order turned round each time.

@@ -6,6 +6,7 @@ import gc
 import importlib.util
 import json
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
 
@@ -116,9 +117,11 @@ def load_stage(folder: Path, device: torch.device, dtype: torch.dtype, stage: st
 def find_tinyllm() -> None:
     """Make a checkout importable that is not installed: there the kernels stand beside the package."""
     root = HERE.parents[1]
-    if importlib.util.find_spec("tinyllm") is None:
-        sys.path.append(str(root))
-    if importlib.util.find_spec("tinyllm.kernels") is None:
+    try:
+        version("tinyllm-xpu")
+    except PackageNotFoundError:
+        if str(root) not in sys.path:
+            sys.path.append(str(root))
         spec = importlib.util.spec_from_file_location("tinyllm.kernels", root / "kernels" / "__init__.py")
         sys.modules["tinyllm.kernels"] = importlib.util.module_from_spec(spec)
 
