@@ -17,7 +17,7 @@ import torch
 HERE = Path(__file__).parent
 SOURCES = (HERE / "cpu.cpp", *sorted(HERE.glob("*.hpp")))
 COMPILERS = ("g++", "clang++")
-FLAGS = ("-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fopenmp")
+FLAGS = ("-std=c++20", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fopenmp")
 LIBRARY = ("-fPIC", "-shared", "-w")
 # What the processor has; where the compiler does not know it, what every processor of its kind has.
 NATIVE, ANY = ("-march=native",), ()
@@ -59,7 +59,8 @@ def openmp() -> tuple[str, ...]:
     """torch's own OpenMP library, where it is not found under the usual name: with a second one, threads would be in
     each other's way."""
     folders = [Path(torch.__file__).parent / "lib", Path(torch.__file__).parents[1] / "torch.libs"]
-    found = [path for folder in folders for pattern in ("libgomp-*.so*", "libiomp5.so") for path in folder.glob(pattern)]
+    names = ("libgomp-*.so*", "libiomp5.so")
+    found = [path for folder in folders for name in names for path in folder.glob(name)]
     return tuple(str(path) for path in found[:1])
 
 

@@ -135,7 +135,13 @@ def sight_of(
 
 
 def _check_linear(
-    x: Tensor, weight: Tensor, bias: Tensor | None, norm: object | None, activation: str | None, residuals: tuple, n: int
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    norm: object | None,
+    activation: str | None,
+    residuals: tuple,
+    n: int,
 ) -> None:
     rows, k = x.shape
     if x.dtype not in FORMATS:
@@ -160,7 +166,9 @@ def _check_attention(q: Tensor, g: int, d: int) -> None:
     if q.dtype not in FORMATS:
         raise ValueError(f"q is {q.dtype}: expected one of {list(FORMATS)}")
     if q.shape[1] % g or d > MAX_HEAD_DIM:
-        raise ValueError(f"{q.shape[1]} query heads of size {d} on {g}: expected a multiple, and at most {MAX_HEAD_DIM}")
+        raise ValueError(
+            f"{q.shape[1]} query heads of size {d} on {g}: expected a multiple, and at most {MAX_HEAD_DIM}"
+        )
     checked("q", q, q.dtype, q.shape)
 
 

@@ -1,6 +1,6 @@
 // Rows of a weight matrix times a few rows of activations: a reading of the weights, each byte once.
 //
-// A thread reads its rows one after the other, as one stream: two interleaved streams halved the bandwidth of the
+// A thread asks for its rows one after the other, as one stream: two interleaved streams halved the bandwidth of the
 // machine this was written on. Everything else is done between the arrival of two cache lines.
 #pragma once
 
@@ -18,7 +18,7 @@ template <class T> struct OperandOf { typedef float type; };
 #endif
 template <class T> using Operand = typename OperandOf<T>::type;
 
-constexpr int64_t PREFETCH = 2048;  // bytes ahead, into the second-level cache
+constexpr int64_t PREFETCH = 4096;  // bytes ahead, into the second-level cache
 
 // One step along a row: `STEP` weights with as many activations of each row.
 template <class T, class X> struct Step;
@@ -41,40 +41,55 @@ template <> struct Step<bf16, bf16> {
 };
 #endif
 
-// One row of weights with R rows of activations, whose rows are zero from k up to a whole number of steps.
-template <int R, class T, class X>
-INLINE void row_product(const T* w, int64_t k, const X* x, int64_t x_stride, vec* sums) {
+// N rows of weights, one under the other, with R rows of activations, whose rows are zero from k up to a whole number
+// of steps. What is asked for ahead is one stream, in the order of memory.
+template <int R, int N, class T, class X>
+INLINE void rows_product(const T* w, int64_t k, const X* x, int64_t x_stride, vec* sums) {
     typedef Step<T, X> S;
-    constexpr int chains = R == 1 ? 4 : R <= 3 ? 2 : 1;  // independent sums hide the latency of an addition
-    vec total[chains][R] = {};
+    constexpr int chains = R * N == 1 ? 4 : R * N <= 3 ? 2 : 1;  // independent sums hide the latency of an addition
+    vec total[chains][N][R] = {};
+    const char* next = reinterpret_cast<const char*>(w) + PREFETCH;
+    auto add = [&](const T* at, int64_t stride, int64_t i, int chain) INLINE_LAMBDA {
+        for (int j = 0; j < N; j++) {
+            S step(at + j * stride);
+            for (int r = 0; r < R; r++) total[chain][j][r] = step.add(total[chain][j][r], x + r * x_stride + i);
+        }
+    };
+    auto fetch = [&]() INLINE_LAMBDA {
+        for (int j = 0; j < N; j++, next += S::size * sizeof(T)) __builtin_prefetch(next, 0, 2);
+    };
     int64_t i = 0;
     for (; i + chains * S::size <= k; i += chains * S::size)
         for (int c = 0; c < chains; c++) {
-            const T* at = w + i + c * S::size;
-            __builtin_prefetch(reinterpret_cast<const char*>(at) + PREFETCH, 0, 2);
-            S step(at);
-            for (int r = 0; r < R; r++) total[c][r] = step.add(total[c][r], x + r * x_stride + i + c * S::size);
+            fetch();
+            add(w + i + c * S::size, k, i + c * S::size, c);
         }
-    for (; i < k; i += S::size) {
-        T part[S::size] = {};
-        const T* at = w + i;
-        if (i + S::size > k) at = static_cast<const T*>(std::memcpy(part, at, (k - i) * sizeof(T)));
-        S step(at);
-        for (int r = 0; r < R; r++) total[0][r] = step.add(total[0][r], x + r * x_stride + i);
+    for (; i + S::size <= k; i += S::size) {
+        fetch();
+        add(w + i, k, i, 0);
     }
-    for (int r = 0; r < R; r++) {
-        vec all = total[0][r];
-        for (int c = 1; c < chains; c++) all += total[c][r];
-        sums[r * W] = all;
+    if (i < k) {
+        T part[N][S::size] = {};
+        for (int j = 0; j < N; j++) std::memcpy(part[j], w + j * k + i, (k - i) * sizeof(T));
+        add(part[0], S::size, i, 0);
     }
+    for (int j = 0; j < N; j++)
+        for (int r = 0; r < R; r++) {
+            vec all = total[0][j][r];
+            for (int c = 1; c < chains; c++) all += total[c][j][r];
+            sums[r * W + j] = all;
+        }
 }
 
 // W outputs, or the `n` that are left, of R rows: out[r * out_stride + 0..n).
 template <int R, class T, class X>
 void tile_product(const T* w, int64_t k, int64_t n, const X* x, int64_t x_stride, float* out, int64_t out_stride) {
+    constexpr int N = R >= 3 ? 2 : 1;  // where activations are read more often than weights, two rows share them
     vec sums[R * W];
-    for (int64_t j = 0; j < n; j++) row_product<R>(w + j * k, k, x, x_stride, sums + j);
-    for (int64_t j = n; j < W; j++)
+    int64_t j = 0;
+    for (; j + N <= n; j += N) rows_product<R, N>(w + j * k, k, x, x_stride, sums + j);
+    for (; j < n; j++) rows_product<R, 1>(w + j * k, k, x, x_stride, sums + j);
+    for (; j < W; j++)
         for (int r = 0; r < R; r++) sums[r * W + j] = vec{};
     for (int r = 0; r < R; r++) store_some(out + r * out_stride, sums_of(sums + r * W), n);
 }

@@ -75,18 +75,17 @@ class DecodeStep:
 
         Raises ValueError where strides differ from layer to layer, or formats from that of the weights.
         """
-        (prompt, _, response, _), dtype = memory[0], self.weights.embedding.dtype
+        first, names = memory[0], ("prompt_k", "prompt_v", "response_k", "response_v")
+        like = first[0], first[0], first[2], first[2]
         for layer, tensors in zip(self.memory, memory, strict=True):
-            for name, x, like in zip(
-                ("prompt_k", "prompt_v", "response_k", "response_v"), tensors, (prompt, prompt, response, response), strict=True
-            ):
-                checked(name, x, dtype, like.shape)
-                if x.stride() != like.stride():
-                    raise ValueError(f"{name} has strides {x.stride()} in one layer, {like.stride()} in another")
+            for name, x, other in zip(names, tensors, like, strict=True):
+                checked(name, x, self.weights.embedding.dtype, other.shape)
+                if x.stride() != other.stride():
+                    raise ValueError(f"{name} has strides {x.stride()} in one layer, {other.stride()} in another")
                 setattr(layer, name, x.data_ptr())
         call = self.call
-        call.prompt_batch, call.prompt_head, call.prompt_token = prompt.stride()[:3]
-        call.response_batch, call.response_head, call.response_token = response.stride()[:3]
+        call.prompt_batch, call.prompt_head, call.prompt_token = first[0].stride()[:3]
+        call.response_batch, call.response_head, call.response_token = first[2].stride()[:3]
         self.bound = memory
 
     def __call__(
@@ -111,9 +110,9 @@ class DecodeStep:
         checked("prompt", prompt, prompt.dtype, [b, g, t, d])
         checked("response", response, prompt.dtype, [b, g, steps * w, d])
         checked("lengths", lengths, torch.int32, [2])
+        tokens = tokens.contiguous()
         checked("tokens", tokens, torch.int64, [b, w])
         checked("positions", positions, torch.int64, [1, w])
-        tokens = tokens.contiguous()
         logits = torch.empty(b * w, self.model.vocabulary)
         call = self.call
         call.tokens, call.positions, call.logits = tokens.data_ptr(), positions.data_ptr(), logits.data_ptr()

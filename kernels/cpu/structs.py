@@ -21,12 +21,17 @@ def members(**groups: str) -> list[tuple[str, type]]:
 
 
 class LayerWeights(Structure):
+    """Addresses of a layer's weights."""
+
     _fields_ = members(
-        pointer="attention_norm attention_norm_bias qkv qkv_bias o o_bias mlp_norm mlp_norm_bias up up_bias down down_bias"
+        pointer="attention_norm attention_norm_bias qkv qkv_bias o o_bias"
+        " mlp_norm mlp_norm_bias up up_bias down down_bias"
     )
 
 
 class Model(Structure):
+    """What `tinyllm_step` knows of a model."""
+
     _fields_ = members(
         pointer="layers embedding norm norm_bias head frequencies slopes",
         long="layer_count hidden inner vocabulary",
@@ -36,16 +41,22 @@ class Model(Structure):
 
 
 class Sight(Structure):
+    """What sequences may see."""
+
     _fields_ = members(
         pointer="lengths ancestry positions slopes", long="ancestry_batch ancestry_row positions_batch", float="scale"
     )
 
 
 class LayerMemory(Structure):
+    """Addresses of a layer's keys and values."""
+
     _fields_ = members(pointer="prompt_k prompt_v response_k response_v")
 
 
 class Call(Structure):
+    """What is new in every step."""
+
     _fields_ = [
         *members(
             pointer="layers tokens positions logits",
@@ -57,6 +68,8 @@ class Call(Structure):
 
 
 class Product(Structure):
+    """A linear layer and what rides on it."""
+
     _fields_ = members(
         pointer="x weight bias norm norm_bias residuals residual_strides out",
         long="x_stride k n",
@@ -66,14 +79,20 @@ class Product(Structure):
 
 
 class Memory(Structure):
+    """Keys and values [b, g, tokens, d], strides in elements."""
+
     _fields_ = members(pointer="k v", long="batch head token")
 
 
 class Heads(Structure):
+    """Requests, sequences of each, query heads, key/value heads, head size."""
+
     _fields_ = members(int="b w h g d")
 
 
 class SegmentAttention(Structure):
+    """Arguments of `tinyllm_segment_attention`."""
+
     _fields_ = [
         *members(pointer="q out", long="q_batch q_head q_row"),
         ("prompt", Memory),
@@ -100,9 +119,7 @@ class Library:
         self.lanes = function("lanes", ctypes.c_int)
         self.step = function("step", ctypes.c_int, POINTER(Model), POINTER(Call), c_void_p)
         self.linear = function("linear", None, POINTER(Product))
-        self.segment_attention = function(
-            "segment_attention", ctypes.c_int, POINTER(SegmentAttention), c_void_p
-        )
+        self.segment_attention = function("segment_attention", ctypes.c_int, POINTER(SegmentAttention), c_void_p)
 
 
 class Workspace:

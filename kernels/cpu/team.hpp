@@ -2,7 +2,6 @@
 #pragma once
 
 #include <omp.h>
-#include <sched.h>
 
 #include <atomic>
 #include <cstdint>
@@ -38,8 +37,9 @@ struct Ahead {
 };
 
 // All threads of a team pass a barrier together. They spin, because it takes less than a microsecond, but not for
-// long: where other programs need the processor, the thread that is waited for gets it.
+// long: where other programs need the processors, they sleep, so that the thread that is waited for gets one.
 class Barrier {
+    static constexpr int SPINS = 4096;  // about 50 to 200 microseconds
     alignas(64) std::atomic<int> arrived{0};
     alignas(64) std::atomic<int> turn{0};
 
@@ -50,14 +50,15 @@ public:
         if (arrived.fetch_add(1, std::memory_order_acq_rel) == size - 1) {
             arrived.store(0, std::memory_order_relaxed);
             turn.store(now + 1, std::memory_order_release);
+            turn.notify_all();
             return;
         }
         for (int spins = 0; turn.load(std::memory_order_acquire) == now; spins++) {
             ahead.fetch(1);
-            if (spins < 4096)
+            if (spins < SPINS)
                 pause_briefly();
             else
-                sched_yield();
+                turn.wait(now, std::memory_order_acquire);
         }
     }
 };

@@ -31,6 +31,7 @@ struct fp16 {
 };
 
 #define INLINE inline __attribute__((always_inline))
+#define INLINE_LAMBDA __attribute__((always_inline))
 
 template <class V, class P>
 INLINE V raw(const P* p) {

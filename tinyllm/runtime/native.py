@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from tinyllm.cache.fixed import FixedSegmentCache
 from tinyllm.kernels import cpu
 from tinyllm.ops import FUSED
-
-if TYPE_CHECKING:
-    from tinyllm.cache.fixed import FixedSegmentCache
 
 Step = Callable[[Tensor, Tensor | None, object], Tensor]
 
 
-class StepsThroughLayers(Protocol):
-    """What is needed of a decoder: its weights, and the ordinary step for what is no single token."""
-
-    config: Any
-    layers: Any
-
-    def step(self, input_ids: Tensor, attention_mask: Tensor | None, cache: object) -> Tensor: ...
-
-
-def native_step(model: StepsThroughLayers) -> Step | None:
+def native_step(model: nn.Module) -> Step | None:
     """`model.step` with decode steps in native code; None where `why_not` gives a reason against it.
 
     The function takes token ids [b, w], None and a `FixedSegmentCache`, and returns logits [b * w, v], in float32
@@ -37,7 +25,7 @@ def native_step(model: StepsThroughLayers) -> Step | None:
     return None if why_not(model) else NativeStep(model)
 
 
-def why_not(model: StepsThroughLayers) -> str | None:
+def why_not(model: nn.Module) -> str | None:
     """Why a model's decode steps cannot run in native code, and what helps; None where they can."""
     weight = model.embed_tokens.weight
     if weight.device.type != "cpu":
@@ -56,18 +44,18 @@ def why_not(model: StepsThroughLayers) -> str | None:
 class NativeStep:
     """See `native_step`. Pointers to weights and memory are put together again whenever an answer begins."""
 
-    def __init__(self, model: StepsThroughLayers) -> None:
-        self.model, self.step = model, None
+    def __init__(self, model: nn.Module) -> None:
+        self.model, self.ordinary, self.step = model, model.step, None
         self.cache: Callable[[], object | None] = lambda: None
         self.known: list[int] = []
         self.memory = 0
 
     def __call__(
-        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None, cache: FixedSegmentCache
+        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None, cache: object
     ) -> Float[Tensor, "r v"]:
         """Take the tokens into the cache, and return the logits of what follows."""
         if attention_mask is not None or not goes_on(cache, input_ids):
-            return self.model.step(input_ids, attention_mask, cache)
+            return self.ordinary(input_ids, attention_mask, cache)
         with torch.inference_mode():
             positions, sight = cache.admit(input_ids.shape[1], None)
             self.prepare(cache)
@@ -92,17 +80,18 @@ class NativeStep:
             self.step, self.known = cpu.DecodeStep(cpu.kernels(), weights_of(self.model)), where
 
 
-def goes_on(cache: FixedSegmentCache, input_ids: Int[Tensor, "b t"]) -> bool:
+def goes_on(cache: object, input_ids: Int[Tensor, "b t"]) -> bool:
     """Whether tokens are one step of every sequence, and few enough for the kernels."""
     return (
-        cache.length > 0
+        isinstance(cache, FixedSegmentCache)
+        and cache.length > 0
         and not cache.new_turn
         and input_ids.shape[1] == cache.copies
         and input_ids.numel() <= cpu.MAX_ROWS
     )
 
 
-def weights_of(model: StepsThroughLayers) -> cpu.Weights:
+def weights_of(model: nn.Module) -> cpu.Weights:
     """The weights of a decoder under the names the kernels have for them, where they are."""
     config = model.config
     return cpu.Weights(

@@ -1,0 +1,79 @@
+// Where keys and values lie, what a sequence may see of them, and how threads divide them.
+#pragma once
+
+#include "product.hpp"
+#include "team.hpp"
+
+struct Memory {  // [b, g, tokens, d]; strides in elements, the last one is 1
+    void* k;
+    void* v;
+    int64_t batch, head, token;
+};
+
+struct Sight {  // arguments of `segment_attention`, see tinyllm.check.references
+    const int32_t* lengths;
+    const int32_t* ancestry;
+    const int32_t* positions;
+    const float* slopes;
+    int64_t ancestry_batch, ancestry_row, positions_batch;
+    float scale;
+};
+
+struct Heads {
+    int32_t b, w, h, g, d;
+    int group() const { return h / g; }
+    int rows() const { return w * group(); }  // queries of one key/value head, those of a sequence side by side
+    int64_t width() const { return padded(d, W); }
+};
+
+// Where the stretch of each thread begins on the line of `pairs * units` keys.
+struct Line {
+    int64_t units, total;
+    int threads;
+    int64_t begin(int t) const { return total * t / threads; }
+    int owner(int64_t unit) const { return ((unit + 1) * threads - 1) / total; }
+    int first(int64_t pair) const { return owner(pair * units); }
+    int last(int64_t pair) const { return owner((pair + 1) * units - 1); }
+};
+
+// A partial result: numerators [rows, width], then the largest score and the sum of exponentials of each row.
+// Pieces are in the order of pair and thread, each step of which increases one of the two: their sum is a number.
+struct Pieces {
+    float* memory;
+    int64_t size;
+    float* of(int64_t pair, int thread) const { return memory + (pair + thread) * size; }
+    static int64_t floats(const Heads& n) { return padded(n.rows() * (n.width() + 2), 16); }
+};
+
+// Cosine and sine of each pair of elements, for every row; the first 2 * pairs elements of a head are turned.
+struct Rotary {
+    const float* cosine;
+    const float* sine;
+    int64_t row, pairs;
+    bool interleaved;
+
+    void turn(const float* x, int64_t d, int64_t r, float* out) const {
+        const float *c = cosine + r * row, *s = sine + r * row;
+        int64_t apart = interleaved ? 1 : pairs, step = interleaved ? 2 : 1;
+        for (int64_t i = 0; i < pairs; i++) {
+            float a = x[i * step], b = x[i * step + apart];
+            out[i * step] = a * c[i] - b * s[i];
+            out[i * step + apart] = b * c[i] + a * s[i];
+        }
+        for (int64_t i = 2 * pairs; i < d; i++) out[i] = x[i];
+    }
+};
+
+// Queries, keys and values of this step, side by side in a row; k and v null where they are in memory already.
+struct Fresh {
+    const float* q;
+    const float* k;
+    const float* v;
+    int64_t row;
+    const Rotary* rotary;
+};
+
+template <class T>
+void narrow(const float* x, int64_t d, T* out) {
+    for (int64_t i = 0; i < d; i += W) store_some(out + i, load_some(x + i, d - i), d - i);
+}

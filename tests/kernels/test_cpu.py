@@ -1,0 +1,214 @@
+"""The native kernels of the CPU against float64, and the native step against the ordinary one."""
+
+import os
+import platform
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import tinyllm
+from models import close, tiny
+from tinyllm.check import TABLES, check, references
+from tinyllm.check.tables import TOLERANCES
+from tinyllm.kernels import cpu
+from tinyllm.kernels.cpu import build
+from tinyllm.runtime.native import native_step, why_not
+
+OPERATIONS = ("linear", "segment_attention")
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+MARGIN = 1024
+
+if "CI" not in os.environ and (reason := cpu.unavailable()):
+    pytest.skip(reason, allow_module_level=True)
+
+
+@pytest.fixture
+def margins(monkeypatch):
+    """Every result starts as NaN, between NaNs that must still be there afterwards."""
+    made = []
+
+    def new_empty(self, *shape):
+        shape = torch.Size(shape if isinstance(shape[0], int) else shape[0])
+        made.append(torch.full((shape.numel() + 2 * MARGIN,), float("nan"), dtype=self.dtype, device=self.device))
+        return made[-1][MARGIN:-MARGIN].view(shape)
+
+    monkeypatch.setattr(torch.Tensor, "new_empty", new_empty)
+    yield
+    assert all(whole[:MARGIN].isnan().all() and whole[-MARGIN:].isnan().all() for whole in made), (
+        "written beside a result"
+    )
+
+
+@pytest.fixture(autouse=True)
+def same_number_of_threads():
+    """Torch's own number after each test."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(params=[1, 2, 5])
+def threads(request):
+    """So many threads, more than this machine may have."""
+    torch.set_num_threads(request.param)
+    return request.param
+
+
+def draw(*shape, dtype=torch.float32):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape))).to(dtype)
+
+
+# ---- single operations -------------------------------------------------------------------------
+
+
+def test_they_are_here():
+    assert cpu.unavailable() is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_table(operation, dtype, threads, margins):
+    verdict = check(operation, getattr(cpu, operation), dtypes=[dtype])
+    assert verdict.right, str(verdict)
+    assert verdict.total == len(TABLES[operation].cases)
+
+
+PROCESSORS = [("-O1",)]
+if platform.machine() == "x86_64":
+    PROCESSORS = [("-march=x86-64", "-O1")]
+    if torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512"):
+        PROCESSORS.append(("-march=x86-64-v3", "-O1"))
+
+
+@pytest.fixture(scope="module", params=PROCESSORS, ids=lambda flags: flags[0])
+def older(request, tmp_path_factory):
+    """The kernels as they are on a processor that has less."""
+    return cpu.Kernels(build.library(tmp_path_factory.mktemp("older"), tuning=request.param))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_table_on_older_processors(operation, older, margins):
+    assert older.library.lanes() == 8
+    verdict = check(operation, getattr(older, operation), dtypes=DTYPES)
+    assert verdict.right, str(verdict)
+
+
+@pytest.mark.parametrize("dtype", DTYPES[1:], ids=str)
+def test_every_number_is_read_and_rounded_as_torch_does(dtype, older):
+    numbers = torch.arange(-(2**15), 2**15, dtype=torch.int16).view(dtype)[:, None]
+    numbers = numbers[numbers.isfinite()[:, 0]]
+    one = torch.ones(1, 1, dtype=dtype)
+    for kernels in (older, cpu.kernels()):
+        got = kernels.linear(one, numbers)[0, :, None]
+        normal = (numbers.abs() >= torch.finfo(dtype).tiny) | (dtype == torch.float16)  # bf16 products flush the rest
+        assert torch.equal(got[normal], numbers[normal])
+    between = torch.cat([draw(5000), draw(5000) * 1e-6, draw(5000) * 1e4])
+    halves = between.to(dtype)[:, None]
+    sums = older.linear(one, halves, residuals=((halves.T / 3),))[0]
+    assert torch.equal(sums, (halves.T.float() + (halves.T / 3).float()).to(dtype)[0])
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("offset", [0, 1])
+def test_linear_takes_strided_and_unaligned_tensors(dtype, offset, margins):
+    def part(rows, columns):
+        return draw(rows, columns + 9, dtype=dtype)[:, offset : offset + columns]
+
+    for rows in (1, 3, 11):
+        x, weight, residual = part(rows, 130), part(37, 130) / 11, part(rows, 37)
+        norm = references.NormWeights(draw(131, dtype=dtype)[1:], draw(132, dtype=dtype)[2:], 1e-5)
+        got = cpu.linear(x, weight, norm=norm, residuals=(residual,)).double()
+        wide = references.NormWeights(norm.weight.double(), norm.bias.double(), 1e-5)
+        right = references.linear(x.double(), weight.double(), norm=wide, residuals=(residual.double(),))
+        scale = right.abs().clamp(min=right.square().mean().sqrt())
+        assert ((got - right).abs() / scale).max() <= TOLERANCES[dtype]
+
+
+def test_what_a_kernel_cannot_take_is_named():
+    x, weight = draw(2, 64), draw(8, 64)
+    with pytest.raises(ValueError, match="17 rows: expected 1 to 16"):
+        cpu.linear(draw(17, 64), weight)
+    with pytest.raises(ValueError, match=r"weight has shape \[8, 64\], expected \[8, 32\]"):
+        cpu.linear(draw(2, 32), weight)
+    with pytest.raises(ValueError, match=r"weight is torch.float16 on cpu, expected torch.float32"):
+        cpu.linear(x, weight.half())
+    with pytest.raises(ValueError, match="activation 'swish'"):
+        cpu.linear(x, weight, activation="swish")
+    with pytest.raises(ValueError, match=r"x is torch\.float64"):
+        cpu.linear(x.double(), weight.double())
+    with pytest.raises(ValueError, match="last axis"):
+        cpu.linear(draw(64, 2).T, weight)
+    q, memory, lengths = draw(1, 4, 1, 64), draw(1, 2, 5, 64), torch.tensor([5, 2], dtype=torch.int32)
+    with pytest.raises(ValueError, match=r"response_k has shape \[1, 2, 1, 64\], expected at least \[1, 2, 2, 64\]"):
+        cpu.segment_attention(q, memory, memory, memory[:, :, :1], memory[:, :, :1], lengths)
+    with pytest.raises(ValueError, match=r"lengths is torch\.int64"):
+        cpu.segment_attention(q, memory, memory, memory, memory, lengths.long())
+    with pytest.raises(ValueError, match="expected the same"):
+        cpu.segment_attention(q, memory, draw(1, 2, 6, 64)[:, :, :5], memory, memory, lengths)
+
+
+# ---- building ------------------------------------------------------------------------------------
+
+
+def script(path, text):
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+def test_without_a_compiler_the_reason_says_what_to_install(own_cache, monkeypatch):
+    monkeypatch.setattr(build.shutil, "which", lambda name: None)
+    expected = "there is no C++ compiler (g++ or clang++): apt install g++"
+    assert cpu.unavailable() == expected
+    with pytest.raises(cpu.BuildError, match="no C\\+\\+ compiler"):
+        cpu.linear(draw(1, 4), draw(2, 4))
+    model = tinyllm.optimize(tiny(), stage="sdpa")
+    assert native_step(model) is None and why_not(model) == expected
+
+
+def test_a_compiler_that_fails_is_quoted(tmp_path, capsys):
+    broken = script(tmp_path / "g++", 'case "$1" in --version) echo 1.0;; *) echo "no such header" >&2; exit 1;; esac')
+    with pytest.raises(build.BuildError, match=r"g\+\+ could not build the CPU kernels:\nno such header"):
+        build.library(tmp_path / "cache", (broken,))
+    assert capsys.readouterr().err.count("tinyllm: building the CPU kernels (once) ... failed\n") == 2
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_without_native_tuning_any_processor_will_do(tmp_path):
+    picky = script(tmp_path / "g++", 'case "$*" in *-march=native*) exit 1;; esac\nexec g++ "$@" -O0')
+    kernels = cpu.Kernels(build.library(tmp_path / "cache", (picky,)))
+    x, weight = draw(2, 20), draw(3, 20)
+    close(kernels.linear(x, weight), x @ weight.T)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "cache").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert "the cache folder cannot be written" in cpu.unavailable()
+
+
+def test_it_is_built_once(tmp_path, capsys):
+    copies = script(tmp_path / "g++", 'case "$1" in --version) echo 1.0;; *) echo built > "$3"; esac')
+    first = build.library(tmp_path / "cache", (copies,), ("-a",))
+    assert capsys.readouterr().err.startswith("tinyllm: building the CPU kernels (once) ... ")
+    assert build.library(tmp_path / "cache", (copies,), ("-a",)) == first
+    assert capsys.readouterr().err == ""
+    assert build.library(tmp_path / "cache", (copies,), ("-b",)) != first
+    script(tmp_path / "g++", 'case "$1" in --version) echo 2.0;; *) echo built > "$3"; esac')
+    assert build.library(tmp_path / "cache", (copies,), ("-a",)) != first
+    assert sorted(path.suffix for path in (tmp_path / "cache").iterdir()) == [".so"] * 3
+
+
+def test_a_library_that_does_not_load_is_a_reason(tmp_path, own_cache, monkeypatch):
+    fake = script(tmp_path / "g++", 'case "$1" in --version) echo 1.0;; *) echo nonsense > "$3"; esac')
+    monkeypatch.setattr(build.shutil, "which", lambda name: fake)
+    assert "file too short" in cpu.unavailable()
+
+
+def test_threads_are_those_of_torch():
+    cpu.linear(draw(1, 64), draw(64, 64))
+    maps = Path("/proc/self/maps").read_text() if sys.platform == "linux" else ""
+    assert len({line.split()[-1] for line in maps.splitlines() if "gomp" in line or "iomp" in line}) <= 1
