@@ -180,6 +180,8 @@ inline void add(Softmax &softmax, const Tile &tile, const query *q, const float 
   multiply_values(tile, scores, softmax.sums);
 }
 
+struct alignas(32) Queries { query at[ROWS * HEAD]; };  // so long is the longest load
+
 inline int tiles_of(int tokens) { return (tokens + KEYS - 1) / KEYS; }
 
 // The rows of a work-group, `here` of a KV head's from the first on.
@@ -233,11 +235,11 @@ KERNEL(2) segment_attention(
   const int first = number % blocks * ROWS;
   const Block block{number / blocks / g, number / blocks % g, first, sycl::min(ROWS, rows - first), group, w};
 
-  xp::work_group_static<query[ROWS * HEAD]> queries;
+  xp::work_group_static<Queries> queries;
   xp::work_group_static<float[ROWS]> row_slopes;
   for (int i = me; i < ROWS * HEAD; i += ITEMS) {
     const int r = i / HEAD, column = i % HEAD;
-    queries[query_place(r, column)] =
+    (&queries)->at[query_place(r, column)] =
         as_query(q[block.batch * q_batch + block.query_head(r) * q_head + block.beam(r) * q_beam + column]);
   }
   if (me < ROWS) row_slopes[me] = slopes ? slopes[block.query_head(me)] * LOG2E : 0;
@@ -266,7 +268,7 @@ KERNEL(2) segment_attention(
   Softmax softmax{{}, NOTHING, 0};
   for (int i = split * share + stream; i < sycl::min((split + 1) * share, tiles); i += STREAMS) {
     Tile tile = tile_of(i);
-    if (bury(tile)) add(softmax, tile, &queries[0], &row_slopes[0], scale * LOG2E);
+    if (bury(tile)) add(softmax, tile, (&queries)->at, &row_slopes[0], scale * LOG2E);
   }
 
   xp::work_group_static<float[STREAMS][ROWS][HEAD]> sums;
