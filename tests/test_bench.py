@@ -1,4 +1,4 @@
-"""What `bench` runs: presets, peers in processes of their own, the search for the largest batch, files and pictures."""
+"""What `bench` runs: presets, peers in processes of their own, rows as they come, and their pictures."""
 
 import json
 import os
@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import models
 import tinyllm
@@ -27,15 +25,12 @@ from tinyllm.measure.export import save_folder, save_gguf
 from tinyllm.measure.machine import Machine
 from tinyllm.measure.peers import Peer, absent, pick_peers, pick_pythons
 from tinyllm.measure.presets import FIRST, PRESETS, Case, pick_preset
-from tinyllm.measure.rows import grouped, read_rows, table, title, write_rows
-from tinyllm.measure.throughput import Search, largest_batch, measure
+from tinyllm.measure.rows import grouped, read_rows, title, write_rows
 from tinyllm.measure.timing import Engine
-from tinyllm.measure.worker import is_out_of_memory
 from tinyllm.measure.worker_client import (
     RemoteEngine,
     Worker,
     WorkerError,
-    WorkerOutOfMemory,
 )
 from tinyllm.stages import FASTEST
 
@@ -294,125 +289,9 @@ def test_rows_of_one_question_stand_together(row):
     assert len(grouped(search)) == 1 and title(search) == "6 tokens in, 4 out"
 
 
-def test_a_search_is_compared_at_each_ones_largest_batch(row):
-    at = [("hf", 1, 2, 1.0), ("hf", 2, 2, 1.0), ("naive", 2, 6, 1.0), ("naive", 6, 6, 1.5)]
-    rows = [replace(row, stage=s, batch=b, largest_batch=m, seconds=t, peak_bytes=2 * 10**9) for s, b, m, t in at]
-    head, *lines = table(rows)
-    assert [line[head.index("vs hf")] for line in lines] == ["-", "1.00x", "-", "2.00x"]
-    assert [line[head.index("batch")] for line in lines] == ["1", "2 (largest)", "2", "6 (largest)"]
-    assert {line[head.index("GB beside the weights")] for line in lines} == {"2.0"}
-
-
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("ladder-*.json")), ids=lambda path: path.stem)
 def test_what_was_recorded_can_still_be_read(path):
     assert all(row.next_token_ms > 0 for row in read_rows(path))
-
-
-# The largest batch
-
-
-@given(true=st.integers(0, 3000), guess=st.integers(0, 3000), most=st.integers(1, 2000))
-@settings(max_examples=300, deadline=None)
-def test_the_largest_batch_is_found_from_any_guess(true, guess, most):
-    tried = []
-
-    def fits(batch):
-        tried.append(batch)
-        return batch <= true
-
-    found, best = largest_batch(fits, guess, most), min(true, most)
-    assert found <= best and best - found <= max(1, found // 50) * (found < best)
-    assert found == best or best > 50
-    assert all(1 <= batch <= most for batch in tried) and len(tried) == len(set(tried)) <= 30
-
-
-class Limited(Worker):
-    """A worker that answers with zeros, as many prompts at a time as `holds` tokens of whole sequences allow."""
-
-    def __init__(self, holds, greedy=0):
-        self.holds, self.greedy, self.asked = holds, greedy, []
-
-    def ask(self, do, *, ids, new_tokens, num_beams, watch):
-        batch, tokens = len(ids), len(ids[0]) + new_tokens
-        self.asked.append((batch, new_tokens))
-        if batch * (tokens + self.greedy * (new_tokens > 2)) > self.holds:
-            raise WorkerOutOfMemory("it: CUDA out of memory")
-        times = [0.1 * (i + 1) for i in range(new_tokens)]
-        return {"tokens": [[*prompt, *[0] * new_tokens] for prompt in ids], "times": times, "peak_bytes": None}
-
-
-def searched(worker, name, decoder, **changes):
-    loaded = {"dtype": "float32", "weight_bytes": 1, "prepare_s": 1.5, "versions": {}}
-    engine, rows = RemoteEngine(name, worker, decoder.config, loaded), []
-    search = Search("tiny", torch.ones(64, 8, dtype=torch.int64), 8, 1, repeats=3, budget=10**9, **changes)
-    answer = measure(engine, search, MACHINE, record=rows.append)
-    return rows, answer
-
-
-@pytest.mark.parametrize("name", ["hf", FASTEST])
-def test_an_engine_is_timed_up_to_its_largest_batch(name, decoder):
-    worker = Limited(holds=37 * 16)
-    rows, answer = searched(worker, name, decoder)
-    assert [row.batch for row in rows[-1]] == [1, 4, 16, 37]
-    assert [row.repeats for row in (rows[0][0], rows[-1][0])] == [1, 3]
-    assert {(row.largest_batch, row.memory_budget_bytes) for row in rows[-1]} == {(37, 10**9)}
-    assert (rows[-1][0].planned_batch is None) == (name == "hf")
-    assert len(answer) == 37
-    top = rows[-1][-1]
-    assert top.seconds == pytest.approx(0.8) and top.call_tokens_per_s == pytest.approx(37 * 8 / 0.8)
-    assert top.ready_s >= 1.5
-    timed = [batch for batch, _ in worker.asked[-12:]]
-    assert timed == [1, 4, 16, 37, 37, 16, 4, 1, 1, 4, 16, 37]
-
-
-def test_a_batch_whose_whole_answer_does_not_fit_is_made_smaller(decoder):
-    rows, _ = searched(Limited(holds=37 * 16, greedy=2), "hf", decoder, batches=())
-    assert [row.batch for row in rows[-1]] == [32]
-
-
-def test_too_small_a_budget_is_said(decoder):
-    with pytest.raises(MemoryError, match=r"not even one prompt fits into 1\.0 GB, weights included"):
-        searched(Limited(holds=3), "hf", decoder)
-
-
-def test_what_is_no_lack_of_memory_is_no_sign_of_one(decoder):
-    class Broken(Limited):
-        def ask(self, do, **request):
-            raise WorkerError("it: ValueError: no")
-
-    with pytest.raises(WorkerError, match="no"):
-        searched(Broken(1), "hf", decoder)
-
-
-@pytest.mark.parametrize(
-    ("error", "memory"),
-    [
-        (MemoryError("3 prompts do not fit"), True),
-        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), True),
-        (RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"), True),
-        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), True),
-        (RuntimeError("shapes cannot be multiplied"), False),
-        (KeyError("x"), False),
-    ],
-)
-def test_lack_of_memory_is_known_in_all_its_forms(error, memory):
-    assert is_out_of_memory(error) is memory
-
-
-def test_throughput_from_the_command_line(saved, tmp_path, capsys):
-    out, png = tmp_path / "rows.json", tmp_path / "batches.png"
-    small = ["--prompts", "8", "--new-tokens", "4", "--beams", "2", "--repeats", "1", "--max-batch", "3"]
-    engines = ["--stages", "segment", "--peers", "hf", "--memory-budget", "16"]
-    files = ["--json", str(out), "--png", str(png)]
-    assert main(["bench", "--preset", "throughput", "--model", str(saved), *small, *engines, *files]) == 0
-    rows = read_rows(out)
-    assert [(row.stage, row.batch, row.largest_batch) for row in rows] == [
-        (name, batch, 3) for name in ("hf", "segment") for batch in (1, 3)
-    ]
-    assert {row.first_difference for row in rows} == {None}
-    assert png.read_bytes().startswith(b"\x89PNG")
-    shown = capsys.readouterr().out
-    assert "2 beams, 8 tokens in, 4 out" in shown and shown.count("3 (largest)") == 2 and "seconds per call" in shown
 
 
 # Pictures
