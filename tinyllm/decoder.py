@@ -12,6 +12,7 @@ from tinyllm.cache import Cache, TakesTokens
 from tinyllm.config import DecoderConfig
 from tinyllm.generation import generate
 from tinyllm.generation.prompt import check_ids, check_mask
+from tinyllm.generation.searches import Searches
 from tinyllm.ops.norm import Norm
 from tinyllm.ops.projection import QKVProjection
 from tinyllm.ops.rope import Rotary, rope_frequencies
@@ -49,8 +50,7 @@ class DecoderLayer(nn.Module):
 
     def attention(self, x: Float[Tensor, "b t m"], rotary: Rotary, bias: object, kv: object) -> Float[Tensor, "b t n"]:
         """What every head gathered; queries, keys and values are not held longer than this."""
-        q, k, v = self.ops.norm_qkv(x, self.attention_norm, self.qkv_proj)
-        q = self.ops.rotate_and_store(q, k, v, rotary, kv)
+        q = self.ops.queries(x, self.attention_norm, self.qkv_proj, rotary, kv)
         return self.attend(q, kv, bias)
 
 
@@ -75,6 +75,11 @@ class Decoder(nn.Module):
             self.lm_head.weight = self.embed_tokens.weight
         self.register_buffer("frequencies", rope_frequencies(config.rope), persistent=False)
         self.requires_grad_(False)
+        self.searches = Searches()
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Decoder:
+        self.searches.clear()  # captured work knows the weights by their addresses
+        return super()._apply(*args, **kwargs)
 
     @property
     def device(self) -> torch.device:

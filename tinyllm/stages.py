@@ -15,7 +15,7 @@ from tinyllm.cache.fixed import FixedSegmentCache
 from tinyllm.cache.segment import SegmentCache
 from tinyllm.ops import FUSED, NAIVE, Operations
 from tinyllm.ops.kernel_sets import by_device
-from tinyllm.runtime.runner import eager
+from tinyllm.runtime.runner import CAPTURED, EAGER, Runner
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,19 @@ class Stage:
     ops: Operations
     cache: Callable
     attend: Callable
-    runner: Callable
+    runner: Runner
 
 
+OURS = partial(kernel_attention, by_device)
 STAGES = MappingProxyType(
     {
         stage.name: stage
         for stage in (
-            Stage("naive", ops=NAIVE, cache=ContiguousCache, attend=stock_attention, runner=eager),
-            Stage("fused", ops=FUSED, cache=ContiguousCache, attend=stock_attention, runner=eager),
-            Stage("segment", ops=FUSED, cache=SegmentCache, attend=segment_attention, runner=eager),
-            Stage(
-                "sdpa", ops=FUSED, cache=FixedSegmentCache, attend=partial(kernel_attention, by_device), runner=eager
-            ),
+            Stage("naive", ops=NAIVE, cache=ContiguousCache, attend=stock_attention, runner=EAGER),
+            Stage("fused", ops=FUSED, cache=ContiguousCache, attend=stock_attention, runner=EAGER),
+            Stage("segment", ops=FUSED, cache=SegmentCache, attend=segment_attention, runner=EAGER),
+            Stage("sdpa", ops=FUSED, cache=FixedSegmentCache, attend=OURS, runner=EAGER),
+            Stage("final", ops=FUSED, cache=FixedSegmentCache, attend=OURS, runner=CAPTURED),
         )
     }
 )

@@ -31,6 +31,7 @@ from bench_triton import timing, tuning
 
 from tinyllm.kernels.partial import attend_partly, merged, visible_bias
 from tinyllm.kernels.triton import attention
+from tinyllm.kernels.triton.paths import seen_by
 
 SHAPES = {"llama-2-7b": (32, 32, 128), "llama-3-8b": (32, 8, 128)}
 DTYPE = torch.bfloat16
@@ -67,6 +68,7 @@ class Problem:
         seen = (self.ancestry[..., None] == own).flatten(2)  # [b, w, slots]
         self.live = int(seen.any(dim=1).sum())
         self.bias = visible_bias(seen[:, None].repeat(1, 1, h // g, 1), DTYPE) if w > 1 else None
+        self.seen = seen_by(self.ancestry) if w > 1 else None
         self.space = attention.workspace(self.q, *self.prompt, *self.response)
 
     @property
@@ -92,8 +94,8 @@ def searched(b: int, w: int, steps: int) -> Tensor:
 
 def ours(p: Problem, launch: tuning.Launch | None = None, space: object = None) -> Tensor:
     """One launch."""
-    seen = (p.lengths, p.ancestry if p.cell.beams > 1 else None)
-    return attention.segment_attention(p.q, *p.prompt, *p.response, *seen, space=space or p.space, launch=launch)
+    more = {"seen": p.seen, "space": space or p.space, "launch": launch}
+    return attention.segment_attention(p.q, *p.prompt, *p.response, p.lengths, p.ancestry, **more)
 
 
 def two_segments(p: Problem) -> Tensor:
@@ -205,7 +207,7 @@ def tune(device: torch.device, repeats: int) -> None:
              Cell("llama-3-8b", 64, 8, 1024, 64)]  # fmt: skip
     rows = [
         replace(base, blocks={**base.blocks, "keys": keys, "waves": waves}, num_warps=warps, num_stages=stages)
-        for keys, warps, stages, waves in itertools.product((64, 128), (4, 8), (2, 3, 4), (2, 4))
+        for keys, warps, stages, waves in itertools.product((64, 128), (4,), (2, 3, 4), (2, 4, 8))
         if keys * stages <= 256
     ]
     for cell in cells:

@@ -23,28 +23,19 @@ from .norm import as_rows, row_statistics
 from .tuning import Launch, launch_for, weight_tile
 
 MAX_ROWS = 16
+NORM_ROWS = 1  # up to here a norm rides for free; for several rows, every program would normalise all of them again
 # A row that is not yet divided by its rms can be large: as a 16-bit operand of tl.dot it is kept this much smaller.
 HEADROOM = tl.constexpr(1 / 16)
 
 
 @triton.jit
-def _linear(
-    x, weight, bias, norm_weight, norm_bias, first, second, out,
-    rows, n, k, x_stride, weight_stride, first_stride, second_stride, eps,
-    ACTIVATION: tl.constexpr, GATED: tl.constexpr, MATRIX: tl.constexpr, EVEN_K: tl.constexpr,
-    ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
+def product(
+    x, weight, norm_weight, norm_bias, exists, rows, k, x_stride, eps,
+    MATRIX: tl.constexpr, EVEN_K: tl.constexpr, ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
+    BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """BLOCK_N rows of the weight against all rows of x: the output, transposed, is [BLOCK_N, ROWS]."""
-    OUTPUTS: tl.constexpr = BLOCK_N // 2 if GATED else BLOCK_N
-    outputs = n // 2 if GATED else n
-    lane = tl.arange(0, BLOCK_N)
-    output = tl.program_id(0) * OUTPUTS + (lane // 2 if GATED else lane)
-    exists = output < outputs
-    # Gated: gate and up rows alternate, so that the two that belong together are neighbours in the accumulator.
-    line = output + lane % 2 * outputs if GATED else output
-    weight += line.to(tl.int64)[:, None] * weight_stride
+    """Rows of the weight, at the addresses `weight` [BLOCK_N, 1], times all rows of x, normalised: [BLOCK_N, ROWS]."""
     row = tl.arange(0, ROWS)[:, None]
-
     if norm_bias is not None:
         mean, scale = row_statistics(x, None, row, rows, x_stride, 0, k, eps, True, ROWS, BLOCK_NORM)
     elif norm_weight is not None:
@@ -74,6 +65,29 @@ def _linear(
     if norm_weight is not None and norm_bias is None:
         deviation = tl.rsqrt(tl.sum(squares, 1) / k + eps) / HEADROOM
         y *= deviation[None, :]
+    return y
+
+
+@triton.jit
+def _linear(
+    x, weight, bias, norm_weight, norm_bias, first, second, out,
+    rows, n, k, x_stride, weight_stride, first_stride, second_stride, eps,
+    ACTIVATION: tl.constexpr, GATED: tl.constexpr, MATRIX: tl.constexpr, EVEN_K: tl.constexpr,
+    ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
+):  # fmt: skip
+    """BLOCK_N rows of the weight against all rows of x: the output, transposed, is [BLOCK_N, ROWS]."""
+    OUTPUTS: tl.constexpr = BLOCK_N // 2 if GATED else BLOCK_N
+    outputs = n // 2 if GATED else n
+    lane = tl.arange(0, BLOCK_N)
+    output = tl.program_id(0) * OUTPUTS + (lane // 2 if GATED else lane)
+    exists = output < outputs
+    # Gated: gate and up rows alternate, so that the two that belong together are neighbours in the accumulator.
+    line = output + lane % 2 * outputs if GATED else output
+    weight += line.to(tl.int64)[:, None] * weight_stride
+    y = product(
+        x, weight, norm_weight, norm_bias, exists, rows, k, x_stride, eps,
+        MATRIX, EVEN_K, ROWS, BLOCK_N, BLOCK_K, BLOCK_NORM, STAGES,
+    )  # fmt: skip
 
     if bias is not None:
         y += tl.load(bias + line, mask=exists, other=0.0).to(tl.float32)[:, None]
@@ -112,7 +126,6 @@ def linear(
     outputs = len(weight) // 2 if gated else len(weight)
     shape, lines = (*x.shape[:-1], outputs), as_rows(x)
     _check(lines, weight, activation, gated, residuals, shape)
-    plan = _plan if launch is None else _plan.__wrapped__
     grid, constants = plan(*weight.shape, weight.element_size(), gated, len(lines) > 1, x.device.type, launch)
     out = torch.empty(shape, dtype=x.dtype, device=x.device)
     first, second = (*map(as_rows, residuals), None, None)[:2]
@@ -125,15 +138,19 @@ def linear(
     return out
 
 
+def plan(*shape: Any) -> tuple[tuple[int], dict[str, Any]]:
+    """The grid, and the constants of a launch; worked out once for each weight's shape, unless a launch is given."""
+    return (_plan if shape[-1] is None else _plan.__wrapped__)(*shape)
+
+
 @cache
 def _plan(
-    n: int, k: int, size: int, gated: bool, matrix: bool, device_type: str, launch: Launch | None
+    n: int, k: int, size: int, pairs: bool, matrix: bool, device_type: str, launch: Launch | None
 ) -> tuple[tuple[int], dict[str, Any]]:
-    """The grid, and the constants of a launch; worked out once for each weight's shape."""
     launch = launch or launch_for("linear_matrix" if matrix else "linear_vector", device_type)
     rows = MAX_ROWS if matrix else 1  # a matrix engine's tile is 16 rows, even where few are used
     block_n, block_k = weight_tile(n, k, size, launch)
-    block_n = max(block_n, 2) if gated else block_n
+    block_n = max(block_n, 2) if pairs else block_n
     constants = {
         "MATRIX": matrix,
         "EVEN_K": k % block_k == 0,

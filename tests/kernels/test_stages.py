@@ -1,6 +1,7 @@
 """The stage `fused` on each set of device kernels, end to end, without a GPU: tokens, and launches of a layer."""
 
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import tinyllm
+from tinyllm.attention.kernel import kernel_attention
 from tinyllm.measure.cost_model import layer_cost
 from tinyllm.measure.counters import OperationLog
 from tinyllm.measure.kernel_calls import KernelCalls, layer_operations
@@ -28,7 +30,7 @@ def hf():
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        head_dim=16,
+        head_dim=64,
         initializer_range=0.4,
         attention_bias=True,
         eos_token_id=None,
@@ -43,9 +45,25 @@ def log():
 
 
 @pytest.fixture(params=["triton", "sycl"])
-def model(hf, log, request):
-    kernels = KernelCalls(import_module(f"tinyllm.kernels.{request.param}"), log)
-    return tinyllm.optimize(hf, stage=replace(tinyllm.STAGES["fused"], ops=fused(lambda x: kernels)))
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def kernels(kind, log):
+    counted = KernelCalls(import_module(f"tinyllm.kernels.{kind}"), log)
+    return lambda x: counted
+
+
+@pytest.fixture
+def model(hf, kernels):
+    return tinyllm.optimize(hf, stage=replace(tinyllm.STAGES["fused"], ops=fused(kernels)))
+
+
+@pytest.fixture
+def sdpa(hf, kernels):
+    attend = partial(kernel_attention, kernels)
+    return tinyllm.optimize(hf, stage=replace(tinyllm.STAGES["sdpa"], ops=fused(kernels), attend=attend))
 
 
 def test_tokens_are_those_of_transformers(hf, model):
@@ -61,11 +79,32 @@ def test_many_rows_take_the_vendors_product(hf, model):
     torch.testing.assert_close(model(ids), hf(ids).logits, rtol=1e-4, atol=1e-4)
 
 
-def test_launches_of_a_decode_layer(model, log):
+def test_launches_of_a_decode_layer(model, log, kind):
     cache = model.new_cache(1)
     model.step(torch.ones(1, 3, dtype=torch.int64), None, cache)
     log.operations.clear()
     names = layer_operations(model, cache, log)
     assert [name for name in names if "ours" not in name] == OTHERS
-    assert len(names) == layer_cost(model.stage, model.config, Workload(1, 1, 3, 4, kernels="ours")).launches
+    work = Workload(1, 1, 3, 4, kernels={"triton": "ours"}.get(kind, kind))
+    assert len(names) == layer_cost(model.stage, model.config, work).launches
     assert len(names) <= PUBLISHED_LAUNCHES
+
+
+@pytest.mark.parametrize("how", [{}, {"num_beams": 3}], ids=str)
+def test_tokens_with_the_kernel_over_both_segments(hf, sdpa, how):
+    ids = torch.arange(1, 13).view(2, 6)
+    mask = torch.ones_like(ids)
+    mask[0, :2] = 0
+    options = {"max_new_tokens": 5, "do_sample": False} | how
+    assert torch.equal(sdpa.generate(ids, mask, **options), hf.generate(ids, attention_mask=mask, **options))
+
+
+@pytest.mark.parametrize(("beams", "launches"), [(1, {"triton": 5, "sycl": 6}), (3, {"triton": 7, "sycl": 6})])
+def test_launches_of_a_decode_layer_over_both_segments(sdpa, log, kind, beams, launches):
+    cache = sdpa.new_cache(1, beams, 3)
+    sdpa.step(torch.ones(1, 3, dtype=torch.int64), None, cache)
+    log.operations.clear()
+    names = [name for name in layer_operations(sdpa, cache, log) if name != "ours::workspace"]
+    assert all("ours" in name for name in names) and len(names) == launches[kind]
+    work = Workload(1, 1, 3, 4, kernels={"triton": "ours"}.get(kind, kind), copies=beams)
+    assert len(names) == layer_cost(sdpa.stage, sdpa.config, work).launches

@@ -38,8 +38,14 @@ POINTERS = frozenset(
         "norm_bias",
         "first",
         "second",
+        "prompt_k",
+        "prompt_v",
+        "response_k",
+        "response_v",
     ]
 )
+TABLES = {"cos": "fp32", "sin": "fp32", "slopes": "fp32", "partial": "fp32", "counters": "i32", "lengths": "i32"}
+TABLES |= {"positions": "i32", "seen": "i64", "ancestry": "i32", "parents": "i64", "start": "i32"}
 
 
 class Variant(NamedTuple):
@@ -55,7 +61,7 @@ class Variant(NamedTuple):
 
 def variants() -> list[Variant]:
     """Every kernel, at the sizes of Llama 2 7B, as the table of tuned rows launches it."""
-    from tinyllm.kernels.triton import activation, norm, rope
+    from tinyllm.kernels.triton import activation, norm, paths, rope
     from tinyllm.kernels.triton.tuning import LAUNCHES
 
     row = LAUNCHES["cuda"]
@@ -67,10 +73,35 @@ def variants() -> list[Variant]:
         Variant("add_layer_norm", norm._norm_tile, row["norm"], {"ROWS": 1, "BLOCK": 8192}),
         Variant("add_rms_norm, long rows", norm._norm_long, row["norm"], {"BLOCK": 8192}, ("bias",)),
         Variant("layer_norm, long rows", norm._norm_long, row["norm"], {"BLOCK": 8192}, ("residual", "total")),
-        Variant("rope, half-split", rope._rope_and_store, row["rope"], {"HALF": 64, "KEPT": 0, **heads}),
+        Variant("rope, half-split", rope._rope_and_store, row["rope"], {"HALF": 64, "KEPT": 0, **heads}, ("start",)),
         Variant("rope, interleaved", rope._rope_and_store, row["rope"], {"HALF": 32, "KEPT": 64, **partial}),
         *(_elementwise(activation, row["activation"], name) for name in activation.ACTIVATIONS),
         *_linears(row),
+        *_attentions(row),
+        Variant("follow", paths._follow, row["norm"], {"WIDTH": 4, "BLOCK_W": 4, "COLUMNS": 32}),
+    ]
+
+
+def _attentions(row: dict[str, Any]) -> list[Variant]:
+    """One sequence and several, split or not, padded or not, at the head sizes of small and large models."""
+    from tinyllm.kernels.triton import attention, prompt
+    from tinyllm.kernels.triton.tuning import key_tile
+
+    tile = lambda d: key_tile(d, 2, row["attention"])  # noqa: E731
+    blocks = lambda d, rows, splits: {  # noqa: E731
+        "D": d, "BLOCK_D": d, "ROWS": rows, "BLOCK": tile(d), "SPLITS": splits, "STAGES": row["attention"].num_stages
+    }  # fmt: skip
+    make = lambda name, d, rows, splits, *absent: Variant(  # noqa: E731
+        name, attention._segments, row["attention"], blocks(d, rows, splits), absent
+    )
+    whole = {"D": 128, "BLOCK_D": 128, "ROWS": 128, "BLOCK": 64, "STAGES": row["prompt"].num_stages}
+    return [
+        make("attention, one sequence, split", 128, 16, 8, "seen", "positions", "slopes"),
+        make("attention, one sequence", 64, 16, 1, "seen", "positions", "slopes", "partial", "counters"),
+        make("attention, beams, split", 128, 16, 4, "positions", "slopes"),
+        make("attention, many rows, padded, ALiBi", 128, 64, 1, "partial", "counters"),
+        make("attention, large heads", 256, 16, 2, "positions", "slopes"),
+        Variant("prompt, padded", prompt._prompt, row["prompt"], whole, ("slopes",)),
     ]
 
 
@@ -126,9 +157,11 @@ def _type_of(name: str, constants: dict[str, Any], dtype: str, kernel: Any) -> s
         return "constexpr"
     if name == "k" and "weight" in kernel.arg_names:  # linear's inner size; rope's is a tensor
         return "i32"
+    if name in TABLES:
+        return f"*{TABLES[name]}"
     if name in POINTERS:
-        return "*fp32" if name in ("cos", "sin") else f"*{dtype}"
-    return "fp32" if name == "eps" else "i32"
+        return f"*{dtype}"
+    return "fp32" if name in ("eps", "scale") else "i32"
 
 
 def _wide_loads(ptx: str) -> int:

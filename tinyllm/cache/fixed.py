@@ -120,6 +120,11 @@ class FixedSegmentCache(SegmentCache):
         """Tokens of a prompt, and steps after it, that there is memory for."""
         return self.layers[0].memory.k.shape[2], self.ancestry.shape[2]
 
+    @property
+    def bytes(self) -> int:
+        """Keys and values, reserved ones too."""
+        return sum(x.nbytes for layer in self.layers for kv in (layer.memory, *layer.blocks) for x in kv)
+
     def settle(self) -> None:
         """Learn from the device how many steps were taken: the host does not see those that are replayed."""
         self.steps = int(self.counters[1])

@@ -186,9 +186,7 @@ class SegmentCache:
         """How many tokens of a row are continued: the last of a prompt, or every sequence's own."""
         return 1 if self.segments.in_prompt else self.copies
 
-    def admit(
-        self, tokens: int, mask: Int[Tensor, "b t"] | None
-    ) -> tuple[Int[Tensor, "#b t"], SegmentBias | Float[Tensor, "#b 1 t total"] | None]:
+    def admit(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> tuple[Int[Tensor, "#b t"], object]:
         """Get ready for a prompt, for more of it, or for one token of every sequence."""
         self.segments.in_prompt = not self.length or self.new_turn or mask is not None or tokens != self.copies
         return self._admit_prompt(tokens, mask) if self.segments.in_prompt else self._admit_step()
@@ -290,9 +288,7 @@ class PromptPart:
         self.like, self.view = cache.like, cache._prompt_view
         self.layers = [PromptLayer(layer, requests) for layer in cache.layers]
 
-    def admit(
-        self, tokens: int, mask: Int[Tensor, "b t"] | None
-    ) -> tuple[Int[Tensor, "#b t"], Float[Tensor, "#b 1 t total"] | None]:
+    def admit(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> tuple[Int[Tensor, "#b t"], object]:
         """Positions of the tokens, and the bias that says what they may look at."""
         positions = token_positions(self.mask, 0, tokens, self.like.device)
         return positions, self.view(self.mask, 0, tokens)

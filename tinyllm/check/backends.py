@@ -117,8 +117,9 @@ NAIVE = Backend(
 )
 
 
-# What every set of kernels has.
-SHARED = tuple(name for name in TABLES if name not in ("attention", "segment_attention", "prompt_attention"))
+# What every set of kernels has; some have more.
+MORE = ("attention", "segment_attention", "prompt_attention", "qkv_rope_and_store")
+SHARED = tuple(name for name in TABLES if name not in MORE)
 
 
 def of_module(name: str, module: ModuleType) -> Backend:

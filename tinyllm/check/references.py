@@ -113,6 +113,25 @@ def linear(
     return out + sum(residuals) if residuals else out
 
 
+def qkv_rope_and_store(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    norm: NormWeights | None,
+    cos: Tensor,
+    sin: Tensor,
+    k_slot: Tensor,
+    v_slot: Tensor,
+    interleaved: bool,
+    start: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`linear` of x [b, t, m] with the stacked weights of q, k and v, then `rope_and_store`; q is [b, h, t, d]."""
+    (b, t, _), (_, g, _, d) = x.shape, k_slot.shape
+    heads = linear(x.flatten(0, 1), weight, bias, norm).view(b, t, -1, d).transpose(1, 2)
+    q, k, v = heads.split([heads.shape[1] - 2 * g, g, g], dim=1)
+    return rope_and_store(q, k, v, cos, sin, k_slot, v_slot, interleaved, start)
+
+
 def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
     """softmax(q k^T / sqrt(d) + bias) v for q [b, h, t, d] over k, v [b, g, total, d]; returns [b, t, h * d]."""
     group = q.shape[1] // k.shape[1]

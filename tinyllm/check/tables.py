@@ -198,6 +198,29 @@ def _attention_maker(b, h, g, d, t, total, padded) -> Callable[[Draw], dict]:
     return make
 
 
+def _qkv_cases() -> Iterator[Case]:
+    for b, t, h, g, d, m in [(1, 1, 4, 2, 64, 96), (1, 4, 3, 1, 80, 100), (3, 5, 2, 2, 16, 64), (2, 1, 9, 3, 64, 576)]:
+        for norm, bias in ((None, False), ("rms", False), ("layer", True)):
+            for interleaved, rotated in ((False, d), (True, d // 2), (False, d // 2)):
+                title = f"b{b} t{t} h{h} g{g} d{d}, {rotated} rotated{', interleaved' * interleaved}, norm {norm}"
+                yield Case(title, _qkv_maker(b, t, h, g, d, m, norm, bias, interleaved, rotated))
+
+
+def _qkv_maker(b, t, h, g, d, m, norm, bias, interleaved, rotated) -> Callable[[Draw], dict]:
+    def make(draw: Draw) -> dict:
+        n = (h + 2 * g) * d
+        product = _linear_maker(b * t, m, n, bias, norm)(draw)
+        memory = {"k_slot": draw(b, g, t + 6, d), "v_slot": draw(b, g, t + 6, d)}
+        angles = draw(1 if t > 1 else b, t, rotated // 2, scale=3.0).float()
+        return {
+            "x": product["x"].view(b, t, m), "weight": product["weight"], "bias": product.get("bias"),
+            "norm": product.get("norm"), "cos": angles.cos(), "sin": angles.sin(), **memory,
+            "interleaved": interleaved, "start": torch.tensor(5, dtype=torch.int32, device=draw.device),
+        }  # fmt: skip
+
+    return make
+
+
 SEGMENTS = [  # b, h, g, w, d, tokens of the prompt, steps after it
     (1, 4, 4, 1, 64, 1, 0),
     (1, 4, 4, 1, 64, 1, 1),
@@ -300,6 +323,7 @@ TABLES = {
         Table("bias_and_activate", references.bias_and_activate, tuple(_activation_cases(gated=False))),
         Table("linear", references.linear, tuple(_linear_cases())),
         Table("attention", references.attention, tuple(_attention_cases())),
+        Table("qkv_rope_and_store", references.qkv_rope_and_store, tuple(_qkv_cases()), ("k_slot", "v_slot")),
         Table("segment_attention", references.segment_attention, tuple(_segment_cases())),
         Table("prompt_attention", references.prompt_attention, tuple(_prompt_cases())),
     )

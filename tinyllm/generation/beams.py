@@ -1,7 +1,7 @@
 """Beam search: the best sequences of every request go on side by side, with the semantics of transformers.
 
 Everything is kept in tensors of fixed size on the device: for each of `b` requests the `w` beams that are running and
-the best `w` that have ended. A step makes new ones from old; the state before it stays whole.
+the best `w` that have ended.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from tinyllm.generation.options import token_list
-from tinyllm.generation.request import BeamOptions, Request, Run
-from tinyllm.runtime.finish import Finish
+from tinyllm.generation.request import BeamOptions, Request
+from tinyllm.generation.search import Search
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig
 
-    from tinyllm.cache import Cache
     from tinyllm.decoder import Decoder
 
 NEVER = -1.0e9  # added to the score of what must not be chosen, as transformers does
@@ -62,6 +61,11 @@ class State(NamedTuple):
     full: Bool[Tensor, "b w"]
     open: Bool[Tensor, "b 1"]
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of it, one by one."""
+        return (*self.running, *self.ended, self.full, self.open)
+
 
 class Found(NamedTuple):
     """The best hypotheses of every request, request after request, cut to the longest."""
@@ -71,83 +75,106 @@ class Found(NamedTuple):
     parents: Int[Tensor, "n new"]
 
 
-@torch.no_grad()
-def beam_search(model: Decoder, request: Request) -> tuple[Found, Cache]:
-    """The best sequences that continue each prompt (transformers' `num_beams`)."""
-    (b, t), options = request.input_ids.shape, request.beams
-    state, n = _start(request), t
-    run, finish = Run(model, request), Finish(request.input_ids.device, at_once=request.watched)
-    logits = run.prefill()
-    while True:
-        rows = state.running.sequences[:, :, :n].flatten(0, 1)
-        scores = request.processors(rows, logits.log_softmax(dim=-1))
-        request.record.keep(logits, scores)
-        before = state
-        state, over = _advanced(state, scores.view(b, options.width, -1), n, request)
-        n += 1
-        if finish(over):
-            state = before if finish.late else state
-            break
-        if n == request.total:
-            break
-        tokens = state.running.sequences[:, :, n - 1].flatten()
-        logits = run.advance(tokens, state.running.parents[:, :, n - 1 - t].flatten().long())
-    return _found(state.ended, t, options.returned), run.cache
+class Beams(Search):
+    """The best sequences that continue each prompt (transformers' `num_beams`).
 
+    Once all is over, nothing changes any more: a turn that was taken in vain does no harm.
+    """
 
-def _start(request: Request) -> State:
-    """All beams at the prompt; only the first counts, so that the first step does not choose the same token often."""
-    (b, t), w, device = request.input_ids.shape, request.beams.width, request.input_ids.device
-    sequences = torch.full((b, w, request.total), request.beams.fill, device=device)
-    sequences[:, :, :t] = request.input_ids[:, None]
-    scores = torch.full((b, w), NEVER, device=device)
-    parents = torch.full((b, w, request.total - t), -1, dtype=torch.int32, device=device)
-    running = Hypotheses(sequences, scores.clone(), parents)
-    running.scores[:, 0] = 0.0
-    full = torch.zeros(b, w, dtype=torch.bool, device=device)
-    return State(running, Hypotheses(sequences, scores, parents), full, full.new_ones(b, 1))
+    def __init__(self, model: Decoder, request: Request, key: tuple = ()) -> None:
+        super().__init__(model, request, key)
+        (b, w), (tokens, new), like = (len(request.input_ids), request.beams.width), self.room, request.input_ids
+        running, ended = (
+            Hypotheses(
+                like.new_empty(b, w, tokens + new),
+                torch.empty(b, w, device=self.device),
+                torch.empty(b, w, new, dtype=torch.int32, device=self.device),
+            )
+            for _ in range(2)
+        )
+        full, still_open = (torch.empty(b, n, dtype=torch.bool, device=self.device) for n in (w, 1))
+        self.state = State(running, ended, full, still_open)
+        self.parents = torch.zeros_like(self.tokens)
+        self.first_rows = w * torch.arange(b, device=self.device)[:, None]
+        self.new = torch.zeros_like(self.column)  # the column among the new tokens
+        penalties = [float(length) ** request.beams.length_penalty for length in range(1, new + 1)]
+        self.penalties = torch.tensor(penalties, device=self.device)  # what a score is divided by at each length
+        self.far = torch.ones(1, device=self.device)
 
+    def begin(self) -> None:
+        """All beams at the prompt; only the first counts, so that the first step does not choose a token often."""
+        (_, t), options = self.request.input_ids.shape, self.request.beams
+        for hypotheses in (self.state.running, self.state.ended):
+            hypotheses.sequences.fill_(options.fill)
+            hypotheses.sequences[:, :, :t] = self.request.input_ids[:, None]
+            hypotheses.scores.fill_(NEVER)
+            hypotheses.parents.fill_(-1)
+        self.state.running.scores[:, 0] = 0.0
+        self.state.full.fill_(False)
+        self.state.open.fill_(True)
+        self.new.zero_()
+        self.far.fill_(float(self.request.longest - t) ** options.length_penalty)
+        self.tokens.copy_(self.request.rows[:, -1])
 
-def _advanced(
-    state: State, log_probs: Float[Tensor, "b w v"], n: int, request: Request
-) -> tuple[State, Bool[Tensor, ""]]:
-    """The state after one more token, given the log-probabilities of every next one; and whether that was the last."""
-    t, options = request.input_ids.shape[1], request.beams
-    candidates = _candidates(state.running, log_probs, n, request)
-    rows = candidates.sequences[:, :, : n + 1].flatten(0, 1)
-    ends = request.criteria(rows, request.record.scores).view(candidates.scores.shape)
-    going_on = candidates._replace(scores=candidates.scores + ends.float() * NEVER)
-    running = going_on.take(going_on.scores.topk(options.width).indices)
-    ended, full = _ended(state, candidates, ends, n + 1 - t, options)
-    still_open = state.open & _improvable(running, ended, full, n + 1, request)
-    stopped = full.all() if options.early_stopping is True else torch.zeros_like(full.all())
-    over = ~still_open.any() | stopped | ends.all()
-    return State(running, ended, full, still_open), over
+    def choose(self) -> None:
+        request = self.request
+        rows = self.ids(self.state.running.sequences.flatten(0, 1), self.tokens, self.n)
+        scores = request.processors(rows, self.logits.log_softmax(dim=-1))
+        request.record.keep(self.logits, scores)
+        state, over = self._advanced(scores.view(*self.state.running.scores.shape, -1))
+        for old, new in zip(self.state.tensors, state.tensors, strict=True):
+            torch.where(self.over, old, new, out=old)
+        self.over |= over
+        self.tokens.copy_(self.state.running.sequences.index_select(2, self.column).flatten())
+        self.parents.copy_(self.state.running.parents.index_select(2, self.new).flatten())
+        self.column += 1
+        self.new += 1
 
+    def _advanced(self, log_probs: Float[Tensor, "b w v"]) -> tuple[State, Bool[Tensor, ""]]:
+        """The state after one more token, given the log-probabilities of every next one; whether it was the last."""
+        state, request, options = self.state, self.request, self.request.beams
+        candidates, last = self._candidates(log_probs)
+        rows = self.ids(candidates.sequences.flatten(0, 1), last, self.n + 1)
+        ends = request.criteria(rows, request.record.scores).view(candidates.scores.shape)
+        going_on = candidates._replace(scores=candidates.scores + ends.float() * NEVER)
+        running = going_on.take(going_on.scores.topk(options.width).indices)
+        penalty = self.penalties.index_select(0, self.new)
+        ended, full = _ended(state, candidates, ends, penalty, options)
+        far = options.early_stopping == "never" and options.length_penalty > 0
+        still_open = state.open & _improvable(running, ended, full, self.far if far else penalty)
+        stopped = full.all() if options.early_stopping is True else torch.zeros_like(full.all())
+        over = ~still_open.any() | stopped | ends.all()
+        return State(running, ended, full, still_open), over
 
-def _candidates(
-    running: Hypotheses,
-    log_probs: Float[Tensor, "b w v"],
-    n: int,
-    request: Request,
-) -> Hypotheses:
-    """The best continuations of every request among all tokens of all its beams."""
-    b, w, v = log_probs.shape
-    scores = (log_probs + running.scores[:, :, None]).flatten(1)
-    chosen = request.choose(scores, request.beams.kept)
-    beams = chosen // v
-    candidates = running.take(beams)._replace(scores=scores.gather(1, chosen))
-    candidates.sequences[:, :, n] = chosen % v
-    candidates.parents[:, :, n - request.input_ids.shape[1]] = beams + w * torch.arange(b, device=beams.device)[:, None]
-    return candidates
+    def _candidates(self, log_probs: Float[Tensor, "b w v"]) -> tuple[Hypotheses, Int[Tensor, " n"]]:
+        """The best continuations of every request among all tokens of all its beams, and the token each ends with."""
+        running, v = self.state.running, log_probs.shape[2]
+        scores = (log_probs + running.scores[:, :, None]).flatten(1)
+        chosen = self.request.choose(scores, self.request.beams.kept)
+        beams, tokens = chosen // v, chosen % v
+        candidates = running.take(beams)._replace(scores=scores.gather(1, chosen))
+        candidates.sequences.index_copy_(2, self.column, tokens[..., None])
+        candidates.parents.index_copy_(2, self.new, (beams + self.first_rows).int()[..., None])
+        return candidates, tokens.flatten()
+
+    def found(self) -> Found:
+        """The best that ended."""
+        returned, t = self.request.beams.returned, self.request.input_ids.shape[1]
+        sequences, scores, parents = (x[:, :returned].flatten(0, 1) for x in self.state.ended)
+        longest = int((parents >= 0).sum(dim=1).max())
+        return Found(sequences[:, : t + longest].clone(), scores.clone(), parents[:, :longest].clone())
 
 
 def _ended(
-    state: State, candidates: Hypotheses, ends: Bool[Tensor, "b k"], length: int, options: BeamOptions
+    state: State,
+    candidates: Hypotheses,
+    ends: Bool[Tensor, "b k"],
+    penalty: Float[Tensor, " 1"],
+    options: BeamOptions,
 ) -> tuple[Hypotheses, Bool[Tensor, "b w"]]:
     """The best that have ended, new ones among them; of the candidates only the best `width` may end."""
     may_end = ends & (torch.arange(options.kept, device=ends.device) < options.width)
-    scores = candidates.scores / length**options.length_penalty
+    scores = candidates.scores / penalty
     if options.early_stopping is True:
         scores = scores + state.full.all(dim=1, keepdim=True).float() * NEVER
     scores = scores + (~state.open).float() * NEVER
@@ -158,22 +185,9 @@ def _ended(
 
 
 def _improvable(
-    running: Hypotheses,
-    ended: Hypotheses,
-    full: Bool[Tensor, "b w"],
-    n: int,
-    request: Request,
+    running: Hypotheses, ended: Hypotheses, full: Bool[Tensor, "b w"], penalty: Float[Tensor, " 1"]
 ) -> Bool[Tensor, "b 1"]:
     """Whether the best that runs could still end better than the worst that has; an estimate unless "never"."""
-    t, options = request.input_ids.shape[1], request.beams
-    far = options.early_stopping == "never" and options.length_penalty > 0
-    length = (request.longest if far else n) - t
-    best = running.scores[:, :1] / length**options.length_penalty
+    best = running.scores[:, :1] / penalty
     worst = torch.where(full, ended.scores.min(dim=1, keepdim=True).values, NEVER)
     return (best > worst).any(dim=1, keepdim=True)
-
-
-def _found(ended: Hypotheses, t: int, returned: int) -> Found:
-    sequences, scores, parents = (x[:, :returned].flatten(0, 1) for x in ended)
-    longest = int((parents >= 0).sum(dim=1).max())
-    return Found(sequences[:, : t + longest], scores, parents[:, :longest])

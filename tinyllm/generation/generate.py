@@ -12,8 +12,8 @@ from jaxtyping import Int
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from tinyllm.generation.beams import beam_options, beam_search
-from tinyllm.generation.one_by_one import decode, drawn, most_likely
+from tinyllm.generation.beams import beam_options
+from tinyllm.generation.one_by_one import drawn, most_likely
 from tinyllm.generation.options import check_length, pad_token, resolve, token_list, total_length
 from tinyllm.generation.output import beam_output, output
 from tinyllm.generation.prompt import check_cache, check_ids, check_left_padding, check_mask
@@ -50,6 +50,9 @@ def generate(
     options = resolve(model.generation_config, generation_config, kwargs, model.config)
     request = prepare(model, input_ids, attention_mask, options, **own)
     at_once = prompts_that_fit(model, request)
+    if at_once is not None and at_once < len(input_ids):
+        model.searches.clear()
+        at_once = prompts_that_fit(model, request)
     if at_once is None or at_once >= len(input_ids):
         return carry_out(model, request, options)
     if not split_batch or not at_once:
@@ -90,6 +93,10 @@ def prepare(
     stop = criteria(options, total, model.device, tokenizer or model.tokenizer, stopping_criteria or [])
     check_length(stop.max_length, input_ids.shape[1], options, model.config)
     asked = options.return_dict_in_generate
+    watchers = [part for part in stop if getattr(part, "stops_nothing", False)]
+    for watcher in watchers:
+        stop.remove(watcher)
+    watched = [part for part in stopping_criteria or [] if part not in watchers]
     record = Record([] if asked and options.output_scores else None, [] if asked and options.output_logits else None)
     copies = max(width, answers)
     return Request(
@@ -103,26 +110,35 @@ def prepare(
         processors=processors(options, input_ids, repeated(mask, copies), logits_processor or []),
         criteria=stop,
         streamer=streamer,
-        watched=bool(asked or streamer or logits_processor or stopping_criteria),
+        watched=bool(asked or streamer or logits_processor or watched),
+        watchers=tuple(watchers),
         beams=beam_options(options) if width > 1 else None,
         cache=past_key_values,
         record=record,
     )
 
 
+@torch.no_grad()  # inference mode is the step's: what is returned stays an ordinary tensor
 def carry_out(
     model: Decoder, request: Request, options: GenerationConfig
 ) -> Tensor | GenerateDecoderOnlyOutput | GenerateBeamDecoderOnlyOutput:
     """The search that was asked for, and its result in the form that was asked for."""
-    if request.beams is not None:
-        found, cache = beam_search(model, request)
-        return beam_output(found, request, cache, options) if options.return_dict_in_generate else found.sequences
     if request.streamer is not None:
         request.streamer.put(request.rows.cpu())
-    sequences, cache = decode(model, request)
+    search, whole = model.searches.take(model, request), options.return_dict_in_generate
+    try:
+        search.run()
+        found, cache = search.found(), search.cache
+    except BaseException:
+        search.close()
+        raise
     if request.streamer is not None:
         request.streamer.end()
-    return output(sequences, request, cache) if options.return_dict_in_generate else sequences
+    if whole:  # the cache is the caller's from now on
+        search.close()
+        return (output if request.beams is None else beam_output)(found, request, cache, options)
+    model.searches.put(search)
+    return found if request.beams is None else found.sequences
 
 
 def padding_of(

@@ -8,11 +8,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tinyllm.generation.request import Request, Run
-from tinyllm.runtime.finish import Finish
+from tinyllm.generation.request import Request
+from tinyllm.generation.search import Search
 
 if TYPE_CHECKING:
-    from tinyllm.cache import Cache
     from tinyllm.decoder import Decoder
 
 
@@ -22,32 +21,43 @@ def most_likely(scores: Float[Tensor, "n v"], k: int) -> Int[Tensor, "n k"]:
 
 
 def drawn(scores: Float[Tensor, "n v"], k: int) -> Int[Tensor, "n k"]:
-    """Sampling without replacement, by torch's own generator: the same seed draws what transformers draws."""
-    return torch.multinomial(scores.softmax(dim=-1), num_samples=k)
+    """Sampling without replacement: the same seed draws what transformers draws.
+
+    On a GPU `torch.multinomial` waits to see whether its argument is a distribution; this is what it does then.
+    """
+    chances = scores.softmax(dim=-1)
+    if scores.device.type == "cpu":
+        return torch.multinomial(chances, num_samples=k)
+    return most_likely(chances / torch.empty_like(chances).exponential_(1), k)
 
 
-@torch.no_grad()  # inference mode is the step's: what is returned stays an ordinary tensor
-def decode(model: Decoder, request: Request) -> tuple[Int[Tensor, "r total"], Cache]:
-    """Prompts and their continuations, ended ones filled up with the pad token; and the cache that holds them."""
-    rows, n = request.rows, request.input_ids.shape[1]
-    sequences = torch.cat([rows, rows.new_empty(len(rows), request.total - n)], dim=1)
-    unfinished = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
-    run, finish = Run(model, request), Finish(rows.device, at_once=request.watched)
-    logits = run.prefill()
-    while True:
-        scores = request.processors(sequences[:, :n], logits.clone())
+class OneByOne(Search):
+    """Every row on its own; ended ones are filled up with the pad token."""
+
+    def __init__(self, model: Decoder, request: Request, key: tuple = ()) -> None:
+        super().__init__(model, request, key)
+        self.sequences = request.input_ids.new_empty(len(self.tokens), request.total)
+        self.unfinished = torch.ones(len(self.tokens), dtype=torch.bool, device=self.device)
+
+    def begin(self) -> None:
+        rows = self.request.rows
+        self.sequences[:, : self.n] = rows
+        self.tokens.copy_(rows[:, -1])
+        self.unfinished.fill_(True)
+
+    def choose(self) -> None:
+        request, logits = self.request, self.logits
+        scores = request.processors(self.ids(self.sequences, self.tokens, self.n), logits.clone())
         request.record.keep(logits, scores)
         chosen = request.choose(scores, 1)[:, 0]
-        chosen = chosen if request.pad is None else torch.where(unfinished, chosen, request.pad)
-        sequences[:, n] = chosen
-        n += 1
-        if request.streamer is not None:
-            request.streamer.put(chosen.cpu())
-        unfinished = unfinished & ~request.criteria(sequences[:, :n], request.record.scores)
-        if finish(~unfinished.any()):
-            n -= finish.late
-            break
-        if n == request.total:
-            break
-        logits = run.advance(chosen)
-    return sequences[:, :n].contiguous(), run.cache
+        chosen = chosen if request.pad is None else torch.where(self.unfinished, chosen, request.pad)
+        self.sequences.index_copy_(1, self.column, chosen[:, None])
+        self.tokens.copy_(chosen)
+        self.column += 1
+        ends = request.criteria(self.ids(self.sequences, self.tokens, self.n + 1), request.record.scores)
+        self.unfinished &= ~ends
+        torch.logical_not(self.unfinished.any(), out=self.over)
+
+    def found(self) -> Int[Tensor, "r total"]:
+        """Prompts and their continuations."""
+        return self.sequences[:, : self.n].clone()

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from tinyllm.cache import Cache
 
 
-def output(sequences: Int[Tensor, "r total"], request: Request, cache: Cache) -> GenerateDecoderOnlyOutput:
+def output(
+    sequences: Int[Tensor, "r total"], request: Request, cache: Cache, options: GenerationConfig
+) -> GenerateDecoderOnlyOutput:
     """Of greedy decoding and sampling; the cache can be passed on to the next turn."""
     from transformers.generation import GenerateDecoderOnlyOutput
 

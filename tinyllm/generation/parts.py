@@ -29,6 +29,8 @@ from tinyllm.generation.options import least_length, token_list
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from tinyllm.generation.request import Request
+
 
 def processors(
     options: GenerationConfig, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "r t"] | None, custom: list
@@ -38,7 +40,7 @@ def processors(
     eos, least = token_list(options.eos_token_id), least_length(options, input_ids.shape[1])
     if options.repetition_penalty not in (None, 1.0):
         padding = None if attention_mask is None else (attention_mask != 0).int().argmax(dim=1)
-        chosen.append(RepetitionPenaltyLogitsProcessor(options.repetition_penalty, prompt_ignore_length=padding))
+        chosen.append(repetition_penalty(options.repetition_penalty, padding))
     if options.no_repeat_ngram_size:
         chosen.append(NoRepeatNGramLogitsProcessor(options.no_repeat_ngram_size))
     if least and eos:
@@ -47,6 +49,14 @@ def processors(
     if options.do_sample:
         chosen.extend(warpers(options))
     return chosen
+
+
+def repetition_penalty(penalty: float, padding: Int[Tensor, " b"] | None) -> RepetitionPenaltyLogitsProcessor:
+    """Transformers' own, which spares padding; releases that do not know of it count padding as text."""
+    try:
+        return RepetitionPenaltyLogitsProcessor(penalty, prompt_ignore_length=padding)
+    except ValueError:
+        return RepetitionPenaltyLogitsProcessor(penalty)
 
 
 def warpers(options: GenerationConfig) -> LogitsProcessorList:
@@ -88,3 +98,33 @@ def merged(chosen: list, custom: list) -> list:
     parts = type(chosen)(own.get(type(part), part) for part in chosen)
     parts.extend(part for part in custom if part not in parts)
     return parts
+
+
+# What looks at a text's length and its last token alone, if at anything: the same work in every turn.
+ANYWHERE = (TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, MinPLogitsWarper, MinLengthLogitsProcessor)
+AT_THE_END = (MaxLengthCriteria, EosTokenCriteria)
+
+
+def replayable(request: Request) -> bool:
+    """Whether the turns of a request may be captured and replayed: none of its parts sees a text, or keeps anything."""
+    known = all(type(part) in ANYWHERE for part in request.processors)
+    ends = all(type(part) in AT_THE_END for part in request.criteria)
+    return known and ends and request.record.scores is None and request.record.logits is None
+
+
+def least_lengths(processors: LogitsProcessorList) -> list[int]:
+    """The lengths up to which an end is kept out."""
+    return [part.min_length for part in processors if isinstance(part, MinLengthLogitsProcessor)]
+
+
+def kind(request: Request) -> tuple:
+    """What requests have in common that may go through the same captured turns."""
+    parts = (part for part in (*request.processors, *request.criteria) if not isinstance(part, MaxLengthCriteria))
+    said = tuple((type(part).__name__, _said(part)) for part in parts)
+    shape = (len(request.input_ids), request.copies, request.mask is not None, request.choose, request.pad)
+    return (*shape, request.beams, said)
+
+
+def _said(part: object) -> str:
+    """What a part was made with, but for lengths, which are looked at in every turn."""
+    return str({name: value for name, value in vars(part).items() if name != "min_length"})

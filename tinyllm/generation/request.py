@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from transformers.generation.streamers import BaseStreamer
 
     from tinyllm.cache import Cache
-    from tinyllm.decoder import Decoder
 
 
 @dataclass
@@ -54,7 +52,8 @@ class Request:
     """One call of `generate`, its options resolved: every prompt is continued by `copies` rows.
 
     `mask` is None where nothing is padded. `longest` is the length that was asked for, `total` the one at which
-    the stopping criteria end it. `watched`: somebody sees each step, so that none may be taken in vain.
+    the stopping criteria end it. `watched`: somebody sees each step, so that none may be taken in vain. `watchers`
+    are called after every token and stop nothing.
     """
 
     input_ids: Int[Tensor, "b t"]
@@ -68,6 +67,7 @@ class Request:
     criteria: StoppingCriteriaList
     streamer: BaseStreamer | None
     watched: bool
+    watchers: tuple[Callable, ...] = ()
     beams: BeamOptions | None = None
     cache: Cache | None = None
     record: Record = field(default_factory=Record)
@@ -81,33 +81,3 @@ class Request:
 def repeated(x: Tensor | None, times: int) -> Tensor | None:
     """Every row `times` over, side by side."""
     return x if x is None or times == 1 else x.repeat_interleave(times, dim=0)
-
-
-class Run:
-    """A model at work on a request: the prompts, then one token of every row at a time."""
-
-    def __init__(self, model: Decoder, request: Request) -> None:
-        self.request, self.step = request, model.stage.runner(model.step)
-        prompts, tokens = request.input_ids.shape
-        steps = max(1, request.total - tokens - 1)  # the last token is never looked at
-        if request.cache is None:
-            self.cache = model.new_cache(prompts, request.copies, steps)
-        else:
-            self.cache = request.cache
-            self.cache.resume(request.copies, steps)
-
-    def prefill(self) -> Float[Tensor, "r v"]:
-        """Logits of the first new token; a cache that cannot share prompts is given one for every row."""
-        held, apart = self.cache.length, self.request.copies // self.cache.copies
-        ids, mask = (
-            None if x is None else repeated(x[:, held:], apart) for x in (self.request.input_ids, self.request.mask)
-        )
-        parts = self.cache.prompt_parts(ids.shape[1], mask)
-        logits = [self.step(ids[rows], None if mask is None else mask[rows], cache) for rows, cache in parts]
-        return repeated(torch.cat(logits), self.cache.copies).float()
-
-    def advance(self, tokens: Int[Tensor, " r"], parents: Int[Tensor, " r"] | None = None) -> Float[Tensor, "r v"]:
-        """Logits of what follows `tokens`, each of which continues the row that `parents` names, or its own."""
-        if parents is not None:
-            self.cache.reorder(parents)
-        return self.step(tokens.view(-1, self.cache.copies), None, self.cache).float()

@@ -28,6 +28,7 @@ COSTS: Mapping[Callable, CostOf] = MappingProxyType(
         rope.fused_rotate_and_store: rope.fused_rotate_and_store_cost,
         projection.norm_qkv: projection.norm_qkv_cost,
         projection.fused_norm_qkv: projection.fused_norm_qkv_cost,
+        projection.fused_queries: projection.fused_queries_cost,
         projection.project_and_add: projection.project_and_add_cost,
         projection.fused_project_and_add: projection.fused_project_and_add_cost,
         mlp.mlp_and_add: mlp.mlp_and_add_cost,
@@ -86,7 +87,8 @@ def as_stored(stage: Stage, work: Workload) -> Workload:
 def layer_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
     """One layer of a forward pass."""
     ops, work = stage.ops, as_stored(stage, work)
-    parts = (ops.norm_qkv, ops.rotate_and_store, stage.attend, ops.project_and_add, ops.mlp_and_add)
+    queries = (ops.norm_qkv, ops.rotate_and_store) if ops.at_once is None else (ops.at_once,)
+    parts = (*queries, stage.attend, ops.project_and_add, ops.mlp_and_add)
     store = CACHE_COSTS[stage.cache].store[function_of(ops.rotate_and_store)]
     return sum((COSTS[function_of(part)](config, work) for part in parts), store(config, work))
 

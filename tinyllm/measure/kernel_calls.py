@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,11 +18,15 @@ class KernelCalls:
     def __init__(self, kernels: object, log: OperationLog) -> None:
         self._kernels, self._log = kernels, log
 
-    def __getattr__(self, name: str) -> Callable:
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._kernels, name)
+        if not callable(found):
+            return found
+
         def call(*arguments: Any, **named: Any) -> Any:
             self._log.operations.append(Operation(f"ours::{name}", [], []))
             with _disable_current_modes():
-                return getattr(self._kernels, name)(*arguments, **named)
+                return found(*arguments, **named)
 
         return call
 
@@ -32,9 +35,14 @@ def layer_operations(model: Decoder, cache: object, log: OperationLog | None = N
     """Names of what the first layer of a decoder runs for one more token of each sequence in `cache`, in order."""
     log = OperationLog() if log is None else log
     rotary = _rotary(model, cache.length)
-    x = torch.zeros(cache.layers[0].k.shape[0], 1, model.config.hidden_size, dtype=model.dtype, device=model.device)
+    sight, tokens = None, 1
+    if hasattr(cache, "sight"):
+        with torch.inference_mode():
+            _, sight = cache.admit(cache.copies, None)
+        tokens = cache.copies
+    x = torch.zeros(cache.rows // tokens, tokens, model.config.hidden_size, dtype=model.dtype, device=model.device)
     with torch.inference_mode(), log:
-        model.layers[0](x, rotary, None, cache.layers[0])
+        model.layers[0](x, rotary, sight, cache.layers[0])
     return [operation.name for operation in log.operations]
 
 

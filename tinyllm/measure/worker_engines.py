@@ -145,7 +145,9 @@ class OpenVINO:
             _export(folder, exported, stored)
         precise = {"INFERENCE_PRECISION_HINT": "f32"} if dtype == torch.float32 else {}
         where = {"cpu": "CPU", "xpu": "GPU"}[device.type]
-        self.pipeline = openvino_genai.LLMPipeline(str(exported), where, **precise)
+        scheduler = openvino_genai.SchedulerConfig()
+        scheduler.enable_prefix_caching = False  # or a prompt that comes again is not computed again
+        self.pipeline = openvino_genai.LLMPipeline(str(exported), where, scheduler_config=scheduler, **precise)
         self.dtype = dtype if dtype == torch.float32 else torch.float16
         self.weight_bytes = (exported / "openvino_model.bin").stat().st_size
         self.prepare_s = perf_counter() - start

@@ -10,13 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from jaxtyping import Float
+from torch import Tensor
+
 from tinyllm.ops import embedding, mlp, projection, rope
 from tinyllm.ops.kernel_sets import KernelsFor, by_device
+from tinyllm.ops.norm import Norm
 
 
 @dataclass(frozen=True)
 class Operations:
-    """What a decoder calls, in the order in which it calls it."""
+    """What a decoder calls, in the order in which it calls it; `queries` joins `norm_qkv` and `rotate_and_store`.
+
+    `at_once(x, norm, qkv_proj, rotary, kv)` does both in one launch, or returns None where it cannot.
+    """
 
     embed: Callable
     rotary_tables: Callable
@@ -25,6 +32,17 @@ class Operations:
     project_and_add: Callable
     mlp_and_add: Callable
     norm_head: Callable
+    at_once: Callable | None = None
+
+    def queries(
+        self, x: Float[Tensor, "b t m"], norm: Norm, qkv_proj: projection.QKVProjection, rotary: tuple, kv: object
+    ) -> Float[Tensor, "b h t d"]:
+        """Rotated queries of the normalised x, whose rotated keys and values go to the cache."""
+        q = None if self.at_once is None else self.at_once(x, norm, qkv_proj, rotary, kv)
+        if q is not None:
+            return q
+        q, k, v = self.norm_qkv(x, norm, qkv_proj)
+        return self.rotate_and_store(q, k, v, rotary, kv)
 
 
 NAIVE = Operations(
@@ -48,6 +66,7 @@ def fused(kernels_for: KernelsFor = by_device) -> Operations:
         project_and_add=partial(projection.fused_project_and_add, kernels_for),
         mlp_and_add=partial(mlp.fused_mlp_and_add, kernels_for),
         norm_head=partial(embedding.fused_norm_head, kernels_for),
+        at_once=partial(projection.fused_queries, kernels_for),
     )
 
 

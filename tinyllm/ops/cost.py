@@ -10,8 +10,9 @@ class Workload:
     """One forward pass: `tokens` new ones for each of `copies` sequences of each of `batch` prompts.
 
     Every sequence holds `held` tokens already, `steps` of them after its prompt. `size` is bytes per element;
-    `padded` says whether the prompts differ in length; `kernels` whether the fused operations run on our device
-    code ("ours") or on torch's ("plain"); `room` for how many steps after the prompt memory is reserved.
+    `padded` says whether the prompts differ in length; `kernels` whether the fused operations run on our portable
+    kernels ("ours"), on those for Intel alone ("sycl"), or on torch's ("plain"); `room` for how many steps after the
+    prompt memory is reserved.
     """
 
     batch: int

@@ -32,16 +32,28 @@ def fused_linear(
 ) -> Float[Tensor, "r n"]:
     """The whole step in one launch for few rows; for many, the vendor's product between our kernels."""
     kernels = kernels_for(x)
+    x, norm = norm_apart(kernels, x, norm)
     if len(x) <= FEW_ROWS:
         return kernels.linear(x, linear.weight, linear.bias, norm, activation, gated, residuals)
-    if norm is not None:
-        norms = {"x": x, "weight": norm.weight, "eps": norm.eps}
-        x = kernels.rms_norm(**norms) if norm.bias is None else kernels.layer_norm(**norms, bias=norm.bias)
     if gated:
         return kernels.activate_and_multiply(plain.linear(x, linear.weight, linear.bias), activation)
     if activation is not None:
         return kernels.bias_and_activate(F.linear(x, linear.weight), linear.bias, activation)
     return plain.linear(x, linear.weight, linear.bias, residuals=residuals)
+
+
+def norm_apart(
+    kernels: object, x: Float[Tensor, "*rows k"], norm: Norm | None
+) -> tuple[Float[Tensor, "*rows k"], Norm | None]:
+    """x normalised by a launch of its own where the product is slower with a norm riding on it; and the norm to ride.
+
+    With one row the norm is free. With several, every program of a matrix engine would normalise them again.
+    """
+    rows = x.numel() // x.shape[-1]
+    if norm is None or rows <= min(FEW_ROWS, getattr(kernels, "NORM_ROWS", FEW_ROWS)):
+        return x, norm
+    norms = {"x": x, "weight": norm.weight, "eps": norm.eps}
+    return (kernels.rms_norm(**norms) if norm.bias is None else kernels.layer_norm(**norms, bias=norm.bias)), None
 
 
 def linear_cost(rows: int, inputs: int, outputs: int, bias: bool, size: int) -> Cost:
@@ -79,18 +91,21 @@ def fused_linear_cost(
         parts += [gate_cost(rows, kept, size)] * gated + [add_cost(rows, outputs, size)] * (residual and bias)
         riding = size * rows * outputs * (residual and not bias)
         return sum(parts, linear_cost(rows, inputs, outputs, bias, size) + Cost(activations_read=riding))
-    if rows <= FEW_ROWS:
-        riding = size * rows * kept * residual
-        write = size * rows * kept
-        weights = size * (outputs * (inputs + bias) + inputs * normed)
-        return launch(
-            read=size * rows * inputs + riding, weights=weights, write=write, flops=2 * rows * inputs * outputs
-        )
     x, out = size * rows * inputs, size * rows * kept
-    parts = [launch(read=x, weights=size * inputs, write=x)] * normed
+    apart = [launch(read=x, weights=size * inputs, write=x)] * (normed and norm_stands_apart(work, rows))
+    if rows <= FEW_ROWS:
+        weights = size * (outputs * (inputs + bias) + inputs * (normed and not apart))
+        flops = 2 * rows * inputs * outputs
+        return sum(apart, launch(read=x + out * residual, weights=weights, write=out, flops=flops))
+    parts = apart
     parts += [launch(read=2 * out, write=out)] * gated + [add_cost(rows, outputs, size)] * (residual and bias)
     riding = out * (residual and not bias)
     return sum(parts, linear_cost(rows, inputs, outputs, bias, size) + Cost(activations_read=riding))
+
+
+def norm_stands_apart(work: Workload, rows: int) -> bool:
+    """Whether our kernels normalise so many rows in a launch of its own, as `norm_apart` does."""
+    return rows > (1 if work.kernels == "ours" else FEW_ROWS)
 
 
 def _plain_norm_cost(rows: int, m: int, size: int) -> Cost:

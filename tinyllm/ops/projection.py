@@ -9,8 +9,17 @@ from torch import Tensor, nn
 from tinyllm.config import DecoderConfig
 from tinyllm.ops.cost import Cost, Workload
 from tinyllm.ops.kernel_sets import KernelsFor
-from tinyllm.ops.linear import add_cost, fused_linear, fused_linear_cost, linear_cost, split_linear
+from tinyllm.ops.linear import (
+    FEW_ROWS,
+    add_cost,
+    fused_linear,
+    fused_linear_cost,
+    linear_cost,
+    norm_apart,
+    split_linear,
+)
 from tinyllm.ops.norm import Norm, rms_norm, rms_norm_cost
+from tinyllm.ops.rope import LayerCache, fused_rotate_and_store_cost
 
 QKV = tuple[Float[Tensor, "b h t d"], Float[Tensor, "b g t d"], Float[Tensor, "b g t d"]]
 
@@ -46,6 +55,24 @@ def fused_norm_qkv(kernels_for: KernelsFor, x: Float[Tensor, "b t m"], norm: Nor
     return q, k, v
 
 
+def fused_queries(
+    kernels_for: KernelsFor,
+    x: Float[Tensor, "b t m"],
+    norm: Norm,
+    qkv_proj: QKVProjection,
+    rotary: tuple,
+    kv: LayerCache,
+) -> Float[Tensor, "b h t d"] | None:
+    """Norm, products, rotation and the cache's update in one launch, where a set of kernels has that, for few rows."""
+    kernels = kernels_for(x)
+    if x.shape[0] * x.shape[1] > FEW_ROWS or not hasattr(kernels, "qkv_rope_and_store"):
+        return None
+    x, norm = norm_apart(kernels, x, norm)
+    k_slot, v_slot, *start = kv.slots(x.shape[1])
+    weights = (qkv_proj.weight, qkv_proj.bias, norm)
+    return kernels.qkv_rope_and_store(x, *weights, *rotary, k_slot, v_slot, False, *start)
+
+
 def fused_project_and_add(
     kernels_for: KernelsFor, a: Float[Tensor, "b t n"], o_proj: nn.Linear, residual: Float[Tensor, "b t m"]
 ) -> Float[Tensor, "b t m"]:
@@ -72,6 +99,21 @@ def fused_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_norm_qkv` moves and computes."""
     outputs = (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim
     return fused_linear_cost(work, work.rows, config.hidden_size, outputs, config.qkv_bias, normed=True)
+
+
+def fused_queries_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `fused_queries` moves and computes, the cache's growth aside: queries, keys and values once, as results."""
+    products, rotation = fused_norm_qkv_cost(config, work), fused_rotate_and_store_cost(config, work)
+    if not queries_at_once(work):
+        return products + rotation
+    made = work.size * work.rows * (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim
+    saved = Cost(launches=-1, activations_written=-made, activations_read=-made)
+    return products + rotation + saved
+
+
+def queries_at_once(work: Workload) -> bool:
+    """Whether our kernels make queries, keys and values in one launch."""
+    return work.kernels == "ours" and work.rows <= FEW_ROWS
 
 
 def fused_project_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:

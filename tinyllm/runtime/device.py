@@ -58,6 +58,11 @@ def free_bytes(device: torch.device) -> int | None:
     return min((free for free in (_available(), _left_to_group()) if free is not None), default=None)
 
 
+def total_bytes(device: torch.device) -> int:
+    """Memory of a GPU."""
+    return getattr(torch, device.type).get_device_properties(device).total_memory
+
+
 def _available() -> int | None:
     """What Linux says it could give to a new process."""
     info = Path("/proc/meminfo")

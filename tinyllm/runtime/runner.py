@@ -1,12 +1,50 @@
-"""How a decode step is executed: one call at a time, or (on the way) as a captured graph."""
+"""How a decode step is executed: the fourth seam."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from tinyllm.runtime.graph import Replay
+from tinyllm.runtime.native import native_step
+
+if TYPE_CHECKING:
+    from tinyllm.decoder import Decoder
 
 Step = Callable[..., object]
+Turn = Callable[[], None]
 
 
-def eager(step: Step) -> Step:
-    """Run each operation as Python reaches it."""
-    return step
+@dataclass(frozen=True)
+class Runner:
+    """`step(model)` runs a pass through the layers; `repeat(turn, device)` runs the same work on the same memory again.
+
+    `repeats(device)`: whether that is worth keeping things at their addresses from one call to the next.
+    """
+
+    step: Callable[[Decoder], Step]
+    repeat: Callable[[Turn, torch.device], Turn]
+    repeats: Callable[[torch.device], bool]
+
+
+def _native_or_eager(model: Decoder) -> Step:
+    return native_step(model) or model.step
+
+
+def _captured(turn: Turn, device: torch.device) -> Turn:
+    return turn if device.type == "cpu" else Replay(turn, device)
+
+
+EAGER = Runner(
+    step=lambda model: model.step,
+    repeat=lambda turn, device: turn,
+    repeats=lambda device: False,
+)
+CAPTURED = Runner(
+    step=_native_or_eager,
+    repeat=_captured,
+    repeats=lambda device: device.type != "cpu",
+)

@@ -1,0 +1,43 @@
+"""Work that is launched once and replayed: a captured graph, on CUDA and on XPU alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+import torch
+
+
+class Replay:
+    """A function without arguments that always does the same on the same memory, captured at its second call.
+
+    The first call runs it as it is, which compiles and allocates what it needs. Where capturing fails, every call does,
+    and `failure` says why. `seconds` is the time the capture took.
+    """
+
+    def __init__(self, turn: Callable[[], None], device: torch.device) -> None:
+        self.turn, self.backend = turn, getattr(torch, device.type)
+        self.calls, self.seconds = 0, 0.0
+        self.failure: str | None = None
+        self.graph: object | None = None
+
+    def __call__(self) -> None:
+        """Do it once more."""
+        self.calls += 1
+        if self.calls == 2:
+            self._capture()
+        if self.graph is None:
+            self.turn()
+        else:
+            self.graph.replay()
+
+    def _capture(self) -> None:
+        start = perf_counter()
+        try:
+            graph = self.backend.CUDAGraph() if hasattr(self.backend, "CUDAGraph") else self.backend.XPUGraph()
+            with self.backend.graph(graph):
+                self.turn()
+            self.graph = graph
+        except (AttributeError, RuntimeError) as error:
+            self.failure = f"{type(error).__name__}: {error}"
+        self.seconds = perf_counter() - start
