@@ -17,7 +17,7 @@ ROOMS = sorted(
     if path.stem.isidentifier() and path.stem != "kernels"
 )
 jaxtyping.install_import_hook([f"tinyllm.{room}" for room in ROOMS], "beartype.beartype")
-torch.set_num_threads(min(2, torch.get_num_threads()))
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
 
 
 def pytest_collection_modifyitems(items):

@@ -167,15 +167,15 @@ class Cut:
 def cut(prompts: int, kv_heads: int, rows: int, keys: int, tile: int, processors: int, launch: Launch) -> Cut:
     """The cut for so many rows of every key/value head, at most `keys` keys in tiles, and so many processors.
 
-    Keys are split, by a power of two, until there are `waves` programs for each processor, yet never into shares of
-    fewer than `least` tiles: joining shares costs what reading a tile or two does. It depends on the memory reserved,
-    not on lengths.
+    Keys are split, by a power of two, as long as there are not more than `waves` programs for each processor, yet
+    never into more than `most` shares, nor into shares of fewer than `least` tiles: joining shares costs what reading
+    a tile or two does. It depends on the memory reserved, not on lengths.
     """
     block = min(max(LEAST_ROWS, triton.next_power_of_2(rows)), launch.blocks["rows"])
     blocks = triton.cdiv(rows, block)
     wanted = triton.cdiv(launch.blocks["waves"] * processors, prompts * kv_heads * blocks)
-    most = max(1, triton.cdiv(keys, tile) // launch.blocks["least"])
-    return Cut(block, tile, blocks, min(triton.next_power_of_2(wanted), 1 << (most.bit_length() - 1)))
+    most = max(1, min(wanted, launch.blocks["most"], triton.cdiv(keys, tile) // launch.blocks["least"]))
+    return Cut(block, tile, blocks, 1 << (most.bit_length() - 1))
 
 
 @dataclass(frozen=True)

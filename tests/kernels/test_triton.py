@@ -21,9 +21,17 @@ from tinyllm.check.tables import Case, Draw
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.triton import tuning
 
-KERNELS = {name: getattr(kernels, name) for name in kernels.__all__}
+KERNELS = {name: getattr(kernels, name) for name in kernels.__all__ if name in TABLES}
+
+
+def qkv_rope_and_store(**arguments):
+    """With its slots, as the table wants them."""
+    return kernels.qkv_rope_and_store(**arguments), arguments["k_slot"], arguments["v_slot"]
+
+
+KERNELS["qkv_rope_and_store"] = qkv_rope_and_store
 GUARD = 1 << 15
-ODD = r"^3 x (5|80|1000)$|^2 x (7|255|1000) |-> (7|33|3)$|gated silu|b2 h6 g2 t5 .*own"
+ODD = r"^3 x (5|80|1000)$|^2 x (7|255|1000) |-> (7|33|3)$|gated silu|b2 h6 g2 t5 .*own|^b1 h3 g1 d80, 1 token"
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
@@ -38,7 +46,8 @@ def guarded(shape, dtype, device) -> torch.Tensor:
     return torch.full((size + 2 * GUARD,), float("nan"), dtype=dtype, device=device)[GUARD:-GUARD].view(*shape)
 
 
-@pytest.mark.parametrize("name", KERNELS)
+# Those that write into larger memory, and have it compared whole, are left to their tables.
+@pytest.mark.parametrize("name", [name for name in KERNELS if name not in ("segment_attention", "qkv_rope_and_store")])
 def test_results_are_written_and_nothing_beside_them(name, interpreted, monkeypatch):
     """Sizes that no block divides; first in this file, since a stray write elsewhere may end the process."""
     outputs: list[torch.Tensor] = []
@@ -153,6 +162,95 @@ def test_what_does_not_fit_is_refused(interpreted):
         kernels.rope_and_store(q, q, q, angles, angles, q.clone(), q[:, :1], False)
     with pytest.raises(ValueError, match="strides"):
         kernels.rope_and_store(q, q, q.mT.contiguous().mT, angles, angles, q.clone(), q.clone(), False)
+
+
+SEGMENT_CASES = {case.title: case for case in TABLES["segment_attention"].cases}
+
+
+@pytest.mark.parametrize("least", [1, 2])
+def test_attention_is_the_same_however_the_keys_are_split(least, interpreted):
+    case = SEGMENT_CASES["b1 h1 g1 w7 d128, 129 + 33 tokens"]
+    for most in (1, 2, 8):
+        row = tuning.Launch({"keys": 16, "rows": 64, "waves": 8, "most": most, "least": least, "bytes": 1 << 20})
+        run = partial(kernels.segment_attention, launch=row)
+        assert run_case(TABLES["segment_attention"], case, run, torch.float32, interpreted)[1] is None
+
+
+def test_a_workspace_serves_one_launch_after_the_other(interpreted):
+    arguments = SEGMENT_CASES["b1 h1 g1 w7 d128, 129 + 33 tokens"].make(Draw(0, torch.float32, interpreted))
+    memory = [arguments[name] for name in ("prompt_k", "prompt_v", "response_k", "response_v")]
+    space = kernels.workspace(arguments["q"], *memory)
+    first = kernels.segment_attention(**arguments, space=space)
+    assert space.counters.eq(0).all() and len(space.counters) == 1
+    assert kernels.segment_attention(**arguments, space=space).equal(first)
+    assert kernels.segment_attention(**arguments).equal(first)
+
+
+def test_dead_slots_are_not_read_and_lengths_are_the_devices(interpreted):
+    arguments = SEGMENT_CASES["b2 h6 g2 w4 d64, 33 + 5 tokens"].make(Draw(0, torch.float32, interpreted))
+    arguments["ancestry"] = arguments["ancestry"] % 2  # nobody goes on from sequences 2 and 3
+    for name in ("response_k", "response_v"):
+        arguments[name][:, :, :20].unflatten(2, (5, 4))[:, :, :, 2:] = float("nan")
+    for tokens, steps in ((33, 5), (20, 3), (1, 0)):
+        arguments["lengths"].copy_(torch.tensor([tokens, steps]))
+        expected = TABLES["segment_attention"].reference(**arguments)
+        torch.testing.assert_close(kernels.segment_attention(**arguments), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 5, 3), (2, 3, 40, 17), (3, 64, 7, 7), (1, 5, 33, 0)], ids=str)
+def test_paths_are_followed_and_seen(sizes, interpreted):
+    b, w, steps, taken = sizes
+    own = torch.arange(w, dtype=torch.int32)[None, :, None].repeat(b, 1, steps)
+    ancestry = torch.randint(w, (b, w, steps), dtype=torch.int32)
+    ancestry[:, :, taken:] = own[:, :, taken:]
+    seen, parents = kernels.seen_by(ancestry).clone(), torch.randint(w, (b, w))
+    expected = ancestry.gather(1, parents[..., None].expand_as(ancestry))
+    expected[:, :, taken:] = own[:, :, taken:]
+    rows = (parents + w * torch.arange(b)[:, None]).flatten()
+    kernels.follow(ancestry, seen, rows, torch.tensor([9, taken], dtype=torch.int32))
+    assert ancestry.equal(expected)
+    bits = [
+        [(seen[r, s * w + o].item() >> j) & 1 for j in range(w)]
+        for r in range(b)
+        for s in range(steps)
+        for o in range(w)
+    ]
+    told = [[int(expected[r, j, s] == o) for j in range(w)] for r in range(b) for s in range(steps) for o in range(w)]
+    assert bits == told
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ((1, 32, 1, 1088, 64, 132), (16, 64, 1, 8)),  # one request: split until there are two programs for each
+        ((8, 8, 16, 1152, 64, 132), (16, 64, 1, 4)),
+        ((1, 8, 4, 8256, 64, 132), (16, 64, 1, 16)),  # never into more than 16
+        ((1, 32, 1, 160, 64, 132), (16, 64, 1, 1)),  # a short prompt is not worth it
+        ((64, 32, 4, 1280, 64, 132), (16, 64, 1, 1)),  # enough as it is
+        ((1, 1, 256, 4096, 64, 64), (64, 64, 4, 16)),  # rows in blocks
+    ],
+)
+def test_the_rule_of_the_split(sizes, expected):
+    cut = kernels.attention.cut(*sizes, tuning.LAUNCHES["cuda"]["attention"])
+    assert (cut.rows, cut.keys, cut.blocks, cut.splits) == expected
+
+
+def test_what_attention_cannot_take_is_refused(interpreted):
+    good = SEGMENT_CASES["b2 h6 g2 w4 d64, 33 + 5 tokens"].make(Draw(0, torch.float32, interpreted))
+    for name, wrong_one, message in [
+        ("prompt_k", good["prompt_k"].half(), "prompt_v|prompt_k"),
+        ("response_v", good["response_v"][:, :, 1:], "response_v"),
+        ("ancestry", good["ancestry"].long(), "ancestry"),
+        ("q", torch.randn(2, 6, 65, 64), "at most 64"),
+        ("positions", torch.zeros(2, 33), "positions"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            kernels.segment_attention(**good | {name: wrong_one})
+    with pytest.raises(ValueError, match="belong together"):
+        kernels.prompt_attention(good["q"], good["prompt_k"], good["prompt_v"][:, :1])
+    with pytest.raises(ValueError, match="at most 16"):
+        kernels.qkv_rope_and_store(torch.randn(17, 1, 8), torch.randn(6, 8), None, None, *[torch.ones(1, 1, 1)] * 2,
+                                   *[torch.ones(17, 1, 1, 2)] * 2, False)  # fmt: skip
 
 
 @triton.jit

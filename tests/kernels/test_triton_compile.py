@@ -78,7 +78,7 @@ def variants() -> list[Variant]:
         *(_elementwise(activation, row["activation"], name) for name in activation.ACTIVATIONS),
         *_linears(row),
         *_attentions(row),
-        Variant("follow", paths._follow, row["norm"], {"WIDTH": 4, "BLOCK_W": 4, "COLUMNS": 32}),
+        Variant("follow, odd", paths._follow, row["norm"], {"WIDTH": 4, "BLOCK_W": 4, "COLUMNS": 32}),
     ]
 
 

@@ -9,7 +9,6 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from tinyllm.decoder import Decoder
 from tinyllm.measure.counters import Operation, OperationLog
-from tinyllm.ops.rope import Rotary
 
 
 class KernelCalls:
@@ -34,18 +33,12 @@ class KernelCalls:
 def layer_operations(model: Decoder, cache: object, log: OperationLog | None = None) -> list[str]:
     """Names of what the first layer of a decoder runs for one more token of each sequence in `cache`, in order."""
     log = OperationLog() if log is None else log
-    rotary = _rotary(model, cache.length)
-    sight, tokens = None, 1
+    positions, sight = torch.full((1, 1), cache.length, device=model.device), None
     if hasattr(cache, "sight"):
-        with torch.inference_mode():
-            _, sight = cache.admit(cache.copies, None)
-        tokens = cache.copies
+        positions, sight = torch.inference_mode()(cache.admit)(cache.copies, None)
+    rotary = model.stage.ops.rotary_tables(positions, model.frequencies, model.dtype)
+    tokens = positions.shape[1]
     x = torch.zeros(cache.rows // tokens, tokens, model.config.hidden_size, dtype=model.dtype, device=model.device)
     with torch.inference_mode(), log:
         model.layers[0](x, rotary, sight, cache.layers[0])
     return [operation.name for operation in log.operations]
-
-
-def _rotary(model: Decoder, position: int) -> Rotary:
-    positions = torch.tensor([[position]], device=model.device)
-    return model.stage.ops.rotary_tables(positions, model.frequencies, model.dtype)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 from time import perf_counter
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -32,6 +32,7 @@ class Generates(Protocol):
 class TokenClock:
     """A stopping criterion that stops nothing and notes when each token was there, in any kind of search."""
 
+    stops_nothing: ClassVar[bool] = True  # so that our own search may capture its turns beside it
     device: torch.device
     times: list[float] = field(default_factory=list)
 
