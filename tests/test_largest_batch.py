@@ -97,6 +97,17 @@ def test_a_batch_whose_whole_answer_does_not_fit_is_made_smaller(decoder):
     assert [row.batch for row in rows[-1]] == [32]
 
 
+def test_a_batch_that_does_not_fit_every_time_is_made_smaller(decoder):
+    class Leaky(Limited):
+        def ask(self, do, **request):
+            if len(request["ids"]) == 37 and [batch for batch, _ in self.asked].count(37) == 3:
+                raise WorkerError("it: RuntimeError: DefaultCPUAllocator: can't allocate memory")
+            return super().ask(do, **request)
+
+    rows, answer = searched(Leaky(holds=37 * 16), FASTEST, decoder, batches=())
+    assert [(row.batch, row.largest_batch, row.repeats) for row in rows[-1]] == [(36, 36, 3)] and len(answer) == 36
+
+
 def test_too_small_a_budget_is_said(decoder):
     with pytest.raises(MemoryError, match=r"not even one prompt fits into 1\.0 GB, weights included"):
         searched(Limited(holds=3), "hf", decoder)

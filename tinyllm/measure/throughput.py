@@ -105,15 +105,18 @@ def _fits(engine: RemoteEngine, plan: Plan) -> Facts | None:
     return Facts(answer, engine.prepare_s + perf_counter() - start, engine.seen_peak(*asked), dict.fromkeys(COUNTS))
 
 
-def answer_largest(engine: RemoteEngine, search: Search) -> dict[int, Facts]:
-    """The answer at the largest batch; at a smaller one, should that of the trials not fit after all."""
-    batch, facts = find_largest(engine, search), None
-    while batch and not (facts := _fits(engine, search.plan(batch))):
-        batch -= max(1, batch // 50)
-    if not facts:
-        budget = f"{search.budget / 1e9:.1f} GB"
-        raise MemoryError(f"not even one prompt fits into {budget}, weights included: pass a larger --memory-budget")
-    return {batch: facts}
+def answer_at_most(engine: RemoteEngine, search: Search, batch: int) -> tuple[int, Facts]:
+    """The answer at this batch; at a smaller one, should that of the trials not fit after all."""
+    while batch > 0:
+        if facts := _fits(engine, search.plan(batch)):
+            return batch, facts
+        batch = _smaller(batch)
+    budget = f"{search.budget / 1e9:.1f} GB"
+    raise MemoryError(f"not even one prompt fits into {budget}, weights included: pass a larger --memory-budget")
+
+
+def _smaller(batch: int) -> int:
+    return batch - max(1, batch // 50)
 
 
 def measure(
@@ -127,19 +130,40 @@ def measure(
 
     `oracle` are transformers' answers to the same prompts, of which as many are compared as both have.
     """
-    known = answer_largest(engine, search)
-    (largest,) = known
+    batch = find_largest(engine, search)
+    while True:
+        batch, facts = answer_at_most(engine, search, batch)
+        try:
+            _time_batches(engine, search, machine, batch, facts, oracle, record)
+            return facts.answer
+        except Exception as error:  # what fits once need not fit again: memory has holes
+            if not is_out_of_memory(error):
+                raise
+            say(f"  {engine.name}: batch {batch} does not fit every time")
+            batch = _smaller(batch)
+
+
+def _time_batches(
+    engine: RemoteEngine,
+    search: Search,
+    machine: Machine,
+    largest: int,
+    facts: Facts,
+    oracle: Tensor | None,
+    record: Callable[[list[Row]], object],
+) -> None:
+    """Time every batch up to the largest, in changing order."""
     sizes = search.sizes(largest)
-    known |= {batch: _fits(engine, search.plan(batch)) for batch in sizes[:-1]}
+    known = {size: _fits(engine, search.plan(size)) for size in sizes[:-1]} | {largest: facts}
     found = {
         "largest_batch": largest,
         "planned_batch": planned_batch(engine, search),
         "memory_budget_bytes": search.budget,
     }
-    timings: dict[int, list[Timing]] = {batch: [] for batch in sizes}
+    timings: dict[int, list[Timing]] = {size: [] for size in sizes}
     for i in tqdm(range(search.repeats), desc=f"measuring {engine.name}", unit="round", leave=False):
-        for batch in sizes[:: -1 if i % 2 else 1]:
-            timings[batch].append(engine.time(search.prompts[:batch], search.new_tokens, search.num_beams))
+        for size in sizes[:: -1 if i % 2 else 1]:
+            timings[size].append(engine.time(search.prompts[:size], search.new_tokens, search.num_beams))
         rows = [
             make_row(
                 engine, search.plan(size), machine, median_of(runs), *compared(known[size], oracle), i + 1, **found
@@ -147,7 +171,6 @@ def measure(
             for size, runs in timings.items()
         ]
         record(rows)
-    return known[largest].answer
 
 
 def compared(facts: Facts, oracle: Tensor | None) -> tuple[Facts, Tensor | None]:
