@@ -178,7 +178,7 @@ def _counts(model: Decoder, work: Workload) -> dict[str, int | None]:
     model.step(prompt, None, cache)
     for _ in range(work.steps - 1):
         model.step(token, None, cache)
-    before = replace(work, held=work.held - 1, steps=work.steps - 1)
+    before = replace(work, held=work.held - 1, steps=work.steps - 1, room=work.steps + 1)
     moved, counted = pass_cost(model.stage, model.config, before).bytes, 0
     if work.copies > 1:
         moved += reorder_cost(model.stage, model.config, before).bytes
