@@ -12,6 +12,7 @@ from tinyllm.draw.attention_cells import (
     cells,
     draw_attention_cells,
     least_us,
+    middle,
 )
 from tinyllm.draw.attention_reads import NEVER, draw_reads, loads
 from tinyllm.draw.ladder import LIMIT, MOVED
@@ -71,6 +72,15 @@ def test_the_table_says_device_date_and_what_is_missing(run):
         ["8", "1", "10.0", "15.0", "80.0", "20.0", "8.0x", "40%", "4"],
         ["8", "4", "40.0", "60.0", "-", "-", "-", "40%", "4"],
     ]
+
+
+def test_the_middle_of_the_recorded_lengths(run):
+    assert middle(run, "llama-3-8b") == WHICH
+    lengths = [(128, 1), (1024, 512), (1024, 1), (8192, 64), (1024, 64)]
+    run["rows"] = [row(1, 1, prompt=prompt, response=response) for prompt, response in lengths]
+    run["rows"].append(row(1, 1, prompt=7, response=7, shape="llama-2-7b"))
+    assert middle(run, "llama-3-8b") == ("llama-3-8b", 1024, 64)
+    assert middle(run, "llama-2-7b") == ("llama-2-7b", 7, 7)
 
 
 def test_the_limit_is_the_bytes_at_the_measured_bandwidth(run):

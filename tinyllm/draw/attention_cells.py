@@ -41,6 +41,14 @@ def cells(run: Run, shape: str, prompt: int, response: int) -> list[Mapping[str,
     return sorted(found, key=lambda row: (row["batch"], row["beams"]))
 
 
+def middle(run: Run, shape: str) -> tuple[str, int, int]:
+    """One of the recorded lengths of a model: the middle one of the prompts, and with it of the responses."""
+    lengths = sorted({(row["prompt"], row["response"]) for row in run["rows"] if row["shape"] == shape})
+    prompts = sorted({prompt for prompt, _ in lengths})
+    responses = [response for prompt, response in lengths if prompt == prompts[len(prompts) // 2]]
+    return shape, prompts[len(prompts) // 2], responses[len(responses) // 2]
+
+
 def least_us(run: Run, row: Mapping[str, Any]) -> float:
     """Microseconds that the bytes of a row take at the bandwidth of a reading sum, measured in the same run."""
     return row["bytes"] / run["read_gb_s"] / 1e3
