@@ -5,113 +5,7 @@
 // partial result for each (request, head) it came by. Whoever needs the whole merges those.
 #pragma once
 
-#include "segments.hpp"
-
-constexpr int KEYS = 32;  // of a block: 16 KiB of keys and values in float32 at head size 64
-
-// Some keys and values in float32, and where they stand.
-struct Block {
-    float* k;  // [KEYS, width]
-    float* v;
-    float where[KEYS];
-    int n = 0;
-
-    template <class T>
-    INLINE void take(const T* key, const T* value, int64_t d, int64_t width, int64_t position) {
-        float *k_row = k + n * width, *v_row = v + n * width;
-        for (int64_t i = 0; i < width; i += W) {
-            store(k_row + i, load_some(key + i, d - i));
-            store(v_row + i, load_some(value + i, d - i));
-        }
-        where[n++] = position;
-    }
-};
-
-// The queries of one key/value head, and what they have gathered.
-struct Gather {
-    const float* q;  // [rows, width], scaled
-    const float* slope;  // of each row, or null
-    float* sums;  // a piece
-    int64_t width;
-    int rows;
-
-    float* largest_score() const { return sums + rows * width; }
-    float* weight() const { return sums + rows * (width + 1); }
-
-    void start() const {
-        for (int64_t i = 0; i < rows * width; i++) sums[i] = 0;
-        for (int r = 0; r < rows; r++) largest_score()[r] = -INFINITY, weight()[r] = 0;
-    }
-
-    // Scores of one row with W keys: every key has a sum of its own, W lanes of which are added at the end.
-    INLINE vec scores(int row, const float* keys) const {
-        vec total[W] = {};
-        for (int64_t i = 0; i < width; i += W) {
-            vec query = load(q + row * width + i);
-            for (int j = 0; j < W; j++) total[j] += query * load(keys + j * width + i);
-        }
-        return sums_of(total);
-    }
-
-    // The block's weights of one row, and how much what was gathered before is worth beside them.
-    float weigh(int row, const Block& block, float* weights) const {
-        float most = largest_score()[row];
-        for (int j = 0; j < block.n; j += W) {
-            vec s = scores(row, block.k + j * width);
-            if (slope) s += slope[row] * load(block.where + j);
-            for (int i = block.n - j; i < W; i++) s[i] = -INFINITY;
-            store(weights + j, s);
-            float here = largest(s);
-            most = here > most ? here : most;
-        }
-        vec total = {};
-        for (int j = 0; j < block.n; j += W) {
-            vec p = exponential(load(weights + j) - most);
-            store(weights + j, p);
-            total += p;
-        }
-        float kept = exponential(spread(largest_score()[row] - most))[0];
-        largest_score()[row] = most;
-        weight()[row] = weight()[row] * kept + sum(total);
-        return kept;
-    }
-
-    // Add the block's values to R rows, D vectors of each at a time.
-    template <int R, int D>
-    INLINE void add(int row, int64_t at, const Block& block, const float (*weights)[KEYS], const float* kept) const {
-        vec total[R][D];
-        for (int r = 0; r < R; r++)
-            for (int i = 0; i < D; i++) total[r][i] = load(sums + (row + r) * width + at + i * W) * kept[r];
-        for (int j = 0; j < block.n; j++)
-            for (int i = 0; i < D; i++) {
-                vec value = load(block.v + j * width + at + i * W);
-                for (int r = 0; r < R; r++) total[r][i] += weights[r][j] * value;
-            }
-        for (int r = 0; r < R; r++)
-            for (int i = 0; i < D; i++) store(sums + (row + r) * width + at + i * W, total[r][i]);
-    }
-
-    template <int R>
-    void see(int row, const Block& block) const {
-        float weights[R][KEYS], kept[R];
-        for (int r = 0; r < R; r++) kept[r] = weigh(row + r, block, weights[r]);
-        constexpr int D = W == 16 ? 4 : 2;
-        int64_t at = 0;
-        for (; at + D * W <= width; at += D * W) add<R, D>(row, at, block, weights, kept);
-        for (; at < width; at += W) add<R, 1>(row, at, block, weights, kept);
-    }
-
-    // Rows [from, to) look at the block, which is empty afterwards.
-    void see(int from, int to, Block& block) const {
-        if (block.n == 0) return;
-        int row = from;
-        for (; row + 4 <= to; row += 4) see<4>(row, block);
-        if (to - row == 3) see<3>(row, block);
-        if (to - row == 2) see<2>(row, block);
-        if (to - row == 1) see<1>(row, block);
-        block.n = 0;
-    }
-};
+#include "gather.hpp"
 
 // What one thread does of the attention of one layer.
 template <class T>
@@ -124,7 +18,7 @@ struct Attention {
     Pieces pieces;
     float* scratch;  // of this thread: `floats(n)`
 
-    static int64_t floats(const Heads& n) { return padded((n.rows() + 2 * KEYS) * n.width() + n.rows(), 16); }
+    static int64_t floats(const Heads& n) { return padded(n.rows() * (n.width() + 1) + Block::floats(n.width()), 16); }
 
     int64_t tokens() const { return sight.lengths[0]; }
     int64_t steps() const { return sight.lengths[1]; }
@@ -140,8 +34,8 @@ struct Attention {
 
     void piece(int64_t pair, int thread, int64_t from, int64_t to) const {
         int64_t request = pair / n.g, head = pair % n.g, t = tokens();
-        Block block{scratch + n.rows() * n.width(), scratch + (n.rows() + KEYS) * n.width()};
-        float* slopes = sight.slopes ? scratch + (n.rows() + 2 * KEYS) * n.width() : nullptr;
+        Block block(scratch + n.rows() * n.width(), n.width());
+        float* slopes = sight.slopes ? block.k + Block::floats(n.width()) : nullptr;
         Gather gather{scratch, slopes, pieces.of(pair, thread), n.width(), n.rows()};
         gather.start();
         take_queries(request, head, slopes);

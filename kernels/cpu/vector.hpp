@@ -131,16 +131,39 @@ INLINE vec sums_of(vec* v) {  // lane i: the sum of all lanes of v[i], i < W; v 
     return v[0];
 }
 
-INLINE float sum(vec v) {
-    float total = 0;
-    for (int i = 0; i < W; i++) total += v[i];
-    return total;
+// Each lane beside the one whose number differs in bit B.
+template <int B, int... L>
+INLINE vec swapped(vec v, std::integer_sequence<int, L...>) {
+    return __builtin_shufflevector(v, v, (L ^ B)...);
 }
 
+template <int B = W / 2>
+INLINE float sum(vec v) {
+    v += swapped<B>(v, std::make_integer_sequence<int, W>());
+    if constexpr (B > 1) return sum<B / 2>(v);
+    return v[0];
+}
+
+template <int B = W / 2>
 INLINE float largest(vec v) {
-    float most = v[0];
-    for (int i = 1; i < W; i++) most = v[i] > most ? v[i] : most;
-    return most;
+    vec other = swapped<B>(v, std::make_integer_sequence<int, W>());
+    v = pick((ivec)(v > other), v, other);
+    if constexpr (B > 1) return largest<B / 2>(v);
+    return v[0];
+}
+
+template <int B, int... L>
+INLINE void exchange(vec& a, vec& b, std::integer_sequence<int, L...>) {
+    vec low = __builtin_shufflevector(a, b, ((L & B) ? W + L - B : L)...);
+    b = __builtin_shufflevector(a, b, ((L & B) ? W + L : L + B)...);
+    a = low;
+}
+
+template <int B = 1>
+INLINE void transpose(vec* v) {  // lane j of v[i] and lane i of v[j] change places
+    for (int i = 0; i < W; i++)
+        if (!(i & B)) exchange<B>(v[i], v[i + B], std::make_integer_sequence<int, W>());
+    if constexpr (2 * B < W) transpose<2 * B>(v);
 }
 
 // ---- functions ---------------------------------------------------------------------------------

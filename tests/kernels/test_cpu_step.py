@@ -17,7 +17,7 @@ from tinyllm.check import references
 from tinyllm.checkpoint.loading import restage
 from tinyllm.kernels import cpu
 from tinyllm.runtime.native import native_step, why_not
-from tinyllm.stages import STAGES
+from tinyllm.stages import pick_stage
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -170,7 +170,7 @@ def test_a_step_says_what_it_cannot_take():
 def twins(hf, dtype=torch.float32):
     """The same weights with the ordinary step, and with the native one."""
     first = tinyllm.optimize(hf.to(dtype), stage="sdpa")
-    second = restage(first, STAGES["sdpa"])
+    second = restage(first, pick_stage("sdpa"))
     step = native_step(second)
     assert step is not None, why_not(second)
     second.step = step

@@ -15,6 +15,7 @@ from tinyllm.measure.counters import OperationLog
 from tinyllm.measure.kernel_calls import KernelCalls, layer_operations
 from tinyllm.ops import fused
 from tinyllm.ops.cost import Workload
+from tinyllm.stages import pick_stage
 
 OTHERS = ["aten::copy_", "aten::copy_", "aten::_scaled_dot_product_flash_attention_for_cpu"]
 PUBLISHED_LAUNCHES = 9  # of a Llama decode layer, attention and cache included
@@ -63,7 +64,7 @@ def model(hf, kernels):
 @pytest.fixture
 def sdpa(hf, kernels):
     attend = partial(kernel_attention, kernels)
-    return tinyllm.optimize(hf, stage=replace(tinyllm.STAGES["sdpa"], ops=fused(kernels), attend=attend))
+    return tinyllm.optimize(hf, stage=replace(pick_stage("sdpa"), ops=fused(kernels), attend=attend))
 
 
 def test_tokens_are_those_of_transformers(hf, model):

@@ -15,7 +15,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tinyllm.generation.parts import least_lengths, replayable
 from tinyllm.generation.request import Request, repeated
 from tinyllm.runtime.finish import Finish
 from tinyllm.runtime.graph import Replay
@@ -33,6 +32,8 @@ class Search(ABC):
     parents: Int[Tensor, " r"] | None = None
 
     def __init__(self, model: Decoder, request: Request, key: tuple = ()) -> None:
+        from tinyllm.generation.parts import replayable
+
         device, (prompts, tokens) = request.input_ids.device, request.input_ids.shape
         self.model, self.request, self.device, self.key = model, request, device, key
         self.room = tokens, request.total - tokens
@@ -115,6 +116,8 @@ class Search(ABC):
 
     def _turn(self) -> None:
         """One more token. Some parts look at the length: for each thing that they may find, a turn of its own."""
+        from tinyllm.generation.parts import least_lengths
+
         least = tuple(self.n < length for length in least_lengths(self.request.processors))
         phase = (least, self.n + 1 == self.request.total)
         if phase not in self.turns:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from tinyllm.generation.beams import Beams
 from tinyllm.generation.one_by_one import OneByOne
-from tinyllm.generation.parts import kind
 from tinyllm.runtime.device import total_bytes
 from tinyllm.runtime.graph import Replay
 
@@ -38,6 +37,8 @@ class Searches:
 
     def take(self, model: Decoder, request: Request) -> Search:
         """A search for a request: the one that was kept where it has room, else a new one."""
+        from tinyllm.generation.parts import kind
+
         key = kind(request)
         old = self.kept.pop(key, None) if request.cache is None else None
         if old is not None:

@@ -171,7 +171,7 @@ class _Watch:
         return classify(operations, self.weights, _owned(self.kv))
 
     def flops_in_layers(self) -> int:
-        return sum(self.flops.get_flop_counts()["DecoderLayer"].values())
+        return sum(self.flops.get_flop_counts().get("DecoderLayer", {}).values())
 
     def take(self) -> Pass:
         """The pass that has just ended. The log is emptied; keys and values are remembered: a reorder reads them."""

@@ -149,7 +149,8 @@ class _Watch:
 
     def __init__(self, model: Decoder, input_ids: Tensor, mask: Tensor, width: int) -> None:
         runner = model.stage.runner
-        self.model = restage(model, replace(model.stage, runner=lambda step: self._watched(runner(step))))
+        watching = replace(runner, step=lambda model: self._watched(runner.step(model)))
+        self.model = restage(model, replace(model.stage, runner=watching))
         self.model.layers[0].register_forward_pre_hook(self._see_bias)
         self.weights = {p.untyped_storage()._cdata for p in model.parameters()}
         self.width, self.prompt_tokens, self.tokens = width, input_ids.shape[1], set(input_ids.flatten().tolist())
