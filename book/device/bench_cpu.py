@@ -33,7 +33,7 @@ from tinyllm.measure.machine import versions  # noqa: E402
 from tinyllm.measure.shapes import known_config, random_checkpoint  # noqa: E402
 from tinyllm.runtime.device import device_name, pick_dtype  # noqa: E402
 from tinyllm.runtime.native import native_step, why_not  # noqa: E402
-from tinyllm.stages import pick_stage  # noqa: E402
+from tinyllm.stages import STAGES, pick_stage  # noqa: E402
 
 CPU = torch.device("cpu")
 Work = Callable[[], object]
@@ -136,7 +136,7 @@ def about(dtype: torch.dtype) -> dict[str, object]:
 
 def steps(shape: str, dtype: torch.dtype, options: argparse.Namespace, prompt: int = 128) -> list[StepRow]:
     """One and four rows, ordinary and native."""
-    ordinary = load_decoder(random_checkpoint(shape, CPU, dtype), STAGES["segment"], CPU, dtype)
+    ordinary = load_decoder(random_checkpoint(shape, CPU, dtype), pick_stage("segment"), CPU, dtype)
     native = restage(ordinary, pick_stage("sdpa"))
     step = native_step(native)
     if step is None:

@@ -17,7 +17,7 @@ from tinyllm.check import references
 from tinyllm.checkpoint.loading import restage
 from tinyllm.kernels import cpu
 from tinyllm.runtime.native import native_step, why_not
-from tinyllm.stages import pick_stage
+from tinyllm.stages import STAGES, pick_stage
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -313,9 +313,9 @@ def test_why_not(monkeypatch):
 
 def test_other_caches_go_the_ordinary_way():
     plain, _ = twins(tiny())
-    cache = STAGES["fused"].cache(plain.config, 1, 1, None, plain.device, plain.dtype)
+    cache = pick_stage("fused").cache(plain.config, 1, 1, None, plain.device, plain.dtype)
     assert not isinstance(cache, FixedSegmentCache)
-    fused = restage(plain, STAGES["fused"])
+    fused = restage(plain, pick_stage("fused"))
     step, other = native_step(fused), fused.new_cache(1)
     for tokens in (torch.tensor([[1, 2, 3]]), torch.tensor([[4]])):
         assert torch.equal(step(tokens, None, other), fused.step(tokens, None, cache))
