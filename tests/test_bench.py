@@ -87,7 +87,7 @@ def test_presets_are_what_their_names_promise():
     prompts = (32, 128, 1024, 4096)
     assert PRESETS["latency"].cases == [Case(t, w, 1, 128) for t in prompts for w in (1, 4)]
     assert PRESETS["throughput"].cases == [Case(1024, 4, None, 128), Case(1024, 1, None, 128)]
-    assert PRESETS["quick"].cases == [Case(128, 1, 1, 32), Case(128, 4, 1, 32)]
+    assert PRESETS["quick"].cases == [Case(64, 1, 1, 16), Case(64, 4, 1, 16)]
     assert PRESETS["ladder"].cases == [Case(128, 1, 1, 64)]
     assert pick_preset(None).cases == [Case(None, 1, 1, 64)]
     assert PRESETS["ladder"].stages == tuple(tinyllm.STAGES)

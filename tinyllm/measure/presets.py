@@ -61,10 +61,10 @@ ONE_PROMPT = Preset("one prompt through every stage and transformers")
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         "quick": Preset(
-            "this machine in a minute or two: greedy and 4 beams, 128 tokens in, 32 out",
-            prompts=(128,),
+            "this machine in a minute or two: greedy and 4 beams, 64 tokens in, 16 out",
+            prompts=(64,),
             beams=(1, 4),
-            new_tokens=32,
+            new_tokens=16,
         ),
         "latency": Preset(
             "batch 1, greedy and 4 beams, prompts of 32 to 4096 tokens, 128 out, beside every installed peer",
