@@ -33,7 +33,7 @@ from tinyllm.measure.machine import versions  # noqa: E402
 from tinyllm.measure.shapes import known_config, random_checkpoint  # noqa: E402
 from tinyllm.runtime.device import device_name, pick_dtype  # noqa: E402
 from tinyllm.runtime.native import native_step, why_not  # noqa: E402
-from tinyllm.stages import STAGES, pick_stage  # noqa: E402
+from tinyllm.stages import pick_stage  # noqa: E402
 
 CPU = torch.device("cpu")
 Work = Callable[[], object]

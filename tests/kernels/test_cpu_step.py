@@ -17,7 +17,7 @@ from tinyllm.check import references
 from tinyllm.checkpoint.loading import restage
 from tinyllm.kernels import cpu
 from tinyllm.runtime.native import native_step, why_not
-from tinyllm.stages import STAGES, pick_stage
+from tinyllm.stages import pick_stage
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
