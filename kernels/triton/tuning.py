@@ -59,7 +59,10 @@ LAUNCHES: dict[str, dict[str, Launch]] = {
             {"tile": 8192, "rows": 32, "least": 16, "programs": 128}, num_warps=8, num_stages=3, grf_mode="256"
         ),
         "attention": Launch(
-            {"keys": 64, "rows": 64, "waves": 2, "least": 2}, num_warps=8, num_stages=2, grf_mode="256"
+            {"keys": 64, "rows": 64, "waves": 2, "most": 16, "least": 2, "bytes": 65536},
+            num_warps=8,
+            num_stages=2,
+            grf_mode="256",
         ),
         "prompt": Launch({"keys": 64, "rows": 128, "bytes": 65536}, num_warps=16, num_stages=2, grf_mode="256"),
     },
