@@ -179,6 +179,7 @@ def test_check_fails_where_a_kernel_is_wrong(capsys, monkeypatch):
         (["bench", "--peers", "vllm"], "peer 'vllm' is unknown: expected one of ['hf', 'hf-static'"),
         (["bench", "--peer-python", "ipex"], "--peer-python ipex: expected PEER=PATH, as in ipex="),
         (["bench", "--peer-python", "ipex=/no/python"], "/no/python is no program: expected a Python interpreter"),
+        (["bench", "--stages", "fastest"], "stage 'fastest' is unknown: expected one of ['naive'"),
         (["bench", "--stages", "--peers"], "--stages and --peers are both empty: expected at least one engine"),
         (["bench", "--json", "/no/folder/x.json"], "--json /no/folder/x.json: expected a file in a folder that exists"),
         (["bench", "--preset", "throughput", "--memory-budget", "-1"], "--memory-budget -1.0: expected a number of GB"),

@@ -13,7 +13,7 @@ import torch
 from tinyllm.cli.options import add_command, add_model, encode
 from tinyllm.measure.presets import ONE_PROMPT, PRESETS
 from tinyllm.runtime.device import free_bytes, pick_device, pick_dtype
-from tinyllm.stages import STAGES
+from tinyllm.stages import STAGES, pick_stage
 
 if TYPE_CHECKING:
     from tinyllm.measure.presets import Case, Preset
@@ -55,7 +55,7 @@ def add_to(commands) -> None:
     add = command.add_argument
     add("--random", metavar="SHAPE", help="random weights of a known shape, llama-2-7b say, instead of a model")
     add("--preset", choices=list(PRESETS), help="what to measure; see below")
-    add("--stages", nargs="*", choices=list(STAGES), metavar="STAGE", help=f"of ours: {', '.join(STAGES)}")
+    add("--stages", nargs="*", metavar="STAGE", help=f"of ours: {', '.join(STAGES)}")
     add("--peers", nargs="*", metavar="PEER", help="engines beside ours; see below")
     add("--peer-python", action="append", default=[], metavar="PEER=PATH", help="the Python of a peer's environment")
     add("--prompt", default=PROMPT, help=f"the prompt as a text; {PROMPT!r} unless given")
@@ -136,6 +136,8 @@ def resolve(options: argparse.Namespace) -> Preset:
     given = {field: None if value is None else tuple(value) for field, value in given.items()}
     preset = pick_preset(options.preset).changed(**given, new_tokens=options.new_tokens, repeats=options.repeats)
     pick_peers(preset.peers)
+    for stage in preset.stages:
+        pick_stage(stage)
     if not preset.stages and not preset.peers:
         raise ValueError("--stages and --peers are both empty: expected at least one engine")
     if options.batch is None or preset.batches is None:
@@ -241,8 +243,9 @@ def say_case(case: Case, tokens: int, preset: Preset, config, size: int, room: i
     call = Call(case.batch or 1, tokens, case.new_tokens, case.num_beams, beams=case.num_beams > 1)
     lines = [("stage", "keys and values", "activations", "with weights", "prompts that fit")]
     for name in preset.stages:
-        needed = need(STAGES[name], config, call, size)
-        fit = "unknown" if room is None else str(most_prompts(STAGES[name], config, call, size, room - weights))
+        stage = pick_stage(name)
+        needed = need(stage, config, call, size)
+        fit = "unknown" if room is None else str(most_prompts(stage, config, call, size, room - weights))
         lines.append((name, *map(as_size, (needed.keys_and_values, needed.activations, needed.total + weights)), fit))
     beams = f" in {call.copies} beams" if call.beams else ""
     print(f"{call.prompts} x {call.tokens} tokens, {call.new} new ones{beams}; weights {as_size(weights)}")

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tinyllm.draw.ladder import LIMIT
-from tinyllm.measure.rows import Row
-from tinyllm.stages import STAGES
+from tinyllm.measure.rows import Row, is_ours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +43,7 @@ def draw_latency(rows: Sequence[Row]) -> Figure:
 def engines(rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
     """Colour and marker of each engine: shades of blue for our stages, the later the darker."""
     names = list(dict.fromkeys(row.stage for row in rows))
-    peers, ours = [n for n in names if n not in STAGES], [n for n in names if n in STAGES]
+    peers, ours = [n for n in names if not is_ours(n)], [n for n in names if is_ours(n)]
     shades = [*GREYS[: len(peers)], *BLUES[-len(ours) :]] if ours else list(GREYS[: len(peers)])
     return {
         name: (shade, MARKERS[i % len(MARKERS)])

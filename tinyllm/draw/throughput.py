@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinyllm.draw.ladder import OURS, PEER
 from tinyllm.draw.latency import engines
-from tinyllm.measure.rows import Row, grouped
-from tinyllm.stages import STAGES
+from tinyllm.measure.rows import Row, grouped, is_ours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +19,7 @@ def draw_throughput(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
     figure = Figure(figsize=(8, 0.6 + 0.5 * len(rows)), layout="constrained")
     names = [row["engine"] for row in rows]
-    colours = [OURS if name in STAGES else PEER for name in names]
+    colours = [OURS if is_ours(name) else PEER for name in names]
     panels = {"largest batch": "largest_batch", "tokens per second": "tokens_per_s"}
     for axes, (title, key) in zip(figure.subplots(1, 2, sharey=True), panels.items(), strict=True):
         bars = axes.barh(names, [row[key] for row in rows], color=colours)

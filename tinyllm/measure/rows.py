@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from tinyllm.measure.table import aligned
+from tinyllm.stages import pick_stage
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,14 @@ def ratio_to_peer(row: Row, rows: Sequence[Row], peer: str = "hf") -> float | No
     """How many times faster per token than a peer in the same run."""
     times = [other.next_token_ms for other in rows if other.stage == peer]
     return times[0] / row.next_token_ms if times else None
+
+
+def is_ours(name: str) -> bool:
+    """Whether an engine is a stage of ours; else it is a peer."""
+    try:
+        return bool(pick_stage(name))
+    except ValueError:
+        return False
 
 
 def grouped(rows: Sequence[Row]) -> list[list[Row]]:

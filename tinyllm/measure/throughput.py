@@ -13,12 +13,12 @@ from tinyllm.measure.bench import COUNTS, Facts, Plan, make_row
 from tinyllm.measure.cost_model import weight_elements
 from tinyllm.measure.engines import say
 from tinyllm.measure.machine import Machine
-from tinyllm.measure.rows import Row
+from tinyllm.measure.rows import Row, is_ours
 from tinyllm.measure.timing import Timing, median_of
 from tinyllm.measure.worker import is_out_of_memory
 from tinyllm.measure.worker_client import RemoteEngine
 from tinyllm.plan import Call, most_prompts
-from tinyllm.stages import STAGES
+from tinyllm.stages import STAGES, pick_stage
 
 GROWTH = 4  # from one timed batch to the next
 
@@ -65,16 +65,14 @@ def largest_batch(fits: Callable[[int], bool], guess: int, most: int) -> int:
 
 def planned_batch(engine: RemoteEngine, search: Search) -> int | None:
     """What the planner says of one of our stages; None for a peer, which it does not know."""
-    if engine.name not in STAGES:
-        return None
-    return _most_prompts(engine, search, engine.name)
+    return _most_prompts(engine, search, engine.name) if is_ours(engine.name) else None
 
 
 def _most_prompts(engine: RemoteEngine, search: Search, stage: str) -> int:
     size, beams = engine.dtype.itemsize, search.num_beams
     call = Call(1, search.prompts.shape[1], search.new_tokens, beams, beams=beams > 1)
     room = search.budget - weight_elements(engine.config) * size
-    return most_prompts(STAGES[stage], engine.config, call, size, room)
+    return most_prompts(pick_stage(stage), engine.config, call, size, room)
 
 
 def find_largest(engine: RemoteEngine, search: Search) -> int:
