@@ -122,6 +122,13 @@ def test_linear_takes_strided_and_unaligned_tensors(dtype, offset, margins):
         assert ((got - right).abs() / scale).max() <= TOLERANCES[dtype]
 
 
+@pytest.mark.parametrize("outputs", range(1, 35))
+def test_nothing_is_written_beside_any_number_of_outputs(outputs, margins):
+    x, weight = draw(3, 17), draw(outputs, 17)
+    torch.set_num_threads(1 + outputs % 2)
+    close(cpu.linear(x, weight), x @ weight.T)
+
+
 def test_what_a_kernel_cannot_take_is_named():
     x, weight = draw(2, 64), draw(8, 64)
     with pytest.raises(ValueError, match="17 rows: expected 1 to 16"):

@@ -254,8 +254,8 @@ def test_memory_that_grows_is_found_again():
 def test_two_caches_side_by_side_and_each_used_again():
     plain, native = twins(tiny())
     pairs = [(plain.new_cache(1, 1, 8), native.new_cache(1, 1, 8)) for _ in range(2)]
-    for _ in range(2):
-        for tokens in ([4, 5, 6], [7], [8], [9]):
+    for prompt in ([4, 5, 6], [3, 4, 5, 6, 7]):  # the second finds no room where the first was
+        for tokens in (prompt, [7], [8], [9]):
             for pair in pairs:
                 models = zip((plain, native), pair, strict=True)
                 right, got = (model.step(torch.tensor([tokens]), None, cache) for model, cache in models)
