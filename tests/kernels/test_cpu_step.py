@@ -251,16 +251,27 @@ def test_memory_that_grows_is_found_again():
         close(got, right)
 
 
-def test_two_caches_side_by_side_and_each_used_again():
+def both(plain, native, pair, tokens):
+    """Logits of both models after the same tokens."""
+    models = zip((plain, native), pair, strict=True)
+    return [model.step(torch.tensor([tokens]), None, cache) for model, cache in models]
+
+
+def test_two_caches_side_by_side():
     plain, native = twins(tiny())
     pairs = [(plain.new_cache(1, 1, 8), native.new_cache(1, 1, 8)) for _ in range(2)]
-    for prompt in ([4, 5, 6], [3, 4, 5, 6, 7]):  # the second finds no room where the first was
+    for tokens in ([4, 5, 6], [7], [8], [9]):
+        for pair in pairs:
+            close(*both(plain, native, pair, tokens))
+
+
+def test_a_cache_is_used_again_after_weights_and_memory_have_moved():
+    plain, native = twins(tiny())
+    pair = plain.new_cache(1, 1, 8), native.new_cache(1, 1, 8)
+    for prompt in ([4, 5, 6], [7, 5, 6], [3, 4, 5, 6, 7]):  # the last finds no room where the others were
         for tokens in (prompt, [7], [8], [9]):
-            for pair in pairs:
-                models = zip((plain, native), pair, strict=True)
-                right, got = (model.step(torch.tensor([tokens]), None, cache) for model, cache in models)
-                close(got, right)
-        for cache in (cache for pair in pairs for cache in pair):
+            close(*both(plain, native, pair, tokens))
+        for cache in pair:
             cache.forget()
         for model in (plain, native):
             model.layers[0].o_proj.weight.data = model.layers[0].o_proj.weight * 0.5
