@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib.util
 import json
@@ -59,6 +60,8 @@ class Transformers:
         gc.collect()
         if self.device.type != "cpu":
             getattr(torch, self.device.type).empty_cache()
+        elif trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # what the C library keeps, it may not reuse
+            trim(0)
 
 
 class Compiled(Transformers):
