@@ -315,8 +315,7 @@ class Late(Finish):
 def late(monkeypatch):
     """Generation as on a GPU; says how many steps the last call took."""
     monkeypatch.setattr(Late, "made", ())
-    for search in ("one_by_one", "beams"):
-        monkeypatch.setattr(f"tinyllm.generation.{search}.Finish", Late)
+    monkeypatch.setattr("tinyllm.generation.search.Finish", Late)
     return lambda: Late.made[-1].calls
 
 
@@ -353,7 +352,7 @@ def steps_of(options, room):
     return len(theirs(**options | RECORD | {"max_new_tokens": room}).scores)
 
 
-@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize("search", ["greedy", "sampling"])
 def test_a_late_answer_takes_the_last_step_back(search, monkeypatch):
     """Whenever it comes: what is returned is what an answer in time would have returned."""
     options = batch_of() | SEARCHES[search] | {"eos_token_id": OVER["soon"]}
@@ -361,11 +360,31 @@ def test_a_late_answer_takes_the_last_step_back(search, monkeypatch):
     for step in range(1, 9):
         for late in (False, True):
             told = Mock(late=late, side_effect=[*[False] * (step - 1 + late), True])
-            for search_of in ("one_by_one", "beams"):
-                monkeypatch.setattr(f"tinyllm.generation.{search_of}.Finish", Mock(return_value=told))
+            monkeypatch.setattr("tinyllm.generation.search.Finish", Mock(return_value=told))
             found.append(run(ours("segment"), **options).tolist())
     assert found[::2] == found[1::2]
     assert all(before != after for before, after in zip(found[::2], found[2::2], strict=False))
+
+
+@pytest.mark.parametrize("search", [name for name in SEARCHES if "beams" in name])
+def test_beams_that_are_over_stay_as_they_are(search, monkeypatch):
+    """However many turns are taken after the end: that a GPU's answer comes late is then no harm."""
+    options = batch_of() | SEARCHES[search] | {"eos_token_id": OVER["soon"], "max_new_tokens": MOST}
+    expected, calls = run(ours("segment"), **options).tolist(), []
+
+    class Deaf:
+        late = False
+
+        def __init__(self, *args, **kwargs):
+            calls.append([])
+
+        def __call__(self, over):
+            calls[-1].append(bool(over))
+            return False
+
+    monkeypatch.setattr("tinyllm.generation.search.Finish", Deaf)
+    assert run(ours("segment"), **options).tolist() == expected
+    assert len(calls[-1]) == MOST and sum(calls[-1]) > 1
 
 
 @pytest.mark.parametrize("search", SEARCHES)

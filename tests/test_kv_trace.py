@@ -274,7 +274,7 @@ def test_memory_over_time_stays_where_it_is_until_the_next_change():
 def test_a_search_in_several_passes_is_refused():
     model = tinyllm.optimize(models.tiny(), stage="fused")
     watched = _Watch(model, torch.ones(1, 3).long(), torch.ones(1, 3).long(), 2).model
-    step, ids = watched.stage.runner(watched.step), torch.ones(2, 3).long()
+    step, ids = watched.stage.runner.step(watched), torch.ones(2, 3).long()
     step(ids, None, model.new_cache(1, 2))
     with pytest.raises(ValueError, match="taken in by several passes: expected so few that one is enough"):
         step(ids, None, model.new_cache(1, 2))
