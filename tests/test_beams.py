@@ -366,27 +366,6 @@ def test_a_late_answer_takes_the_last_step_back(search, monkeypatch):
     assert all(before != after for before, after in zip(found[::2], found[2::2], strict=False))
 
 
-@pytest.mark.parametrize("search", [name for name in SEARCHES if "beams" in name])
-def test_beams_that_are_over_stay_as_they_are(search, monkeypatch):
-    """However many turns are taken after the end: that a GPU's answer comes late is then no harm."""
-    options = batch_of() | SEARCHES[search] | {"eos_token_id": OVER["soon"], "max_new_tokens": MOST}
-    expected, calls = run(ours("segment"), **options).tolist(), []
-
-    class Deaf:
-        late = False
-
-        def __init__(self, *args, **kwargs):
-            calls.append([])
-
-        def __call__(self, over):
-            calls[-1].append(bool(over))
-            return False
-
-    monkeypatch.setattr("tinyllm.generation.search.Finish", Deaf)
-    assert run(ours("segment"), **options).tolist() == expected
-    assert len(calls[-1]) == MOST and sum(calls[-1]) > 1
-
-
 @pytest.mark.parametrize("search", SEARCHES)
 def test_steps_that_somebody_watches_are_not_taken_in_vain(search, late):
     options = SEARCHES[search] | {"eos_token_id": OVER["soon"], "max_new_tokens": MOST}
