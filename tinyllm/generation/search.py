@@ -51,7 +51,7 @@ class Search(ABC):
         self.logits: Float[Tensor, "r v"] | None = None
         self.turns: dict[object, Callable[[], None]] = {}
         self.whole = replayable(request)
-        self.forward = self._forward if self.whole else self._again(self._forward)
+        self.forward: Callable[[], None] | None = None  # until it runs: what fails before then leaves no cycle behind
         self.n = tokens
 
     def fits(self, request: Request) -> bool:
@@ -84,6 +84,8 @@ class Search(ABC):
         self.n = request.input_ids.shape[1]
         self.column.fill_(self.n)
         self.over.zero_()
+        if self.forward is None:
+            self.forward = self._forward if self.whole else self._again(self._forward)
         self.begin()
         self.logits = self._prefill()
         self.choose()
