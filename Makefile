@@ -18,8 +18,8 @@ demo: $(INSTALLED)  ## a real model answers through every stage and through tran
 	$(BIN)/python -m tinyllm bench --stream --png ladder.png
 
 test: $(INSTALLED) lint  ## ruff, pytest, and every notebook
-	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
+	$(BIN)/python -m pytest -n 2 --dist load
+	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
 
 lint: $(INSTALLED)  ## ruff: format and rules, notebooks too
 	$(BIN)/ruff format --check .
