@@ -19,7 +19,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .paths import MOST, own_paths, seen_by
+from .paths import own_paths, seen_by
 from .tuning import Launch, key_tile, launch_for
 
 LOG2_E = tl.constexpr(1.4426950408889634)
@@ -167,9 +167,9 @@ class Cut:
 def cut(prompts: int, kv_heads: int, rows: int, keys: int, tile: int, processors: int, launch: Launch) -> Cut:
     """The cut for so many rows of every key/value head, at most `keys` keys in tiles, and so many processors.
 
-    Keys are split, by a power of two, as long as there are not more than `waves` programs for each processor, yet
-    never into more than `most` shares, nor into shares of fewer than `least` tiles: joining shares costs what reading
-    a tile or two does. It depends on the memory reserved, not on lengths.
+    Keys are split, by a power of two, towards `waves` programs for each processor, yet never into more than `most`
+    shares, nor into shares of fewer than `least` tiles: joining shares costs what reading a tile or two does. It
+    depends on the memory reserved, not on lengths.
     """
     block = min(max(LEAST_ROWS, triton.next_power_of_2(rows)), launch.blocks["rows"])
     blocks = triton.cdiv(rows, block)
@@ -276,8 +276,6 @@ def _check(
             raise ValueError(f"{name} is {list(x.shape)} of {x.dtype}: expected [{b}, g, n, {d}] of {q.dtype}, g | {h}")
     if any(x.stride(-1) != 1 for x in (q, prompt_k, response_k)):
         raise ValueError("the last dimension of q, keys and values must be dense (stride 1)")
-    if w > MOST:
-        raise ValueError(f"q is of {w} sequences: expected at most {MOST} to a request, a bit of 64 for each")
     if ancestry is not None and (ancestry.shape[:2] != (b, w) or ancestry.dtype != torch.int32):
         raise ValueError(f"ancestry is {list(ancestry.shape)} of {ancestry.dtype}: expected [{b}, {w}, steps] of int32")
     if positions is not None and (len(positions) != b or positions.dtype != torch.int32):

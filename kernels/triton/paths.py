@@ -56,7 +56,12 @@ def own_paths(w: int, steps: int, device: torch.device) -> Tensor:
 
 
 def seen_by(ancestry: Tensor) -> Tensor:
-    """Of an ancestry [b, w, steps] the sequences that descend from each slot [b, steps * w], as bits of an int64."""
+    """Of an ancestry [b, w, steps] the sequences that descend from each slot [b, steps * w], as bits of an int64.
+
+    Raises ValueError for more sequences than an int64 has bits.
+    """
+    if ancestry.shape[1] > MOST:
+        raise ValueError(f"{ancestry.shape[1]} sequences to a request: expected at most {MOST}, a bit of 64 for each")
     own = torch.arange(ancestry.shape[1], device=ancestry.device)
     descends = ancestry.transpose(1, 2)[..., None] == own  # [b, steps, w, slot]
     return (descends.long() << own[:, None]).sum(dim=2).flatten(1)

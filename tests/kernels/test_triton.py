@@ -241,11 +241,12 @@ def test_what_attention_cannot_take_is_refused(interpreted):
         ("prompt_k", good["prompt_k"].half(), "prompt_v|prompt_k"),
         ("response_v", good["response_v"][:, :, 1:], "response_v"),
         ("ancestry", good["ancestry"].long(), "ancestry"),
-        ("q", torch.randn(2, 6, 65, 64), "at most 64"),
         ("positions", torch.zeros(2, 33), "positions"),
     ]:
         with pytest.raises(ValueError, match=message):
             kernels.segment_attention(**good | {name: wrong_one})
+    with pytest.raises(ValueError, match="65 sequences"):
+        kernels.seen_by(torch.zeros(1, 65, 2, dtype=torch.int32))
     with pytest.raises(ValueError, match="belong together"):
         kernels.prompt_attention(good["q"], good["prompt_k"], good["prompt_v"][:, :1])
     with pytest.raises(ValueError, match="at most 16"):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tinyllm.attention.stock import KeysAndValues, stock_attention, stock_attention_cost
 from tinyllm.config import DecoderConfig
-from tinyllm.kernels.partial import Partial, _weighted, attend_partly, merge, merged  # noqa: F401
+from tinyllm.kernels.partial import attend_partly, merged
 from tinyllm.ops.cost import Cost, Workload, launch
 
 

@@ -29,9 +29,13 @@ class TakesTokens(Protocol):
 
 @runtime_checkable
 class Cache(TakesTokens, Protocol):
-    """The keys and values of a decoder, as generation sees them; `copies` sequences share one stored prompt."""
+    """The keys and values of a decoder, as generation sees them; `copies` sequences share one stored prompt.
+
+    `fixed`: a step does the same work on the same memory as the one before, so that it may be captured and replayed.
+    """
 
     copies: int
+    fixed: bool
 
     @staticmethod
     def held_bytes(config: DecoderConfig, work: Workload) -> int:

@@ -41,6 +41,7 @@ class ContiguousCache:
     """One `ContiguousLayer` for each layer; sequences that continue the same prompt hold a copy of it each."""
 
     copies = 1  # sequences that share one stored prompt
+    fixed = False
     branches = 1  # of the tokens of a pass, so many at the end of each row are continued
 
     def __init__(

@@ -104,6 +104,7 @@ class FixedSegmentCache(SegmentCache):
     """A segment cache whose steps are told on the device what they write and see."""
 
     layer_type = FixedLayer
+    fixed = True
 
     def forget(self) -> None:
         """Hold nothing, in the same memory: for other prompts, as many and no longer than these."""
@@ -114,11 +115,6 @@ class FixedSegmentCache(SegmentCache):
         if self.copies > 1:  # of the steps to come, each sequence's own
             self.counters.zero_()
             self.reorder(torch.arange(self.prompts * self.copies, device=self.like.device))
-
-    @property
-    def room(self) -> tuple[int, int]:
-        """Tokens of a prompt, and steps after it, that there is memory for."""
-        return self.layers[0].memory.k.shape[2], self.ancestry.shape[2]
 
     @property
     def bytes(self) -> int:
@@ -153,7 +149,7 @@ class FixedSegmentCache(SegmentCache):
 
     def _note_prompt(self, tokens: int, mask: Tensor | None) -> None:
         super()._note_prompt(tokens, mask)
-        self.segments.written, self.segments.start = 0, self.counters[2]
+        self.segments.start = self.counters[2]
         for counter, value in zip(self.counters.split(1), (self.prompt_tokens, 0, -self.copies), strict=True):
             counter.fill_(value)
         starts = self.starts
@@ -163,7 +159,7 @@ class FixedSegmentCache(SegmentCache):
         if self.mask is not None:
             self.sight.positions = _refilled(self.sight.positions, padded_positions(self.mask))
 
-    def _prompt_view(self, mask: Tensor | None, held: int, tokens: int) -> Tensor | PromptSight | None:
+    def _prompt_view(self, mask: Tensor | None, held: int, tokens: int) -> object:
         """Where the device has no fast kernel that takes padding, ours reads positions."""
         if mask is not None and self.like.device.type == "xpu":
             return PromptSight(padded_positions(mask))

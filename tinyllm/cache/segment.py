@@ -113,6 +113,7 @@ class Segments:
         self.first_block = (steps or FIRST_BLOCK) * copies
         self.like = like
         self.in_prompt = True
+        self.written = 0  # slots of a response whose memory is handed out whole
 
     def empty(self, tokens: int) -> KV:
         """Memory for so many keys and values of every request, not written."""
@@ -124,6 +125,7 @@ class SegmentCache:
     """A `SegmentLayer` for each layer, and the ancestry they share."""
 
     layer_type: type[SegmentLayer] = SegmentLayer
+    fixed = False
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ examples:
   tinyllm bench --preset quick --png quick.png
   tinyllm bench --preset latency --random llama-2-7b --peers hf hf-static --prompts 1024 4096 --json latency.json
   tinyllm bench --preset throughput --random llama-2-7b --memory-budget 64 --beams 4 --json throughput.json
-  tinyllm bench --peers hf ipex --peer-python ipex=/opt/ipex/bin/python
+  tinyllm bench --peers hf ipex --peer-python ipex=ipex-env/bin/python
   tinyllm bench --plan --random llama-2-7b --prompts 1024 --beams 4 --memory-budget 64
 """
 

@@ -81,7 +81,7 @@ class Beams(Search):
     Once all is over, nothing changes any more: a turn that was taken in vain does no harm.
     """
 
-    def __init__(self, model: Decoder, request: Request, key: tuple = ()) -> None:
+    def __init__(self, model: Decoder, request: Request, key: tuple | None = None) -> None:
         super().__init__(model, request, key)
         (b, w), (tokens, new), like = (len(request.input_ids), request.beams.width), self.room, request.input_ids
         running, ended = (

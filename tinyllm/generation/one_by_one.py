@@ -34,7 +34,7 @@ def drawn(scores: Float[Tensor, "n v"], k: int) -> Int[Tensor, "n k"]:
 class OneByOne(Search):
     """Every row on its own; ended ones are filled up with the pad token."""
 
-    def __init__(self, model: Decoder, request: Request, key: tuple = ()) -> None:
+    def __init__(self, model: Decoder, request: Request, key: tuple | None = None) -> None:
         super().__init__(model, request, key)
         self.sequences = request.input_ids.new_empty(len(self.tokens), request.total)
         self.unfinished = torch.ones(len(self.tokens), dtype=torch.bool, device=self.device)

@@ -27,13 +27,12 @@ class Search(ABC):
     """A model at work on requests of one kind, one after the other, in the same memory.
 
     `tokens` are what every row is continued with next, `parents` the rows that they continue (None: their own).
+    `key` says the kind where whole turns may be captured and replayed; None: the passes through the layers alone.
     """
 
     parents: Int[Tensor, " r"] | None = None
 
-    def __init__(self, model: Decoder, request: Request, key: tuple = ()) -> None:
-        from tinyllm.generation.parts import replayable
-
+    def __init__(self, model: Decoder, request: Request, key: tuple | None = None) -> None:
         device, (prompts, tokens) = request.input_ids.device, request.input_ids.shape
         self.model, self.request, self.device, self.key = model, request, device, key
         self.room = tokens, request.total - tokens
@@ -50,9 +49,13 @@ class Search(ABC):
         self.over = torch.zeros((), dtype=torch.bool, device=device)
         self.logits: Float[Tensor, "r v"] | None = None
         self.turns: dict[object, Callable[[], None]] = {}
-        self.whole = replayable(request)
         self.forward: Callable[[], None] | None = None  # until it runs: what fails before then leaves no cycle behind
         self.n = tokens
+
+    @property
+    def whole(self) -> bool:
+        """Whether a turn is the same work every time."""
+        return self.key is not None
 
     def fits(self, request: Request) -> bool:
         """Whether a further request of this kind has room in the memory."""
@@ -101,7 +104,7 @@ class Search(ABC):
             if self.n == request.total:
                 break
             self._turn()
-        if hasattr(self.cache, "settle"):
+        if self.cache.fixed:
             self.cache.settle()
 
     @abstractmethod
@@ -132,7 +135,7 @@ class Search(ABC):
 
     def _again(self, work: Callable[[], None]) -> Callable[[], None]:
         """`work` as it is repeated, where the cache keeps its memory in place."""
-        return self.runner.repeat(work, self.device) if hasattr(self.cache, "settle") else work
+        return self.runner.repeat(work, self.device) if self.cache.fixed else work
 
     def _forward(self) -> None:
         if self.parents is not None:

@@ -23,7 +23,7 @@ class Searches:
     """Of each kind of call the last search, where something of it was captured; the oldest go first."""
 
     def __init__(self) -> None:
-        self.kept: OrderedDict[tuple, Search] = OrderedDict()
+        self.kept: OrderedDict[tuple | None, Search] = OrderedDict()
 
     @property
     def captures(self) -> list[Replay]:
@@ -37,9 +37,9 @@ class Searches:
 
     def take(self, model: Decoder, request: Request) -> Search:
         """A search for a request: the one that was kept where it has room, else a new one."""
-        from tinyllm.generation.parts import kind
+        from tinyllm.generation.parts import kind, replayable
 
-        key = kind(request)
+        key = kind(request) if replayable(request) else None
         old = self.kept.pop(key, None) if request.cache is None else None
         if old is not None:
             if old.fits(request):

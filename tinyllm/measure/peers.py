@@ -72,7 +72,7 @@ def pick_pythons(given: Iterable[str]) -> dict[str, str]:
     for text in given:
         name, equals, path = text.partition("=")
         if not equals:
-            raise ValueError(f"--peer-python {text}: expected PEER=PATH, as in ipex=/opt/ipex/bin/python")
+            raise ValueError(f"--peer-python {text}: expected PEER=PATH, as in ipex=ipex-env/bin/python")
         pick_peers([name])
         found = which(str(Path(path).expanduser()))
         if found is None:

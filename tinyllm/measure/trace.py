@@ -99,7 +99,7 @@ def _watching(seen: list[tuple]) -> Iterator[None]:
 
     def watched(kind: str, method: Callable, mask_at: int) -> Callable:
         def call(pointers: Any, *rest: Any) -> Any:
-            addresses, mask = np.atleast_2d(pointers.data), np.atleast_2d(rest[mask_at].data)
+            addresses, mask = np.atleast_2d(pointers.data), np.atleast_2d(rest[mask_at].data).astype(bool)
             seen.append((builder.grid_idx, kind, addresses.copy(), mask.copy(), _line()))
             return method(pointers, *rest)
 

@@ -20,14 +20,10 @@ Turn = Callable[[], None]
 
 @dataclass(frozen=True)
 class Runner:
-    """`step(model)` runs a pass through the layers; `repeat(turn, device)` runs the same work on the same memory again.
-
-    `repeats(device)`: whether that is worth keeping things at their addresses from one call to the next.
-    """
+    """`step(model)` runs a pass through the layers, `repeat(turn, device)` the same work on the same memory again."""
 
     step: Callable[[Decoder], Step]
     repeat: Callable[[Turn, torch.device], Turn]
-    repeats: Callable[[torch.device], bool]
 
 
 def _native_or_eager(model: Decoder) -> Step:
@@ -38,13 +34,5 @@ def _captured(turn: Turn, device: torch.device) -> Turn:
     return turn if device.type == "cpu" else Replay(turn, device)
 
 
-EAGER = Runner(
-    step=lambda model: model.step,
-    repeat=lambda turn, device: turn,
-    repeats=lambda device: False,
-)
-CAPTURED = Runner(
-    step=_native_or_eager,
-    repeat=_captured,
-    repeats=lambda device: device.type != "cpu",
-)
+EAGER = Runner(step=lambda model: model.step, repeat=lambda turn, device: turn)
+CAPTURED = Runner(step=_native_or_eager, repeat=_captured)
