@@ -4,10 +4,11 @@ import pytest
 from test_beams import MOST, OVER, SEARCHES, batch_of, ours, run
 
 
+@pytest.mark.parametrize("end", ["soon", "with the first token"])
 @pytest.mark.parametrize("search", [name for name in SEARCHES if "beams" in name])
-def test_beams_that_are_over_stay_as_they_are(search, monkeypatch):
+def test_beams_that_are_over_stay_as_they_are(search, end, monkeypatch):
     """However many turns are taken after the end: that a GPU's answer comes late is then no harm."""
-    options = batch_of() | SEARCHES[search] | {"eos_token_id": OVER["soon"], "max_new_tokens": MOST}
+    options = batch_of() | SEARCHES[search] | {"eos_token_id": OVER[end], "max_new_tokens": MOST}
     expected, calls = run(ours("segment"), **options).tolist(), []
 
     class Deaf:

@@ -17,10 +17,15 @@ from tinyllm.measure.launches import launches_in_layer
 from tinyllm.measure.memory import allocations, peak_bytes
 from tinyllm.ops import NAIVE
 from tinyllm.ops.cost import Cost, Workload
+from tinyllm.stages import pick_stage
 
 CPU = torch.device("cpu")
 DTYPES = (torch.float32, torch.bfloat16)
-VARIANTS = {**tinyllm.STAGES, "segment, naive operations": replace(tinyllm.STAGES["segment"], ops=NAIVE)}
+VARIANTS = {
+    **tinyllm.STAGES,
+    "sdpa": pick_stage("sdpa"),
+    "segment, naive operations": replace(tinyllm.STAGES["segment"], ops=NAIVE),
+}
 every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
 every_variant = pytest.mark.parametrize("stage", VARIANTS.values(), ids=VARIANTS)
 
@@ -113,7 +118,7 @@ def test_prediction_equals_count_for_their_prompts(stage, hf, work, prompt):
     assert seen.tokens == work.batch * prompt * (1 if shares_prompts(stage) else work.copies)
 
 
-@every_stage
+@pytest.mark.parametrize("stage", [*tinyllm.STAGES, "sdpa"])
 @settings(max_examples=25, deadline=None)
 @given(hf=models.drawn(), work=steps_of_several_sequences(), data=st.data())
 def test_prediction_equals_count_of_a_reorder(stage, hf, work, data):

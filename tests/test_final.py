@@ -72,6 +72,17 @@ def test_a_further_turn_computes_only_what_is_new(hf, stage):
     assert again.tolist() == hf.generate(more, attention_mask=torch.ones_like(more), **options).tolist()
 
 
+def test_a_token_with_a_mask_is_more_prompt_for_the_native_step_too(hf):
+    model, (ids, mask) = tinyllm.optimize(hf, stage="final"), models.ragged(VOCAB, (5, 3), seed=5)
+    logits = []
+    for step in (model.step, model.stage.runner.step(model)):
+        cache = model.new_cache(2, 1, 4)
+        for tokens, seen in ((ids, mask), (ids[:, :1], None), (ids[:, 1:2], torch.tensor([[1], [0]]))):
+            last = step(tokens, seen, cache)
+        logits.append(last.float())
+    close(*logits)
+
+
 @pytest.mark.parametrize("copies", [1, 3])
 def test_memory_grows_where_the_number_of_steps_was_not_known(hf, copies):
     model, steps = tinyllm.optimize(hf, stage="sdpa"), 40
@@ -129,6 +140,14 @@ def test_turns_are_captured_once_and_serve_requests_of_their_kind(hf, replaying,
         assert len(replaying.searches.kept) == 1
     phases = len(next(iter(replaying.searches.kept.values())).turns)
     assert 1 <= len(FakeReplay.made) == phases <= 3  # with ends kept out, without, and the last
+
+
+@pytest.mark.parametrize("how", ["greedy", "4 beams"])
+def test_requests_with_and_without_padding_are_kept_apart(hf, replaying, how):
+    for lengths in ((7, 4), (6, 6), (3, 7), (5, 5)):
+        expected = answer(hf, lengths, **HOWS[how]).tolist()
+        assert answer(replaying, lengths, **HOWS[how]).tolist() == expected, lengths
+    assert len(replaying.searches.kept) == 2
 
 
 def test_what_sees_the_text_stays_outside_of_what_is_captured(hf, replaying):

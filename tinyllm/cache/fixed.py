@@ -107,14 +107,14 @@ class FixedSegmentCache(SegmentCache):
     fixed = True
 
     def forget(self) -> None:
-        """Hold nothing, in the same memory: for other prompts, as many and no longer than these."""
+        """Hold nothing, in the same memory: for other prompts, as many and no longer than these.
+
+        The ancestry is left as it is: the first reorder after a prompt makes all of it everybody's own again.
+        """
         self.mask, self.prompt_tokens, self.steps, self.new_turn = None, 0, 0, False
         self.segments.written, self.segments.in_prompt = 0, True
         for layer in self.layers:
             layer.forget()
-        if self.copies > 1:  # of the steps to come, each sequence's own
-            self.counters.zero_()
-            self.reorder(torch.arange(self.prompts * self.copies, device=self.like.device))
 
     @property
     def bytes(self) -> int:

@@ -78,7 +78,7 @@ class Found(NamedTuple):
 class Beams(Search):
     """The best sequences that continue each prompt (transformers' `num_beams`).
 
-    Once all is over, nothing changes any more: a turn that was taken in vain does no harm.
+    Once all is over, what has ended is full and cannot be bettered: a turn that was taken in vain changes nothing of it.
     """
 
     def __init__(self, model: Decoder, request: Request, key: tuple | None = None) -> None:
@@ -123,7 +123,7 @@ class Beams(Search):
         request.record.keep(self.logits, scores)
         state, over = self._advanced(scores.view(*self.state.running.scores.shape, -1))
         for old, new in zip(self.state.tensors, state.tensors, strict=True):
-            torch.where(self.over, old, new, out=old)
+            old.copy_(new)
         self.over |= over
         self.tokens.copy_(self.state.running.sequences.index_select(2, self.column).flatten())
         self.parents.copy_(self.state.running.parents.index_select(2, self.new).flatten())
