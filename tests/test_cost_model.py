@@ -44,7 +44,7 @@ def ones(*shape):
 
 
 def shares_prompts(stage):
-    return issubclass(tinyllm.STAGES[stage].cache, SegmentCache)
+    return issubclass(pick_stage(stage).cache, SegmentCache)
 
 
 def prompt_and_mask(model, cache, work, tokens):
@@ -128,7 +128,7 @@ def test_prediction_equals_count_of_a_reorder(stage, hf, work, data):
     parents += work.copies * torch.arange(work.batch)[:, None]
     seen = observe_reorder(filled(model, work), parents.flatten())
     assert seen == reorder_cost(model.stage, model.config, work)
-    assert (seen.kv_copied == 0) == (stage == "segment")
+    assert (seen.kv_copied == 0) == (shares_prompts(stage))
 
 
 def kv(cost):
@@ -159,7 +159,7 @@ def test_what_a_beam_search_does_with_a_prompt(stage):
     ids, _ = models.ragged(61, [t] * b)
     with observe_passes(model) as passes:
         model.generate(ids, num_beams=w, max_new_tokens=new)
-    shared = stage == "segment"
+    shared = shares_prompts(stage)
     prompts = b if shared else b * w
     assert [p.tokens for p in passes] == [prompts * t] + [b * w] * (new - 1)
     assert [p.layers.kv_written for p in passes] == [token * n for n in (prompts * t, *[b * w] * (new - 1))]

@@ -78,7 +78,7 @@ class Found(NamedTuple):
 class Beams(Search):
     """The best sequences that continue each prompt (transformers' `num_beams`).
 
-    Once all is over, what has ended is full and cannot be bettered: a turn that was taken in vain changes nothing of it.
+    Once all is over, what has ended is full and cannot be bettered: a turn taken in vain changes nothing of it.
     """
 
     def __init__(self, model: Decoder, request: Request, key: tuple | None = None) -> None:
