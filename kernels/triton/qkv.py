@@ -88,8 +88,8 @@ def qkv_rope_and_store(
     start: Tensor | None = None,
     *,
     launch: Launch | None = None,
-) -> Tensor:
-    """x [b, t, m], at most 16 tokens in all, times weight [(h + 2g) * d, m]; q [b, h, t, d] is returned, rotated.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """x [b, t, m], at most 16 tokens in all, times weight [(h + 2g) * d, m]; q [b, h, t, d], rotated, and the slots.
 
     `norm`, `bias` as in `linear`; cos, sin, the slots and `start` as in `rope_and_store`. Raises ValueError for more
     tokens, or for sizes that do not belong together.
@@ -108,7 +108,7 @@ def qkv_rope_and_store(
         rows, t, heads, g, m, lines.stride(0), weight.stride(0), *slots, *angles, eps,
         D=d, HALF=half, INTERLEAVED=interleaved, **constants,
     )  # fmt: skip
-    return out.transpose(1, 2)
+    return out.transpose(1, 2), k_slot, v_slot
 
 
 def _check(x: Tensor, weight: Tensor, cos: Tensor, k_slot: Tensor, v_slot: Tensor, heads: int) -> None:

@@ -22,14 +22,6 @@ from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.triton import tuning
 
 KERNELS = {name: getattr(kernels, name) for name in kernels.__all__ if name in TABLES}
-
-
-def qkv_rope_and_store(**arguments):
-    """With its slots, as the table wants them."""
-    return kernels.qkv_rope_and_store(**arguments), arguments["k_slot"], arguments["v_slot"]
-
-
-KERNELS["qkv_rope_and_store"] = qkv_rope_and_store
 GUARD = 1 << 15
 ODD = r"^3 x (5|80|1000)$|^2 x (7|255|1000) |-> (7|33|3)$|gated silu|b2 h6 g2 t5 .*own|^b1 h3 g1 d80, 1 token"
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)

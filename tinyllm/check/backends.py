@@ -14,7 +14,7 @@ from tinyllm.attention.stock import stock_attention
 from tinyllm.cache.contiguous import ContiguousLayer
 from tinyllm.check.references import NormWeights
 from tinyllm.check.tables import TABLES
-from tinyllm.kernels import plain, sycl
+from tinyllm.kernels import cpu, plain, sycl
 from tinyllm.ops import linear, mlp, norm, rope
 
 
@@ -117,14 +117,15 @@ NAIVE = Backend(
 )
 
 
-# What every set of kernels has; some have more.
+# What a set of kernels has that a stage can run on; some have more.
 MORE = ("attention", "segment_attention", "prompt_attention", "qkv_rope_and_store")
 SHARED = tuple(name for name in TABLES if name not in MORE)
 
 
 def of_module(name: str, module: ModuleType) -> Backend:
-    """A set of kernels: the functions of a module under the names of the tables."""
-    return Backend(name, {operation: getattr(module, operation) for operation in SHARED})
+    """A set of kernels: the functions of a module that have a table of their name."""
+    found = {operation: getattr(module, operation, None) for operation in TABLES}
+    return Backend(name, {operation: function for operation, function in found.items() if callable(function)})
 
 
 def backends(device: torch.device) -> list[Backend]:
@@ -134,10 +135,15 @@ def backends(device: torch.device) -> list[Backend]:
         found.append(of_module("triton", import_module("tinyllm.kernels.triton")))
     if device.type != "cuda" and sycl.unavailable(device) is None:
         found.append(of_module("sycl", sycl))
+    if device.type == "cpu" and cpu.unavailable() is None:
+        found.append(of_module("cpu", cpu))
     return found
 
 
 def absent(device: torch.device) -> dict[str, str]:
     """The sets of kernels that a device could have and has not, and what would bring them."""
-    reason = None if device.type == "cuda" else sycl.unavailable(device)
-    return {} if reason is None else {"sycl": reason}
+    reasons = {
+        "sycl": None if device.type == "cuda" else sycl.unavailable(device),
+        "cpu": cpu.unavailable() if device.type == "cpu" else None,
+    }
+    return {name: reason for name, reason in reasons.items() if reason is not None}

@@ -63,6 +63,7 @@ def check_kernels(device: torch.device, copy_bandwidth: float) -> tuple[list, di
     for name, reason in absent(device).items():
         print(f"{name:9} not here: {reason}")
     for backend in backends(device):
+        whole = set(SHARED) <= set(backend.functions)  # a stage can run on it
         for operation, function in backend.functions.items():
             verdict = check(operation, function, dtypes=backend.dtypes, device=device)
             verdicts.append(verdict)
@@ -75,6 +76,6 @@ def check_kernels(device: torch.device, copy_bandwidth: float) -> tuple[list, di
                 f"{backend.name:9} {verdict}, error {verdict.worst_error:.0e}, {1e6 * time.seconds:.1f} us, "
                 f"{time.bandwidth / 1e9:.1f} GB/s, {share:.0%} of copy"
             )
-            if operation in SHARED:
+            if whole and operation in SHARED:
                 times[backend.name] = times.get(backend.name, 0.0) + time.seconds
     return verdicts, times

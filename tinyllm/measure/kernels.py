@@ -64,6 +64,26 @@ def linear_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
     return {"x": draw(1, s.m), "weight": draw(2 * s.f, s.m), "norm": norm, "activation": "silu", "gated": True}
 
 
+def qkv_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
+    """The product in front of attention, for one token, and where its results go."""
+    norm, slots = NormWeights(draw(s.m), None, 1e-5), [draw(1, s.h, 64, s.d) for _ in range(2)]
+    arguments = {"x": draw(1, 1, s.m), "weight": draw(3 * s.h * s.d, s.m), "bias": None, "norm": norm}
+    arguments |= {name: draw(1, 1, s.d // 2).float() for name in ("cos", "sin")}
+    arguments |= {"k_slot": slots[0], "v_slot": slots[1], "interleaved": False}
+    return arguments | {"start": torch.tensor(63, dtype=torch.int32, device=draw.device)}
+
+
+def segment_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
+    """One token of one sequence over 512 tokens of a prompt and 64 after it."""
+    memory = {f"{part}_{x}": draw(1, s.h, n, s.d) for part, n in (("prompt", 512), ("response", 64)) for x in "kv"}
+    return {"q": draw(1, s.h, 1, s.d), **memory, "lengths": torch.tensor([512, 64]).int().to(draw.device)}
+
+
+def prompt_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
+    """A prompt of 128 tokens."""
+    return {name: draw(1, s.h, 128, s.d) for name in "qkv"}
+
+
 ARGUMENTS: Mapping[str, Callable[[Draw, Sizes], dict[str, Any]]] = {
     "rms_norm": norm_arguments,
     "add_rms_norm": lambda draw, s: norm_arguments(draw, s) | {"residual": draw(1, s.m)},
@@ -73,6 +93,9 @@ ARGUMENTS: Mapping[str, Callable[[Draw, Sizes], dict[str, Any]]] = {
     "activate_and_multiply": lambda draw, s: {"gate_up": draw(1, 2 * s.f), "activation": "silu"},
     "bias_and_activate": lambda draw, s: {"x": draw(1, s.f), "bias": draw(s.f), "activation": "gelu"},
     "linear": linear_arguments,
+    "qkv_rope_and_store": qkv_arguments,
+    "segment_attention": segment_arguments,
+    "prompt_attention": prompt_arguments,
     "attention": lambda draw, s: {"q": draw(1, s.h, 1, s.d), "k": draw(1, s.h, 512, s.d), "v": draw(1, s.h, 512, s.d)},
 }
 

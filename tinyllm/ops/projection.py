@@ -70,7 +70,7 @@ def fused_queries(
     x, norm = norm_apart(kernels, x, norm)
     k_slot, v_slot, *start = kv.slots(x.shape[1])
     weights = (qkv_proj.weight, qkv_proj.bias, norm)
-    return kernels.qkv_rope_and_store(x, *weights, *rotary, k_slot, v_slot, False, *start)
+    return kernels.qkv_rope_and_store(x, *weights, *rotary, k_slot, v_slot, False, *start)[0]
 
 
 def fused_project_and_add(
