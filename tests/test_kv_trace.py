@@ -44,7 +44,7 @@ def all_slots(step):
     return [slot for buffer in step.buffers for row in buffer.rows for slot in row]
 
 
-@pytest.fixture(scope="module", params=["naive", "fused", "segment"])
+@pytest.fixture(scope="module", params=tinyllm.STAGES)
 def small(request):
     model = tinyllm.optimize(models.tiny(), stage=request.param)
     return model, traced(model, [4, 2], 3, 6)[0]
@@ -215,6 +215,8 @@ def test_the_text_of_a_step(smollm):
         "beam 0 reads 'The capital of France is Paris.\\n'",
         "beam 1 reads 'The capital of France is Paris. The'",
     ]
+    shown_there = told["segment"].splitlines()[1:]
+    assert told["sdpa"].splitlines()[1:] == told["final"].splitlines()[1:] == shown_there
 
 
 def test_cells_show_blanks_and_line_ends():

@@ -6,6 +6,7 @@ import torch
 import models
 import tinyllm
 from models import close, says
+from tinyllm.cache.segment import SegmentCache
 from tinyllm.measure.counters import observe_passes
 
 VOCAB = 61
@@ -23,6 +24,10 @@ BATCHES = {"one": ([4], False), "two": ([4, 4], False), "padded": ([5, 2], True)
 @pytest.fixture(scope="module")
 def hf():
     return models.tiny(seed=6, max_position_embeddings=160)
+
+
+def shares_prompts(stage):
+    return issubclass(tinyllm.STAGES[stage].cache, SegmentCache)
 
 
 def seeded(model, *args, **options):
@@ -62,7 +67,7 @@ def test_a_second_turn_is_a_fresh_call_on_the_whole_history(hf, stage, lengths, 
         assert (
             seeded(model, history, mask, past_key_values=first.past_key_values, **options).tolist() == expected.tolist()
         )
-    new, shares = history.shape[1] - held, stage == "segment"
+    new, shares = history.shape[1] - held, shares_prompts(stage)
     assert passes[0].tokens == len(lengths) * new * (1 if shares else copies)
     assert {p.tokens for p in passes[1:]} == {len(lengths) * copies}
 
@@ -85,7 +90,7 @@ def test_many_turns(hf, stage):
 @every_stage
 def test_a_cache_that_does_not_fit_is_refused_before_any_work(hf, stage):
     model = tinyllm.optimize(hf, stage=stage)
-    kind, other = ("SegmentCache", "naive") if stage == "segment" else ("ContiguousCache", "segment")
+    kind, other = model.stage.cache.__name__, {"segment": "sdpa"}.get(stage, "segment")
     first, _ = first_turn(model, [4, 4])
     history, cache = torch.cat([first.sequences, said(1, 2)], dim=1), first.past_key_values
     elsewhere, _ = first_turn(tinyllm.optimize(hf, stage=other), [4, 4])
@@ -116,7 +121,7 @@ def test_a_cache_of_several_sequences_to_a_prompt_is_refused(hf, stage):
     model = tinyllm.optimize(hf, stage=stage)
     first, _ = first_turn(model, [4], num_beams=3)
     message = "past_key_values holds 3 sequences: expected 1, one for each row of input_ids"
-    if stage == "segment":
+    if shares_prompts(stage):
         message = (
             "past_key_values holds 3 sequences of each prompt: expected one, of greedy decoding or a single sample; "
             "pass the whole text without it"

@@ -91,6 +91,11 @@ class Decoder(nn.Module):
         """The number format of the weights."""
         return self.embed_tokens.weight.dtype
 
+    @property
+    def hooked(self) -> bool:
+        """Whether somebody has put hooks on a layer: every pass then goes through the layers, one by one."""
+        return any(layer._forward_hooks or layer._forward_pre_hooks for layer in self.layers)
+
     def new_cache(self, prompts: int, copies: int = 1, steps: int | None = None) -> Cache:
         """An empty cache of this stage's kind for so many prompts, each continued by `copies` sequences.
 

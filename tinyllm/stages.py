@@ -37,14 +37,6 @@ STAGES = MappingProxyType(
             Stage("naive", ops=NAIVE, cache=ContiguousCache, attend=stock_attention, runner=EAGER),
             Stage("fused", ops=FUSED, cache=ContiguousCache, attend=stock_attention, runner=EAGER),
             Stage("segment", ops=FUSED, cache=SegmentCache, attend=segment_attention, runner=EAGER),
-        )
-    }
-)
-# Stages that run and are being proven: named like the others, and not yet part of what is shown and recorded.
-COMING = MappingProxyType(
-    {
-        stage.name: stage
-        for stage in (
             Stage("sdpa", ops=FUSED, cache=FixedSegmentCache, attend=OURS, runner=EAGER),
             Stage("final", ops=FUSED, cache=FixedSegmentCache, attend=OURS, runner=CAPTURED),
         )
@@ -57,8 +49,6 @@ def pick_stage(stage: object) -> Stage:
     """A stage by its name, or the stage itself. Raises ValueError naming those there are."""
     if isinstance(stage, Stage):
         return stage
-    if isinstance(stage, str) and stage in COMING:
-        return COMING[stage]
     if not isinstance(stage, str) or stage not in STAGES:
         raise ValueError(f"stage {stage!r} is unknown: expected one of {list(STAGES)}, or a tinyllm.Stage")
     return STAGES[stage]

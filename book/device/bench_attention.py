@@ -1,6 +1,8 @@
 """Attention of a decode step over both segments on this machine's GPU, beside what torch offers, at Llama's sizes.
 
-    python book/device/bench_attention.py --json attention.json [--tune] [--prompts 128 1024 8192] [--repeats 5]
+    python book/device/bench_attention.py --json attention.json [--prompts 128 1024 8192] [--repeats 5]
+    python book/device/bench_attention.py --layouts --json layouts.json
+    python book/device/bench_attention.py --tune
 
 Time is per call inside a replayed graph that rotates over copies of the memory, so that no key is found in the cache.
 The implementations take turns; figures are medians over the turns. `bytes` must move: every key and value of a prompt
@@ -12,6 +14,8 @@ and FlexAttention over both segments in one memory, its block mask made beforeha
 from __future__ import annotations
 
 import argparse
+import copy
+import dataclasses
 import datetime
 import gc
 import itertools
@@ -31,10 +35,17 @@ from bench_triton import timing, tuning
 
 from tinyllm.kernels.partial import attend_partly, merged, visible_bias
 from tinyllm.kernels.triton import attention
+from tinyllm.kernels.triton.cut import cut_of
 from tinyllm.kernels.triton.paths import seen_by
 
 SHAPES = {"llama-2-7b": (32, 32, 128), "llama-3-8b": (32, 8, 128)}
 DTYPE = torch.bfloat16
+# Of the response's dimensions (request, head, step, sequence, element), the order in which they lie in memory.
+LAYOUTS = {
+    "request, head, step, sequence": (0, 1, 2, 3, 4),  # the cache's own
+    "request, head, sequence, step": (0, 1, 3, 2, 4),  # every beam for itself
+    "step, sequence, request, head": (2, 3, 0, 1, 4),  # sequence first, as published
+}
 
 
 @dataclass(frozen=True)
@@ -188,7 +199,7 @@ def measure(cell: Cell, options: argparse.Namespace, device: torch.device, compi
         error = (got.float() - exact.float()).abs().max().item()
         assert error < 0.02, f"{cell}: off by {error}"
     times = microseconds(calls, options.repeats, device)
-    shape = attention.cut_of(problems[0].q, problems[0].prompt[0], problems[0].response[0])
+    shape = cut_of(problems[0].q, problems[0].prompt[0], problems[0].response[0])
     row = {"shape": cell.shape, "heads": h, "kv_heads": g, "head_dim": d, "dtype": "bfloat16", "batch": cell.batch}
     row |= {"beams": cell.beams, "prompt": cell.prompt, "response": cell.response, "bytes": problems[0].bytes}
     names = ("ours", "expanded", "two_segments", "flex")
@@ -196,6 +207,34 @@ def measure(cell: Cell, options: argparse.Namespace, device: torch.device, compi
         "us": {name: round(times[name], 2) if name in times else None for name in names},
         "splits": shape.splits,
     }
+
+
+def lying(p: Problem, order: tuple[int, ...]) -> Problem:
+    """The same problem with its response in another order in memory."""
+    other = copy.copy(p)
+    steps = (x.unflatten(2, (p.cell.response, p.cell.beams)) for x in p.response)
+    back = [order.index(i) for i in range(5)]
+    other.response = tuple(x.permute(order).contiguous().permute(back) for x in steps)
+    return other
+
+
+def layouts(options: argparse.Namespace, device: torch.device) -> list[dict]:
+    """Microseconds of our kernel for each layout of the response, the same results asserted."""
+    rows = []
+    for shape, batch, beams, response in itertools.product(SHAPES, (1, 8, 64), (1, 4, 8), (64, 512)):
+        cell = Cell(shape, batch, beams, 1024, response)
+        problems = copies_of(cell, device)
+        laid = {name: [lying(p, order) for p in problems] for name, order in LAYOUTS.items()}
+        first = ours(problems[0])
+        assert all(ours(each[0]).equal(first) for each in laid.values()), cell
+        calls = {name: [lambda p=p: ours(p) for p in each] for name, each in laid.items()}
+        us = {name: round(time, 2) for name, time in microseconds(calls, options.repeats, device).items()}
+        print(cell, us, flush=True)
+        rows.append(dataclasses.asdict(cell) | {"us": us})
+        del problems, laid, calls
+        gc.collect()
+        torch.cuda.empty_cache()
+    return rows
 
 
 def tune(device: torch.device, repeats: int) -> None:
@@ -214,7 +253,7 @@ def tune(device: torch.device, repeats: int) -> None:
         problems, timed = copies_of(cell, device), []
         for row in rows:
             try:
-                shape = attention.cut_of(problems[0].q, problems[0].prompt[0], problems[0].response[0], row)
+                shape = cut_of(problems[0].q, problems[0].prompt[0], problems[0].response[0], row)
                 spaces = [attention._workspace(p.q, p.prompt[0].shape[1], shape) for p in problems]
                 calls = [lambda p=p, s=s, row=row: ours(p, row, s) for p, s in zip(problems, spaces, strict=True)]
                 timed.append((microseconds({"ours": calls}, repeats, device)["ours"], shape.splits, row))
@@ -230,6 +269,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--tune", action="store_true", help="time other cuts for a few cells, and no more")
+    parser.add_argument("--layouts", action="store_true", help="time layouts of the response, and no more")
     parser.add_argument("--prompts", type=int, nargs="+", default=[128, 1024, 8192])
     parser.add_argument("--responses", type=int, nargs="+", default=[1, 64, 512])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 32, 64])
@@ -247,6 +287,10 @@ def main() -> None:
     print(name, speed, flush=True)
     record = {"device": name, "date": datetime.date.today().isoformat(), **speed, "rows": []}
     record["versions"] = {"torch": torch.__version__, "triton": __import__("triton").__version__}
+    if options.layouts:
+        record["rows"] = layouts(options, device)
+        options.json.write_text(json.dumps(record, indent=1) + "\n")
+        return
     grid = itertools.product(SHAPES, options.prompts, options.responses, options.batches, options.beams)
     for shape, prompt, response, batch, beams in grid:
         cell = Cell(shape, batch, beams, prompt, response)

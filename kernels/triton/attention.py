@@ -12,18 +12,17 @@ here depends on the lengths but what is read from memory, so that a captured gra
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
+from .cut import Cut, cut_of, slots_of
 from .paths import own_paths, seen_by
-from .tuning import Launch, key_tile, launch_for
+from .tuning import Launch, launch_for
 
 LOG2_E = tl.constexpr(1.4426950408889634)
-LEAST_ROWS = 16  # of a matrix engine's tile, even where few are used
 
 
 @triton.jit
@@ -43,10 +42,10 @@ def add_tile(q, k, v, visible, shift, scale, top, total, acc):
 def _segments(
     q, prompt_k, prompt_v, response_k, response_v, lengths, seen, positions, slopes,
     out, partial, counters, scale,
-    q_batch, q_head, q_sequence, prompt_batch, prompt_head, prompt_token, response_batch, response_head, response_slot,
-    seen_batch, positions_batch, group, width, kv_heads,
+    q_batch, q_head, q_sequence, prompt_batch, prompt_head, prompt_token, response_batch, response_head, response_step,
+    response_own, seen_batch, positions_batch, group, width, kv_heads,
     D: tl.constexpr, BLOCK_D: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr,
-    STAGES: tl.constexpr,
+    STAGES: tl.constexpr, RESPONSE_STAGES: tl.constexpr, SPARE: tl.constexpr,
 ):  # fmt: skip
     """ROWS rows of one request and key/value head, over one of SPLITS shares of the keys."""
     split, block = tl.program_id(0) % SPLITS, tl.program_id(0) // SPLITS
@@ -93,19 +92,20 @@ def _segments(
 
     response_k += batch * response_batch + kv_head * response_head
     response_v += batch * response_batch + kv_head * response_head
-    for tile in tl.range(
-        tl.maximum(start, tiles) - tiles, tl.minimum(end - tiles, tl.cdiv(slots, BLOCK)), num_stages=1
-    ):
+    first_tile, end_tile = tl.maximum(start, tiles) - tiles, tl.minimum(end - tiles, tl.cdiv(slots, BLOCK))
+    for tile in tl.range(first_tile, end_tile, num_stages=RESPONSE_STAGES):
         slot = tile * BLOCK + tl.arange(0, BLOCK)
         step, live = slot // width, slot < slots
         visible = exists[:, None] & live[None, :]
-        if seen is not None:  # bit j of a slot: sequence j descends from it; of the others, nothing is read
+        if seen is not None:  # bit j of a slot: sequence j descends from it
             bits = tl.load(seen + batch * seen_batch + slot, mask=live, other=0)
             visible = (bits[None, :] >> sequence.to(tl.int64)[:, None]) & 1 != 0
-            live = bits & readers != 0
+            if SPARE:  # what nobody descends from is not read, and keys wait for the bits
+                live = bits & readers != 0
         shift = 0.0 if slopes is None else slope[:, None] * (first + step).to(tl.float32)[None, :]
         wanted = live[:, None] & inside[None, :]
-        at = slot[:, None].to(tl.int64) * response_slot + i[None, :]
+        at = step.to(tl.int64) * response_step + (slot % width) * response_own
+        at = at[:, None] + i[None, :]
         k = tl.load(response_k + at, mask=wanted, other=0.0)
         v = tl.load(response_v + at, mask=wanted, other=0.0)
         top, total, acc = add_tile(rows_q, k, v, visible, shift, scale, top, total, acc)
@@ -155,30 +155,6 @@ def _join(
 
 
 @dataclass(frozen=True)
-class Cut:
-    """How a call is cut into programs: rows and keys of one, blocks of rows, and shares of the keys."""
-
-    rows: int
-    keys: int
-    blocks: int
-    splits: int
-
-
-def cut(prompts: int, kv_heads: int, rows: int, keys: int, tile: int, processors: int, launch: Launch) -> Cut:
-    """The cut for so many rows of every key/value head, at most `keys` keys in tiles, and so many processors.
-
-    Keys are split, by a power of two, towards `waves` programs for each processor, yet never into more than `most`
-    shares, nor into shares of fewer than `least` tiles: joining shares costs what reading a tile or two does. It
-    depends on the memory reserved, not on lengths.
-    """
-    block = min(max(LEAST_ROWS, triton.next_power_of_2(rows)), launch.blocks["rows"])
-    blocks = triton.cdiv(rows, block)
-    wanted = triton.cdiv(launch.blocks["waves"] * processors, prompts * kv_heads * blocks)
-    most = max(1, min(wanted, launch.blocks["most"], triton.cdiv(keys, tile) // launch.blocks["least"]))
-    return Cut(block, tile, blocks, 1 << (most.bit_length() - 1))
-
-
-@dataclass(frozen=True)
 class Workspace:
     """Where shares of a split wait for the last; zeros in `counters` between launches."""
 
@@ -202,23 +178,6 @@ def _workspace(q: Tensor, kv_heads: int, cut: Cut) -> Workspace | None:
     return Workspace(torch.empty(size, dtype=torch.float32, device=q.device), counters)
 
 
-def cut_of(q: Tensor, prompt_k: Tensor, response_k: Tensor, launch: Launch | None = None) -> Cut:
-    """The cut for these queries and this memory."""
-    launch = launch or launch_for("attention", q.device.type)
-    (b, h, w, d), g = q.shape, prompt_k.shape[1]
-    keys, tile = prompt_k.shape[2] + response_k.shape[2], key_tile(d, q.element_size(), launch)
-    return cut(b, g, h // g * w, keys, tile, processors(q.device), launch)
-
-
-@cache
-def processors(device: torch.device) -> int:
-    """Multiprocessors, or Xe-cores, of a device; one where kernels are interpreted."""
-    if device.type == "cpu":
-        return 1
-    properties = getattr(torch, device.type).get_device_properties(device)
-    return properties.multi_processor_count if device.type == "cuda" else properties.gpu_subslice_count
-
-
 def segment_attention(
     q: Tensor,
     prompt_k: Tensor,
@@ -237,6 +196,7 @@ def segment_attention(
 ) -> Tensor:
     """q [b, h, w, d] over prompts [b, g, t, d] and responses [b, g, slots, d]; see `tinyllm.check.references`.
 
+    Responses may be [b, g, steps, w, d] too, however they lie in memory: a slot is a step and the sequence it is from.
     `seen`: what `paths.seen_by` says of the ancestry, so that it need not be asked here; `space`: the workspace of an
     earlier call of the same shapes, so that none is made. Returns [b, w, h * d]. Raises ValueError where shapes,
     formats or strides do not fit.
@@ -244,20 +204,21 @@ def segment_attention(
     _check(q, prompt_k, prompt_v, response_k, response_v, ancestry, positions)
     launch = launch or launch_for("attention", q.device.type)
     (b, h, w, d), g = q.shape, prompt_k.shape[1]
-    shape = cut_of(q, prompt_k, response_k, launch)
+    shape, (slots, response) = cut_of(q, prompt_k, response_k, launch), slots_of(response_k, w)
     space = space or _workspace(q, g, shape)
     partial, counters = (None, None) if space is None else (space.partial, space.counters)
     out = torch.empty((b, w, h * d), dtype=q.dtype, device=q.device)
     if seen is None and w > 1:
-        seen = seen_by(ancestry if ancestry is not None else own_paths(w, response_k.shape[2] // w, q.device))
+        seen = seen_by(ancestry if ancestry is not None else own_paths(w, slots // w, q.device))
     tables = (0 if x is None or len(x) == 1 else x.stride(0) for x in (seen, positions))
-    steps = (*q.stride()[:3], *prompt_k.stride()[:3], *response_k.stride()[:3], *tables)
+    steps = (*q.stride()[:3], *prompt_k.stride()[:3], *response, *tables)
     scale = (d**-0.5 if scale is None else scale) * LOG2_E.value
     _segments[(shape.splits * shape.blocks, g, b)](
         q, prompt_k, prompt_v, response_k, response_v, lengths, seen, positions, slopes,
         out, partial, counters, scale, *steps, h // g, w, g,
         D=d, BLOCK_D=max(16, triton.next_power_of_2(d)), ROWS=shape.rows, BLOCK=shape.keys, SPLITS=shape.splits,
-        STAGES=launch.num_stages, **launch.options,
+        STAGES=launch.num_stages, RESPONSE_STAGES=launch.num_stages if slots > 2 * shape.keys else 1,
+        SPARE=shape.spare, **launch.options,
     )  # fmt: skip
     return out
 
@@ -272,7 +233,7 @@ def _check(
             given, expected = f"{list(x.shape)}, strides {x.stride()}", f"{list(like.shape)}, strides {like.stride()}"
             raise ValueError(f"{name} is {given}: expected what its keys are, {expected}")
     for name, x in (("prompt_k", prompt_k), ("response_k", response_k)):
-        if x.dtype != q.dtype or (x.shape[0], x.shape[1], x.shape[3]) != (b, g, d) or h % g:
+        if x.dtype != q.dtype or (x.shape[0], x.shape[1], x.shape[-1]) != (b, g, d) or h % g:
             raise ValueError(f"{name} is {list(x.shape)} of {x.dtype}: expected [{b}, g, n, {d}] of {q.dtype}, g | {h}")
     if any(x.stride(-1) != 1 for x in (q, prompt_k, response_k)):
         raise ValueError("the last dimension of q, keys and values must be dense (stride 1)")

@@ -45,7 +45,9 @@ LAUNCHES: dict[str, dict[str, Launch]] = {
         "linear_vector": Launch({"tile": 16384, "rows": 8, "least": 1, "programs": 256}, num_warps=4, num_stages=3),
         "linear_matrix": Launch({"tile": 16384, "rows": 64, "least": 16, "programs": 128}, num_warps=4, num_stages=4),
         "attention": Launch(
-            {"keys": 64, "rows": 64, "waves": 2, "most": 16, "least": 2, "bytes": 131072}, num_warps=4, num_stages=3
+            {"keys": 64, "rows": 64, "waves": 2, "most": 16, "halve": 32, "bytes": 131072},
+            num_warps=4,
+            num_stages=3,
         ),
         "prompt": Launch({"keys": 64, "rows": 128, "bytes": 131072}, num_warps=8, num_stages=3),
     },
@@ -59,7 +61,7 @@ LAUNCHES: dict[str, dict[str, Launch]] = {
             {"tile": 8192, "rows": 32, "least": 16, "programs": 128}, num_warps=8, num_stages=3, grf_mode="256"
         ),
         "attention": Launch(
-            {"keys": 64, "rows": 64, "waves": 2, "most": 16, "least": 2, "bytes": 65536},
+            {"keys": 64, "rows": 64, "waves": 2, "most": 16, "halve": 32, "bytes": 65536},
             num_warps=8,
             num_stages=2,
             grf_mode="256",
@@ -73,7 +75,7 @@ LAUNCHES: dict[str, dict[str, Launch]] = {
         "activation": Launch({"block": 512}),
         "linear_vector": Launch({"tile": 32768, "rows": 32, "least": 1, "programs": 1}),
         "linear_matrix": Launch({"tile": 32768, "rows": 32, "least": 16, "programs": 1}),
-        "attention": Launch({"keys": 32, "rows": 64, "waves": 4, "most": 4, "least": 1, "bytes": 131072}),
+        "attention": Launch({"keys": 32, "rows": 64, "waves": 4, "most": 4, "halve": 4, "bytes": 131072}),
         "prompt": Launch({"keys": 32, "rows": 32, "bytes": 131072}),
     },
 }

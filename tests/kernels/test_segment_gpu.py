@@ -10,7 +10,6 @@ from tinyllm.attention.segment import attend_partly
 from tinyllm.cache.segment import KV
 from tinyllm.kernels.partial import visible_bias
 from tinyllm.runtime.finish import Finish
-from tinyllm.stages import COMING
 
 pytestmark = pytest.mark.gpu
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 4e-3, torch.bfloat16: 3e-2}
@@ -50,7 +49,7 @@ def watcher(input_ids, scores, **kwargs):
 
 
 @pytest.mark.parametrize("how", [{}, {"num_beams": 4}, {"num_beams": 3, "early_stopping": True}], ids=str)
-@pytest.mark.parametrize("stage", [*tinyllm.STAGES, *COMING])
+@pytest.mark.parametrize("stage", tinyllm.STAGES)
 def test_the_same_tokens_asked_late_or_at_once_or_on_the_cpu(stage, how, accelerator):
     assert Finish(accelerator, at_once=False).late
     ids, mask = models.ragged(61, (2, 5, 8), seed=8)

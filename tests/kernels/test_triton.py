@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -19,7 +20,7 @@ from tinyllm.check import TABLES, check, run_case
 from tinyllm.check.references import NormWeights
 from tinyllm.check.tables import Case, Draw
 from tinyllm.kernels import triton as kernels
-from tinyllm.kernels.triton import tuning
+from tinyllm.kernels.triton import cut, tuning
 
 KERNELS = {name: getattr(kernels, name) for name in kernels.__all__ if name in TABLES}
 GUARD = 1 << 15
@@ -159,13 +160,30 @@ def test_what_does_not_fit_is_refused(interpreted):
 SEGMENT_CASES = {case.title: case for case in TABLES["segment_attention"].cases}
 
 
-@pytest.mark.parametrize("least", [1, 2])
-def test_attention_is_the_same_however_the_keys_are_split(least, interpreted):
-    case = SEGMENT_CASES["b1 h1 g1 w7 d128, 129 + 33 tokens"]
+@pytest.mark.parametrize("title", ["b1 h1 g1 w7 d128, 129 + 33 tokens", "b1 h2 g2 w64 d64, 9 + 3 tokens"])
+@pytest.mark.parametrize("processors", [1, 16, 64])
+def test_attention_is_the_same_however_it_is_cut(title, processors, interpreted, monkeypatch):
+    monkeypatch.setattr(cut, "processors", lambda device: processors)
+    row, case, cuts = tuning.LAUNCHES["interpreter"]["attention"], SEGMENT_CASES[title], set()
     for most in (1, 2, 8):
-        row = tuning.Launch({"keys": 16, "rows": 64, "waves": 8, "most": most, "least": least, "bytes": 1 << 20})
+        row = replace(row, blocks={**row.blocks, "keys": 16, "most": most})
         run = partial(kernels.segment_attention, launch=row)
         assert run_case(TABLES["segment_attention"], case, run, torch.float32, interpreted)[1] is None
+        drawn = case.make(Draw(0, torch.float32, interpreted))
+        cuts.add(cut.cut_of(drawn["q"], drawn["prompt_k"], drawn["response_k"], row))
+    assert {each.spare for each in cuts} == {processors == 1}
+    assert {each.splits for each in cuts} >= ({1} if processors == 1 else {1, 2, 8})
+
+
+@pytest.mark.parametrize("order", [(2, 3, 0, 1, 4), (0, 1, 3, 2, 4)], ids=["steps first", "sequences first"])
+def test_a_response_may_lie_in_memory_as_it_likes(order, interpreted):
+    arguments = SEGMENT_CASES["b2 h6 g2 w4 d64, 33 + 5 tokens"].make(Draw(0, torch.float32, interpreted))
+    expected = kernels.segment_attention(**arguments)
+    for name in ("response_k", "response_v"):
+        x = arguments[name][:, :, :20].unflatten(2, (-1, 4))
+        arguments[name] = x.permute(order).contiguous().permute([order.index(i) for i in range(5)])
+    assert not arguments["response_k"].is_contiguous()
+    assert kernels.segment_attention(**arguments).equal(expected)
 
 
 def test_a_workspace_serves_one_launch_after_the_other(interpreted):
@@ -214,17 +232,21 @@ def test_paths_are_followed_and_seen(sizes, interpreted):
 @pytest.mark.parametrize(
     ("sizes", "expected"),
     [
-        ((1, 32, 1, 1088, 64, 132), (16, 64, 1, 8)),  # one request: split until there are two programs for each
-        ((8, 8, 16, 1152, 64, 132), (16, 64, 1, 4)),
-        ((1, 8, 4, 8256, 64, 132), (16, 64, 1, 16)),  # never into more than 16
-        ((1, 32, 1, 160, 64, 132), (16, 64, 1, 1)),  # a short prompt is not worth it
-        ((64, 32, 4, 1280, 64, 132), (16, 64, 1, 1)),  # enough as it is
-        ((1, 1, 256, 4096, 64, 64), (64, 64, 4, 16)),  # rows in blocks
+        ((1, 32, 1, 1088, 64, 132), (16, 64, 1, 8, False)),  # one request: as many shares as one wave takes
+        ((8, 8, 16, 1152, 64, 132), (16, 64, 1, 4, False)),
+        ((1, 8, 4, 8256, 64, 132), (16, 64, 1, 16, False)),  # never into more than 16
+        ((1, 32, 1, 160, 64, 132), (16, 64, 1, 2, False)),  # three tiles
+        ((1, 8, 32, 640, 64, 132), (16, 64, 2, 8, False)),  # rows too, where keys are too few
+        ((1, 1, 256, 4096, 64, 64), (32, 64, 8, 16, False)),
+        ((8, 32, 4, 1280, 64, 132), (16, 64, 1, 1, True)),  # one wave as it is
+        ((64, 8, 4, 1280, 64, 132), (16, 64, 1, 1, True)),  # not quite two, yet short
+        ((64, 8, 4, 8256, 64, 132), (16, 64, 1, 2, True)),
+        ((64, 32, 4, 8256, 64, 132), (16, 64, 1, 1, True)),  # many
     ],
 )
 def test_the_rule_of_the_split(sizes, expected):
-    cut = kernels.attention.cut(*sizes, tuning.LAUNCHES["cuda"]["attention"])
-    assert (cut.rows, cut.keys, cut.blocks, cut.splits) == expected
+    found = cut.cut(*sizes, tuning.LAUNCHES["cuda"]["attention"])
+    assert (found.rows, found.keys, found.blocks, found.splits, found.spare) == expected
 
 
 def test_what_attention_cannot_take_is_refused(interpreted):

@@ -88,8 +88,10 @@ def _attentions(row: dict[str, Any]) -> list[Variant]:
     from tinyllm.kernels.triton.tuning import key_tile
 
     tile = lambda d: key_tile(d, 2, row["attention"])  # noqa: E731
+    stages = row["attention"].num_stages
     blocks = lambda d, rows, splits: {  # noqa: E731
-        "D": d, "BLOCK_D": d, "ROWS": rows, "BLOCK": tile(d), "SPLITS": splits, "STAGES": row["attention"].num_stages
+        "D": d, "BLOCK_D": d, "ROWS": rows, "BLOCK": tile(d), "SPLITS": splits, "STAGES": stages,
+        "RESPONSE_STAGES": stages, "SPARE": splits == 1,
     }  # fmt: skip
     make = lambda name, d, rows, splits, *absent: Variant(  # noqa: E731
         name, attention._segments, row["attention"], blocks(d, rows, splits), absent

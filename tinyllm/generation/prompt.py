@@ -68,7 +68,7 @@ def check_cache(cache: object, model: Decoder, input_ids: Int[Tensor, "b t"]) ->
     """Raise TypeError or ValueError unless `cache` is of this stage and holds the beginning of these prompts."""
     if cache is None:
         return
-    if not isinstance(cache, model.stage.cache):
+    if type(cache) is not model.stage.cache:
         kind = getattr(model.stage.cache, "__name__", "cache")
         raise TypeError(
             f"past_key_values is a {type(cache).__name__}: expected the {kind} of an earlier answer's output"

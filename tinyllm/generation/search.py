@@ -134,8 +134,8 @@ class Search(ABC):
         self.choose()
 
     def _again(self, work: Callable[[], None]) -> Callable[[], None]:
-        """`work` as it is repeated, where the cache keeps its memory in place."""
-        return self.runner.repeat(work, self.device) if self.cache.fixed else work
+        """`work` as it is repeated, where the cache keeps its memory in place and nobody wants to see it."""
+        return self.runner.repeat(work, self.device) if self.cache.fixed and not self.model.hooked else work
 
     def _forward(self) -> None:
         if self.parents is not None:

@@ -39,7 +39,7 @@ class Searches:
         """A search for a request: the one that was kept where it has room, else a new one."""
         from tinyllm.generation.parts import kind, replayable
 
-        key = kind(request) if replayable(request) else None
+        key = kind(request) if replayable(request) and not model.hooked else None
         old = self.kept.pop(key, None) if request.cache is None else None
         if old is not None:
             if old.fits(request):

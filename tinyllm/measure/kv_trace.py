@@ -16,6 +16,7 @@ from torch import Tensor
 
 from tinyllm.cache import Cache
 from tinyllm.cache.contiguous import ContiguousLayer
+from tinyllm.cache.fixed import Sight
 from tinyllm.cache.segment import SegmentBias
 from tinyllm.checkpoint.loading import restage
 from tinyllm.decoder import Decoder
@@ -294,9 +295,11 @@ def _tokens_in(
 
 def _visible(bias: object, beams: int, width: int, sizes: Sequence[int]) -> Bool[Tensor, "beams slots"]:
     """Which of the written slots each beam may look at with its last token; `sizes` of the buffers, one by one."""
-    if not isinstance(bias, SegmentBias):
+    if not isinstance(bias, SegmentBias | Sight):
         return _open(bias, beams, sum(sizes))
     prompt, *response = sizes
+    if isinstance(bias, Sight):
+        return torch.cat([_seen_prompt(bias, beams, prompt), _seen_response(bias, beams, sum(response))], dim=1)
     own = None if bias.response is None else bias.response[:, :, :width]  # those of its first query head
     return torch.cat([_open(bias.prompt, beams, prompt), _open(own, beams, sum(response), width)], dim=1)
 
@@ -306,6 +309,21 @@ def _open(bias: Tensor | None, beams: int, slots: int, queries: int = 1) -> Bool
         return torch.ones(beams, slots, dtype=torch.bool)
     rows = (bias[:, 0, -queries:] == 0).flatten(0, 1)
     return rows.repeat_interleave(beams // len(rows), dim=0)
+
+
+def _seen_prompt(sight: Sight, beams: int, slots: int) -> Bool[Tensor, "beams slots"]:
+    if sight.positions is None:
+        return torch.ones(beams, slots, dtype=torch.bool)
+    rows = sight.positions[:, :slots] >= 0
+    return rows.repeat_interleave(beams // len(rows), dim=0)
+
+
+def _seen_response(sight: Sight, beams: int, slots: int) -> Bool[Tensor, "beams slots"]:
+    if sight.ancestry is None:
+        return torch.ones(beams, slots, dtype=torch.bool)
+    width = sight.ancestry.shape[1]
+    paths = sight.ancestry[:, :, : slots // width, None] == torch.arange(width, device=sight.ancestry.device)
+    return paths.view(beams, slots)
 
 
 def shown(text: str) -> str:

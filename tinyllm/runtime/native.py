@@ -20,7 +20,8 @@ def native_step(model: nn.Module) -> Step | None:
     """`model.step` with decode steps in native code; None where `why_not` gives a reason against it.
 
     The function takes token ids [b, w], None and a `FixedSegmentCache`, and returns logits [b * w, v], in float32
-    whatever format the model has. A prompt, or more sequences than the kernels take, goes through `model.step`.
+    whatever format the model has. A prompt, more sequences than the kernels take, and all that hooks on the layers want
+    to see goes through `model.step`.
     """
     return None if why_not(model) else NativeStep(model)
 
@@ -54,7 +55,7 @@ class NativeStep:
         self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None, cache: object
     ) -> Float[Tensor, "r v"]:
         """Take the tokens into the cache, and return the logits of what follows."""
-        if attention_mask is not None or not goes_on(cache, input_ids):
+        if attention_mask is not None or self.model.hooked or not goes_on(cache, input_ids):
             return self.ordinary(input_ids, attention_mask, cache)
         with torch.inference_mode():
             positions, sight = cache.admit(input_ids.shape[1], None)
