@@ -118,7 +118,9 @@ def test_split_batches_give_the_same_tokens(stage, how, little_memory):
 def test_what_cannot_be_split_says_so(little_memory):
     model, ids = tiny("segment"), torch.ones(5, 7, dtype=torch.int64)
     little_memory(model, Call(5, 7, 6), 2)
-    with pytest.raises(ValueError, match="split_batch with 5 prompts, 2 at a time: expected plain sequences"):
+    with pytest.raises(
+        ValueError, match="5 prompts do not fit at once and are answered in 3 waves: expected plain seq"
+    ):
         model.generate(ids, max_new_tokens=6, split_batch=True, return_dict_in_generate=True)
 
 

@@ -159,7 +159,9 @@ class Decoder(nn.Module):
         Arguments and result are those of `transformers.GenerationMixin.generate`; an option that is not
         supported raises ValueError naming it, one that does not exist TypeError. Nothing is ignored.
         `past_key_values`, of the output of an earlier answer, goes on where that ended. What would not fit into
-        memory raises MemoryError before it begins; `split_batch=True` answers as many prompts at a time as fit.
+        memory raises MemoryError before it begins. `split_batch=True` answers as many prompts at a time as what is free
+        has room for, the longest together and under a progress bar; `memory_budget=` as many as so many bytes have room
+        for, taken by keys, values and activations beside the weights.
         """
         return generate(
             self,

@@ -91,25 +91,61 @@ def call_of(request: Request) -> Call:
     return Call(prompts, tokens, request.total - tokens, request.copies, padded, beams)
 
 
-def prompts_that_fit(model: Decoder, request: Request) -> int | None:
-    """How many prompts of a request can be answered at a time; None where the system does not tell what is free."""
-    free, call = free_bytes(model.device), call_of(request)
-    if free is None or need(model.stage, model.config, call, model.dtype.itemsize).total <= free:
-        return None if free is None else call.prompts
-    return most_prompts(model.stage, model.config, call, model.dtype.itemsize, free)
+@dataclass(frozen=True)
+class Room:
+    """The memory that a call of `generate` may take, `size` bytes per element of the model."""
+
+    stage: Stage
+    config: DecoderConfig
+    size: int
+    call: Call
+    free: int
+    said: str  # where `free` comes from
+
+    def takes(self, prompts: int) -> bool:
+        """Whether so many prompts of the call fit at a time."""
+        return need(self.stage, self.config, replace(self.call, prompts=prompts), self.size).total <= self.free
+
+    def prompts(self, tokens: int) -> int:
+        """How many prompts of at most so many tokens fit at a time."""
+        return most_prompts(self.stage, self.config, replace(self.call, tokens=tokens), self.size, self.free)
+
+    def too_small(self) -> str:
+        """What is said of a call that does not fit."""
+        call, at_once = self.call, self.prompts(self.call.tokens)
+        wanted = need(self.stage, self.config, call, self.size)
+        less = "pass a shorter prompt, or ask for fewer tokens or beams"
+        return (
+            f"{call.prompts} prompts of {call.tokens} tokens, {call.new} new ones for each of {call.copies} sequences "
+            f"need {wanted}; {as_size(self.free)} are {self.said}: expected at most {at_once} prompts; "
+            f"{'pass fewer, or split_batch=True' if at_once else less}"
+        )
 
 
-def too_large(model: Decoder, request: Request, at_once: int) -> str:
-    """What is said of a request that does not fit."""
-    call, free = call_of(request), free_bytes(model.device)
-    wanted = need(model.stage, model.config, call, model.dtype.itemsize)
-    way_out = (
-        "pass fewer, or split_batch=True" if at_once else "pass a shorter prompt, or ask for fewer tokens or beams"
-    )
-    return (
-        f"{call.prompts} prompts of {call.tokens} tokens, {call.new} new ones for each of {call.copies} sequences need "
-        f"{wanted}; {as_size(free or 0)} are free on {model.device}: expected at most {at_once} prompts; {way_out}"
-    )
+def room_for(model: Decoder, request: Request, budget: int | float | None = None) -> Room | None:
+    """What there is for a request: what is free, or a smaller budget; None where neither is known.
+
+    Searches that are kept for later make room where they must.
+    """
+    call = call_of(request)
+    room = _room(model, call, budget)
+    if room is None or room.takes(call.prompts):
+        return room
+    model.searches.clear()
+    return _room(model, call, budget)
+
+
+def _room(model: Decoder, call: Call, budget: int | float | None) -> Room | None:
+    free, said = free_bytes(model.device), f"free on {model.device}"
+    if budget is not None and (free is None or budget < free):
+        free, said = int(budget), "the memory_budget"
+    return None if free is None else Room(model.stage, model.config, model.dtype.itemsize, call, free, said)
+
+
+def check_budget(budget: object) -> None:
+    """Raise ValueError unless this is a number of bytes, or None."""
+    if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int | float) or not budget >= 1):
+        raise ValueError(f"memory_budget={budget!r}: expected bytes for one call beside the weights, such as 8e9")
 
 
 def as_size(size: int | float) -> str:

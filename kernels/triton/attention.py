@@ -136,20 +136,19 @@ def _join(
     last = tl.atomic_add(counter, 1, sem="acq_rel") == SPLITS - 1
     if last:
         top = tl.full([ROWS], float("-inf"), tl.float32)
-        for s in tl.static_range(SPLITS):
-            top = tl.maximum(top, tl.load(shares + (s * 2) * ROWS + row, mask=exists, other=0.0, cache_modifier=".cg"))
         total = tl.zeros([ROWS], tl.float32)
         acc = tl.zeros([ROWS, BLOCK_D], tl.float32)
         for s in tl.static_range(SPLITS):
-            one = tl.load(shares + (s * 2) * ROWS + row, mask=exists, other=0.0, cache_modifier=".cg")
-            weight = tl.exp2(one - top)
-            total += weight * tl.load(
-                shares + (s * 2 + 1) * ROWS + row, mask=exists, other=1.0, cache_modifier=".cg"
-            )  # fmt: skip
-            acc += weight[:, None] * tl.load(
-                values + (s * ROWS + row)[:, None] * BLOCK_D + i[None, :], mask=exists[:, None], other=0.0,
-                cache_modifier=".cg",
-            )  # fmt: skip
+            at = shares + s * 2 * ROWS + row
+            other = tl.load(at, mask=exists, other=0.0, cache_modifier=".cg")
+            higher = tl.maximum(top, other)
+            base = tl.where(higher == float("-inf"), 0.0, higher)
+            keep, weight = tl.exp2(top - base), tl.exp2(other - base)
+            total = total * keep + weight * tl.load(at + ROWS, mask=exists, other=0.0, cache_modifier=".cg")
+            where = values + (s * ROWS + row)[:, None] * BLOCK_D + i[None, :]
+            more = tl.load(where, mask=exists[:, None], other=0.0, cache_modifier=".cg")
+            acc = acc * keep[:, None] + weight[:, None] * more
+            top = higher
         tl.store(counter, 0)
     return top, total, acc, last
 

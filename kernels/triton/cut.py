@@ -12,6 +12,7 @@ from torch import Tensor
 from .tuning import Launch, key_tile, launch_for
 
 LEAST_ROWS = 16  # of a matrix engine's tile, even where few are used
+SPLITS = (1, 2, 3, 4, 6, 8, 12, 16)  # few, since each is compiled
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,13 @@ def cut(prompts: int, kv_heads: int, rows: int, keys: int, tile: int, processors
     """The cut for so many rows of every key/value head, at most `keys` keys in tiles, and so many processors.
 
     A wave is `waves` programs for each processor. Where requests and heads alone do not fill one, time goes into
-    waiting: keys are cut into shares, by a power of two, of at least one tile and at most `most` of them, and rows into
-    more blocks where that is not enough, as far as one wave goes. Where they fill the processors, bytes count: nothing
+    waiting: keys are cut into shares, at most `most` and of two tiles where there are as many, and rows into more
+    blocks where that is not enough, as far as one wave goes. Where they fill the processors, bytes count: nothing
     is read that nobody looks at. Between one wave and two, the second would leave the device half idle for long: keys
     of `halve` tiles and more are halved. All of it depends on the memory reserved, not on lengths.
     """
     groups, wave, tiles = prompts * kv_heads, launch.blocks["waves"] * processors, triton.cdiv(keys, tile)
-    most = min(launch.blocks["most"], tiles)
+    most = min(launch.blocks["most"], triton.cdiv(tiles, 2))
     block = min(max(LEAST_ROWS, triton.next_power_of_2(rows)), launch.blocks["rows"])
     while block > LEAST_ROWS and 2 * groups * triton.cdiv(rows, block) * most <= wave:
         block //= 2
@@ -48,7 +49,8 @@ def cut(prompts: int, kv_heads: int, rows: int, keys: int, tile: int, processors
         splits = min(wave // programs, most)
     else:
         splits = 2 if programs < 2 * wave and tiles >= launch.blocks["halve"] else 1
-    return Cut(block, tile, blocks, 1 << (splits.bit_length() - 1), programs >= processors)
+    splits = max(some for some in SPLITS if some <= splits)
+    return Cut(block, tile, blocks, splits, programs >= processors)
 
 
 def cut_of(q: Tensor, prompt_k: Tensor, response_k: Tensor, launch: Launch | None = None) -> Cut:

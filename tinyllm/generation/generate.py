@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any, no_type_check
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from tinyllm.generation.beams import beam_options
 from tinyllm.generation.one_by_one import drawn, most_likely
@@ -18,7 +14,8 @@ from tinyllm.generation.options import check_length, pad_token, resolve, token_l
 from tinyllm.generation.output import beam_output, output
 from tinyllm.generation.prompt import check_cache, check_ids, check_left_padding, check_mask
 from tinyllm.generation.request import Record, Request, repeated
-from tinyllm.plan import prompts_that_fit, too_large
+from tinyllm.generation.waves import in_waves, waves
+from tinyllm.plan import check_budget, room_for
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, LogitsProcessorList, PreTrainedTokenizerBase, StoppingCriteriaList
@@ -42,28 +39,32 @@ def generate(
     tokenizer: PreTrainedTokenizerBase | None = None,
     past_key_values: Cache | None = None,
     split_batch: bool = False,
+    memory_budget: int | float | None = None,
     **kwargs: Any,
 ) -> Tensor | GenerateDecoderOnlyOutput | GenerateBeamDecoderOnlyOutput:
     """See `Decoder.generate`."""
     own = {"streamer": streamer, "tokenizer": tokenizer, "past_key_values": past_key_values}
     own |= {"logits_processor": logits_processor, "stopping_criteria": stopping_criteria}
+    check_budget(memory_budget)
     options = resolve(model.generation_config, generation_config, kwargs, model.config)
     request = prepare(model, input_ids, attention_mask, options, **own)
-    at_once = prompts_that_fit(model, request)
-    if at_once is not None and at_once < len(input_ids):
-        model.searches.clear()
-        at_once = prompts_that_fit(model, request)
-    if at_once is None or at_once >= len(input_ids):
+    room = room_for(model, request, memory_budget)
+    if room is None or room.takes(request.prompts):
         return carry_out(model, request, options)
-    if not split_batch or not at_once:
-        raise MemoryError(too_large(model, request, at_once))
+    trim = not logits_processor and not stopping_criteria  # the caller's own parts see the text as it was passed
+    plan = waves(request, room.prompts, trim=trim) if split_batch or memory_budget is not None else []
+    if not plan:
+        raise MemoryError(room.too_small())
     if streamer or past_key_values or options.return_dict_in_generate:
         raise ValueError(
-            f"split_batch with {len(input_ids)} prompts, {at_once} at a time: expected plain sequences as "
-            "result, without streamer, past_key_values or return_dict_in_generate"
+            f"{request.prompts} prompts do not fit at once and are answered in {len(plan)} waves: expected plain "
+            "sequences as result, without streamer, past_key_values or return_dict_in_generate"
         )
-    again = partial(generate, model, generation_config=generation_config, **own, **kwargs)
-    return in_batches(again, request, at_once)
+
+    def answer(ids: Tensor, mask: Tensor | None, options: GenerationConfig) -> Tensor:
+        return carry_out(model, prepare(model, ids, mask, options, **own), options)
+
+    return in_waves(answer, request, options, plan)
 
 
 @no_type_check
@@ -155,13 +156,3 @@ def padding_of(
         return None
     check_left_padding(mask)
     return None if mask.all() else mask
-
-
-def in_batches(again: Callable[..., Tensor], request: Request, at_once: int) -> Int[Tensor, "r total"]:
-    """The same call for `at_once` prompts at a time; shorter answers are filled up to the longest."""
-    masks = [None] * len(request.input_ids) if request.mask is None else request.mask.split(at_once)
-    parts = zip(request.input_ids.split(at_once), masks, strict=False)
-    answers = [again(ids, mask) for ids, mask in tqdm(list(parts), desc="batches", leave=False)]
-    longest = max(answer.shape[1] for answer in answers)
-    fill = request.pad if request.beams is None else request.beams.fill
-    return torch.cat([F.pad(answer, (0, longest - answer.shape[1]), value=fill or 0) for answer in answers])

@@ -73,6 +73,11 @@ class Request:
     record: Record = field(default_factory=Record)
 
     @property
+    def prompts(self) -> int:
+        """How many prompts there are."""
+        return len(self.input_ids)
+
+    @property
     def rows(self) -> Int[Tensor, "r t"]:
         """The prompt of every row."""
         return repeated(self.input_ids, self.copies)

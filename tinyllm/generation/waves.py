@@ -1,0 +1,80 @@
+"""A batch that does not fit into memory at once: answered wave by wave, longest prompts together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Int
+from torch import Tensor
+from tqdm.auto import tqdm
+
+if TYPE_CHECKING:
+    from transformers import GenerationConfig
+
+    from tinyllm.generation.request import Request
+
+
+class Wave(NamedTuple):
+    """Rows of a batch that are answered together, without the first `cut` columns: all of them padding."""
+
+    rows: list[int]
+    cut: int
+
+
+def waves(request: Request, fits: Callable[[int], int], *, trim: bool = True) -> list[Wave]:
+    """The rows of a batch, longest first, in as few waves as `fits(tokens)`, the prompts that fit at a time, allows.
+
+    What is left is shared out evenly, so that no wave is nearly empty; empty where a prompt does not fit alone.
+    """
+    width, mask = request.input_ids.shape[1], request.mask
+    lengths = [width] * len(request.input_ids) if mask is None or not trim else mask.sum(dim=1).tolist()
+    order, found = sorted(range(len(lengths)), key=lambda row: -lengths[row]), []
+    while order:
+        longest = lengths[order[0]]
+        most = fits(longest)
+        if not most:
+            return []
+        left = -(-len(order) // most)
+        some = -(-len(order) // left)
+        found.append(Wave(order[:some], width - longest))
+        order = order[some:]
+    return found
+
+
+def in_waves(
+    answer: Callable[[Tensor, Tensor | None, GenerationConfig], Int[Tensor, "r total"]],
+    request: Request,
+    options: GenerationConfig,
+    plan: Sequence[Wave],
+) -> Int[Tensor, "r total"]:
+    """Every wave's answers in the order of the prompts; shorter ones are filled up to the longest, as in one batch."""
+    fill = (request.pad if request.beams is None else request.beams.fill) or 0
+    found: list[tuple[int, Tensor]] = []
+    with tqdm(total=len(request.input_ids), desc="prompts", unit="prompt", leave=False) as bar:
+        for rows, cut in plan:
+            mask = None if request.mask is None else request.mask[rows, cut:]
+            answers = answer(request.input_ids[rows, cut:], mask, shortened(options, cut))
+            whole = torch.cat([_repeated(request.input_ids[rows, :cut], len(answers)), answers], dim=1)
+            found.extend(zip(rows, whole.split(len(whole) // len(rows)), strict=True))
+            bar.update(len(rows))
+    longest = max(answers.shape[1] for _, answers in found)
+    inorder = sorted(found, key=lambda pair: pair[0])
+    return torch.cat([F.pad(answers, (0, longest - answers.shape[1]), value=fill) for _, answers in inorder])
+
+
+def shortened(options: GenerationConfig, cut: int) -> GenerationConfig:
+    """The options for prompts that are `cut` tokens shorter: lengths of prompt and answer together shrink with them."""
+    options = copy(options)
+    if options.max_length is not None:
+        options.max_length -= cut
+    if options.min_length:
+        options.min_length = max(0, options.min_length - cut)
+    return options
+
+
+def _repeated(x: Tensor, rows: int) -> Tensor:
+    return x.repeat_interleave(rows // len(x), dim=0)
