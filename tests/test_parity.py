@@ -126,6 +126,24 @@ def test_16_bit_is_no_further_off_than_transformers(index, dtype, stage):
     assert ours <= 1.5 * theirs
 
 
+@every_stage
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_16_bit_steps_are_no_further_off_than_transformers(dtype, stage):
+    """Tokens one by one, after the prompt: attention over what was answered, in native code where there is."""
+    theirs, ours = [], []
+    for index in (0, 3, 5, 7):
+        (ids, mask), steps = models.ragged(models.listed(index).config.vocab_size, (9, 24, 16, 20), seed=index), 8
+        right, narrow = logits_of(models.listed(index), ids, mask)[:, -steps:], models.listed(index).to(dtype)
+        theirs.append((logits_of(narrow, ids, mask)[:, -steps:].float() - right) / right.std())
+        model = tinyllm.optimize(narrow, stage=stage)
+        step, cache = model.stage.runner.step(model), model.new_cache(len(ids), 1, steps)
+        step(ids[:, :-steps], mask[:, :-steps], cache)
+        found = [step(ids[:, i, None], None, cache).float() for i in range(24 - steps, 24)]
+        ours.append((torch.stack(found, dim=1) - right) / right.std())
+    error = [torch.cat([x.flatten() for x in each]).square().mean().sqrt() for each in (ours, theirs)]
+    assert error[0] <= 1.5 * error[1]
+
+
 def test_annotated_shapes_are_enforced():
     from tinyllm.ops.rope import rotate
 
