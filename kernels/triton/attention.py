@@ -19,7 +19,7 @@ import triton.language as tl
 from torch import Tensor
 
 from .cut import Cut, cut_of, slots_of
-from .paths import own_paths, seen_by
+from .paths import Seen, own_paths, seen_by
 from .tuning import Launch, launch_for
 
 LOG2_E = tl.constexpr(1.4426950408889634)
@@ -40,12 +40,12 @@ def add_tile(q, k, v, visible, shift, scale, top, total, acc):
 
 @triton.jit
 def _segments(
-    q, prompt_k, prompt_v, response_k, response_v, lengths, seen, positions, slopes,
+    q, prompt_k, prompt_v, response_k, response_v, lengths, bits, live, gone, positions, slopes,
     out, partial, counters, scale,
     q_batch, q_head, q_sequence, prompt_batch, prompt_head, prompt_token, response_batch, response_head, response_step,
-    response_own, seen_batch, positions_batch, group, width, kv_heads,
+    response_own, bits_batch, live_batch, gone_batch, positions_batch, group, width, kv_heads,
     D: tl.constexpr, BLOCK_D: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr,
-    STAGES: tl.constexpr, RESPONSE_STAGES: tl.constexpr, SPARE: tl.constexpr,
+    STAGES: tl.constexpr, RESPONSE_STAGES: tl.constexpr,
 ):  # fmt: skip
     """ROWS rows of one request and key/value head, over one of SPLITS shares of the keys."""
     split, block = tl.program_id(0) % SPLITS, tl.program_id(0) // SPLITS
@@ -57,6 +57,8 @@ def _segments(
     inside = i < D
     tokens, steps = tl.load(lengths), tl.load(lengths + 1)
     slots = steps * width
+    if live is not None:
+        slots -= tl.load(gone + batch * gone_batch)
 
     where_q = batch * q_batch + head * q_head + sequence * q_sequence
     rows_q = tl.load(q + where_q[:, None] + i[None, :], mask=exists[:, None] & inside[None, :], other=0.0)
@@ -66,10 +68,6 @@ def _segments(
     if slopes is not None:
         slope = tl.load(slopes + head, mask=exists, other=0.0) * LOG2_E
         first = tokens if positions is None else tl.load(positions + batch * positions_batch + tokens - 1) + 1
-
-    if seen is not None:
-        distinct = exists & (tl.arange(0, ROWS) < width)  # further rows are other heads of the same sequences
-        readers = tl.sum(tl.where(distinct, tl.full([ROWS], 1, tl.int64) << sequence.to(tl.int64), 0), 0)
 
     tiles = tl.cdiv(tokens, BLOCK)
     share = tl.cdiv(tiles + tl.cdiv(slots, BLOCK), SPLITS)
@@ -95,15 +93,15 @@ def _segments(
     first_tile, end_tile = tl.maximum(start, tiles) - tiles, tl.minimum(end - tiles, tl.cdiv(slots, BLOCK))
     for tile in tl.range(first_tile, end_tile, num_stages=RESPONSE_STAGES):
         slot = tile * BLOCK + tl.arange(0, BLOCK)
-        step, live = slot // width, slot < slots
-        visible = exists[:, None] & live[None, :]
-        if seen is not None:  # bit j of a slot: sequence j descends from it
-            bits = tl.load(seen + batch * seen_batch + slot, mask=live, other=0)
-            visible = (bits[None, :] >> sequence.to(tl.int64)[:, None]) & 1 != 0
-            if SPARE:  # what nobody descends from is not read, and keys wait for the bits
-                live = bits & readers != 0
+        there = slot < slots
+        visible = exists[:, None] & there[None, :]
+        if live is not None:  # the next slots that somebody descends from: sequence j where bit j is set
+            slot = tl.load(live + batch * live_batch + slot, mask=there, other=0)
+            who = tl.load(bits + batch * bits_batch + slot, mask=there, other=0)
+            visible = (who[None, :] >> sequence.to(tl.int64)[:, None]) & 1 != 0
+        step = slot // width
         shift = 0.0 if slopes is None else slope[:, None] * (first + step).to(tl.float32)[None, :]
-        wanted = live[:, None] & inside[None, :]
+        wanted = there[:, None] & inside[None, :]
         at = step.to(tl.int64) * response_step + (slot % width) * response_own
         at = at[:, None] + i[None, :]
         k = tl.load(response_k + at, mask=wanted, other=0.0)
@@ -189,7 +187,7 @@ def segment_attention(
     slopes: Tensor | None = None,
     scale: float | None = None,
     *,
-    seen: Tensor | None = None,
+    seen: Seen | None = None,
     space: Workspace | None = None,
     launch: Launch | None = None,
 ) -> Tensor:
@@ -208,16 +206,17 @@ def segment_attention(
     partial, counters = (None, None) if space is None else (space.partial, space.counters)
     out = torch.empty((b, w, h * d), dtype=q.dtype, device=q.device)
     if seen is None and w > 1:
-        seen = seen_by(ancestry if ancestry is not None else own_paths(w, slots // w, q.device))
-    tables = (0 if x is None or len(x) == 1 else x.stride(0) for x in (seen, positions))
+        seen = seen_by(ancestry if ancestry is not None else own_paths(w, slots // w, q.device), lengths)
+    bits, live, gone = (None, None, None) if seen is None else seen
+    tables = (0 if x is None or len(x) == 1 else x.stride(0) for x in (bits, live, gone, positions))
     steps = (*q.stride()[:3], *prompt_k.stride()[:3], *response, *tables)
     scale = (d**-0.5 if scale is None else scale) * LOG2_E.value
     _segments[(shape.splits * shape.blocks, g, b)](
-        q, prompt_k, prompt_v, response_k, response_v, lengths, seen, positions, slopes,
+        q, prompt_k, prompt_v, response_k, response_v, lengths, bits, live, gone, positions, slopes,
         out, partial, counters, scale, *steps, h // g, w, g,
         D=d, BLOCK_D=max(16, triton.next_power_of_2(d)), ROWS=shape.rows, BLOCK=shape.keys, SPLITS=shape.splits,
         STAGES=launch.num_stages, RESPONSE_STAGES=launch.num_stages if slots > 2 * shape.keys else 1,
-        SPARE=shape.spare, **launch.options,
+        **launch.options,
     )  # fmt: skip
     return out
 

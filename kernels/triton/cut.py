@@ -17,16 +17,12 @@ SPLITS = (1, 2, 3, 4, 6, 8, 12, 16)  # few, since each is compiled
 
 @dataclass(frozen=True)
 class Cut:
-    """How a call is cut into programs: rows and keys of one, blocks of rows, and shares of the keys.
-
-    `spare`: slots that nobody descends from are left out, at the price of a wait for the table that says which.
-    """
+    """How a call is cut into programs: rows and keys of one, blocks of rows, and shares of the keys."""
 
     rows: int
     keys: int
     blocks: int
     splits: int
-    spare: bool
 
 
 def cut(prompts: int, kv_heads: int, rows: int, keys: int, tile: int, processors: int, launch: Launch) -> Cut:
@@ -34,9 +30,9 @@ def cut(prompts: int, kv_heads: int, rows: int, keys: int, tile: int, processors
 
     A wave is `waves` programs for each processor. Where requests and heads alone do not fill one, time goes into
     waiting: keys are cut into shares, at most `most` and of two tiles where there are as many, and rows into more
-    blocks where that is not enough, as far as one wave goes. Where they fill the processors, bytes count: nothing
-    is read that nobody looks at. Between one wave and two, the second would leave the device half idle for long: keys
-    of `halve` tiles and more are halved. All of it depends on the memory reserved, not on lengths.
+    blocks where that is not enough, as far as one wave goes. Between one wave and two, the second would leave the
+    device half idle for long: keys of `halve` tiles and more are halved. All of it depends on the memory reserved, not
+    on lengths.
     """
     groups, wave, tiles = prompts * kv_heads, launch.blocks["waves"] * processors, triton.cdiv(keys, tile)
     most = min(launch.blocks["most"], triton.cdiv(tiles, 2))
@@ -50,7 +46,7 @@ def cut(prompts: int, kv_heads: int, rows: int, keys: int, tile: int, processors
     else:
         splits = 2 if programs < 2 * wave and tiles >= launch.blocks["halve"] else 1
     splits = max(some for some in SPLITS if some <= splits)
-    return Cut(block, tile, blocks, splits, programs >= processors)
+    return Cut(block, tile, blocks, splits)
 
 
 def cut_of(q: Tensor, prompt_k: Tensor, response_k: Tensor, launch: Launch | None = None) -> Cut:

@@ -75,7 +75,7 @@ LAUNCHES: dict[str, dict[str, Launch]] = {
         "activation": Launch({"block": 512}),
         "linear_vector": Launch({"tile": 32768, "rows": 32, "least": 1, "programs": 1}),
         "linear_matrix": Launch({"tile": 32768, "rows": 32, "least": 16, "programs": 1}),
-        "attention": Launch({"keys": 32, "rows": 64, "waves": 4, "most": 4, "halve": 4, "bytes": 131072}),
+        "attention": Launch({"keys": 32, "rows": 64, "waves": 8, "most": 4, "halve": 4, "bytes": 131072}),
         "prompt": Launch({"keys": 32, "rows": 32, "bytes": 131072}),
     },
 }

@@ -171,7 +171,6 @@ def test_attention_is_the_same_however_it_is_cut(title, processors, interpreted,
         assert run_case(TABLES["segment_attention"], case, run, torch.float32, interpreted)[1] is None
         drawn = case.make(Draw(0, torch.float32, interpreted))
         cuts.add(cut.cut_of(drawn["q"], drawn["prompt_k"], drawn["response_k"], row))
-    assert {each.spare for each in cuts} == {processors == 1}
     assert {each.splits for each in cuts} >= ({1} if processors == 1 else {1, 2})
 
 
@@ -213,40 +212,46 @@ def test_paths_are_followed_and_seen(sizes, interpreted):
     own = torch.arange(w, dtype=torch.int32)[None, :, None].repeat(b, 1, steps)
     ancestry = torch.randint(w, (b, w, steps), dtype=torch.int32)
     ancestry[:, :, taken:] = own[:, :, taken:]
-    seen, parents = kernels.seen_by(ancestry).clone(), torch.randint(w, (b, w))
+    seen, parents = kernels.seen_by(ancestry), torch.randint(w, (b, w))
     expected = ancestry.gather(1, parents[..., None].expand_as(ancestry))
     expected[:, :, taken:] = own[:, :, taken:]
     rows = (parents + w * torch.arange(b)[:, None]).flatten()
     kernels.follow(ancestry, seen, rows, torch.tensor([9, taken], dtype=torch.int32))
     assert ancestry.equal(expected)
     bits = [
-        [(seen[r, s * w + o].item() >> j) & 1 for j in range(w)]
+        [(seen.bits[r, s * w + o].item() >> j) & 1 for j in range(w)]
         for r in range(b)
         for s in range(steps)
         for o in range(w)
     ]
     told = [[int(expected[r, j, s] == o) for j in range(w)] for r in range(b) for s in range(steps) for o in range(w)]
     assert bits == told
+    for bits, live, gone in zip(*seen, strict=True):
+        alive = bits.nonzero().flatten()
+        assert live[: len(alive)].equal(alive.int())
+        assert gone == taken * w - (alive < taken * w).sum()
+    made = kernels.seen_by(expected, torch.tensor([9, taken]))
+    assert made.bits.equal(seen.bits) and made.gone.equal(seen.gone)
 
 
 @pytest.mark.parametrize(
     ("sizes", "expected"),
     [
-        ((1, 32, 1, 1088, 64, 132), (16, 64, 1, 8, False)),  # one request: as many shares as one wave takes
-        ((8, 8, 16, 1152, 64, 132), (16, 64, 1, 4, False)),
-        ((1, 8, 4, 8256, 64, 132), (16, 64, 1, 16, False)),  # never into more than 16
-        ((1, 32, 1, 160, 64, 132), (16, 64, 1, 2, False)),  # three tiles
-        ((1, 8, 32, 640, 64, 132), (16, 64, 2, 4, False)),  # rows too, where keys are too few
-        ((1, 1, 256, 4096, 64, 64), (32, 64, 8, 16, False)),
-        ((8, 32, 4, 1280, 64, 132), (16, 64, 1, 1, True)),  # one wave as it is
-        ((64, 8, 4, 1280, 64, 132), (16, 64, 1, 1, True)),  # not quite two, yet short
-        ((64, 8, 4, 8256, 64, 132), (16, 64, 1, 2, True)),
-        ((64, 32, 4, 8256, 64, 132), (16, 64, 1, 1, True)),  # many
+        ((1, 32, 1, 1088, 64, 132), (16, 64, 1, 8)),  # one request: as many shares as one wave takes
+        ((8, 8, 16, 1152, 64, 132), (16, 64, 1, 4)),
+        ((1, 8, 4, 8256, 64, 132), (16, 64, 1, 16)),  # never into more than 16
+        ((1, 32, 1, 160, 64, 132), (16, 64, 1, 2)),  # three tiles
+        ((1, 8, 32, 640, 64, 132), (16, 64, 2, 4)),  # rows too, where keys are too few
+        ((1, 1, 256, 4096, 64, 64), (32, 64, 8, 16)),
+        ((8, 32, 4, 1280, 64, 132), (16, 64, 1, 1)),  # one wave as it is
+        ((64, 8, 4, 1280, 64, 132), (16, 64, 1, 1)),  # not quite two, yet short
+        ((64, 8, 4, 8256, 64, 132), (16, 64, 1, 2)),
+        ((64, 32, 4, 8256, 64, 132), (16, 64, 1, 1)),  # many
     ],
 )
 def test_the_rule_of_the_split(sizes, expected):
     found = cut.cut(*sizes, tuning.LAUNCHES["cuda"]["attention"])
-    assert (found.rows, found.keys, found.blocks, found.splits, found.spare) == expected
+    assert (found.rows, found.keys, found.blocks, found.splits) == expected
 
 
 def test_what_attention_cannot_take_is_refused(interpreted):

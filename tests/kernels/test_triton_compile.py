@@ -45,7 +45,16 @@ POINTERS = frozenset(
     ]
 )
 TABLES = {"cos": "fp32", "sin": "fp32", "slopes": "fp32", "partial": "fp32", "counters": "i32", "lengths": "i32"}
-TABLES |= {"positions": "i32", "seen": "i64", "ancestry": "i32", "parents": "i64", "start": "i32"}
+TABLES |= {
+    "positions": "i32",
+    "seen": "i64",
+    "bits": "i64",
+    "live": "i32",
+    "gone": "i32",
+    "ancestry": "i32",
+    "parents": "i64",
+    "start": "i32",
+}
 
 
 class Variant(NamedTuple):
@@ -79,6 +88,7 @@ def variants() -> list[Variant]:
         *_linears(row),
         *_attentions(row),
         Variant("follow, odd", paths._follow, row["norm"], {"WIDTH": 4, "BLOCK_W": 4, "COLUMNS": 32}),
+        Variant("list, odd", paths._list_live, row["norm"], {"WIDTH": 4, "BLOCK": 512}),
     ]
 
 
@@ -91,15 +101,16 @@ def _attentions(row: dict[str, Any]) -> list[Variant]:
     stages = row["attention"].num_stages
     blocks = lambda d, rows, splits: {  # noqa: E731
         "D": d, "BLOCK_D": d, "ROWS": rows, "BLOCK": tile(d), "SPLITS": splits, "STAGES": stages,
-        "RESPONSE_STAGES": stages, "SPARE": splits == 1,
+        "RESPONSE_STAGES": stages,
     }  # fmt: skip
     make = lambda name, d, rows, splits, *absent: Variant(  # noqa: E731
         name, attention._segments, row["attention"], blocks(d, rows, splits), absent
     )
+    alone = ("bits", "live", "gone")
     whole = {"D": 128, "BLOCK_D": 128, "ROWS": 128, "BLOCK": 64, "STAGES": row["prompt"].num_stages}
     return [
-        make("attention, one sequence, split", 128, 16, 8, "seen", "positions", "slopes"),
-        make("attention, one sequence", 64, 16, 1, "seen", "positions", "slopes", "partial", "counters"),
+        make("attention, one sequence, split", 128, 16, 8, *alone, "positions", "slopes"),
+        make("attention, one sequence", 64, 16, 1, *alone, "positions", "slopes", "partial", "counters"),
         make("attention, beams, split", 128, 16, 4, "positions", "slopes"),
         make("attention, many rows, padded, ALiBi", 128, 64, 1, "partial", "counters"),
         make("attention, large heads", 256, 16, 2, "positions", "slopes"),

@@ -40,7 +40,8 @@ def kernel_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
     if work.kernels == "plain":
         return _torch_cost(config, work)
     prompt, slots, out = work.held - work.steps, (work.steps + 1) * work.copies, size * work.rows * h * d
-    tables = 8 + 4 * work.rows * (work.steps + 1) * (work.copies > 1) + 4 * work.batch * prompt * work.padded
+    paths = 4 * work.rows * (work.steps + 1) if work.kernels == "sycl" else work.batch * (4 + (4 + 8) * slots)
+    tables = 8 + paths * (work.copies > 1) + 4 * work.batch * prompt * work.padded
     keys = size * work.batch * g * (prompt + slots) * d
     return launch(read=out + tables, kv_read=2 * keys, write=out, flops=4 * work.rows * h * (prompt + slots) * d)
 

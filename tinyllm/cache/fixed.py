@@ -39,7 +39,7 @@ class Sight:
 
     lengths: Int32[Tensor, " 2"]
     ancestry: Int32[Tensor, "b w steps"] | None
-    seen: Tensor | None = None
+    seen: object | None = None
     positions: Int32[Tensor, "b t"] | None = None
     space: object | None = None
 

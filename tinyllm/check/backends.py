@@ -14,7 +14,7 @@ from tinyllm.attention.stock import stock_attention
 from tinyllm.cache.contiguous import ContiguousLayer
 from tinyllm.check.references import NormWeights
 from tinyllm.check.tables import TABLES
-from tinyllm.kernels import cpu, plain, sycl
+from tinyllm.kernels import cpu, ipex, plain, sycl
 from tinyllm.ops import linear, mlp, norm, rope
 
 
@@ -137,6 +137,8 @@ def backends(device: torch.device) -> list[Backend]:
         found.append(of_module("sycl", sycl))
     if device.type == "cpu" and cpu.unavailable() is None:
         found.append(of_module("cpu", cpu))
+    if device.type != "cuda" and ipex.unavailable() is None:
+        found.append(of_module("ipex", ipex))
     return found
 
 

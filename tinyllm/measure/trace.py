@@ -76,6 +76,7 @@ def record_trace(
 ) -> Trace:
     """Run a function on CPU tensors and record what its kernels touch; `results` name the tensors it returns.
 
+    Tensors in a named tuple go by their names there.
     Raises RuntimeError where Triton was imported without its interpreter, LookupError for an address in no tensor.
     """
     seen: list[tuple] = []
@@ -84,7 +85,8 @@ def record_trace(
     if not seen:
         raise RuntimeError("nothing to record: set TRITON_INTERPRET=1 before the kernels are first imported")
     returned = returned if isinstance(returned, tuple) else (returned,)
-    tensors = {key: x for key, x in arguments.items() if isinstance(x, Tensor)}
+    named = [arguments, *(x._asdict() for x in arguments.values() if hasattr(x, "_asdict"))]
+    tensors = {key: x for each in named for key, x in each.items() if isinstance(x, Tensor)}
     tensors |= dict(zip(results, returned, strict=True))
     places = _places(tensors)
     accesses = tuple(_access(places, *one) for one in seen)

@@ -1,0 +1,173 @@
+"""Thousands of requests of every kind through one model, and its memory before and after: `python book/soak.py`.
+
+The stage `final` answers requests of random lengths, widths and options, batches cut into waves among them, in float32
+on a small model with random weights. Every so often the answer is compared with that of `naive` under the same seed.
+Memory is what tensors hold once searches kept for later are let go of. The outcome goes to `book/results/soak-*.json`:
+
+    python book/soak.py [--device cuda] [--requests 2000] [--sample 50] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import random
+import sys
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+from transformers import StoppingCriteriaList
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+import models  # noqa: E402
+import tinyllm  # noqa: E402
+from tinyllm.decoder import Decoder  # noqa: E402
+from tinyllm.measure.machine import versions  # noqa: E402
+from tinyllm.runtime.device import device_name  # noqa: E402
+
+VOCAB, ENDS = 257, ([7], [7, 21, 90], list(range(0, 257, 5)), None)
+SIZES = {"vocab_size": VOCAB, "hidden_size": 96, "intermediate_size": 160, "num_hidden_layers": 3}
+HEADS = {"num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 32, "max_position_embeddings": 256}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request: prompts, and how they are to be continued."""
+
+    ids: Tensor
+    mask: Tensor
+    options: dict[str, Any]
+
+
+class Nobody:
+    """A stopping criterion that stops nothing."""
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: object) -> Tensor:
+        """False for every row."""
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+
+
+def drawn(rng: random.Random, device: torch.device) -> Asked:
+    """A request as nobody would think of it."""
+    lengths = [rng.randint(1, rng.choice((4, 40))) for _ in range(rng.choice((1, 1, 2, 3, 6)))]
+    ids, mask = models.ragged(VOCAB, lengths, seed=rng.randrange(1 << 30))
+    new = rng.choice((1, 2, 5, 12, 24))
+    options: dict[str, Any] = {"max_new_tokens": new, "eos_token_id": rng.choice(ENDS), "pad_token_id": 0}
+    options |= beams(rng) if rng.random() < 0.5 else {"do_sample": rng.random() < 0.5}
+    if options["do_sample"]:
+        options |= sampling(rng)
+        options.setdefault("num_return_sequences", rng.choice((1, 1, 3)))
+    if rng.random() < 0.2:
+        options["min_new_tokens"] = rng.randint(0, new)
+    if rng.random() < 0.15:
+        options["repetition_penalty"] = rng.choice((0.8, 1.3))
+    if rng.random() < 0.1:
+        options["no_repeat_ngram_size"] = rng.randint(1, 3)
+    if rng.random() < 0.1:
+        options["stopping_criteria"] = StoppingCriteriaList([Nobody()])
+    if rng.random() < 0.2:
+        options |= {"return_dict_in_generate": True, "output_scores": rng.random() < 0.5}
+    elif rng.random() < 0.2:
+        options["memory_budget"] = 3e6
+    return Asked(ids.to(device), mask.to(device), options)
+
+
+def beams(rng: random.Random) -> dict[str, Any]:
+    """Options of a beam search."""
+    width = rng.choice((2, 3, 4, 5, 8, 16))
+    return {
+        "num_beams": width,
+        "num_return_sequences": rng.randint(1, width),
+        "early_stopping": rng.choice((True, False, "never")),
+        "length_penalty": rng.choice((-1.0, 0.0, 1.0, 2.0)),
+        "do_sample": rng.random() < 0.2,
+    }
+
+
+def sampling(rng: random.Random) -> dict[str, Any]:
+    """Options of drawing."""
+    options = {"temperature": rng.choice((0.5, 1.0, 1.6)), "top_k": rng.choice((0, 5, 50))}
+    return options | rng.choice(({}, {"top_p": 0.8}, {"min_p": 0.05}))
+
+
+def answered(model: Decoder, asked: Asked, seed: int) -> list[list[int]]:
+    """The tokens of a request."""
+    torch.manual_seed(seed)
+    out = model.generate(asked.ids, asked.mask, **asked.options)
+    return getattr(out, "sequences", out).tolist()
+
+
+def held(model: Decoder) -> int:
+    """Bytes of tensors that are alive, without what is kept for later."""
+    model.searches.clear()
+    gc.collect()
+    if model.device.type != "cpu":
+        backend = getattr(torch, model.device.type)
+        backend.synchronize(model.device)
+        return backend.memory_allocated(model.device)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # gc finds what torch has deprecated, too
+        tensors = [x for x in gc.get_objects() if isinstance(x, Tensor)]
+    return sum({x.untyped_storage().data_ptr(): x.untyped_storage().nbytes() for x in tensors}.values())
+
+
+def main() -> int:
+    """Ask, compare, and write down; exit 1 where an answer differs or memory is not given back."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--requests", type=int, default=2000)
+    parser.add_argument("--sample", type=int, default=50, help="how many answers are compared with naive")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    device, rng = torch.device(options.device), random.Random(0)
+    hf = models.tiny(**SIZES, **HEADS).to(device)
+    final, naive = (tinyllm.optimize(hf, stage=stage) for stage in ("final", "naive"))
+    every, kinds, differ, captures = max(1, options.requests // options.sample), Counter(), [], 0
+    for number in range(20):  # libraries take their workspaces
+        answered(final, drawn(random.Random(number), device), 0)
+    before, most = held(final), 0
+    for number in tqdm(range(options.requests)):
+        asked = drawn(rng, device)
+        seen = {id(replay) for replay in final.searches.captures}
+        tokens = answered(final, asked, number)
+        captures += len({id(replay) for replay in final.searches.captures} - seen)
+        most = max(most, final.searches.bytes)
+        kinds["beams" if asked.options.get("num_beams", 1) > 1 else "one by one"] += 1
+        kinds["drawn"] += asked.options.get("do_sample", False)
+        kinds["memory_budget"] += "memory_budget" in asked.options
+        if number % every == 0 and tokens != answered(naive, asked, number):
+            differ.append(number)
+    del asked
+    after = held(final)
+    record = {
+        "what": "requests of random lengths, widths and options through the stage final, float32, a small random model",
+        "requests": options.requests,
+        "kinds": dict(kinds),
+        "compared_with_naive": len(range(0, options.requests, every)),
+        "different": differ,
+        "bytes_before": before,
+        "bytes_after": after,
+        "captures_kept": captures,
+        "most_bytes_kept": most,
+        "device": device_name(device),
+        "versions": versions(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    print(json.dumps(record, indent=1))
+    if options.json:
+        options.json.write_text(json.dumps(record, indent=1) + "\n")
+    return int(bool(differ) or after != before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Runs of `bench` as they were recorded: found by kind, told with device and date, drawn."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from tinyllm.draw.recorded_runs import KINDS, no_run, recorded_runs
+from tinyllm.measure.recorded import RESULTS
+from tinyllm.measure.rows import read_rows, write_rows
+
+LADDER = RESULTS / "ladder-cpu.json"
+
+
+def test_a_kind_that_is_unknown_is_named():
+    with pytest.raises(ValueError, match="kind 'speed' is unknown: expected one of"):
+        recorded_runs("speed")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_recorded_is_told_and_drawn(kind):
+    names = sorted(path.stem for path in RESULTS.glob(f"{kind}-*.json"))
+    runs = recorded_runs(kind)
+    assert [run.name for run in runs] == names
+    for run in runs:
+        first = json.loads((RESULTS / f"{run.name}.json").read_text())[0]
+        head = f"recorded on {first['device']}, {first['dtype']}, {first['date']}: {first['model']}"
+        assert run.text.startswith(head + "\n")
+        assert run.figure.axes
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_nothing_is_recorded_there_is_a_sentence(kind, tmp_path):
+    assert recorded_runs(kind, tmp_path) == []
+    assert no_run(kind).endswith(f"bench {KINDS[kind]} --json FILE records one")
+
+
+def test_each_question_of_a_run_has_a_table_and_the_picture_that_it_needs(tmp_path):
+    rows = read_rows(LADDER)
+    write_rows([replace(row, prompt_tokens=n) for n in (32, 64) for row in rows], tmp_path / "latency-cpu.json")
+    searched = [
+        replace(row, batch=b, largest_batch=2, seconds=1.0, memory_budget_bytes=8) for row in rows for b in (1, 2)
+    ]
+    write_rows(searched, tmp_path / "throughput-cpu.json")
+    write_rows(rows[:2], tmp_path / "ladder-two.json")
+    shutil.copy(LADDER, tmp_path)
+    (latency,), (throughput,) = (recorded_runs(kind, tmp_path) for kind in ("latency", "throughput"))
+    assert latency.text.count(" tokens in, ") == 2 and throughput.text.count(" tokens in, ") == 1
+    assert [axis.get_xlabel() for axis in latency.figure.axes] == ["tokens in the prompt"]
+    assert [axis.get_xlabel() for axis in throughput.figure.axes] == ["requests in a batch"]
+    stages, two = recorded_runs("ladder", tmp_path)
+    assert "in the end" in [label.get_text() for label in stages.figure.axes[0].get_yticklabels()]
+    assert "in the end" not in [label.get_text() for label in two.figure.axes[0].get_yticklabels()]
