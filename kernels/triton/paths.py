@@ -54,10 +54,9 @@ def _follow(
 
 
 @triton.jit
-def _list_live(bits, live, gone, lengths, slots, bits_batch, live_batch, WIDTH: tl.constexpr, BLOCK: tl.constexpr):
-    """The slots of a request that have bits, side by side."""
+def _list_live(bits, live, gone, slots, bits_batch, live_batch, BLOCK: tl.constexpr):
+    """The slots of a request that have bits, side by side; those to come have, being everybody's own."""
     batch = tl.program_id(0).to(tl.int64)
-    taken = tl.load(lengths + 1) * WIDTH
     found, dead = tl.zeros([], tl.int32), tl.zeros([], tl.int32)
     for start in range(0, slots, BLOCK):
         slot = start + tl.arange(0, BLOCK)
@@ -65,7 +64,7 @@ def _list_live(bits, live, gone, lengths, slots, bits_batch, live_batch, WIDTH: 
         one = alive.to(tl.int32)
         tl.store(live + batch * live_batch + found + tl.cumsum(one, 0) - one, slot, mask=alive)
         found += tl.sum(one, 0)
-        dead += tl.sum(((slot < taken) & (slot < slots)).to(tl.int32) * (1 - one), 0)
+        dead += tl.sum((slot < slots).to(tl.int32) - one, 0)
     tl.store(gone + batch, dead)
 
 
@@ -81,8 +80,8 @@ def follow(ancestry: Tensor, seen: Seen, parents: Tensor, lengths: Tensor) -> No
         WIDTH=w, BLOCK_W=block, COLUMNS=COLUMNS, num_warps=4,
     )  # fmt: skip
     _list_live[(b,)](
-        *seen, lengths, steps * w, seen.bits.stride(0), seen.live.stride(0),
-        WIDTH=w, BLOCK=min(SLOTS, triton.next_power_of_2(steps * w)), num_warps=4,
+        *seen, steps * w, seen.bits.stride(0), seen.live.stride(0),
+        BLOCK=min(SLOTS, triton.next_power_of_2(steps * w)), num_warps=4,
     )  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def variants() -> list[Variant]:
         *_linears(row),
         *_attentions(row),
         Variant("follow, odd", paths._follow, row["norm"], {"WIDTH": 4, "BLOCK_W": 4, "COLUMNS": 32}),
-        Variant("list, odd", paths._list_live, row["norm"], {"WIDTH": 4, "BLOCK": 512}),
+        Variant("list, odd", paths._list_live, row["norm"], {"BLOCK": 512}),
     ]
 
 
