@@ -1,7 +1,6 @@
 """Runs of `bench` as they were recorded: found by kind, told with device and date, drawn."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from tinyllm.draw.recorded_runs import KINDS, no_run, recorded_runs
 from tinyllm.measure.recorded import RESULTS
 from tinyllm.measure.rows import read_rows, write_rows
+from tinyllm.stages import STAGES
 
 LADDER = RESULTS / "ladder-cpu.json"
 
@@ -43,12 +43,15 @@ def test_each_question_of_a_run_has_a_table_and_the_picture_that_it_needs(tmp_pa
         replace(row, batch=b, largest_batch=2, seconds=1.0, memory_budget_bytes=8) for row in rows for b in (1, 2)
     ]
     write_rows(searched, tmp_path / "throughput-cpu.json")
+    stages = [replace(rows[1], stage=name) for name in STAGES]
     write_rows(rows[:2], tmp_path / "ladder-two.json")
-    shutil.copy(LADDER, tmp_path)
+    write_rows(stages, tmp_path / "ladder-all.json")
     (latency,), (throughput,) = (recorded_runs(kind, tmp_path) for kind in ("latency", "throughput"))
     assert latency.text.count(" tokens in, ") == 2 and throughput.text.count(" tokens in, ") == 1
     assert [axis.get_xlabel() for axis in latency.figure.axes] == ["tokens in the prompt"]
     assert [axis.get_xlabel() for axis in throughput.figure.axes] == ["requests in a batch"]
-    stages, two = recorded_runs("ladder", tmp_path)
-    assert "in the end" in [label.get_text() for label in stages.figure.axes[0].get_yticklabels()]
+    whole, two = recorded_runs("ladder", tmp_path)
+    assert "not in this run" not in whole.text
+    assert two.text.endswith("\nnot in this run: fused, segment, sdpa, final")
+    assert "in the end" in [label.get_text() for label in whole.figure.axes[0].get_yticklabels()]
     assert "in the end" not in [label.get_text() for label in two.figure.axes[0].get_yticklabels()]

@@ -1,0 +1,135 @@
+"""A graph's stand-in: what is recorded is made again on the same memory, and what a graph could not do is refused."""
+
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention as sdpa
+
+import models
+import tinyllm
+from tinyllm.attention.kernel import kernel_attention
+from tinyllm.kernels import plain
+from tinyllm.measure.replay import HostRead, Recording, Replayed, host_reads
+from tinyllm.ops import fused
+from tinyllm.runtime.runner import EAGER
+from tinyllm.stages import pick_stage
+
+
+def works(x, out, memory, counter):
+    """All kinds of operations: views, allocations, results, `out=`, in place, by an index in memory."""
+    y = (x.view(2, 3) + 1).t().contiguous()
+    torch.mul(y, 2, out=out)
+    memory.index_copy_(0, counter, out.sum().view(1))
+    spare = torch.empty_like(out)
+    spare.copy_(out)
+    out += spare[:, :1].expand(-1, 2)
+    counter += 1
+
+
+def test_a_replay_does_what_the_run_did_with_what_is_in_memory_now():
+    mine, theirs = ([torch.zeros(6), torch.zeros(3, 2), torch.zeros(9), torch.zeros(1).long()] for _ in range(2))
+    replay = Replayed(partial(works, *mine))
+    for number in range(9):
+        for x in (mine[0], theirs[0]):
+            x.copy_(torch.arange(6.0) * number)
+        replay()
+        works(*theirs)
+        assert all(map(torch.equal, mine, theirs)), number
+    assert replay.calls == 9
+
+
+def test_views_and_bare_memory_are_no_launches():
+    x = torch.ones(4)
+    recording = Recording(lambda: (torch.empty(2), x.view(2, 2)[0].t(), x.add_(1)))
+    assert [one.func.name() for one in recording.launches] == ["aten::add_.Tensor"]
+
+
+def test_what_python_knew_is_recorded_for_ever():
+    memory, at = torch.zeros(5), []
+
+    def turn():
+        at.append(len(at))
+        memory[at[-1]] = 1.0
+
+    replay = Replayed(turn)
+    for _ in range(4):
+        replay()
+    assert memory.tolist() == [1, 1, 0, 0, 0]
+
+
+QUESTIONS = {
+    "_local_scalar_dense": lambda x: int(x[0]),
+    "tolist": lambda x: x.tolist(),
+    "numpy": lambda x: x.numpy(),
+    "nonzero": lambda x: x.nonzero(),
+    "masked_select": lambda x: x.masked_select(x > 0),
+    "index": lambda x: x[x > 0],
+    "equal": lambda x: torch.equal(x, x),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_is_counted_and_refused(name):
+    question = QUESTIONS[name]
+    x = torch.ones(3)
+    assert host_reads(lambda: (question(x), question(x))) == {name: 2}
+    replay = Replayed(lambda: question(x))
+    replay()
+    with pytest.raises(HostRead, match=f"^{name}: the host asks"):
+        replay()
+
+
+def test_an_index_in_memory_is_no_question():
+    x, at = torch.ones(3), torch.tensor([1])
+    assert not host_reads(lambda: (x[at], x.index_select(0, at), x.where(x > 0, 0.0)))
+
+
+def attend(q, prompt_k, prompt_v, response_k, response_v, lengths, ancestry=None, *_):
+    """Attention on torch's operations that asks nothing: all memory, what is not there masked."""
+    (b, _, w, _), n = q.shape, response_k.shape[2]
+    taken = torch.arange(n) // w < lengths[1]
+    own = [x.masked_fill(~taken[:, None], 0.0) for x in (response_k, response_v)]
+    k, v = (torch.cat(pair, dim=2) for pair in zip((prompt_k, prompt_v), own, strict=True))
+    paths = torch.arange(w)[:, None].expand(b, w, n // w) if ancestry is None else ancestry
+    visible = (paths[..., None] == torch.arange(w)).flatten(2) & taken
+    seen = torch.cat([visible.new_ones(b, w, prompt_k.shape[2]), visible], dim=2)[:, None]
+    return sdpa(q, k, v, seen, enable_gqa=True).transpose(1, 2).flatten(2)
+
+
+def store(q, k, v, cos, sin, k_slot, v_slot, interleaved, start=None):
+    if start is None:
+        return plain.rope_and_store(q, k, v, cos, sin, k_slot, v_slot, interleaved)
+    new = torch.empty_like(k), torch.empty_like(v)
+    rotated, *_ = plain.rope_and_store(q, k, v, cos, sin, *new, interleaved)
+    for memory, x in zip((k_slot, v_slot), new, strict=True):
+        memory.index_copy_(2, start + torch.arange(k.shape[2]), x)
+    return rotated, k_slot, v_slot
+
+
+def replaying(hf, made, **other):
+    kernels = SimpleNamespace(**vars(plain) | {"rope_and_store": store, "segment_attention": attend} | other)
+    repeat = lambda turn, device: made.append(Replayed(turn)) or made[-1]  # noqa: E731
+    parts = {"ops": fused(lambda x: kernels), "attend": partial(kernel_attention, lambda x: kernels)}
+    return tinyllm.optimize(hf, stage=replace(pick_stage("final"), runner=replace(EAGER, repeat=repeat), **parts))
+
+
+@pytest.mark.parametrize("how", [{}, {"num_beams": 3}, {"do_sample": True, "num_return_sequences": 2}], ids=str)
+def test_whole_turns_of_a_model_are_replayed_with_the_tokens_of_transformers(how):
+    hf, made = models.tiny(seed=2), []
+    ids, _ = models.ragged(61, (5, 5), seed=8)
+    options = {"max_new_tokens": 9, "min_new_tokens": 9, "do_sample": False, "pad_token_id": 1} | how
+    answers = []
+    for model in (hf, replaying(hf, made)):
+        torch.manual_seed(0)
+        answers.append(model.generate(ids, attention_mask=torch.ones_like(ids), **options).tolist())
+    assert answers[0] == answers[1]
+    assert [one.calls for one in made] == [7, 1] and made[0].recording.launches
+
+
+def test_a_model_that_asks_in_its_layers_cannot_be_recorded():
+    model = replaying(models.tiny(), [], rope_and_store=plain.rope_and_store)
+    with pytest.raises(HostRead):
+        model.generate(torch.ones(1, 3).long(), max_new_tokens=6)

@@ -1,0 +1,94 @@
+"""Recorded runs of `bench`, found by what they measured: each as a table under its device and date, and a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tinyllm.draw.ladder import draw_ladder
+from tinyllm.draw.latency import draw_latency
+from tinyllm.draw.throughput import draw_batches, draw_throughput
+from tinyllm.draw.waterfall import draw_waterfall
+from tinyllm.measure.recorded import RESULTS
+from tinyllm.measure.rows import Row, as_text, grouped, read_rows, title
+from tinyllm.measure.table import aligned
+from tinyllm.stages import STAGES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# What is recorded under a name, and the options of `bench` that record it.
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "ladder": "--preset ladder",
+        "beams": "--num-beams 4",
+        "latency": "--preset latency",
+        "throughput": "--preset throughput",
+    }
+)
+
+
+class Run(NamedTuple):
+    """A recorded run: its file, what is said of it, and its picture."""
+
+    name: str
+    text: str
+    figure: Figure
+
+
+def recorded_runs(kind: str, folder: Path = RESULTS) -> list[Run]:
+    """The runs of a kind, `book/results/KIND-*.json`; none where none is recorded. Raises ValueError for a kind."""
+    if kind not in KINDS:
+        raise ValueError(f"kind {kind!r} is unknown: expected one of {list(KINDS)}")
+    return [_run(path) for path in sorted(folder.glob(f"{kind}-*.json"), key=lambda path: path.stem)]
+
+
+def no_run(kind: str) -> str:
+    """What is said where there is none."""
+    return f"no run is recorded here yet: python -m tinyllm bench {KINDS[kind]} --json FILE records one"
+
+
+def _run(path: Path) -> Run:
+    found = json.loads(path.read_text())
+    if "engine" in found[0]:
+        return Run(path.stem, _searches(found), draw_throughput(found))
+    rows = read_rows(path)
+    text = _tables(rows)
+    return Run(path.stem, f"{text}\n{_missing(rows)}" if _missing(rows) else text, _figure(rows))
+
+
+def _missing(rows: Sequence[Row]) -> str:
+    """Of a ladder that was recorded before its later stages were there, a sentence that names them."""
+    absent = [name for name in STAGES if name not in {row.stage for row in rows}]
+    climbed = len(grouped(rows)) == 1 and rows[0].largest_batch is None
+    return f"not in this run: {', '.join(absent)}" if climbed and absent else ""
+
+
+def _figure(rows: Sequence[Row]) -> Figure:
+    """Throughput over batches, latency over prompts and beams, or a waterfall of stages."""
+    if rows[0].largest_batch is not None:
+        return draw_batches(rows)
+    if len(grouped(rows)) > 1:
+        return draw_latency(rows)
+    ours = [row for row in rows if row.moved_bytes_per_token is not None]
+    return draw_waterfall(rows) if len(ours) > 1 else draw_ladder(rows)
+
+
+def _tables(rows: Sequence[Row]) -> str:
+    row = rows[0]
+    head = f"recorded on {row.device}, {row.dtype}, {row.date}: {row.model}"
+    return "\n".join([head, *(f"{title(group)}\n{as_text(group)}" for group in grouped(rows))])
+
+
+def _searches(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Searches for the largest batch that were recorded before `bench` made them."""
+    row, lines = rows[0], [("engine", "largest batch", "GB beside the weights", "seconds per call", "tokens/s")]
+    for one in rows:
+        figures = (f"{one['peak_bytes'] / 1e9:.1f}", f"{one['seconds']:.2f}", f"{one['tokens_per_s']:.1f}")
+        lines.append((one["engine"], str(one["largest_batch"]), *figures))
+    asked = f"{row['num_beams']} beams, {row['prompt_tokens']} tokens in, {row['new_tokens']} out"
+    where = f"recorded on {row['device']}, {row['dtype']}, {row['date']}: {row['model']}"
+    return f"{where}\n{asked}\n{aligned(lines)}"

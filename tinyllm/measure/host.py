@@ -1,0 +1,90 @@
+"""What the host takes to launch a step: a model of it, and recorded runs beside what memory would allow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tinyllm.measure.recorded import RESULTS
+from tinyllm.measure.rows import Row, read_rows, title
+from tinyllm.measure.shapes import SHAPES
+from tinyllm.measure.table import aligned
+
+
+class Kernel(NamedTuple):
+    """One launch: when the host has handed it over, and from when until when the device runs it, in microseconds."""
+
+    launched: float
+    start: float
+    end: float
+
+
+def timeline(busy: Sequence[float], launch: float) -> list[Kernel]:
+    """Kernels that run for `busy` microseconds each, handed over one after the other in `launch` microseconds each.
+
+    A kernel starts when it is handed over and the one before has ended: whoever is slower sets the pace.
+    """
+    kernels, end = [], 0.0
+    for number, duration in enumerate(busy, start=1):
+        start = max(number * launch, end)
+        end = start + duration
+        kernels.append(Kernel(number * launch, start, end))
+    return kernels
+
+
+@dataclass(frozen=True)
+class HostTime:
+    """A stage of a recorded ladder: launches of all layers, ms per token, and ms that the device was busy (None: not
+    recorded). `limit_ms` is what reading the least bytes takes at the bandwidth measured in the same run."""
+
+    stage: str
+    launches: int | None
+    ms: float
+    limit_ms: float
+    busy_ms: float | None
+
+    @property
+    def us_per_launch(self) -> float | None:
+        """Microseconds of a token for each of its launches."""
+        return None if not self.launches else 1e3 * self.ms / self.launches
+
+
+def recorded_ladders(folder: Path = RESULTS) -> dict[str, list[Row]]:
+    """The ladders that were recorded on GPUs, by the name of their file."""
+    found = {path.name: read_rows(path) for path in sorted(folder.glob("ladder-*.json"))}
+    return {name: rows for name, rows in found.items() if not rows[0].device.endswith("threads")}
+
+
+def host_times(rows: Sequence[Row], folder: Path = RESULTS) -> list[HostTime]:
+    """Every engine of a ladder; how long the device was busy stands in `launches-*.json`, of some stages."""
+    shape = rows[0].model.removesuffix(" (random)")
+    layers, busy = SHAPES.get(shape, {}).get("num_hidden_layers", 0), _busy(rows[0], shape, folder)
+    limit = rows[0].predicted_bytes_per_token / rows[0].read_bandwidth_gb_s / 1e6
+    return [_host_time(row, layers, limit, busy.get((row.stage, row.launches_per_layer))) for row in rows]
+
+
+def _host_time(row: Row, layers: int, limit: float, busy: float | None) -> HostTime:
+    launches = layers * row.launches_per_layer if row.launches_per_layer else None
+    return HostTime(row.stage, launches or None, row.next_token_ms, limit, busy)
+
+
+def _busy(row: Row, shape: str, folder: Path) -> dict[tuple[str, int], float]:
+    """By stage and launches of a layer: a stage that has changed since launches others."""
+    same: Mapping[str, Any] = {"device": row.device, "shape": shape, "dtype": row.dtype, "context": row.prompt_tokens}
+    rows = [one for path in sorted(folder.glob("launches-*.json")) for one in json.loads(path.read_text())]
+    found = [one for one in rows if all(one.get(key) == value for key, value in same.items())]
+    return {(one["stage"], one["launches"]): one["busy_ms"] for one in found}
+
+
+def host_table(rows: Sequence[Row], folder: Path = RESULTS) -> str:
+    """A recorded ladder as launches, milliseconds and the device's share of them, under its device and date."""
+    lines = [("stage", "launches in layers", "ms per token", "us per launch", "device busy ms", "limit ms")]
+    for one in host_times(rows, folder):
+        figures = (one.us_per_launch, one.busy_ms, one.limit_ms)
+        per_launch, busy, limit = ("-" if x is None else f"{x:.1f}" for x in figures)
+        lines.append((one.stage, str(one.launches or "-"), f"{one.ms:.1f}", per_launch, busy, limit))
+    row = rows[0]
+    return f"recorded on {row.device}, {row.dtype}, {row.date}: {row.model}, {title(rows)}\n{aligned(lines)}"
