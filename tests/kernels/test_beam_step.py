@@ -210,16 +210,6 @@ def test_whether_it_is_over(requests, ends, full, early, over, interpreted):
     assert assert_step(drawn, rules).over
 
 
-@pytest.mark.parametrize(("early", "still_open"), [(False, False), ("never", True)])
-def test_a_beam_is_judged_at_its_own_length_or_at_the_last(early, still_open, interpreted):
-    """-3 at length 3 is worse than the worst end, at length 8 better."""
-    drawn = Drawn(2, 2, 1, 5, 2, full="all", still_open="all")
-    drawn.state.ended.scores.copy_(torch.tensor([-0.5, -0.6]))
-    drawn.scores -= drawn.scores.max(dim=1, keepdim=True).values + 3
-    drawn.ends.fill_(False)
-    assert assert_step(drawn, drawn.rules(1.0, early)).open.eq(still_open).all()
-
-
 def test_requests_that_are_over_for_different_reasons_are_not_over_together(interpreted):
     """The first can have nothing better, the second has as many as it may."""
     drawn = Drawn(2, 3, 1, 5, 2, full="none", still_open="all")
