@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .beams import beam_step as beam_step
 from .partial import Partial, attend_partly, merged, spelled_out, visible_bias
 
 ACTIVATIONS = {

@@ -2,7 +2,6 @@
 
 from .activation import activate_and_multiply, bias_and_activate
 from .attention import cut_of, segment_attention, workspace
-from .beams import beam_step
 from .linear import NORM_ROWS, linear
 from .norm import add_layer_norm, add_rms_norm, layer_norm, rms_norm
 from .paths import follow, seen_by
@@ -15,7 +14,6 @@ __all__ = [
     "activate_and_multiply",
     "add_layer_norm",
     "add_rms_norm",
-    "beam_step",
     "bias_and_activate",
     "cut_of",
     "follow",

@@ -45,12 +45,16 @@ POINTERS = frozenset(
     ]
 )
 TABLES = {"cos": "fp32", "sin": "fp32", "slopes": "fp32", "partial": "fp32", "counters": "i32", "lengths": "i32"}
-TABLES |= {"positions": "i32", "seen": "i64", "bits": "i64", "live": "i32", "gone": "i32", "start": "i32"}
-TABLES |= {"ancestry": "i32", "parents": "i64"}
-TABLES |= {"scores": "fp32", "chosen": "i64", "ends": "i1", "full": "i1", "still_open": "i1", "over": "i1"}
-TABLES |= {"running_sequences": "i64", "running_scores": "fp32", "running_parents": "i32", "next_tokens": "i64"}
-TABLES |= {"ended_sequences": "i64", "ended_scores": "fp32", "ended_parents": "i32", "next_parents": "i64"}
-TABLES |= {"column": "i64", "new": "i64", "tally": "i32", "penalties": "fp32", "far": "fp32"}
+TABLES |= {
+    "positions": "i32",
+    "seen": "i64",
+    "bits": "i64",
+    "live": "i32",
+    "gone": "i32",
+    "ancestry": "i32",
+    "parents": "i64",
+    "start": "i32",
+}
 
 
 class Variant(NamedTuple):
@@ -85,19 +89,7 @@ def variants() -> list[Variant]:
         *_attentions(row),
         Variant("follow, odd", paths._follow, row["norm"], {"WIDTH": 4, "BLOCK_W": 4, "COLUMNS": 32}),
         Variant("list, odd", paths._list_live, row["norm"], {"BLOCK": 512}),
-        *(_beams(*sizes) for sizes in ((4, 8, False), (8, 32, True), (64, 128, True), (64, 256, False))),
     ]
-
-
-def _beams(w: int, kept: int, early: bool) -> Variant:
-    """A step of beam search."""
-    from tinyllm.kernels.triton import beams
-    from tinyllm.kernels.triton.tuning import Launch
-
-    sizes, options = beams.cut(w, kept)
-    constants = {"WIDTH": w, "KEPT": kept, "EARLY": early, **sizes}
-    name = f"beam step, {w} of {kept}, odd"
-    return Variant(name, beams._beam_step, Launch({}, **options), constants, () if early else ("far",), odd=True)
 
 
 def _attentions(row: dict[str, Any]) -> list[Variant]:

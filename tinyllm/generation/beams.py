@@ -1,6 +1,7 @@
 """Beam search: the best sequences of every request go on side by side, with the semantics of transformers.
 
-Log-probabilities, candidates and ends are torch's and transformers' own work; what follows from them is a kernel's.
+Everything is kept in tensors of fixed size on the device: for each of `b` requests the `w` beams that are running and
+the best `w` that have ended.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from torch import Tensor
 from tinyllm.generation.options import token_list
 from tinyllm.generation.request import BeamOptions, Request
 from tinyllm.generation.search import Search
-from tinyllm.kernels.beams import NEVER, Hypotheses, Rules, State, taken
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig
 
     from tinyllm.decoder import Decoder
+
+NEVER = -1.0e9  # added to the score of what must not be chosen, as transformers does
 
 
 def beam_options(options: GenerationConfig) -> BeamOptions:
@@ -33,6 +35,36 @@ def beam_options(options: GenerationConfig) -> BeamOptions:
         early_stopping=options.early_stopping or False,
         fill=((pad[0] if pad else 0) or eos[0]) if eos else -1,
     )
+
+
+class Hypotheses(NamedTuple):
+    """`k` sequences of every request: tokens, score, and for every new token the row that it continued."""
+
+    sequences: Int[Tensor, "b k total"]
+    scores: Float[Tensor, "b k"]
+    parents: Int[Tensor, "b k new"]
+
+    def take(self, order: Int[Tensor, "b n"]) -> Hypotheses:
+        """Those that `order` names, in its order."""
+        return Hypotheses(*(x.take_along_dim(order.view(*order.shape, *[1] * (x.ndim - 2)), dim=1) for x in self))
+
+    def and_then(self, others: Hypotheses) -> Hypotheses:
+        """These, and after them others."""
+        return Hypotheses(*(torch.cat(pair, dim=1) for pair in zip(self, others, strict=True)))
+
+
+class State(NamedTuple):
+    """What runs and what has ended; `full`: the slots of `ended` that are taken; `open`: a better end is possible."""
+
+    running: Hypotheses
+    ended: Hypotheses
+    full: Bool[Tensor, "b w"]
+    open: Bool[Tensor, "b 1"]
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of it, one by one."""
+        return (*self.running, *self.ended, self.full, self.open)
 
 
 class Found(NamedTuple):
@@ -51,20 +83,7 @@ class Beams(Search):
 
     def __init__(self, model: Decoder, request: Request, key: tuple | None = None) -> None:
         super().__init__(model, request, key)
-        options, (_, new), like = request.beams, self.room, request.input_ids
-        self.parents = torch.zeros_like(self.tokens)
-        self.new = torch.zeros_like(self.column)  # the column among the new tokens
-        self.state = self._empty_state()
-        penalties = [float(length) ** options.length_penalty for length in range(1, new + 1)]
-        self.far = torch.ones(1, device=self.device)
-        far = options.early_stopping == "never" and options.length_penalty > 0
-        self.rules = Rules(
-            torch.tensor(penalties, device=self.device), self.far if far else None, options.early_stopping is True
-        )
-        self.kernels = self.runner.kernels(like)
-
-    def _empty_state(self) -> State:
-        (b, w), (tokens, new), like = (len(self.request.input_ids), self.request.beams.width), self.room, self.tokens
+        (b, w), (tokens, new), like = (len(request.input_ids), request.beams.width), self.room, request.input_ids
         running, ended = (
             Hypotheses(
                 like.new_empty(b, w, tokens + new),
@@ -74,9 +93,13 @@ class Beams(Search):
             for _ in range(2)
         )
         full, still_open = (torch.empty(b, n, dtype=torch.bool, device=self.device) for n in (w, 1))
-        tally = torch.zeros(4, dtype=torch.int32, device=self.device)
-        told = (self.tokens, self.parents, self.column, self.new, self.over)
-        return State(running, ended, full, still_open, *told, tally)
+        self.state = State(running, ended, full, still_open)
+        self.parents = torch.zeros_like(self.tokens)
+        self.first_rows = w * torch.arange(b, device=self.device)[:, None]
+        self.new = torch.zeros_like(self.column)  # the column among the new tokens
+        penalties = [float(length) ** request.beams.length_penalty for length in range(1, new + 1)]
+        self.penalties = torch.tensor(penalties, device=self.device)  # what a score is divided by at each length
+        self.far = torch.ones(1, device=self.device)
 
     def begin(self) -> None:
         """All beams at the prompt; only the first counts, so that the first step does not choose a token often."""
@@ -94,27 +117,45 @@ class Beams(Search):
         self.tokens.copy_(self.request.rows[:, -1])
 
     def choose(self) -> None:
-        request, running = self.request, self.state.running
-        rows = self.ids(running.sequences.flatten(0, 1), self.tokens, self.n)
-        log_probs = request.processors(rows, self.logits.log_softmax(dim=-1))
-        request.record.keep(self.logits, log_probs)
-        log_probs = log_probs.view(*running.scores.shape, -1)
-        own = log_probs if self.whole else None  # a caller's processor may keep what it returned
-        scores = torch.add(log_probs, running.scores[:, :, None], out=own).flatten(1)
-        chosen = request.choose(scores, request.beams.kept)
-        self.kernels.beam_step(self.state, scores, chosen, self._ends(chosen, log_probs.shape[2]), self.rules)
+        request = self.request
+        rows = self.ids(self.state.running.sequences.flatten(0, 1), self.tokens, self.n)
+        scores = request.processors(rows, self.logits.log_softmax(dim=-1))
+        request.record.keep(self.logits, scores)
+        state, over = self._advanced(scores.view(*self.state.running.scores.shape, -1))
+        for old, new in zip(self.state.tensors, state.tensors, strict=True):
+            old.copy_(new)
+        self.over |= over
+        self.tokens.copy_(self.state.running.sequences.index_select(2, self.column).flatten())
+        self.parents.copy_(self.state.running.parents.index_select(2, self.new).flatten())
+        self.column += 1
+        self.new += 1
 
-    def _ends(self, chosen: Int[Tensor, "b k"], v: int) -> Bool[Tensor, "b k"]:
-        """Which of the candidates end, given the place of each among the `v` tokens after every beam."""
-        tokens = chosen % v
-        sequences = None if self.whole else self._continued(chosen // v, tokens)
-        rows = self.ids(sequences, tokens.flatten(), self.n + 1)
-        return self.request.criteria(rows, self.request.record.scores).view(chosen.shape)
+    def _advanced(self, log_probs: Float[Tensor, "b w v"]) -> tuple[State, Bool[Tensor, ""]]:
+        """The state after one more token, given the log-probabilities of every next one; whether it was the last."""
+        state, request, options = self.state, self.request, self.request.beams
+        candidates, last = self._candidates(log_probs)
+        rows = self.ids(candidates.sequences.flatten(0, 1), last, self.n + 1)
+        ends = request.criteria(rows, request.record.scores).view(candidates.scores.shape)
+        going_on = candidates._replace(scores=candidates.scores + ends.float() * NEVER)
+        running = going_on.take(going_on.scores.topk(options.width).indices)
+        penalty = self.penalties.index_select(0, self.new)
+        ended, full = _ended(state, candidates, ends, penalty, options)
+        far = options.early_stopping == "never" and options.length_penalty > 0
+        still_open = state.open & _improvable(running, ended, full, self.far if far else penalty)
+        stopped = full.all() if options.early_stopping is True else torch.zeros_like(full.all())
+        over = ~still_open.any() | stopped | ends.all()
+        return State(running, ended, full, still_open), over
 
-    def _continued(self, beams: Int[Tensor, "b k"], tokens: Int[Tensor, "b k"]) -> Int[Tensor, "r total"]:
-        """The sequences of some beams, each with one more token."""
-        sequences = taken(self.state.running.sequences, beams)
-        return sequences.index_copy_(2, self.column, tokens[..., None]).flatten(0, 1)
+    def _candidates(self, log_probs: Float[Tensor, "b w v"]) -> tuple[Hypotheses, Int[Tensor, " n"]]:
+        """The best continuations of every request among all tokens of all its beams, and the token each ends with."""
+        running, v = self.state.running, log_probs.shape[2]
+        scores = (log_probs + running.scores[:, :, None]).flatten(1)
+        chosen = self.request.choose(scores, self.request.beams.kept)
+        beams, tokens = chosen // v, chosen % v
+        candidates = running.take(beams)._replace(scores=scores.gather(1, chosen))
+        candidates.sequences.index_copy_(2, self.column, tokens[..., None])
+        candidates.parents.index_copy_(2, self.new, (beams + self.first_rows).int()[..., None])
+        return candidates, tokens.flatten()
 
     def found(self) -> Found:
         """The best that ended."""
@@ -122,3 +163,31 @@ class Beams(Search):
         sequences, scores, parents = (x[:, :returned].flatten(0, 1) for x in self.state.ended)
         longest = int((parents >= 0).sum(dim=1).max())
         return Found(sequences[:, : t + longest].clone(), scores.clone(), parents[:, :longest].clone())
+
+
+def _ended(
+    state: State,
+    candidates: Hypotheses,
+    ends: Bool[Tensor, "b k"],
+    penalty: Float[Tensor, " 1"],
+    options: BeamOptions,
+) -> tuple[Hypotheses, Bool[Tensor, "b w"]]:
+    """The best that have ended, new ones among them; of the candidates only the best `width` may end."""
+    may_end = ends & (torch.arange(options.kept, device=ends.device) < options.width)
+    scores = candidates.scores / penalty
+    if options.early_stopping is True:
+        scores = scores + state.full.all(dim=1, keepdim=True).float() * NEVER
+    scores = scores + (~state.open).float() * NEVER
+    scores = scores + (~may_end).float() * NEVER
+    both = state.ended.and_then(candidates._replace(scores=scores))
+    best = both.scores.topk(options.width).indices
+    return both.take(best), torch.cat([state.full, may_end], dim=1).gather(1, best)
+
+
+def _improvable(
+    running: Hypotheses, ended: Hypotheses, full: Bool[Tensor, "b w"], penalty: Float[Tensor, " 1"]
+) -> Bool[Tensor, "b 1"]:
+    """Whether the best that runs could still end better than the worst that has; an estimate unless "never"."""
+    best = running.scores[:, :1] / penalty
+    worst = torch.where(full, ended.scores.min(dim=1, keepdim=True).values, NEVER)
+    return (best > worst).any(dim=1, keepdim=True)

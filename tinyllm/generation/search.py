@@ -115,8 +115,8 @@ class Search(ABC):
     def choose(self) -> None:
         """From `logits`, choose what every row goes on with, write it down, and see what has ended."""
 
-    def ids(self, sequences: Int[Tensor, "r total"] | None, last: Int[Tensor, " r"], n: int) -> Int[Tensor, "r n"]:
-        """The first `n` tokens of sequences; in a turn that is the same work every time only the last is told."""
+    def ids(self, sequences: Int[Tensor, "r total"], last: Int[Tensor, " r"], n: int) -> Int[Tensor, "r n"]:
+        """The first `n` tokens of sequences; in a turn that is replayed as many, of which only the last is told."""
         return last[:, None].expand(-1, n) if self.whole else sequences[:, :n]
 
     def _turn(self) -> None:
