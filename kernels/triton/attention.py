@@ -19,7 +19,6 @@ import triton.language as tl
 from torch import Tensor
 
 from .cut import Cut, cut_of, slots_of
-from .overlap import begin, overlapped
 from .paths import Seen, own_paths, seen_by
 from .tuning import Launch, launch_for
 
@@ -46,10 +45,9 @@ def _segments(
     q_batch, q_head, q_sequence, prompt_batch, prompt_head, prompt_token, response_batch, response_head, response_step,
     response_own, bits_batch, live_batch, gone_batch, positions_batch, group, width, kv_heads,
     D: tl.constexpr, BLOCK_D: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr,
-    STAGES: tl.constexpr, RESPONSE_STAGES: tl.constexpr, OVERLAP: tl.constexpr,
+    STAGES: tl.constexpr, RESPONSE_STAGES: tl.constexpr,
 ):  # fmt: skip
     """ROWS rows of one request and key/value head, over one of SPLITS shares of the keys."""
-    begin(OVERLAP)
     split, block = tl.program_id(0) % SPLITS, tl.program_id(0) // SPLITS
     kv_head, batch = tl.program_id(1), tl.program_id(2).to(tl.int64)
     row = block * ROWS + tl.arange(0, ROWS)
@@ -218,7 +216,7 @@ def segment_attention(
         out, partial, counters, scale, *steps, h // g, w, g,
         D=d, BLOCK_D=max(16, triton.next_power_of_2(d)), ROWS=shape.rows, BLOCK=shape.keys, SPLITS=shape.splits,
         STAGES=launch.num_stages, RESPONSE_STAGES=launch.num_stages if slots > 2 * shape.keys else 1,
-        **launch.options, **overlapped(q.device),
+        **launch.options,
     )  # fmt: skip
     return out
 

@@ -20,7 +20,6 @@ from torch import Tensor
 
 from .activation import activate, check_activation
 from .norm import as_rows, row_statistics
-from .overlap import begin, overlapped
 from .tuning import Launch, launch_for, weight_tile
 
 MAX_ROWS = 16
@@ -75,10 +74,8 @@ def _linear(
     rows, n, k, x_stride, weight_stride, first_stride, second_stride, eps,
     ACTIVATION: tl.constexpr, GATED: tl.constexpr, MATRIX: tl.constexpr, EVEN_K: tl.constexpr,
     ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
-    OVERLAP: tl.constexpr,
 ):  # fmt: skip
     """BLOCK_N rows of the weight against all rows of x: the output, transposed, is [BLOCK_N, ROWS]."""
-    begin(OVERLAP)
     OUTPUTS: tl.constexpr = BLOCK_N // 2 if GATED else BLOCK_N
     outputs = n // 2 if GATED else n
     lane = tl.arange(0, BLOCK_N)
@@ -136,7 +133,7 @@ def linear(
     norm_weight, norm_bias, eps = (None, None, 0.0) if norm is None else (norm.weight, norm.bias, norm.eps)
     _linear[grid](
         lines, weight, bias, norm_weight, norm_bias, first, second, out, len(lines), *weight.shape, *strides, eps,
-        ACTIVATION=activation, GATED=gated, **constants, **overlapped(x.device),
+        ACTIVATION=activation, GATED=gated, **constants,
     )  # fmt: skip
     return out
 

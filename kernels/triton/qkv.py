@@ -16,7 +16,6 @@ from torch import Tensor
 
 from .linear import MAX_ROWS, plan, product
 from .norm import as_rows
-from .overlap import begin, overlapped
 from .tuning import Launch
 
 
@@ -27,10 +26,8 @@ def _qkv(
     slot_batch, slot_head, slot_token, angle_batch, angle_token, eps,
     D: tl.constexpr, HALF: tl.constexpr, INTERLEAVED: tl.constexpr, MATRIX: tl.constexpr, EVEN_K: tl.constexpr,
     ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
-    OVERLAP: tl.constexpr,
 ):  # fmt: skip
     """BLOCK_N / 2 pairs of elements of heads, for all rows of x: row = request * tokens + token."""
-    begin(OVERLAP)
     PAIRS: tl.constexpr = D // 2
     lane = tl.arange(0, BLOCK_N)
     pair = tl.program_id(0) * (BLOCK_N // 2) + lane // 2
@@ -109,7 +106,7 @@ def qkv_rope_and_store(
     _qkv[grid](
         lines, weight, bias, norm_weight, norm_bias, cos, sin, out, k_slot, v_slot, start,
         rows, t, heads, g, m, lines.stride(0), weight.stride(0), *slots, *angles, eps,
-        D=d, HALF=half, INTERLEAVED=interleaved, **constants, **overlapped(x.device),
+        D=d, HALF=half, INTERLEAVED=interleaved, **constants,
     )  # fmt: skip
     return out.transpose(1, 2), k_slot, v_slot
 

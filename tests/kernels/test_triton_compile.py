@@ -100,7 +100,7 @@ def _attentions(row: dict[str, Any]) -> list[Variant]:
     tile = lambda d: key_tile(d, 2, row["attention"])  # noqa: E731
     stages = row["attention"].num_stages
     blocks = lambda d, rows, splits: {  # noqa: E731
-        "D": d, "BLOCK_D": d, "ROWS": rows, "BLOCK": tile(d), "SPLITS": splits, "STAGES": stages, "OVERLAP": True,
+        "D": d, "BLOCK_D": d, "ROWS": rows, "BLOCK": tile(d), "SPLITS": splits, "STAGES": stages,
         "RESPONSE_STAGES": stages,
     }  # fmt: skip
     make = lambda name, d, rows, splits, *absent: Variant(  # noqa: E731
@@ -144,7 +144,6 @@ def _linear(
     block_n, block_k = weight_tile(n, k, 2, row)
     constants = {"ACTIVATION": activation, "GATED": gated, "MATRIX": rows > 1, "EVEN_K": k % block_k == 0, "ROWS": rows}
     blocks = {"BLOCK_N": block_n, "BLOCK_K": block_k, "BLOCK_NORM": min(8192 // rows, 4096), "STAGES": row.num_stages}
-    blocks["OVERLAP"] = True
     return Variant(title, kernel, row, constants | blocks, absent, odd)
 
 
