@@ -246,6 +246,7 @@ def test_paths_are_followed_and_seen(sizes, interpreted):
         ((8, 32, 4, 1280, 64, 132), (16, 64, 1, 1)),  # one wave as it is
         ((64, 8, 4, 1280, 64, 132), (16, 64, 1, 1)),  # not quite two, yet short
         ((64, 8, 4, 8256, 64, 132), (16, 64, 1, 2)),
+        ((75, 8, 4, 8256, 64, 132), (16, 64, 1, 1)),  # more than two waves
         ((64, 32, 4, 8256, 64, 132), (16, 64, 1, 1)),  # many
     ],
 )

@@ -76,7 +76,8 @@ def limit_memory(device: torch.device, budget: int) -> None:
     if device.type != "cpu":
         backend = getattr(torch, device.type)
         total = backend.get_device_properties(device).total_memory
-        backend.set_per_process_memory_fraction(min(1.0, budget / total), device)
+        number = backend.current_device() if device.index is None else device.index  # a bare "cuda" is refused
+        backend.set_per_process_memory_fraction(min(1.0, budget / total), number)
         return
     import resource
 
