@@ -142,6 +142,7 @@ def attention_of(run: Mapping[str, Any]) -> str:
         f"\n\nOf all {len(ratios)} recorded cells ({lengths}), the kernel is faster than the best of the others in "
         f"{faster}, at most 5% slower in {len(ratios) - slower - faster}, and slower by more in {slower}, at worst "
         f"{max(ratios):.2f} times. The expanded cache is timed without the copies that a reorder makes of it."
+        + (f" This run was {run['note']}." if "note" in run else "")
     )
 
 

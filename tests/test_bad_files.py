@@ -17,6 +17,8 @@ from tinyllm.checkpoint.gguf_file import GGUFFile
 
 # Folders
 
+FAMILIES = ["llama", "mistral", "phi3", "qwen2"]
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -167,7 +169,7 @@ FOLDERS = {
     "unknown model type": (
         lambda folder: edit(folder, model_type="lama"),
         ValueError,
-        "model type 'lama' is not supported: expected one of ['llama', 'mistral']; the closest supported is 'llama'",
+        f"model type 'lama' is not supported: expected one of {FAMILIES}; the closest supported is 'llama'",
     ),
     "heads that do not divide": (
         lambda folder: edit(folder, num_key_value_heads=3),
@@ -275,7 +277,7 @@ GGUF = {
     ),
     "another architecture": (
         lambda data: data.replace(b"llama", b"lamma"),
-        "model type 'lamma' is not supported: expected one of ['llama', 'mistral']; the closest supported is 'llama'",
+        f"model type 'lamma' is not supported: expected one of {FAMILIES}; the closest supported is 'llama'",
     ),
     "a tensor too few": (
         lambda data: data.replace(b"blk.1.attn_q.weight", b"blk.1.attn_x.weight"),

@@ -1,6 +1,7 @@
 """The search for the largest batch in a memory budget, with an engine that says when its memory is full."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from tinyllm.cli import main
 from tinyllm.measure.machine import Machine
 from tinyllm.measure.rows import read_rows, table
 from tinyllm.measure.throughput import Search, largest_batch, measure
-from tinyllm.measure.worker import is_out_of_memory
+from tinyllm.measure.worker import is_out_of_memory, limit_memory
 from tinyllm.measure.worker_client import RemoteEngine, Worker, WorkerError, WorkerOutOfMemory
 from tinyllm.stages import FASTEST
 
@@ -161,3 +162,13 @@ def test_a_search_is_compared_at_each_ones_largest_batch(decoder):
     assert [line[head.index("vs hf")] for line in lines] == ["-", "1.00x", "-", "2.00x"]
     assert [line[head.index("batch")] for line in lines] == ["1", "2 (largest)", "2", "6 (largest)"]
     assert {line[head.index("GB beside the weights")] for line in lines} == {"2.0"}
+
+
+def test_the_memory_of_a_gpu_is_limited_by_its_number(monkeypatch):
+    limited = []
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=100))
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda *given: limited.append(given))
+    limit_memory(torch.device("cuda"), 50)
+    limit_memory(torch.device("cuda:1"), 200)
+    assert limited == [(0.5, 3), (1.0, 1)]

@@ -25,6 +25,8 @@ def skeleton(config: DecoderConfig, stage: Stage) -> Decoder:
 def placed(decoder: Decoder, family: Family, parameter: str, merged: Tensor) -> list[tuple[str, Tensor]]:
     """The tensors of a checkpoint that make up a parameter, each with the rows of `merged` that it fills."""
     sources = family.sources(parameter)
+    if len(sources) == 1:
+        return [(sources[0], merged)]
     module = decoder.get_submodule(parameter.rsplit(".", 1)[0])
     sizes = getattr(module, "row_sizes", [len(merged) // len(sources)] * len(sources))
     return list(zip(sources, merged.split(sizes), strict=True))

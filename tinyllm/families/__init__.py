@@ -39,8 +39,10 @@ class Family:
 def registered() -> tuple[Family, ...]:
     """All families, in the order they are shown to users."""
     from tinyllm.families.llama import LLAMA
+    from tinyllm.families.phi3 import PHI3
+    from tinyllm.families.qwen2 import QWEN2
 
-    return (LLAMA,)
+    return (LLAMA, QWEN2, PHI3)
 
 
 def family_of(config: PreTrainedConfig) -> Family:

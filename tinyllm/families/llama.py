@@ -20,25 +20,33 @@ SCALINGS = {
 }
 
 
-def rope_of(config: PreTrainedConfig, head_dim: int) -> Rope:
-    """The rotary embedding of a transformers configuration. Raises ValueError for a scaling we do not have."""
+def rope_of(config: PreTrainedConfig, dim: int) -> Rope:
+    """The rotary embedding of `dim` elements of a head. Raises ValueError for a scaling we do not have."""
     parameters = config.rope_parameters
     kind = parameters.get("rope_type", "default")
     if kind not in SCALINGS:
         raise ValueError(f"rope_type {kind!r} is not supported: expected one of {sorted(SCALINGS)}")
-    return Rope(theta=parameters["rope_theta"], dim=head_dim, scaling=SCALINGS[kind](parameters))
+    return Rope(theta=parameters["rope_theta"], dim=dim, scaling=SCALINGS[kind](parameters))
 
 
 def describe(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `LlamaConfig` or `MistralConfig`. Raises ValueError naming what we do not have."""
+    bias = getattr(config, "attention_bias", False)
+    return described(config, "llama", qkv_bias=bias, o_bias=bias, mlp_bias=getattr(config, "mlp_bias", False))
+
+
+def described(config: PreTrainedConfig, family: str, *, rotated: float = 1.0, **biases: bool) -> DecoderConfig:
+    """A decoder of RMSNorm, RoPE over a part of each head, and a gated feed-forward block, with the biases named.
+
+    Raises ValueError naming what we do not have.
+    """
     if getattr(config, "sliding_window", None) is not None:
         raise ValueError(f"sliding_window={config.sliding_window} is not supported: expected a model without one")
     if config.hidden_act not in ACTIVATIONS:
         raise ValueError(f"hidden_act {config.hidden_act!r} is not supported: expected one of {sorted(ACTIVATIONS)}")
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    attention_bias = getattr(config, "attention_bias", False)
     return DecoderConfig(
-        family="llama",
+        family=family,
         vocab_size=config.vocab_size,
         hidden_size=config.hidden_size,
         intermediate_size=config.intermediate_size,
@@ -48,12 +56,10 @@ def describe(config: PreTrainedConfig) -> DecoderConfig:
         head_dim=head_dim,
         max_position_embeddings=config.max_position_embeddings,
         norm_eps=config.rms_norm_eps,
-        rope=rope_of(config, head_dim),
+        rope=rope_of(config, int(head_dim * rotated)),
         activation=config.hidden_act,
-        qkv_bias=attention_bias,
-        o_bias=attention_bias,
-        mlp_bias=getattr(config, "mlp_bias", False),
         tie_word_embeddings=config.tie_word_embeddings,
+        **biases,
     )
 
 

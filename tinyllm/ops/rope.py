@@ -14,6 +14,7 @@ from tinyllm.ops.cost import Cost, Workload, launch
 from tinyllm.ops.kernel_sets import KernelsFor
 
 Rotary = tuple[Float[Tensor, "#b t d"], Float[Tensor, "#b t d"]]
+PartialRotary = tuple[Float[Tensor, "#b t rotated"], Float[Tensor, "#b t rotated"]]
 HalfTables = tuple[Float[Tensor, "#b t pairs"], Float[Tensor, "#b t pairs"]]
 
 
@@ -71,15 +72,24 @@ def rotate_interleaved(x: Float[Tensor, "b n t d"], rotary: Rotary) -> Float[Ten
     return x * cos + turned * sin
 
 
+def rotate_first(x: Float[Tensor, "b n t d"], rotary: PartialRotary) -> Float[Tensor, "b n t d"]:
+    """Rotate as many elements of each head as the tables have; the others stay."""
+    rotated = rotary[0].shape[-1]
+    if rotated == x.shape[-1]:
+        return rotate(x, rotary)
+    parts = rotate(x[..., :rotated], rotary), x[..., rotated:]
+    return torch.cat([part.transpose(1, 2) for part in parts], dim=-1).transpose(1, 2)  # laid out as x
+
+
 def rotate_and_store(
     q: Float[Tensor, "b h t d"],
     k: Float[Tensor, "b g t d"],
     v: Float[Tensor, "b g t d"],
-    rotary: Rotary,
+    rotary: PartialRotary,
     kv: LayerCache,
 ) -> Float[Tensor, "b h t d"]:
     """Rotate q and k, hand k and v to the cache, return q."""
-    q, k = rotate(q, rotary), rotate(k, rotary)
+    q, k = rotate_first(q, rotary), rotate_first(k, rotary)
     kv.append(k, v)
     return q
 
@@ -118,10 +128,11 @@ def rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 
 def rotate_cost(config: DecoderConfig, work: Workload, heads: int) -> Cost:
-    """What `rotate` moves for `heads` heads."""
-    x = work.size * work.rows * heads * config.head_dim
-    table = work.size * work.positions * config.head_dim
-    return (
+    """What `rotate_first` moves for `heads` heads."""
+    whole, x = (work.size * work.rows * heads * elements for elements in (config.head_dim, config.rope.dim))
+    table = work.size * work.positions * config.rope.dim
+    joined = launch(read=whole, write=whole) if x < whole else Cost()  # cat with what stays
+    return joined + (
         launch(read=x // 2, write=x // 2)  # -second
         + launch(read=x, write=x)  # cat
         + launch(read=x + table, write=x) * 2  # * cos, * sin
@@ -161,9 +172,10 @@ def fused_rotate_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 
 def _plain_rotation_cost(config: DecoderConfig, work: Workload, heads: int, written: Cost) -> Cost:
-    """Two products in float32, each followed by a multiply-add into its half of the result."""
-    elements = work.rows * heads * config.head_dim // 2
+    """Two products in float32, each followed by a multiply-add into its half of the result; what stays is copied."""
+    elements, kept = work.rows * heads * config.rope.dim // 2, config.head_dim - config.rope.dim
     half, wide, table = work.size * elements, 4 * elements, 2 * work.positions * config.rope.dim
     product = launch(read=half + table, write=wide)
     multiply_add = launch(read=wide + half + table)
-    return (product + multiply_add) * 2 + written
+    copied = launch(read=work.size * work.rows * heads * kept) if kept else Cost()
+    return (product + multiply_add) * 2 + copied + written
