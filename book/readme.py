@@ -143,7 +143,13 @@ def attention_of(run: Mapping[str, Any]) -> str:
         f"{faster}, at most 5% slower in {len(ratios) - slower - faster}, and slower by more in {slower}, at worst "
         f"{max(ratios):.2f} times. The expanded cache is timed without the copies that a reorder makes of it."
         + (f" This run was {run['note']}." if "note" in run else "")
+        + f"\n\n![Microseconds of each way over beams and batches](book/results/{picture_of(run)})"
     )
+
+
+def picture_of(run: Mapping[str, Any]) -> str:
+    """The file of a run's picture."""
+    return f"attention-{run['device'].split()[1].lower()}.png"
 
 
 def spread(run: Mapping[str, Any], name: str) -> str:
@@ -239,8 +245,7 @@ def main() -> int:
             draw(rows).savefig(RESULTS / f"{name}.png")
     for run in attention_runs():
         shape = run["rows"][0]["shape"]
-        name = f"attention-{run['device'].split()[1].lower()}.png"
-        draw_attention_cells(run, *middle(run, shape)).savefig(RESULTS / name)
+        draw_attention_cells(run, *middle(run, shape)).savefig(RESULTS / picture_of(run))
     rows = load(THROUGHPUT)
     found = draw_batches([Row(**row) for row in rows]) if "stage" in rows[0] else draw_throughput(rows)
     found.savefig(RESULTS / f"{THROUGHPUT}.png")
