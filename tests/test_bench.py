@@ -15,8 +15,8 @@ import tinyllm
 from tinyllm.checkpoint import load_decoder, open_checkpoint
 from tinyllm.cli import bench as command
 from tinyllm.cli import main
-from tinyllm.cli.bench import draw
 from tinyllm.draw.latency import draw_latency
+from tinyllm.draw.recorded_runs import draw_rows
 from tinyllm.draw.throughput import draw_batches
 from tinyllm.draw.waterfall import SAVED, draw_waterfall, steps
 from tinyllm.measure.bench import Plan, bench
@@ -349,6 +349,6 @@ def test_throughput_is_drawn_over_the_batch(row):
 
 def test_rows_choose_their_picture(row):
     rows = ladder_of(row)
-    assert len(draw([*rows, *(replace(r, num_beams=4) for r in rows)]).axes) == 1  # latency over beams
-    assert len(draw(rows).axes[0].patches) == len(rows) + 1  # a waterfall
-    assert len(draw(rows[:3]).axes[0].patches) == 3  # one stage alone is no ladder
+    assert len(draw_rows([*rows, *(replace(r, num_beams=4) for r in rows)]).axes) == 1  # latency over beams
+    assert len(draw_rows(rows).axes[0].patches) == len(rows) + 1  # a waterfall
+    assert len(draw_rows(rows[:3]).axes[0].patches) == 3  # one stage alone is no ladder

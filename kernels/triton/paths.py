@@ -22,8 +22,8 @@ SLOTS = 1024  # looked at together, at most
 class Seen(NamedTuple):
     """Of an ancestry [b, w, steps]: `bits` [b, steps * w], for each slot the sequences that descend from it.
 
-    `live` [b, steps * w] are the slots with bits, in order, and then anything; `gone` [b] says how many of the steps
-    that were taken have none.
+    `live` [b, steps * w] are the slots with bits, in order, and then anything; `gone` [b] says how many slots of the
+    steps that were taken have none.
     """
 
     bits: Tensor

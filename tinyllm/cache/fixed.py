@@ -109,12 +109,8 @@ class FixedSegmentCache(SegmentCache):
     @staticmethod
     def held_bytes(config: DecoderConfig, work: Workload) -> int:
         """Bytes of prompts, once; in a step after them what follows too, once per sequence, and who sees it."""
-        token = 2 * work.size * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
-        if not work.held:
-            return token * work.batch * work.tokens
-        slots = work.copies * (work.steps + 1)
-        tables = (4 + 8) * work.batch * slots if work.copies > 1 else 0
-        return token * work.batch * (work.held - work.steps + slots) + tables
+        tables = (4 + 8) * work.batch * segment.response_slots(work) if work.copies > 1 else 0
+        return segment.kv_bytes(config, work) + tables
 
     def forget(self) -> None:
         """Hold nothing, in the same memory: for other prompts, as many and no longer than these.

@@ -28,6 +28,18 @@ def prompts_at_once(tokens: int) -> int:
     return max(1, TOKENS_AT_ONCE // tokens)
 
 
+def response_slots(work: Workload) -> int:
+    """Slots of a request's response in a step; none while its prompt is taken in."""
+    return work.copies * (work.steps + 1) if work.held else 0
+
+
+def kv_bytes(config: DecoderConfig, work: Workload) -> int:
+    """Bytes of keys and values: of prompts once, of what follows once per sequence."""
+    token = 2 * work.size * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
+    prompt = work.held - work.steps if work.held else work.tokens
+    return token * work.batch * (prompt + response_slots(work))
+
+
 class KV(NamedTuple):
     """Keys and values."""
 
@@ -158,13 +170,9 @@ class SegmentCache:
     @staticmethod
     def held_bytes(config: DecoderConfig, work: Workload) -> int:
         """Bytes of prompts, once; in a step after them what follows too, once per sequence, and its bias."""
-        token = 2 * work.size * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
-        if not work.held:
-            return token * work.batch * work.tokens
-        slots = work.copies * (work.steps + 1)
-        heads = config.num_attention_heads // config.num_key_value_heads
+        heads, slots = config.num_attention_heads // config.num_key_value_heads, response_slots(work)
         bias = work.batch * work.copies * heads * slots * (work.size + 1) if work.copies > 1 else 0
-        return token * work.batch * (work.held - work.steps + slots) + bias
+        return kv_bytes(config, work) + bias
 
     @staticmethod
     def rows_at_once(work: Workload) -> int:

@@ -100,7 +100,9 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(f"rows: {options.json}")
     if options.png:
-        draw(rows).savefig(options.png)
+        from tinyllm.draw.recorded_runs import draw_rows
+
+        draw_rows(rows).savefig(options.png)
         print(f"picture: {options.png}")
     return 0
 
@@ -198,22 +200,6 @@ def show(rows: Sequence[Row]) -> None:
     for group in grouped(rows):
         print(f"\n{group[0].model}, {group[0].device}, {title(group)}")
         print(as_text(group))
-
-
-def draw(rows: Sequence[Row]):
-    """The picture of these rows: throughput over batch, latency over prompts and beams, or the ladder."""
-    from tinyllm.draw.ladder import draw_ladder
-    from tinyllm.draw.latency import draw_latency
-    from tinyllm.draw.throughput import draw_batches
-    from tinyllm.draw.waterfall import draw_waterfall
-    from tinyllm.measure.rows import grouped
-
-    if rows[0].largest_batch is not None:
-        return draw_batches(rows)
-    if len(grouped(rows)) > 1:
-        return draw_latency(rows)
-    ours = [row for row in rows if row.moved_bytes_per_token is not None]
-    return draw_waterfall(rows) if len(ours) > 1 else draw_ladder(rows)
 
 
 def say_plan(options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None) -> int:

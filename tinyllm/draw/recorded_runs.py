@@ -57,7 +57,7 @@ def _run(path: Path) -> Run:
         return Run(path.stem, _searches(found), draw_throughput(found))
     rows = read_rows(path)
     text = _tables(rows)
-    return Run(path.stem, f"{text}\n{_missing(rows)}" if _missing(rows) else text, _figure(rows))
+    return Run(path.stem, f"{text}\n{_missing(rows)}" if _missing(rows) else text, draw_rows(rows))
 
 
 def _missing(rows: Sequence[Row]) -> str:
@@ -67,7 +67,7 @@ def _missing(rows: Sequence[Row]) -> str:
     return f"not in this run: {', '.join(absent)}" if climbed and absent else ""
 
 
-def _figure(rows: Sequence[Row]) -> Figure:
+def draw_rows(rows: Sequence[Row]) -> Figure:
     """Throughput over batches, latency over prompts and beams, or a waterfall of stages."""
     if rows[0].largest_batch is not None:
         return draw_batches(rows)

@@ -55,7 +55,7 @@ class OperationLog(TorchDispatchMode):
         result = func(*args, **kwargs)
         inputs = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
         outputs = [x for x in tree_leaves(result) if isinstance(x, Tensor)]
-        if func not in ALLOCATIONS and (func._schema.is_mutable or not _aliases(inputs, outputs)):
+        if func not in ALLOCATIONS and (func._schema.is_mutable or not aliases(inputs, outputs)):
             overwritten = [x for x in tree_leaves(kwargs.get("out")) if isinstance(x, Tensor)]
             self.operations.append(
                 _operation(func, [x for x in inputs if all(x is not y for y in overwritten)], outputs)
@@ -63,7 +63,8 @@ class OperationLog(TorchDispatchMode):
         return result
 
 
-def _aliases(inputs: list[Tensor], outputs: list[Tensor]) -> bool:
+def aliases(inputs: list[Tensor], outputs: list[Tensor]) -> bool:
+    """Whether an operation returned nothing but views of what it was given."""
     held = {x.untyped_storage()._cdata for x in inputs}
     return bool(outputs) and all(x.untyped_storage()._cdata in held for x in outputs)
 

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from tinyllm.measure.counters import ALLOCATIONS
+from tinyllm.measure.counters import ALLOCATIONS, aliases
 
 aten = torch.ops.aten
 # Operations after which the host knows something that stood in the device's memory; on a GPU it waits for that.
@@ -72,7 +72,7 @@ class _Log(TorchDispatchMode):
             self.asked(func.name().removeprefix("aten::").split(".")[0])
         result = func(*args, **kwargs)
         results = _tensors(result)
-        if results and func not in ALLOCATIONS and (func._schema.is_mutable or not _views(args, results)):
+        if results and func not in ALLOCATIONS and (func._schema.is_mutable or not aliases(_tensors(args), results)):
             self.launched(Launch(func, args, kwargs, results))
         return result
 
@@ -99,11 +99,6 @@ def _asks(func: Any, args: tuple) -> bool:
 
 def _tensors(tree: object) -> list[Tensor]:
     return [x for x in tree_leaves(tree) if isinstance(x, Tensor)]
-
-
-def _views(args: tuple, results: list[Tensor]) -> bool:
-    held = {x.untyped_storage()._cdata for x in _tensors(args)}
-    return all(x.untyped_storage()._cdata in held for x in results)
 
 
 def _watched(run: Callable[[], object], launched: Callable[[Launch], object], asked: Callable[[str], object]) -> None:
