@@ -23,6 +23,7 @@ __all__ = [
     "bias_and_activate",
     "layer_norm",
     "linear",
+    "norm_and_add",
     "rms_norm",
     "rope_and_store",
 ]
@@ -57,6 +58,11 @@ def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tup
     return total, rms_norm(total, weight, eps)
 
 
+def norm_and_add(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """The norm, and the sum."""
+    return residual + rms_norm(x, weight, eps)
+
+
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """One launch."""
     return _functions().fast_layer_norm(x, tuple(weight.shape), weight, bias, eps)
@@ -78,8 +84,11 @@ def rope_and_store(
     v_slot: Tensor,
     interleaved: bool,
     start: Tensor | None = None,
+    norms: object | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Rotated by the extension, heads behind tokens as it expects them; then copied to where the cache keeps them."""
+    if norms is not None:
+        q, k = rms_norm(q, norms.q, norms.eps), rms_norm(k, norms.k, norms.eps)
     (b, _, t, _), half = q.shape, cos.shape[-1]
     tables = (torch.cat([x, x], dim=-1).expand(b, t, 2 * half).reshape(b * t, 2 * half) for x in (sin, cos))
     heads_last = (x.transpose(1, 2).clone(memory_format=torch.contiguous_format) for x in (q, k))  # turned in place

@@ -44,44 +44,66 @@ def _weighted(a: Partial, b: Partial) -> Tensor:
     return torch.lerp(a.out, b.out, share.to(a.out.dtype))
 
 
-def attend_partly(q: Tensor, kv: tuple[Tensor, Tensor], bias: Tensor | None, growing: bool = False) -> Partial:
+def attend_partly(
+    q: Tensor,
+    kv: tuple[Tensor, Tensor],
+    bias: Tensor | None,
+    scale: float | None = None,
+    softcap: float | None = None,
+    growing: bool = False,
+) -> Partial:
     """q [b, g, rows, d] over the keys and values of one segment, each [b, g, n, d]; bias [b, 1, 1 or rows, n].
 
-    `growing`: the next step will ask the same of more keys.
+    `scale` and `softcap` as in `tinyllm.check.references`. `growing`: the next step will ask the same of more keys.
     """
-    return KERNELS.get(q.device.type, spelled_out)(q, *kv, bias, growing)
+    if softcap is not None:  # no kernel of torch's has it
+        return spelled_out(q, *kv, bias, scale, softcap)
+    return KERNELS.get(q.device.type, spelled_out)(q, *kv, bias, scale, growing=growing)
 
 
-def spelled_out(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, growing: bool = False) -> Partial:
-    """For devices whose attention kernel keeps the logarithm to itself."""
-    scores = (q @ k.mT).float() / q.shape[-1] ** 0.5
+def spelled_out(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    bias: Tensor | None,
+    scale: float | None = None,
+    softcap: float | None = None,
+    growing: bool = False,
+) -> Partial:
+    """For devices whose attention kernel keeps the logarithm to itself, and for scores no kernel of torch's makes."""
+    scores = (q @ k.mT).float() * (q.shape[-1] ** -0.5 if scale is None else scale)
+    scores = scores if softcap is None else softcap * torch.tanh(scores / softcap)
     scores = scores if bias is None else scores + bias
     log_sum = scores.logsumexp(dim=-1)
     return Partial((scores - log_sum[..., None]).exp().to(v.dtype) @ v, log_sum)
 
 
-def on_cpu(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, growing: bool = False) -> Partial:
+def on_cpu(
+    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, scale: float | None = None, growing: bool = False
+) -> Partial:
     """Flash attention, in C++."""
-    return Partial(*aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, attn_mask=bias))
+    return Partial(*aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, attn_mask=bias, scale=scale))
 
 
-def on_cuda(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, growing: bool = False) -> Partial:
+def on_cuda(
+    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, scale: float | None = None, growing: bool = False
+) -> Partial:
     """In 16 bits flash attention, or cuDNN's where there is much to do; with a bias or in 32 bits, memory-efficient.
 
     cuDNN reads fastest, but plans for 60 ms whenever a shape is new (H200): not for keys that grow with every step.
     """
     b, g, rows, d = q.shape
     if d % 8:
-        return spelled_out(q, k, v, bias)
-    bias = None if bias is None else bias.expand(b, g, rows, k.shape[2])
+        return spelled_out(q, k, v, bias, scale)
+    bias, asked = None if bias is None else bias.expand(b, g, rows, k.shape[2]), {"scale": scale}
     planned = b * g >= MANY and d <= 128 and not growing and q.dtype != torch.float32
     if planned:
-        out, log_sum = aten._scaled_dot_product_cudnn_attention(q, k, v, bias, compute_log_sumexp=True)[:2]
+        out, log_sum = aten._scaled_dot_product_cudnn_attention(q, k, v, bias, compute_log_sumexp=True, **asked)[:2]
         return Partial(out, log_sum[..., 0])
     if bias is not None or q.dtype == torch.float32:
-        out, log_sum = aten._scaled_dot_product_efficient_attention(q, k, v, bias, compute_log_sumexp=True)[:2]
-        return Partial(out, log_sum[..., :rows])  # the kernel pads the rows
-    return Partial(*aten._scaled_dot_product_flash_attention(q, k, v)[:2])
+        made = aten._scaled_dot_product_efficient_attention(q, k, v, bias, compute_log_sumexp=True, **asked)
+        return Partial(made[0], made[1][..., :rows])  # the kernel pads the rows
+    return Partial(*aten._scaled_dot_product_flash_attention(q, k, v, **asked)[:2])
 
 
-KERNELS: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor | None, bool], Partial]] = {"cpu": on_cpu, "cuda": on_cuda}
+KERNELS: dict[str, Callable[..., Partial]] = {"cpu": on_cpu, "cuda": on_cuda}

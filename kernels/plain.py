@@ -32,6 +32,11 @@ def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tup
     return total, rms_norm(total, weight, eps)
 
 
+def norm_and_add(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """The norm, and the sum."""
+    return residual + rms_norm(x, weight, eps)
+
+
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """One operation in torch, everywhere."""
     return F.layer_norm(x, weight.shape, weight, bias, eps)
@@ -53,8 +58,11 @@ def rope_and_store(
     v_slot: Tensor,
     interleaved: bool,
     start: Tensor | None = None,
+    norms: object | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Half tables instead of whole ones, results written where they belong: no negation, no cat."""
+    if norms is not None:
+        q, k = rms_norm(q, norms.q, norms.eps), rms_norm(k, norms.k, norms.eps)
     rotated, first = torch.empty_like(q), 0 if start is None else int(start)
     for x, out in ((q, rotated), (k, k_slot[:, :, first : first + k.shape[2]])):
         _rotate_into(out, x, cos[:, None], sin[:, None], interleaved)
@@ -133,27 +141,34 @@ def segment_attention(
     positions: Tensor | None = None,
     slopes: Tensor | None = None,
     scale: float | None = None,
+    softcap: float | None = None,
+    window: int | None = None,
 ) -> Tensor:
     """Torch's own attention over each segment, every key read once, and the two merged."""
     (b, h, w, d), g, (t, steps) = q.shape, prompt_k.shape[1], lengths.tolist()
-    grouped = q.reshape(b, g, -1, d) if scale is None else q.reshape(b, g, -1, d) * (scale * d**0.5)
+    grouped, scores = q.reshape(b, g, -1, d), (scale, softcap)
+    first = 0 if window is None else max(0, t + steps - window)  # tokens before this one are out of sight
     where = None if positions is None else positions[:, :t]
-    seen = None if where is None else where[:, None, None] >= 0
+    seen = None if where is None else where[:, None, None, first:] >= 0
     shifts = (None, None) if slopes is None else _shifts(slopes, where, t, steps, w, g)
-    parts = [_attend(grouped, (prompt_k[:, :, :t], prompt_v[:, :, :t]), seen, shifts[0])]
+    parts, begun = [], max(0, first - t)
+    if first < t:
+        shift = None if shifts[0] is None else shifts[0][..., first:]
+        parts.append(_attend(grouped, (prompt_k[:, :, first:t], prompt_v[:, :, first:t]), seen, shift, scores))
     if steps:
-        kv = response_k[:, :, : steps * w], response_v[:, :, : steps * w]
-        seen = _on_path(ancestry, h // g, steps, w, q.device) if w > 1 else None
-        parts.append(_attend(grouped, kv, seen, shifts[1]))
+        kv = response_k[:, :, begun * w : steps * w], response_v[:, :, begun * w : steps * w]
+        seen = _on_path(ancestry, h // g, begun, steps, w, q.device) if w > 1 else None
+        shift = None if shifts[1] is None else shifts[1][..., begun * w :]
+        parts.append(_attend(grouped, kv, seen, shift, scores))
     return merged(parts).view(b, h, w, d).transpose(1, 2).reshape(b, w, h * d)
 
 
-def _attend(q: Tensor, kv: tuple[Tensor, Tensor], seen: Tensor | None, shift: Tensor | None) -> Partial:
+def _attend(q: Tensor, kv: tuple[Tensor, Tensor], seen: Tensor | None, shift: Tensor | None, scores: tuple) -> Partial:
     """One segment; with ALiBi, too large for 16 bits, in float32."""
     if shift is None:
-        return attend_partly(q, kv, None if seen is None else visible_bias(seen, q.dtype))
+        return attend_partly(q, kv, None if seen is None else visible_bias(seen, q.dtype), *scores)
     shift = shift if seen is None else shift.masked_fill(~seen, float("-inf"))
-    out, log_sum = spelled_out(q.float(), *(x.float() for x in kv), shift)
+    out, log_sum = spelled_out(q.float(), *(x.float() for x in kv), shift, *scores)
     return Partial(out.to(q.dtype), log_sum)
 
 
@@ -165,9 +180,9 @@ def _shifts(slopes: Tensor, where: Tensor | None, t: int, steps: int, w: int, g:
     return slopes * where[:, None, None], slopes * later[:, None, None]
 
 
-def _on_path(ancestry: Tensor | None, group: int, steps: int, w: int, device: torch.device) -> Tensor:
-    """Which slots each row sees, [#b, 1, group * w, steps * w]: at every step the one of its own ancestor."""
+def _on_path(ancestry: Tensor | None, group: int, begun: int, steps: int, w: int, device: torch.device) -> Tensor:
+    """Which slots each row sees, [#b, 1, group * w, slots]: at every step from `begun` that of its own ancestor."""
     own = torch.arange(w, device=device)
-    paths = own[None, :, None] if ancestry is None else ancestry[:, :, :steps]
-    seen = paths.expand(-1, -1, steps)[..., None] == own
+    paths = own[None, :, None].expand(-1, -1, steps) if ancestry is None else ancestry[:, :, :steps]
+    seen = paths[..., begun:, None] == own
     return seen.flatten(2)[:, None].repeat(1, 1, group, 1)

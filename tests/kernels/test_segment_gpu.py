@@ -41,7 +41,7 @@ def check_attention(b, g, rows, n, d, masked, dtype, accelerator):
     bias = None if masked == "no bias" else visible_bias(visible.to(accelerator), dtype)
     scores = q.double() @ k.double().mT / d**0.5 + (0 if bias is None else bias.double())
     for growing in (False, True):
-        out, log_sum = attend_partly(q, KV(k, v), bias, growing)
+        out, log_sum = attend_partly(q, KV(k, v), bias, growing=growing)
         torch.testing.assert_close(out.double(), scores.softmax(-1) @ v.double(), rtol=0, atol=TOLERANCE[dtype])
         torch.testing.assert_close(log_sum.double(), scores.logsumexp(-1), rtol=0, atol=TOLERANCE[dtype])
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tinyllm.attention.stock import stock_attention
 from tinyllm.cache.contiguous import ContiguousLayer
-from tinyllm.check.references import NormWeights
+from tinyllm.check.references import HeadNorms, NormWeights
 from tinyllm.check.tables import TABLES
 from tinyllm.kernels import cpu, ipex, plain, sycl
 from tinyllm.ops import linear, mlp, norm, rope
@@ -45,6 +45,11 @@ def naive_add_norm(x: Tensor, residual: Tensor, **arguments) -> tuple[Tensor, Te
     return x + residual, naive_norm(x + residual, **arguments)
 
 
+def naive_norm_and_add(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """The norm, and the sum."""
+    return residual + naive_norm(x, weight, eps)
+
+
 def naive_rope(
     q: Tensor,
     k: Tensor,
@@ -55,8 +60,11 @@ def naive_rope(
     v_slot: Tensor,
     interleaved: bool,
     start: Tensor | None = None,
+    norms: HeadNorms | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`ops.rope` with the half tables of the table spread out, and the slots written at the end."""
+    if norms is not None:
+        q, k = naive_norm(q, norms.q, norms.eps), naive_norm(k, norms.k, norms.eps)
     spread = (lambda x: x.repeat_interleave(2, -1)) if interleaved else (lambda x: torch.cat([x, x], -1))
     rotary, turn = (
         (spread(cos).to(q.dtype), spread(sin).to(q.dtype)),
@@ -106,6 +114,7 @@ NAIVE = Backend(
     {
         "rms_norm": naive_norm,
         "add_rms_norm": naive_add_norm,
+        "norm_and_add": naive_norm_and_add,
         "layer_norm": naive_norm,
         "add_layer_norm": naive_add_norm,
         "rope_and_store": naive_rope,

@@ -28,6 +28,14 @@ class NormWeights(NamedTuple):
     eps: float
 
 
+class HeadNorms(NamedTuple):
+    """RMSNorms of every head of q and of k, before they are rotated; weights [d]."""
+
+    q: Float[Tensor, " d"]
+    k: Float[Tensor, " d"]
+    eps: float
+
+
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """x [r, m]: every row scaled to a root mean square of one."""
     return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight
@@ -36,6 +44,11 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     """x + residual [r, m], and its RMSNorm."""
     return x + residual, rms_norm(x + residual, weight, eps)
+
+
+def norm_and_add(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """residual [r, m] plus the RMSNorm of x [r, m]."""
+    return residual + rms_norm(x, weight, eps)
 
 
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
@@ -70,11 +83,15 @@ def rope_and_store(
     v_slot: Tensor,
     interleaved: bool,
     start: Tensor | None = None,
+    norms: HeadNorms | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """q [b, h, t, d] rotated; k [b, g, t, d] rotated into k_slot, v copied into v_slot, both returned.
 
     The slots are memory for t tokens; or for more, [b, g, n, d], of which those from number `start` are written.
+    With `norms`, every head of q and k is normalised before it is rotated.
     """
+    if norms is not None:
+        q, k = rms_norm(q, norms.q, norms.eps), rms_norm(k, norms.k, norms.eps)
     first = 0 if start is None else int(start)
     k_slot, v_slot = k_slot.clone(), v_slot.clone()
     k_slot[:, :, first : first + k.shape[2]] = rotate(k, cos, sin, interleaved)
@@ -152,6 +169,8 @@ def segment_attention(
     positions: Tensor | None = None,
     slopes: Tensor | None = None,
     scale: float | None = None,
+    softcap: float | None = None,
+    window: int | None = None,
 ) -> Tensor:
     """Every sequence of every request over its request's prompt and over its own path through the response.
 
@@ -159,7 +178,9 @@ def segment_attention(
     by side; lengths, int32: t and steps. ancestry [b, w, at least steps], int32, says which sequence's slot holds each
     step of a path; without it every sequence has its own. positions [b, at least t], int32: where each token of the
     prompt stands, negative for padding, which is never read; the response goes on after the last. slopes [h], float32:
-    ALiBi, slope * position is added to a score. scale: 1 / sqrt(d) unless given. Returns [b, w, h * d].
+    ALiBi, slope * position is added to a score. scale: 1 / sqrt(d) unless given. softcap: a scaled score s becomes
+    softcap * tanh(s / softcap), before anything is added to it. window: of prompt and response together, only the last
+    `window` tokens are seen, the query's own among them. Returns [b, w, h * d].
     """
     (b, h, w, d), g, (t, steps) = q.shape, prompt_k.shape[1], lengths.tolist()
     out = q.new_empty(b, w, h * d)
@@ -167,16 +188,22 @@ def segment_attention(
         where = torch.arange(t) if positions is None else positions[r, :t].long()
         seen = (where >= 0).nonzero()[:, 0]
         where = torch.cat([where[seen], int(where[-1]) + 1 + torch.arange(steps)])
+        near = slice(None if window is None else -window, None)
         for j in range(w):
             path = torch.arange(steps) * w + (j if ancestry is None else ancestry[r, j, :steps])
             k, v = (
-                torch.cat([prompt[r][:, seen], response[r][:, path]], dim=1)
+                torch.cat([prompt[r][:, seen], response[r][:, path]], dim=1)[:, near]
                 for prompt, response in ((prompt_k, response_k), (prompt_v, response_v))
             )
-            scores = q[r, :, j].view(g, -1, d) @ k.mT * (scale or d**-0.5)
-            scores = scores if slopes is None else scores + slopes.to(scores).view(g, -1, 1) * where
+            scores = capped(q[r, :, j].view(g, -1, d) @ k.mT * (scale or d**-0.5), softcap)
+            scores = scores if slopes is None else scores + slopes.to(scores).view(g, -1, 1) * where[near]
             out[r, j] = (scores.softmax(dim=-1) @ v).flatten()
     return out
+
+
+def capped(scores: Tensor, softcap: float | None) -> Tensor:
+    """Scores bent so that none leaves -softcap to softcap."""
+    return scores if softcap is None else softcap * torch.tanh(scores / softcap)
 
 
 def prompt_attention(
@@ -186,18 +213,21 @@ def prompt_attention(
     positions: Tensor | None = None,
     slopes: Tensor | None = None,
     scale: float | None = None,
+    softcap: float | None = None,
+    window: int | None = None,
 ) -> Tensor:
     """Causal attention: q [b, h, t, d], whose own keys are the last t of k and v [b, g, n, d].
 
-    positions [b, n], slopes and scale as in `segment_attention`. A padding token sees itself, and nothing sees it.
-    Returns [b, t, h * d].
+    positions [b, n], slopes, scale, softcap and window as in `segment_attention`. A padding token sees itself, and
+    nothing sees it. Returns [b, t, h * d].
     """
     (b, h, t, d), (_, g, n, _) = q.shape, k.shape
     key = torch.arange(n)
     query = key[n - t :, None]
     where = key.expand(b, n) if positions is None else positions
-    visible = (key <= query) & (where >= 0)[:, None, :] | (key == query)
-    scores = q.view(b, g, h // g, t, d) @ k[:, :, None].mT * (scale or d**-0.5)
+    near = key <= query if window is None else (key <= query) & (key > query - window)
+    visible = near & (where >= 0)[:, None, :] | (key == query)
+    scores = capped(q.view(b, g, h // g, t, d) @ k[:, :, None].mT * (scale or d**-0.5), softcap)
     scores = scores if slopes is None else scores + slopes.to(scores).view(g, -1, 1, 1) * where[:, None, None, None, :]
     weights = scores.masked_fill(~visible[:, None, None], float("-inf")).softmax(dim=-1)
     return (weights @ v[:, :, None]).flatten(1, 2).transpose(1, 2).flatten(2)

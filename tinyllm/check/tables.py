@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tinyllm.check import references
-from tinyllm.check.references import NormWeights
+from tinyllm.check.references import HeadNorms, NormWeights
 
 TOLERANCES = {torch.float32: 2e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 EPS = 1e-5
@@ -72,6 +72,12 @@ def _norm_maker(rows: int, m: int, bias: bool, add: bool, strided: bool, scale: 
     return make
 
 
+def _norm_and_add_cases() -> Iterator[Case]:
+    for rows, m, strided in [(1, 576, False), (7, 576, True), (33, 80, False), (3, 4096, False)]:
+        make = _norm_maker(rows, m, bias=False, add=True, strided=strided)
+        yield Case(f"{rows} x {m}{' strided' if strided else ''}", make)
+
+
 def _rope_cases() -> Iterator[Case]:
     shapes = [(2, 6, 2, t, 64) for t in (1, 5)] + [(1, 4, 4, 3, d) for d in HEAD_DIMS] + [(3, 16, 1, 2, 64)]
     for b, h, g, t, d in shapes:
@@ -100,6 +106,26 @@ def _rope_maker(b, h, g, t, d, rotated, interleaved, shared) -> Callable[[Draw],
 def _rope_into_memory_cases() -> Iterator[Case]:
     for b, h, g, t, d, start in [(2, 6, 2, 4, 64, 8), (1, 3, 3, 1, 80, 5), (3, 4, 1, 3, 128, 0)]:
         yield Case(f"b{b} h{h} g{g} t{t} d{d}, from slot {start} of 13", _rope_into_memory_maker(b, h, g, t, d, start))
+
+
+def _rope_of_normed_cases() -> Iterator[Case]:
+    for b, h, g, t, d, rotated in [
+        (2, 6, 2, 5, 64, 64),
+        (1, 4, 1, 1, 256, 256),
+        (3, 3, 3, 2, 80, 40),
+        (1, 8, 2, 3, 128, 128),
+    ]:
+        for interleaved in (False, True):
+            title = f"b{b} h{h} g{g} t{t} d{d}, {rotated} rotated{', interleaved' * interleaved}, heads normalised"
+            yield Case(title, _rope_of_normed_maker(b, h, g, t, d, rotated, interleaved))
+
+
+def _rope_of_normed_maker(b, h, g, t, d, rotated, interleaved) -> Callable[[Draw], dict]:
+    def make(draw: Draw) -> dict:
+        arguments = _rope_maker(b, h, g, t, d, rotated, interleaved, True)(draw)
+        return arguments | {"norms": HeadNorms(1 + 0.3 * draw(d), 1 + 0.3 * draw(d), EPS)}
+
+    return make
 
 
 def _rope_into_memory_maker(b, h, g, t, d, start) -> Callable[[Draw], dict]:
@@ -249,11 +275,18 @@ def _segment_cases() -> Iterator[Case]:
             yield Case(f"{title}, padded, ALiBi, another scale", _segment_maker(*sizes, True, True, scale=0.3))
     yield Case("ALiBi", _segment_maker(1, 4, 2, 2, 64, 37, 6, alibi=True))
     yield Case("scores of hundreds", _segment_maker(1, 4, 2, 4, 64, 37, 6, size=40.0))
+    yield Case("softcap", _segment_maker(1, 4, 2, 2, 64, 37, 6, softcap=2.0, size=3.0))
+    for window in (1, 4, 6, 20, 42, 43, 500):
+        yield Case(f"window of {window}", _segment_maker(2, 4, 2, 3, 64, 37, 6, window=window))
+    everything = {"padded": True, "softcap": 5.0, "window": 12, "scale": 0.2}
+    yield Case("padded, softcap, window, another scale", _segment_maker(3, 6, 2, 2, 80, 90, 5, **everything))
+    yield Case("a window that begins deep in a long prompt", _segment_maker(1, 8, 2, 4, 128, 700, 9, window=130))
+    yield Case("a window that the response fills", _segment_maker(1, 4, 1, 2, 64, 50, 80, window=33))
     yield Case("no memory to spare", _segment_maker(2, 4, 2, 4, 64, 32, 8, spare=0))
 
 
 def _segment_maker(
-    b, h, g, w, d, t, steps, padded=False, alibi=False, reordered=True, scale=None, size=1.0, spare=3
+    b, h, g, w, d, t, steps, padded=False, alibi=False, reordered=True, size=1.0, spare=3, **more
 ) -> Callable[[Draw], dict]:
     """Memory beyond the lengths is NaN, and padding is large: neither must be seen."""
 
@@ -275,7 +308,7 @@ def _segment_maker(
             arguments["positions"] = positions.int().to(draw.device)
         if alibi:
             arguments["slopes"] = (2.0 ** -torch.arange(1, h + 1)).to(draw.device)
-        return arguments | ({} if scale is None else {"scale": scale})
+        return arguments | more
 
     return make
 
@@ -288,9 +321,15 @@ def _prompt_cases() -> Iterator[Case]:
         yield Case(f"{title}, padded", _prompt_maker(b, h, g, t, n, d, padded=True))
     yield Case("ALiBi", _prompt_maker(1, 4, 2, 37, 37, 64, alibi=True))
     yield Case("padded, ALiBi, another scale", _prompt_maker(2, 4, 2, 37, 50, 64, padded=True, alibi=True, scale=0.3))
+    yield Case("softcap", _prompt_maker(1, 4, 2, 37, 50, 64, softcap=2.0))
+    for window in (1, 9, 49, 50, 400):
+        yield Case(f"window of {window}", _prompt_maker(2, 4, 2, 37, 50, 64, window=window))
+    yield Case("a window within a long prompt", _prompt_maker(1, 2, 1, 200, 300, 64, window=70))
+    everything = {"padded": True, "softcap": 5.0, "window": 12, "scale": 0.2}
+    yield Case("padded, softcap, window, another scale", _prompt_maker(2, 4, 2, 37, 50, 80, **everything))
 
 
-def _prompt_maker(b, h, g, t, n, d, padded=False, alibi=False, scale=None) -> Callable[[Draw], dict]:
+def _prompt_maker(b, h, g, t, n, d, padded=False, alibi=False, **more) -> Callable[[Draw], dict]:
     def make(draw: Draw) -> dict:
         arguments: dict[str, Any] = {
             "q": draw(b, t, h, d).transpose(1, 2),
@@ -301,7 +340,7 @@ def _prompt_maker(b, h, g, t, n, d, padded=False, alibi=False, scale=None) -> Ca
             arguments["positions"] = (torch.arange(n) - (3 + 4 * torch.arange(b))[:, None] % n).int().to(draw.device)
         if alibi:
             arguments["slopes"] = (2.0 ** -torch.arange(1, h + 1)).to(draw.device)
-        return arguments | ({} if scale is None else {"scale": scale})
+        return arguments | more
 
     return make
 
@@ -311,12 +350,13 @@ TABLES = {
     for table in (
         Table("rms_norm", references.rms_norm, tuple(_norm_cases(bias=False, add=False))),
         Table("add_rms_norm", references.add_rms_norm, tuple(_norm_cases(bias=False, add=True))),
+        Table("norm_and_add", references.norm_and_add, tuple(_norm_and_add_cases())),
         Table("layer_norm", references.layer_norm, tuple(_norm_cases(bias=True, add=False))),
         Table("add_layer_norm", references.add_layer_norm, tuple(_norm_cases(bias=True, add=True))),
         Table(
             "rope_and_store",
             references.rope_and_store,
-            (*_rope_cases(), *_rope_into_memory_cases()),
+            (*_rope_cases(), *_rope_into_memory_cases(), *_rope_of_normed_cases()),
             ("k_slot", "v_slot"),
         ),
         Table("activate_and_multiply", references.activate_and_multiply, tuple(_activation_cases(gated=True))),
