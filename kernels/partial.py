@@ -23,9 +23,17 @@ class Partial(NamedTuple):
 
 def visible_bias(visible: Tensor, dtype: torch.dtype) -> Tensor:
     """The logarithm: 0 where visible, minus infinity where not. Rows start on a multiple of `ALIGNMENT` elements."""
-    *shape, n = visible.shape
-    bias = torch.empty(*shape, -(-n // ALIGNMENT) * ALIGNMENT, dtype=dtype, device=visible.device)[..., :n]
-    return torch.log(visible, out=bias)
+    return torch.log(visible, out=_aligned(visible.shape, dtype, visible.device))
+
+
+def aligned(bias: Tensor) -> Tensor:
+    """A copy whose rows start on a multiple of `ALIGNMENT` elements."""
+    return _aligned(bias.shape, bias.dtype, bias.device).copy_(bias)
+
+
+def _aligned(shape: torch.Size, dtype: torch.dtype, device: torch.device) -> Tensor:
+    *leading, n = shape
+    return torch.empty(*leading, -(-n // ALIGNMENT) * ALIGNMENT, dtype=dtype, device=device)[..., :n]
 
 
 def merged(parts: list[Partial]) -> Tensor:

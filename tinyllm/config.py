@@ -7,7 +7,7 @@ The shape alphabet, used in every annotation of this library:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,40 @@ class LinearScaling:
 
 @dataclass(frozen=True)
 class Rope:
-    """Rotary position embedding: base `theta`, over `dim` elements of each head."""
+    """Rotary position embedding: base `theta`, over the first `dim` elements of each head.
+
+    Pairs are an element and the one `dim / 2` further on, or neighbours where `interleaved`.
+    """
 
     theta: float
     dim: int
     scaling: Llama3Scaling | LinearScaling | None = None
+    interleaved: bool = False
+
+
+@dataclass(frozen=True)
+class LayerKind:
+    """What may differ from layer to layer: the rotation of q and k (None: none), and how many tokens a query sees.
+
+    `window` counts the query's own token; None stands for all of them.
+    """
+
+    rope: Rope | None
+    window: int | None = None
 
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """A decoder-only transformer, described independently of the family it came from.
+    """A decoder-only transformer, described independently of the family it came from: sizes are counts of elements.
 
-    Sizes are counts of elements. `activation` is a key of `tinyllm.kernels.plain.ACTIVATIONS`.
+    Layers: `kinds`, which `pattern` repeats over the layers. Norms: RMSNorm, or LayerNorm where `layer_norm`; with
+    `post_norms` another one behind attention and feed-forward block, with `head_norms` one for every head of q and k.
+    `parallel`: both blocks read what the layer was given, through one norm where `shared_norm`. Feed-forward:
+    `activation`, a key of `tinyllm.kernels.plain.ACTIVATIONS`, of a gate where `gated`. Attention: scores are q k times
+    `score_scale` (None: 1 / sqrt(head_dim)), bent by `score_softcap`, and fall with the distance where `alibi`.
+    `qkv_per_head`: rows of the merged matrix are q, k and v of the first head, then of the next. Embeddings: times
+    `embedding_scale`, plus a row of a table of `learned_positions`, which starts `position_offset` rows early, then
+    `embedding_norm`. Logits: bent by `logit_softcap`.
     """
 
     family: str
@@ -53,12 +75,29 @@ class DecoderConfig:
     head_dim: int
     max_position_embeddings: int
     norm_eps: float
-    rope: Rope
+    kinds: tuple[LayerKind, ...]
+    pattern: tuple[int, ...] = (0,)
     activation: str = "silu"
+    gated: bool = True
     qkv_bias: bool = False
     o_bias: bool = False
     mlp_bias: bool = False
+    head_bias: bool = False
+    qkv_per_head: bool = False
     tie_word_embeddings: bool = False
+    layer_norm: bool = False
+    post_norms: bool = False
+    head_norms: bool = False
+    parallel: bool = False
+    shared_norm: bool = False
+    score_scale: float | None = None
+    score_softcap: float | None = None
+    alibi: bool = False
+    embedding_scale: float = 1.0
+    embedding_norm: bool = False
+    learned_positions: int = 0
+    position_offset: int = 0
+    logit_softcap: float | None = None
 
     def __post_init__(self) -> None:
         for name in SIZES:
@@ -69,6 +108,30 @@ class DecoderConfig:
                 f"num_attention_heads={self.num_attention_heads} is not a multiple of "
                 f"num_key_value_heads={self.num_key_value_heads}: every key/value head serves equally many query heads"
             )
+
+    @property
+    def kind_of_layer(self) -> tuple[int, ...]:
+        """For every layer, which of the kinds it is."""
+        return tuple(self.pattern[i % len(self.pattern)] for i in range(self.num_hidden_layers))
+
+    @property
+    def rope(self) -> Rope | None:
+        """The rotation of the first kind of layer; in all kinds it turns as many elements."""
+        return self.kinds[0].rope
+
+    @property
+    def rotated(self) -> int:
+        """How many elements of a head are turned."""
+        return max((kind.rope.dim for kind in self.kinds if kind.rope is not None), default=0)
+
+    @property
+    def group(self) -> int:
+        """Query heads that share a key/value head."""
+        return self.num_attention_heads // self.num_key_value_heads
+
+    def of_kind(self, kind: int) -> DecoderConfig:
+        """The same with all layers of one kind, to tell what such a layer costs."""
+        return replace(self, kinds=(self.kinds[kind],), pattern=(0,))
 
 
 SIZES = (

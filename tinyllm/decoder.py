@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, no_type_check
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from tinyllm.attention import scores_of
 from tinyllm.cache import Cache, TakesTokens
 from tinyllm.config import DecoderConfig
 from tinyllm.generation import generate
 from tinyllm.generation.prompt import check_ids, check_mask
 from tinyllm.generation.searches import Searches
+from tinyllm.ops.embedding import TokenEmbedding
 from tinyllm.ops.norm import Norm
 from tinyllm.ops.projection import QKVProjection
-from tinyllm.ops.rope import Rotary, rope_frequencies
+from tinyllm.ops.rope import Rotation
 from tinyllm.stages import Stage
 
 if TYPE_CHECKING:
@@ -32,26 +35,32 @@ if TYPE_CHECKING:
 class DecoderLayer(nn.Module):
     """Attention and a feed-forward block, each added to the residual stream."""
 
-    def __init__(self, config: DecoderConfig, stage: Stage) -> None:
+    def __init__(self, config: DecoderConfig, stage: Stage, kind: int) -> None:
         super().__init__()
-        m, f = config.hidden_size, config.intermediate_size
+        m, f, n = config.hidden_size, config.intermediate_size, config.num_attention_heads * config.head_dim
+        norm = partial(Norm, m, config.norm_eps, config.layer_norm)
         self.ops, self.attend, self.activation = stage.ops, stage.attend, config.activation
-        self.attention_norm = Norm(m, config.norm_eps)
+        self.kind, self.scores, self.parallel = kind, scores_of(config, kind), config.parallel
+        self.attention_norm = norm()
         self.qkv_proj = QKVProjection(config)
-        self.o_proj = nn.Linear(config.num_attention_heads * config.head_dim, m, bias=config.o_bias)
-        self.mlp_norm = Norm(m, config.norm_eps)
-        self.gate_up_proj = nn.Linear(m, 2 * f, bias=config.mlp_bias)
+        self.o_proj = nn.Linear(n, m, bias=config.o_bias)
+        self.attention_post_norm = norm() if config.post_norms else None
+        self.mlp_norm = self.attention_norm if config.shared_norm else norm()
+        self.gate_up_proj = nn.Linear(m, (1 + config.gated) * f, bias=config.mlp_bias)
         self.down_proj = nn.Linear(f, m, bias=config.mlp_bias)
+        self.mlp_post_norm = norm() if config.post_norms else None
 
-    def forward(self, x: Float[Tensor, "b t m"], rotary: Rotary, bias: object, kv: object) -> Float[Tensor, "b t m"]:
+    def forward(self, x: Float[Tensor, "b t m"], rotary: object, bias: object, kv: object) -> Float[Tensor, "b t m"]:
         """`kv` holds this layer's keys and values, and takes the `t` tokens of `x` in; `bias` is what they see."""
-        x = self.ops.project_and_add(self.attention(x, rotary, bias, kv), self.o_proj, x)
-        return self.ops.mlp_and_add(x, self.mlp_norm, self.gate_up_proj, self.down_proj, self.activation, x)
+        added = self.ops.project_and_add(self.attention(x, rotary, bias, kv), self.o_proj, x, self.attention_post_norm)
+        read = x if self.parallel else added
+        mlp = self.mlp_norm, self.gate_up_proj, self.down_proj, self.activation
+        return self.ops.mlp_and_add(read, *mlp, added, self.mlp_post_norm)
 
-    def attention(self, x: Float[Tensor, "b t m"], rotary: Rotary, bias: object, kv: object) -> Float[Tensor, "b t n"]:
+    def attention(self, x: Float[Tensor, "b t m"], rotary: object, bias: object, kv: object) -> Float[Tensor, "b t n"]:
         """What every head gathered; queries, keys and values are not held longer than this."""
         q = self.ops.queries(x, self.attention_norm, self.qkv_proj, rotary, kv)
-        return self.attend(q, kv, bias)
+        return self.attend(q, kv, bias, self.scores)
 
 
 class Decoder(nn.Module):
@@ -67,13 +76,13 @@ class Decoder(nn.Module):
     def __init__(self, config: DecoderConfig, stage: Stage) -> None:
         super().__init__()
         self.config, self.stage = config, stage
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.layers = nn.ModuleList(DecoderLayer(config, stage) for _ in range(config.num_hidden_layers))
-        self.norm = Norm(config.hidden_size, config.norm_eps)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.embed_tokens = TokenEmbedding(config)
+        self.layers = nn.ModuleList(DecoderLayer(config, stage, kind) for kind in config.kind_of_layer)
+        self.norm = Norm(config.hidden_size, config.norm_eps, config.layer_norm)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=config.head_bias)
         if config.tie_word_embeddings:
             self.lm_head.weight = self.embed_tokens.weight
-        self.register_buffer("frequencies", rope_frequencies(config.rope), persistent=False)
+        self.rotation = Rotation(config)
         self.requires_grad_(False)
         self.searches = Searches()
 
@@ -108,12 +117,16 @@ class Decoder(nn.Module):
     ) -> Float[Tensor, "b t m"]:
         """Run the layers on `t` new tokens, padding where the mask is 0; no mask, no padding."""
         ops = self.stage.ops
-        x = ops.embed(input_ids, self.embed_tokens)
-        positions, bias = cache.admit(input_ids.shape[1], attention_mask)
-        rotary = ops.rotary_tables(positions, self.frequencies, x.dtype)
+        positions, views = cache.admit(input_ids.shape[1], attention_mask)
+        x = ops.embed(input_ids, positions, self.embed_tokens)
+        rotary = ops.rotary_tables(positions, self.rotation, x.dtype)
         for layer, kv in zip(self.layers, cache.layers, strict=True):
-            x = layer(x, rotary, bias, kv)
+            x = layer(x, rotary[layer.kind], views[layer.kind], kv)
         return x
+
+    def logits(self, x: Float[Tensor, "b t m"]) -> Float[Tensor, "b t v"]:
+        """Scores of every word in the vocabulary."""
+        return self.stage.ops.norm_head(x, self.norm, self.lm_head, self.config.logit_softcap)
 
     @torch.inference_mode()
     @no_type_check  # what users pass is checked below, with messages of our own
@@ -128,7 +141,7 @@ class Decoder(nn.Module):
             check_mask(attention_mask, input_ids)
             attention_mask = attention_mask.to(self.device, torch.int64)
         x = self.hidden_states(input_ids, attention_mask, self.new_cache(len(input_ids)))
-        return self.stage.ops.norm_head(x, self.norm, self.lm_head)
+        return self.logits(x)
 
     @torch.inference_mode()
     def step(
@@ -140,7 +153,7 @@ class Decoder(nn.Module):
         after it, a cache that stores a prompt once for several sequences takes their tokens side by side in one row.
         """
         x = self.hidden_states(input_ids, attention_mask, cache)
-        return self.stage.ops.norm_head(x[:, -cache.branches :], self.norm, self.lm_head).flatten(0, 1)
+        return self.logits(x[:, -cache.branches :]).flatten(0, 1)
 
     @no_type_check
     def generate(

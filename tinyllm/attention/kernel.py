@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
+from tinyllm.attention import PLAIN, Scores
 from tinyllm.attention.segment import KeysAndValuesInSegments, segment_attention_cost
 from tinyllm.attention.stock import stock_attention, stock_attention_cost
 from tinyllm.cache.fixed import PromptSight, Sight
@@ -14,22 +15,28 @@ from tinyllm.ops.kernel_sets import KernelsFor
 
 
 def kernel_attention(
-    kernels_for: KernelsFor, q: Float[Tensor, "b h t d"], kv: KeysAndValuesInSegments, sight: object
+    kernels_for: KernelsFor,
+    q: Float[Tensor, "b h t d"],
+    kv: KeysAndValuesInSegments,
+    sight: object,
+    scores: Scores = PLAIN,
 ) -> Float[Tensor, "b t n"]:
     """Softmax(q k^T / sqrt(d) + mask) v, the heads laid side by side: `n = h * d`.
 
-    In the prompt, stock attention; or our own, where stock attention is slow with padding. After it, one launch for
+    In the prompt, stock attention; or our own, where stock attention is slow or spelled out. After it, one launch for
     all sequences of all requests, in a workspace that stays with what they see.
     """
+    kernels, how = kernels_for(q), {name: x for name, x in scores._asdict().items() if x is not None}
     if isinstance(sight, PromptSight):
-        return kernels_for(q).prompt_attention(q, *kv.prompt, sight.positions)
+        return kernels.prompt_attention(q, *kv.prompt, sight.positions, sight.slopes, **how)
     if not isinstance(sight, Sight):
-        return stock_attention(q, kv.prompt, sight)
-    kernels, memory = kernels_for(q), (*kv.memory, *kv.blocks[0])
+        return stock_attention(q, kv.prompt, sight, scores)
+    memory = (*kv.memory, *kv.blocks[0])
     if sight.space is None and hasattr(kernels, "workspace"):
         sight.space = kernels.workspace(q, *memory)
     kept = {name: x for name, x in (("seen", sight.seen), ("space", sight.space)) if x is not None}
-    return kernels.segment_attention(q, *memory, sight.lengths, sight.ancestry, sight.positions, **kept)
+    who = (sight.lengths, sight.ancestry, sight.positions, sight.slopes)
+    return kernels.segment_attention(q, *memory, *who, **how, **kept)
 
 
 def kernel_attention_cost(config: DecoderConfig, work: Workload) -> Cost:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from tinyllm.attention import PLAIN, Scores
 from tinyllm.config import DecoderConfig
 from tinyllm.ops.cost import Cost, Workload, launch
 
@@ -21,19 +23,41 @@ class KeysAndValues(Protocol):
 
 
 def stock_attention(
-    q: Float[Tensor, "b h t d"], kv: KeysAndValues, bias: Float[Tensor, "#b 1 t total"] | None
+    q: Float[Tensor, "b h t d"],
+    kv: KeysAndValues,
+    bias: Float[Tensor, "#b #h t total"] | None,
+    scores: Scores = PLAIN,
 ) -> Float[Tensor, "b t n"]:
     """Softmax(q k^T / sqrt(d) + bias) v, the heads laid side by side: `n = h * d`.
 
     A single query token needs no causal mask, so the query heads that share a key/value head become the rows
-    of one product: keys and values are never repeated.
+    of one product: keys and values are never repeated. The window of `scores` is part of the bias already.
     """
     b, h, t, d = q.shape
+    if scores.softcap is not None:
+        return bent_attention(q, kv, bias, scores)
     if t == 1:
-        grouped = q.reshape(b, kv.k.shape[1], -1, d)
-        return F.scaled_dot_product_attention(grouped, kv.k, kv.v, attn_mask=bias).reshape(b, 1, h * d)
-    out = F.scaled_dot_product_attention(q, kv.k, kv.v, attn_mask=bias, is_causal=bias is None, enable_gqa=True)
+        grouped, g = q.reshape(b, kv.k.shape[1], -1, d), kv.k.shape[1]
+        own = bias if bias is None or bias.shape[1] == 1 else bias.reshape(len(bias), g, h // g, -1)
+        return F.scaled_dot_product_attention(grouped, kv.k, kv.v, attn_mask=own, scale=scores.scale).reshape(
+            b, 1, h * d
+        )
+    out = F.scaled_dot_product_attention(
+        q, kv.k, kv.v, attn_mask=bias, is_causal=bias is None, scale=scores.scale, enable_gqa=True
+    )
     return out.transpose(1, 2).reshape(b, t, h * d)
+
+
+def bent_attention(
+    q: Float[Tensor, "b h t d"], kv: KeysAndValues, bias: Float[Tensor, "#b 1 t total"] | None, scores: Scores
+) -> Float[Tensor, "b t n"]:
+    """The same with scores bent by a soft cap, which no kernel of torch's has: spelled out."""
+    b, h, t, d = q.shape
+    grouped = q.reshape(b, kv.k.shape[1], -1, t, d)
+    products = (grouped @ kv.k[:, :, None].mT).float() * (d**-0.5 if scores.scale is None else scores.scale)
+    products = scores.softcap * torch.tanh(products / scores.softcap)
+    weights = (products if bias is None else products + bias[:, :, None]).softmax(dim=-1).to(kv.v.dtype)
+    return (weights @ kv.v[:, :, None]).reshape(b, h, t, d).transpose(1, 2).reshape(b, t, h * d)
 
 
 def stock_attention_cost(config: DecoderConfig, work: Workload) -> Cost:

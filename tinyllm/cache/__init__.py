@@ -23,8 +23,8 @@ class TakesTokens(Protocol):
     branches: int
     layers: Sequence[object]
 
-    def admit(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> tuple[Int[Tensor, "#b t"], object]:
-        """Get ready for so many new tokens in every row: their positions, and what attention may look at."""
+    def admit(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> tuple[Int[Tensor, "#b t"], Sequence[object]]:
+        """Get ready for so many new tokens in every row: their positions, and what each kind of layer may look at."""
 
 
 @runtime_checkable

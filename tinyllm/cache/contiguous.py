@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tinyllm.attention.mask import attention_bias, grown_mask, position_cost, token_positions
+from tinyllm.attention.mask import grown_mask, position_cost, token_positions
+from tinyllm.attention.views import Views
 from tinyllm.cache import TakesTokens
 from tinyllm.config import DecoderConfig
 from tinyllm.ops.cost import Cost, Workload, launch
@@ -57,6 +58,7 @@ class ContiguousCache:
         empty = torch.empty(shape, device=device, dtype=dtype)
         self.layers = [ContiguousLayer(empty, empty) for _ in range(config.num_hidden_layers)]
         self.mask: Int[Tensor, "r total"] | None = None
+        self.views = Views(config, empty)
 
     @staticmethod
     def held_bytes(config: DecoderConfig, work: Workload) -> int:
@@ -85,12 +87,12 @@ class ContiguousCache:
 
     def admit(
         self, tokens: int, mask: Int[Tensor, "r t"] | None
-    ) -> tuple[Int[Tensor, "#r t"], Float[Tensor, "#r 1 t total"] | None]:
-        """Positions of `tokens` new ones in every row, and the bias that says what they may look at."""
+    ) -> tuple[Int[Tensor, "#r t"], list[Float[Tensor, "#r #h t total"] | None]]:
+        """Positions of `tokens` new ones in every row, and for each kind of layer the bias: what they may look at."""
         held, k = self.length, self.layers[0].k
         known = None if self.mask is None else self.mask[:, :held]  # where a pass has failed, it is longer
         self.mask = grown_mask(known, mask, held, tokens)
-        return token_positions(self.mask, held, tokens, k.device), attention_bias(self.mask, held, tokens, k)
+        return token_positions(self.mask, held, tokens, k.device), self.views.of(self.mask, held, tokens)
 
     def reorder(self, parents: Int[Tensor, " r"]) -> None:
         """Let every row continue another: all its keys and values are copied."""

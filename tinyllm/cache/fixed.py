@@ -6,6 +6,7 @@ captured once and replayed. What a step may see is handed out as it is stored, f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,20 +35,22 @@ class Sight:
 
     `lengths` are the tokens of the prompt and the steps after it; `ancestry` (None: every sequence goes on with itself)
     and `positions` (None: no padding) as in `SegmentCache`; `seen` says the ancestry again as some kernels read it.
-    `space` is left to a kernel, for memory of its own.
+    `slopes` are ALiBi's. `space` is left to a kernel, for memory of its own.
     """
 
     lengths: Int32[Tensor, " 2"]
     ancestry: Int32[Tensor, "b w steps"] | None
     seen: object | None = None
     positions: Int32[Tensor, "b t"] | None = None
+    slopes: Float[Tensor, " h"] | None = None
     space: object | None = None
 
 
 class PromptSight(NamedTuple):
-    """Where the tokens of a prompt stand, for a kernel that masks by itself; negative for padding."""
+    """Where the tokens of a prompt stand, for a kernel that masks by itself; negative for padding, None without."""
 
-    positions: Int32[Tensor, "b t"]
+    positions: Int32[Tensor, "b t"] | None
+    slopes: Float[Tensor, " h"] | None
 
 
 class FixedLayer(SegmentLayer):
@@ -146,7 +149,7 @@ class FixedSegmentCache(SegmentCache):
         self.advance = torch.zeros_like(self.counters)
         self.advance[1:2].fill_(1)
         self.advance[2:].fill_(copies)
-        self.sight = Sight(self.counters[:2], None)
+        self.sight = Sight(self.counters[:2], None, slopes=self.views.slopes)
         self._show_paths()
 
     def _show_paths(self) -> None:
@@ -165,20 +168,21 @@ class FixedSegmentCache(SegmentCache):
         if self.mask is not None:
             self.sight.positions = _refilled(self.sight.positions, padded_positions(self.mask))
 
-    def _prompt_view(self, mask: Tensor | None, held: int, tokens: int) -> object:
-        """Where the device has no fast kernel that takes padding, ours reads positions."""
-        if mask is not None and self.like.device.type == "xpu":
-            return PromptSight(padded_positions(mask))
-        return super()._prompt_view(mask, held, tokens)
+    def _prompt_view(self, mask: Tensor | None, held: int, tokens: int) -> Sequence[object]:
+        """Where the device has no fast kernel of torch's for what is asked, ours reads positions and rules."""
+        device, kinds = self.like.device.type, len(self.config.kinds)
+        if device == "cpu" or (self.views.plain and (mask is None or device == "cuda")):
+            return super()._prompt_view(mask, held, tokens)
+        return [PromptSight(None if mask is None else padded_positions(mask), self.views.slopes)] * kinds
 
-    def _admit_step(self) -> tuple[Tensor, Sight]:
+    def _admit_step(self) -> tuple[Tensor, Sequence[Sight]]:
         self.steps += 1
         self.segments.written = self.steps * self.copies
         if self.steps > self.ancestry.shape[2]:
             self._grow()
         self.counters += self.advance
         self.here += 1
-        return self.here, self.sight
+        return self.here, [self.sight] * len(self.config.kinds)
 
     def _grow(self) -> None:
         """Twice the room for steps, where their number was not known."""

@@ -7,13 +7,15 @@ response segment holds their keys and values step by step, `copies` slots to a s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int, Int32
 from torch import Tensor
 
-from tinyllm.attention.mask import attention_bias, grown_mask, position_cost, token_positions
+from tinyllm.attention.mask import grown_mask, position_cost, token_positions
+from tinyllm.attention.views import Views, added
 from tinyllm.cache import TakesTokens
 from tinyllm.config import DecoderConfig
 from tinyllm.kernels.partial import visible_bias
@@ -64,8 +66,8 @@ def fill(slots: KV, k: Float[Tensor, "b g n d"], v: Float[Tensor, "b g n d"]) ->
 class SegmentBias(NamedTuple):
     """What a decode step may see of each segment; None: all of it. `rows` counts the queries of one key/value head."""
 
-    prompt: Float[Tensor, "b 1 1 t"] | None
-    response: Float[Tensor, "b 1 rows slots"] | None
+    prompt: Float[Tensor, "#b #g #rows t"] | None
+    response: Float[Tensor, "#b #g rows slots"] | None
 
 
 class SegmentLayer:
@@ -150,6 +152,7 @@ class SegmentCache:
     ) -> None:
         self.config, self.prompts = config, prompts
         self.like = torch.empty(0, dtype=dtype, device=device)
+        self.views = Views(config, self.like)
         self.mask: Int[Tensor, "b t"] | None = None
         self.prompt_tokens = self.steps = 0
         self.prompt_bias: Float[Tensor, "b 1 1 t"] | None = None
@@ -196,7 +199,7 @@ class SegmentCache:
         """How many tokens of a row are continued: the last of a prompt, or every sequence's own."""
         return 1 if self.segments.in_prompt else self.copies
 
-    def admit(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> tuple[Int[Tensor, "#b t"], object]:
+    def admit(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> tuple[Int[Tensor, "#b t"], Sequence[object]]:
         """Get ready for a prompt, for more of it, or for one token of every sequence."""
         self.segments.in_prompt = not self.length or self.new_turn or mask is not None or tokens != self.copies
         return self._admit_prompt(tokens, mask) if self.segments.in_prompt else self._admit_step()
@@ -227,7 +230,7 @@ class SegmentCache:
         self.segments.first_block = (steps or FIRST_BLOCK) * copies
         self._share(copies, steps)
 
-    def _admit_prompt(self, tokens: int, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def _admit_prompt(self, tokens: int, mask: Tensor | None) -> tuple[Tensor, Sequence[object]]:
         if self.steps and not self.new_turn:
             self.resume(1, None)
         held = self.length
@@ -235,9 +238,9 @@ class SegmentCache:
         positions = token_positions(self.mask, held, tokens, self.like.device)
         return positions, self._prompt_view(self.mask, held, tokens)
 
-    def _prompt_view(self, mask: Tensor | None, held: int, tokens: int) -> object:
-        """What the last `tokens` of a prompt may look at, for attention."""
-        return attention_bias(mask, held, tokens, self.like)
+    def _prompt_view(self, mask: Tensor | None, held: int, tokens: int) -> Sequence[object]:
+        """What the last `tokens` of a prompt may look at, for attention in each kind of layer."""
+        return self.views.of(mask, held, tokens)
 
     def _note_prompt(self, tokens: int, mask: Tensor | None) -> None:
         """Account for more prompt, and for padding in it, before it is there."""
@@ -249,7 +252,7 @@ class SegmentCache:
             self.prompt_bias = visible_bias(grown[:, None, None, :].bool(), self.like.dtype)
         self.mask, self.prompt_tokens, self.steps, self.new_turn = grown, held + tokens, 0, False
 
-    def _admit_step(self) -> tuple[Tensor, SegmentBias]:
+    def _admit_step(self) -> tuple[Tensor, Sequence[SegmentBias]]:
         self.steps += 1
         if self.steps > self.ancestry.shape[2]:
             self.ancestry = torch.cat([self.ancestry, self._paths_of_their_own(self.ancestry.shape[2])], dim=2)
@@ -257,13 +260,23 @@ class SegmentCache:
             positions = torch.full((1, self.copies), self.length - 1, device=self.like.device)
         else:
             positions = (self.starts + (self.steps - 1)).expand(-1, self.copies).contiguous()
-        return positions, SegmentBias(self.prompt_bias, self._response_bias())
+        return positions, [self._step_bias()] * len(self.config.kinds)
+
+    def _step_bias(self) -> SegmentBias:
+        """Windows aside, which attention sees to by not reading what is out of sight."""
+        seen, w, device = self._response_bias(), self.copies, self.like.device
+        if self.views.slopes is None:
+            return SegmentBias(self.prompt_bias, seen)
+        where = token_positions(self.mask, 0, self.prompt_tokens, device)
+        steps = torch.arange(self.steps, device=device).repeat_interleave(w)[None]
+        fallen = self.views.fallen(where[:, -1:] + self.steps - where, w), self.views.fallen(self.steps - 1 - steps, w)
+        return SegmentBias(added(self.prompt_bias, fallen[0]), added(seen, fallen[1]))
 
     def _response_bias(self) -> Tensor | None:
         """A sequence sees at every step the slot on its own path, whichever sequence wrote it."""
         if self.copies == 1:
             return None
-        group = self.config.num_attention_heads // self.config.num_key_value_heads
+        group = self.config.group
         paths = self.ancestry[:, None, :, : self.steps, None].expand(-1, group, -1, -1, -1)
         visible = paths == self.own  # [b, group, w, steps, w]
         return visible_bias(
@@ -298,8 +311,8 @@ class PromptPart:
         self.like, self.view = cache.like, cache._prompt_view
         self.layers = [PromptLayer(layer, requests) for layer in cache.layers]
 
-    def admit(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> tuple[Int[Tensor, "#b t"], object]:
-        """Positions of the tokens, and the bias that says what they may look at."""
+    def admit(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> tuple[Int[Tensor, "#b t"], Sequence[object]]:
+        """Positions of the tokens, and for each kind of layer the bias that says what they may look at."""
         positions = token_positions(self.mask, 0, tokens, self.like.device)
         return positions, self.view(self.mask, 0, tokens)
 

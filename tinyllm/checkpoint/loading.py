@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from tinyllm.checkpoint.skeleton import placed, skeleton, source_shapes
@@ -13,7 +13,8 @@ from tinyllm.checkpoint.sources import Checkpoint
 from tinyllm.checkpoint.weights import ModuleWeights, Weights
 from tinyllm.decoder import Decoder
 from tinyllm.families import Family
-from tinyllm.ops.rope import rope_frequencies
+from tinyllm.ops.norm import Norm
+from tinyllm.ops.rope import Rotation
 from tinyllm.runtime.device import DTYPES
 from tinyllm.stages import Stage
 
@@ -37,7 +38,7 @@ def load_decoder(checkpoint: Checkpoint, stage: Stage, device: torch.device, dty
         merged = torch.empty(parameter.shape, device=device, dtype=dtype)
         for source, rows in placed(decoder, checkpoint.family, name, merged):
             rows.copy_(checkpoint.weights.read(source))
-        assign(decoder, name, merged)
+        assign(decoder, name, shifted(merged, norm_shift(decoder, checkpoint.family, name)))
     return finish(decoder, device)
 
 
@@ -47,14 +48,15 @@ def share_decoder(model: nn.Module, family: Family, stage: Stage) -> Decoder:
     Tensors that we keep merged are merged once, and the transformers model then looks at its rows of the
     result: both models work, and no weight is held twice.
     """
-    weights = ModuleWeights(model)
+    weights = ModuleWeights(model, family.name_today)
     decoder = skeleton(as_stored(family.describe(model.config), family, weights), stage)
     verify(decoder, family, weights)
     device, dtype = uniform(weights)
     for name, parameter in list(decoder.named_parameters()):
-        sources = family.sources(name)
+        sources, shift = family.sources(name), norm_shift(decoder, family, name)
         if len(sources) == 1:
-            assign(decoder, name, weights.read(sources[0]))
+            stored = weights.read(sources[0])
+            assign(decoder, name, shifted(stored, shift))
             continue
         merged = torch.empty(parameter.shape, device=device, dtype=dtype)
         for source, rows in placed(decoder, family, name, merged):
@@ -62,6 +64,17 @@ def share_decoder(model: nn.Module, family: Family, stage: Stage) -> Decoder:
             weights.parameters[source].data = rows
         assign(decoder, name, merged)
     return finish(decoder, device)
+
+
+def norm_shift(decoder: Decoder, family: Family, parameter: str) -> float:
+    """What a stored parameter lacks: the weights of norms may be stored less one."""
+    module = decoder.get_submodule(parameter.rsplit(".", 1)[0])
+    return family.norm_shift if isinstance(module, Norm) else 0.0
+
+
+def shifted(tensor: Tensor, shift: float) -> Tensor:
+    """The tensor itself, or what it becomes."""
+    return tensor + shift if shift else tensor
 
 
 def restage(decoder: Decoder, stage: Stage) -> Decoder:
@@ -112,5 +125,5 @@ def finish(decoder: Decoder, device: torch.device) -> Decoder:
     """Tie what is tied, and compute what is not stored."""
     if decoder.config.tie_word_embeddings:
         decoder.lm_head.weight = decoder.embed_tokens.weight
-    decoder.frequencies = rope_frequencies(decoder.config.rope).to(device)
+    decoder.rotation = Rotation(decoder.config).to(device)
     return decoder.eval()

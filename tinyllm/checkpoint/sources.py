@@ -92,7 +92,7 @@ def _open_folder(folder: Path, name: str) -> Checkpoint:
         raise FileNotFoundError(f"{folder} has no config.json: expected a folder in the Hugging Face format")
     family = family_named(_model_type(folder / "config.json"))
     config = AutoConfig.from_pretrained(folder)
-    weights = SafetensorsFolder(folder)
+    weights = SafetensorsFolder(folder, family.name_today)
     check_depth(config, weights)
     stored = (folder / "generation_config.json").exists()
     generation = GenerationConfig.from_pretrained(folder) if stored else GenerationConfig.from_model_config(config)

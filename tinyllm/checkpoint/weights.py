@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -30,12 +30,12 @@ class Weights(Protocol):
 
 
 class SafetensorsFolder:
-    """One or many safetensors files in a folder, memory-mapped."""
+    """One or many safetensors files in a folder, memory-mapped; `name_today` may give their tensors other names."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, name_today: Callable[[str], str] = str) -> None:
+        self.folder, self._name_today = folder, name_today
         self.shapes: dict[str, tuple[int, ...]] = {}
-        self._files: dict[str, tuple[object, Path]] = {}
+        self._files: dict[str, tuple[object, Path, str]] = {}
         self._formats: dict[str, str] = {}
         for path in safetensors_files(folder):
             self._open(path)
@@ -47,10 +47,10 @@ class SafetensorsFolder:
             opened = safe_open(path, framework="pt")
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{path}: not a complete safetensors file ({error}); copy or download it again") from error
-        for name in opened.keys():  # noqa: SIM118 (not a mapping)
-            stored = opened.get_slice(name)
+        for own_name in opened.keys():  # noqa: SIM118 (not a mapping)
+            stored, name = opened.get_slice(own_name), self._name_today(own_name)
             self.shapes[name], self._formats[name] = tuple(stored.get_shape()), stored.get_dtype()
-            self._files[name] = (opened, path)
+            self._files[name] = (opened, path, own_name)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -63,7 +63,8 @@ class SafetensorsFolder:
             raise ValueError(f"{self.file(name)}: tensor {name!r} is stored as {kind}: expected one of {list(STORED)}")
 
     def read(self, name: str) -> Tensor:
-        return self._files[name][0].get_tensor(name)
+        opened, _, own_name = self._files[name]
+        return opened.get_tensor(own_name)
 
     def file(self, name: str | None) -> str:
         return str(self._files[name][1] if name in self._files else self.folder)
@@ -98,8 +99,8 @@ def _weight_map(index: Path) -> dict[str, str]:
 class ModuleWeights:
     """The parameters of a transformers model already in memory."""
 
-    def __init__(self, module: torch.nn.Module) -> None:
-        self.parameters = dict(module.named_parameters())
+    def __init__(self, module: torch.nn.Module, name_today: Callable[[str], str] = str) -> None:
+        self.parameters = {name_today(name): parameter for name, parameter in module.named_parameters()}
         self.shapes = {name: tuple(p.shape) for name, p in self.parameters.items()}
         self._name = type(module).__name__
 

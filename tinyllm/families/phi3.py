@@ -1,4 +1,4 @@
-"""Phi-3 and Phi-4 without a sliding window or LongRoPE: Llama whose checkpoints store what we merge already merged."""
+"""Phi-3 and Phi-4 without LongRoPE: Llama whose checkpoints store what we merge already merged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tinyllm.config import DecoderConfig
 from tinyllm.families import Family
-from tinyllm.families.llama import ATTENTION, LLAMA, MLP, described
+from tinyllm.families.llama import ATTENTION, LLAMA, MLP, like_llama
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def describe(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `Phi3Config`, of which some rotate a part of each head. Raises ValueError naming what we do not have."""
-    return described(config, "phi3", rotated=config.rope_parameters.get("partial_rotary_factor", 1.0))
+    return like_llama(config, "phi3", rotated=config.rope_parameters.get("partial_rotary_factor", 1.0))
 
 
 MERGED = {"layers.{i}.qkv_proj": (f"{ATTENTION}.qkv_proj",), "layers.{i}.gate_up_proj": (f"{MLP}.gate_up_proj",)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -10,10 +11,11 @@ from typing import NamedTuple
 from tinyllm.attention import kernel, stock
 from tinyllm.attention import segment as segment_attention
 from tinyllm.cache import contiguous, fixed, segment
+from tinyllm.checkpoint.skeleton import skeleton
 from tinyllm.config import DecoderConfig
 from tinyllm.ops import embedding, mlp, projection, rope
 from tinyllm.ops.cost import Cost, Workload
-from tinyllm.stages import Stage
+from tinyllm.stages import FASTEST, Stage, pick_stage
 
 CostOf = Callable[[DecoderConfig, Workload], Cost]
 # What each part of a stage costs. A new part needs a row here, and a test that holds it against the counters.
@@ -84,9 +86,9 @@ def as_stored(stage: Stage, work: Workload) -> Workload:
     return work if work.held else replace(work, copies=1)
 
 
-def layer_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
-    """One layer of a forward pass."""
-    ops, work = stage.ops, as_stored(stage, work)
+def layer_cost(stage: Stage, config: DecoderConfig, work: Workload, kind: int = 0) -> Cost:
+    """One layer of a forward pass, of one of the kinds that a model has."""
+    ops, work, config = stage.ops, as_stored(stage, work), config.of_kind(kind)
     queries = (ops.norm_qkv, ops.rotate_and_store) if ops.at_once is None else (ops.at_once,)
     parts = (*queries, stage.attend, ops.project_and_add, ops.mlp_and_add)
     store = CACHE_COSTS[stage.cache].store[function_of(ops.rotate_and_store)]
@@ -97,7 +99,8 @@ def pass_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
     """A whole forward pass: from token ids to the logits of the next token."""
     ops, shared, work = stage.ops, work, as_stored(stage, work)
     ends = (COSTS[function_of(part)](config, work) for part in (ops.embed, ops.rotary_tables, ops.norm_head))
-    layers = layer_cost(stage, config, work) * config.num_hidden_layers
+    counts = Counter(config.kind_of_layer)
+    layers = sum((layer_cost(stage, config, work, kind) * n for kind, n in counts.items()), Cost())
     admitted = work if stage.cache is contiguous.ContiguousCache else shared
     return sum(ends, CACHE_COSTS[stage.cache].admit(config, admitted) + layers)
 
@@ -109,12 +112,7 @@ def reorder_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
 
 def weight_elements(config: DecoderConfig) -> int:
     """Elements of all weights, tied ones once."""
-    m, f, d = config.hidden_size, config.intermediate_size, config.head_dim
-    qkv = (config.num_attention_heads + 2 * config.num_key_value_heads) * d
-    layer = qkv * (m + config.qkv_bias) + m * (config.num_attention_heads * d + config.o_bias) + 2 * m
-    layer += 2 * f * (m + config.mlp_bias) + m * (f + config.mlp_bias)
-    tables = config.vocab_size * m * (1 if config.tie_word_embeddings else 2)
-    return tables + config.num_hidden_layers * layer + m
+    return sum(parameter.numel() for parameter in skeleton(config, pick_stage(FASTEST)).parameters())
 
 
 def least_bytes(config: DecoderConfig, work: Workload) -> int:

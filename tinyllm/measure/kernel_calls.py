@@ -33,12 +33,12 @@ class KernelCalls:
 def layer_operations(model: Decoder, cache: object, log: OperationLog | None = None) -> list[str]:
     """Names of what the first layer of a decoder runs for one more token of each sequence in `cache`, in order."""
     log = OperationLog() if log is None else log
-    positions, sight = torch.full((1, 1), cache.length, device=model.device), None
+    positions, sight = torch.full((1, 1), cache.length, device=model.device), [None]
     if hasattr(cache, "sight"):
         positions, sight = torch.inference_mode()(cache.admit)(cache.copies, None)
-    rotary = model.stage.ops.rotary_tables(positions, model.frequencies, model.dtype)
+    rotary = model.stage.ops.rotary_tables(positions, model.rotation, model.dtype)
     tokens = positions.shape[1]
     x = torch.zeros(cache.rows // tokens, tokens, model.config.hidden_size, dtype=model.dtype, device=model.device)
     with torch.inference_mode(), log:
-        model.layers[0](x, rotary, sight, cache.layers[0])
+        model.layers[0](x, rotary[0], sight[0], cache.layers[0])
     return [operation.name for operation in log.operations]

@@ -35,14 +35,14 @@ class Operations:
     at_once: Callable | None = None
 
     def queries(
-        self, x: Float[Tensor, "b t m"], norm: Norm, qkv_proj: projection.QKVProjection, rotary: tuple, kv: object
+        self, x: Float[Tensor, "b t m"], norm: Norm, qkv_proj: projection.QKVProjection, rotary: object, kv: object
     ) -> Float[Tensor, "b h t d"]:
         """Rotated queries of the normalised x, whose rotated keys and values go to the cache."""
         q = None if self.at_once is None else self.at_once(x, norm, qkv_proj, rotary, kv)
         if q is not None:
             return q
         q, k, v = self.norm_qkv(x, norm, qkv_proj)
-        return self.rotate_and_store(q, k, v, rotary, kv)
+        return self.rotate_and_store(q, k, v, rotary, kv, qkv_proj.norms)
 
 
 NAIVE = Operations(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -10,40 +11,87 @@ from tinyllm.config import DecoderConfig
 from tinyllm.ops.cost import Cost, Workload, launch
 from tinyllm.ops.kernel_sets import KernelsFor
 from tinyllm.ops.linear import fused_linear, fused_linear_cost, linear_cost
-from tinyllm.ops.norm import Norm, rms_norm, rms_norm_cost
+from tinyllm.ops.norm import Norm, norm_cost, normalise
 
 
-def embed(input_ids: Int[Tensor, "b t"], embed_tokens: nn.Embedding) -> Float[Tensor, "b t m"]:
-    """Look up one row per token."""
-    return F.embedding(input_ids, embed_tokens.weight)
+class TokenEmbedding(nn.Embedding):
+    """A row per token; and, where a model has them, a factor, a row per position, and a norm."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__(config.vocab_size, config.hidden_size)
+        m, rows = config.hidden_size, config.learned_positions
+        self.scale, self.offset = config.embedding_scale, config.position_offset
+        self.positions = nn.Embedding(rows, m) if rows else None
+        self.norm = Norm(m, config.norm_eps, config.layer_norm) if config.embedding_norm else None
+
+    @property
+    def bare(self) -> bool:
+        """Whether looking up the row of a token is all there is to do."""
+        return self.scale == 1 and self.positions is None and self.norm is None
 
 
-def norm_head(x: Float[Tensor, "b t m"], norm: Norm, lm_head: nn.Linear) -> Float[Tensor, "b t v"]:
+def embed(
+    input_ids: Int[Tensor, "b t"], positions: Int[Tensor, "#b t"], embed_tokens: TokenEmbedding
+) -> Float[Tensor, "b t m"]:
+    """Look up one row per token; scale it, add the one of its position, normalise, where a model does."""
+    x = F.embedding(input_ids, embed_tokens.weight)
+    if embed_tokens.scale != 1:
+        x = x * embed_tokens.scale
+    if embed_tokens.positions is not None:
+        x = x + F.embedding(positions + embed_tokens.offset, embed_tokens.positions.weight)
+    return x if embed_tokens.norm is None else normalise(x, embed_tokens.norm)
+
+
+def softcapped(logits: Float[Tensor, "*rows v"], softcap: float | None) -> Float[Tensor, "*rows v"]:
+    """Logits bent so that none leaves -softcap to softcap."""
+    return logits if softcap is None else torch.tanh(logits / softcap) * softcap
+
+
+def norm_head(
+    x: Float[Tensor, "b t m"], norm: Norm, lm_head: nn.Linear, softcap: float | None = None
+) -> Float[Tensor, "b t v"]:
     """The last normalisation and the scores of every word in the vocabulary."""
-    return F.linear(rms_norm(x, norm), lm_head.weight)
+    return softcapped(F.linear(normalise(x, norm), lm_head.weight, lm_head.bias), softcap)
 
 
 def fused_norm_head(
-    kernels_for: KernelsFor, x: Float[Tensor, "b t m"], norm: Norm, lm_head: nn.Linear
+    kernels_for: KernelsFor, x: Float[Tensor, "b t m"], norm: Norm, lm_head: nn.Linear, softcap: float | None = None
 ) -> Float[Tensor, "b t v"]:
     """The norm in front of the product."""
-    return fused_linear(kernels_for, x.flatten(0, 1), lm_head, norm).view(*x.shape[:2], -1)
+    return softcapped(fused_linear(kernels_for, x.flatten(0, 1), lm_head, norm).view(*x.shape[:2], -1), softcap)
 
 
 def embed_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `embed` moves: the rows looked up, not the table."""
-    rows = work.size * work.rows * config.hidden_size
-    return launch(read=8 * work.rows, weights=rows, write=rows)
+    x, row = work.size * work.rows * config.hidden_size, work.size * config.hidden_size
+    cost = launch(read=8 * work.rows, weights=x, write=x)
+    if config.embedding_scale != 1:
+        cost += launch(read=x, write=x)
+    if config.learned_positions:
+        numbers, rows = 8 * work.positions, work.positions * row
+        cost += launch(read=numbers, write=numbers) + launch(read=numbers, weights=rows, write=rows)
+        cost += launch(read=x + rows, write=x)
+    return cost + (norm_cost(config, work.rows, work.size) if config.embedding_norm else Cost())
 
 
 def norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `norm_head` moves and computes for the last token of every sequence."""
-    m, rows = config.hidden_size, work.batch * work.copies
-    return rms_norm_cost(rows, m, work.size) + linear_cost(rows, m, config.vocab_size, False, work.size)
+    m, rows, v = config.hidden_size, work.batch * work.copies, config.vocab_size
+    return (
+        norm_cost(config, rows, work.size)
+        + linear_cost(rows, m, v, config.head_bias, work.size)
+        + softcapped_cost(config, rows, work.size)
+    )
 
 
 def fused_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_norm_head` moves and computes for the last token of every sequence."""
-    return fused_linear_cost(
-        work, work.batch * work.copies, config.hidden_size, config.vocab_size, bias=False, normed=True
-    )
+    rows, sizes = work.batch * work.copies, (config.hidden_size, config.vocab_size)
+    product = fused_linear_cost(config, work, rows, *sizes, bias=config.head_bias, normed=True)
+    return product + softcapped_cost(config, rows, work.size)
+
+
+def softcapped_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
+    """What `softcapped` moves."""
+    logits = size * rows * config.vocab_size
+    return Cost() if config.logit_softcap is None else launch(read=logits, write=logits) * 3  # /, tanh, *

@@ -1,4 +1,4 @@
-"""The gated feed-forward block: down(activation(gate(x)) * up(x))."""
+"""The feed-forward block: down(activation(up(x))), or with a gate down(activation(gate(x)) * up(x))."""
 
 from __future__ import annotations
 
@@ -10,8 +10,18 @@ from tinyllm.config import DecoderConfig
 from tinyllm.kernels.plain import ACTIVATIONS
 from tinyllm.ops.cost import Cost, Workload
 from tinyllm.ops.kernel_sets import KernelsFor
-from tinyllm.ops.linear import add_cost, fused_linear, fused_linear_cost, gate_cost, linear_cost, split_linear
-from tinyllm.ops.norm import Norm, rms_norm, rms_norm_cost
+from tinyllm.ops.linear import (
+    activation_cost,
+    add_cost,
+    fused_linear,
+    fused_linear_cost,
+    gate_cost,
+    linear_and_add,
+    linear_and_add_cost,
+    linear_cost,
+    split_linear,
+)
+from tinyllm.ops.norm import Norm, norm_cost, normalise
 
 
 def mlp_and_add(
@@ -21,10 +31,16 @@ def mlp_and_add(
     down_proj: nn.Linear,
     activation: str,
     residual: Float[Tensor, "b t m"],
+    post_norm: Norm | None = None,
 ) -> Float[Tensor, "b t m"]:
-    """Normalise, gate, project down, and add to the residual stream."""
-    gate, up = split_linear(rms_norm(x, norm), gate_up_proj, [gate_up_proj.out_features // 2] * 2)
-    return residual + F.linear(ACTIVATIONS[activation](gate) * up, down_proj.weight, down_proj.bias)
+    """Normalise, project up, activate (a gate, where there is one), project down, and add to the residual stream."""
+    x, f = normalise(x, norm), down_proj.in_features
+    parts = split_linear(x, gate_up_proj, [f] * (gate_up_proj.out_features // f))
+    inner = ACTIVATIONS[activation](parts[0])
+    for up in parts[1:]:
+        inner = inner * up
+    out = F.linear(inner, down_proj.weight, down_proj.bias)
+    return residual + (out if post_norm is None else normalise(out, post_norm))
 
 
 def fused_mlp_and_add(
@@ -35,20 +51,24 @@ def fused_mlp_and_add(
     down_proj: nn.Linear,
     activation: str,
     residual: Float[Tensor, "b t m"],
+    post_norm: Norm | None = None,
 ) -> Float[Tensor, "b t m"]:
-    """Two products: norm, gate and up, activation; then down and residual."""
-    inner = fused_linear(kernels_for, x.flatten(0, 1), gate_up_proj, norm, activation, gated=True)
-    return fused_linear(kernels_for, inner, down_proj, residuals=(residual.flatten(0, 1),)).view_as(residual)
+    """Two products: norm, gate and up, activation; then down and residual, or the norm behind it."""
+    gated = gate_up_proj.out_features > down_proj.in_features
+    inner = fused_linear(kernels_for, x.flatten(0, 1), gate_up_proj, norm, activation, gated=gated)
+    return linear_and_add(kernels_for, inner, down_proj, residual, post_norm)
 
 
 def mlp_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `mlp_and_add` moves and computes."""
     m, f, bias, rows, size = config.hidden_size, config.intermediate_size, config.mlp_bias, work.rows, work.size
+    activated = gate_cost(rows, f, size) if config.gated else activation_cost(rows, f, size)
     return (
-        rms_norm_cost(rows, m, size)
-        + linear_cost(rows, m, f, bias, size) * 2  # gate, up
-        + gate_cost(rows, f, size)
+        norm_cost(config, rows, size)
+        + linear_cost(rows, m, f, bias, size) * (1 + config.gated)  # gate, up
+        + activated
         + linear_cost(rows, f, m, bias, size)  # down
+        + (norm_cost(config, rows, size) if config.post_norms else Cost())
         + add_cost(rows, m, size)
     )
 
@@ -56,5 +76,6 @@ def mlp_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
 def fused_mlp_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_mlp_and_add` moves and computes."""
     m, f, bias = config.hidden_size, config.intermediate_size, config.mlp_bias
-    gate_up = fused_linear_cost(work, work.rows, m, 2 * f, bias, normed=True, gated=True)
-    return gate_up + fused_linear_cost(work, work.rows, f, m, bias, residual=True)
+    up = (work.rows, m, (1 + config.gated) * f, bias)
+    gate_up = fused_linear_cost(config, work, *up, normed=True, activated=True, gated=config.gated)
+    return gate_up + linear_and_add_cost(config, work, f, bias)

@@ -14,45 +14,70 @@ from tinyllm.ops.linear import (
     add_cost,
     fused_linear,
     fused_linear_cost,
+    linear_and_add,
+    linear_and_add_cost,
     linear_cost,
     norm_apart,
     split_linear,
 )
-from tinyllm.ops.norm import Norm, rms_norm, rms_norm_cost
-from tinyllm.ops.rope import LayerCache, fused_rotate_and_store_cost
+from tinyllm.ops.norm import HeadNorms, Norm, norm_cost, normalise
+from tinyllm.ops.rope import HalfTables, LayerCache, fused_rotate_and_store_cost
 
 QKV = tuple[Float[Tensor, "b h t d"], Float[Tensor, "b g t d"], Float[Tensor, "b g t d"]]
 
 
 class QKVProjection(nn.Linear):
-    """The query, key and value projections, stacked along the rows of one matrix."""
+    """The query, key and value projections as one matrix, and the norms of what comes out, where a model has them.
+
+    The rows are those of all query heads, of all key heads, of all value heads; or, where `per_head`, query, key and
+    value of the first head, then of the next.
+    """
 
     def __init__(self, config: DecoderConfig) -> None:
         heads = (config.num_attention_heads, config.num_key_value_heads, config.num_key_value_heads)
         self.row_sizes, self.head_dim = [n * config.head_dim for n in heads], config.head_dim
         super().__init__(config.hidden_size, sum(self.row_sizes), bias=config.qkv_bias)
+        self.per_head, self.head_norms = config.qkv_per_head, config.head_norms
+        if self.head_norms:
+            self.q_norm, self.k_norm = (Norm(config.head_dim, config.norm_eps) for _ in range(2))
+
+    @property
+    def norms(self) -> HeadNorms | None:
+        """Those of q and k."""
+        return HeadNorms(self.q_norm.weight, self.k_norm.weight, self.q_norm.eps) if self.head_norms else None
+
+    def heads(self, merged: Float[Tensor, "b t n"]) -> QKV:
+        """What the rows of the matrix gave, as heads of queries, keys and values: views."""
+        heads = merged.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+        if self.per_head:
+            q, k, v = heads.unflatten(1, (-1, 3)).unbind(2)
+        else:
+            q, k, v = heads.split([size // self.head_dim for size in self.row_sizes], dim=1)
+        return q, k, v
 
 
 def norm_qkv(x: Float[Tensor, "b t m"], norm: Norm, qkv_proj: QKVProjection) -> QKV:
-    """Normalise, then three projections, each split into heads."""
-    parts = split_linear(rms_norm(x, norm), qkv_proj, qkv_proj.row_sizes)
+    """Normalise, then three projections, each split into heads; or the one that a checkpoint keeps by heads."""
+    x = normalise(x, norm)
+    if qkv_proj.per_head:
+        return qkv_proj.heads(F.linear(x, qkv_proj.weight, qkv_proj.bias))
+    parts = split_linear(x, qkv_proj, qkv_proj.row_sizes)
     q, k, v = (part.unflatten(-1, (-1, qkv_proj.head_dim)).transpose(1, 2) for part in parts)
     return q, k, v
 
 
 def project_and_add(
-    a: Float[Tensor, "b t n"], o_proj: nn.Linear, residual: Float[Tensor, "b t m"]
+    a: Float[Tensor, "b t n"], o_proj: nn.Linear, residual: Float[Tensor, "b t m"], post_norm: Norm | None = None
 ) -> Float[Tensor, "b t m"]:
-    """The output projection of attention, added to the residual stream."""
-    return residual + F.linear(a, o_proj.weight, o_proj.bias)
+    """The output projection of attention, normalised where a model does that, added to the residual stream."""
+    out = F.linear(a, o_proj.weight, o_proj.bias)
+    return residual + (out if post_norm is None else normalise(out, post_norm))
 
 
 def fused_norm_qkv(kernels_for: KernelsFor, x: Float[Tensor, "b t m"], norm: Norm, qkv_proj: QKVProjection) -> QKV:
     """One product for all three, the norm in front of it."""
     merged = fused_linear(kernels_for, x.flatten(0, 1), qkv_proj, norm)
-    heads = [size // qkv_proj.head_dim for size in qkv_proj.row_sizes]
-    q, k, v = merged.view(*x.shape[:2], -1, qkv_proj.head_dim).transpose(1, 2).split(heads, dim=1)
-    return q, k, v
+    return qkv_proj.heads(merged.view(*x.shape[:2], -1))
 
 
 def fused_queries(
@@ -60,63 +85,69 @@ def fused_queries(
     x: Float[Tensor, "b t m"],
     norm: Norm,
     qkv_proj: QKVProjection,
-    rotary: tuple,
+    rotary: HalfTables,
     kv: LayerCache,
 ) -> Float[Tensor, "b h t d"] | None:
     """Norm, products, rotation and the cache's update in one launch, where a set of kernels has that, for few rows."""
     kernels = kernels_for(x)
-    if x.shape[0] * x.shape[1] > FEW_ROWS or not hasattr(kernels, "qkv_rope_and_store"):
+    few = x.shape[0] * x.shape[1] <= FEW_ROWS
+    if not few or qkv_proj.per_head or qkv_proj.head_norms or not hasattr(kernels, "qkv_rope_and_store"):
         return None
     x, norm = norm_apart(kernels, x, norm)
     k_slot, v_slot, *start = kv.slots(x.shape[1])
     weights = (qkv_proj.weight, qkv_proj.bias, norm)
-    return kernels.qkv_rope_and_store(x, *weights, *rotary, k_slot, v_slot, False, *start)[0]
+    cos, sin, interleaved = rotary
+    return kernels.qkv_rope_and_store(x, *weights, cos, sin, k_slot, v_slot, interleaved, *start)[0]
 
 
 def fused_project_and_add(
-    kernels_for: KernelsFor, a: Float[Tensor, "b t n"], o_proj: nn.Linear, residual: Float[Tensor, "b t m"]
+    kernels_for: KernelsFor,
+    a: Float[Tensor, "b t n"],
+    o_proj: nn.Linear,
+    residual: Float[Tensor, "b t m"],
+    post_norm: Norm | None = None,
 ) -> Float[Tensor, "b t m"]:
-    """The residual rides on the product."""
-    out = fused_linear(kernels_for, a.flatten(0, 1), o_proj, residuals=(residual.flatten(0, 1),))
-    return out.view_as(residual)
+    """The residual rides on the product, or on the norm behind it."""
+    return linear_and_add(kernels_for, a.flatten(0, 1), o_proj, residual, post_norm)
 
 
 def norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `norm_qkv` moves and computes."""
     m, d, rows, size = config.hidden_size, config.head_dim, work.rows, work.size
-    query = linear_cost(rows, m, config.num_attention_heads * d, config.qkv_bias, size)
-    key = linear_cost(rows, m, config.num_key_value_heads * d, config.qkv_bias, size)
-    return rms_norm_cost(rows, m, size) + query + key * 2
+    heads = [config.num_attention_heads, config.num_key_value_heads, config.num_key_value_heads]
+    parts = [sum(heads)] if config.qkv_per_head else heads
+    products = [linear_cost(rows, m, n * d, config.qkv_bias, size) for n in parts]
+    return sum(products, norm_cost(config, rows, size))
 
 
 def project_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `project_and_add` moves and computes."""
     m, inner = config.hidden_size, config.num_attention_heads * config.head_dim
-    return linear_cost(work.rows, inner, m, config.o_bias, work.size) + add_cost(work.rows, m, work.size)
+    normed = norm_cost(config, work.rows, work.size) if config.post_norms else Cost()
+    return linear_cost(work.rows, inner, m, config.o_bias, work.size) + normed + add_cost(work.rows, m, work.size)
 
 
 def fused_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_norm_qkv` moves and computes."""
     outputs = (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim
-    return fused_linear_cost(work, work.rows, config.hidden_size, outputs, config.qkv_bias, normed=True)
+    return fused_linear_cost(config, work, work.rows, config.hidden_size, outputs, config.qkv_bias, normed=True)
 
 
 def fused_queries_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_queries` moves and computes, the cache's growth aside: queries, keys and values once, as results."""
     products, rotation = fused_norm_qkv_cost(config, work), fused_rotate_and_store_cost(config, work)
-    if not queries_at_once(work):
+    if not queries_at_once(config, work):
         return products + rotation
     made = work.size * work.rows * (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim
     saved = Cost(launches=-1, activations_written=-made, activations_read=-made)
     return products + rotation + saved
 
 
-def queries_at_once(work: Workload) -> bool:
+def queries_at_once(config: DecoderConfig, work: Workload) -> bool:
     """Whether our kernels make queries, keys and values in one launch."""
-    return work.kernels == "ours" and work.rows <= FEW_ROWS
+    return work.kernels == "ours" and work.rows <= FEW_ROWS and not config.qkv_per_head and not config.head_norms
 
 
 def fused_project_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_project_and_add` moves and computes."""
-    inner = config.num_attention_heads * config.head_dim
-    return fused_linear_cost(work, work.rows, inner, config.hidden_size, config.o_bias, residual=True)
+    return linear_and_add_cost(config, work, config.num_attention_heads * config.head_dim, config.o_bias)

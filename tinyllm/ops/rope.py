@@ -3,19 +3,48 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from tinyllm.config import DecoderConfig, LinearScaling, Llama3Scaling, Rope
 from tinyllm.ops.cost import Cost, Workload, launch
 from tinyllm.ops.kernel_sets import KernelsFor
+from tinyllm.ops.norm import HeadNorms, plain_rms_norm_cost, rms_norm_cost, scaled
 
-Rotary = tuple[Float[Tensor, "#b t d"], Float[Tensor, "#b t d"]]
-PartialRotary = tuple[Float[Tensor, "#b t rotated"], Float[Tensor, "#b t rotated"]]
-HalfTables = tuple[Float[Tensor, "#b t pairs"], Float[Tensor, "#b t pairs"]]
+
+class Rotary(NamedTuple):
+    """Cosine and sine for every element that is turned, and whether pairs are neighbours."""
+
+    cos: Float[Tensor, "#b t rotated"]
+    sin: Float[Tensor, "#b t rotated"]
+    interleaved: bool = False
+
+
+class HalfTables(NamedTuple):
+    """Cosine and sine for every pair."""
+
+    cos: Float[Tensor, "#b t pairs"]
+    sin: Float[Tensor, "#b t pairs"]
+    interleaved: bool = False
+
+
+class Rotation(nn.Module):
+    """Radians per position of every pair, a row for each kind of layer; zeros where nothing turns.
+
+    `still`: no layer of any kind turns anything.
+    """
+
+    frequencies: Float[Tensor, "kinds pairs"]
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        pairs, ropes = max(2, config.rotated) // 2, [kind.rope for kind in config.kinds]
+        rows = [torch.zeros(pairs) if rope is None else rope_frequencies(rope) for rope in ropes]
+        self.register_buffer("frequencies", torch.stack(rows), persistent=False)
+        self.interleaved, self.still = any(rope.interleaved for rope in ropes if rope), config.rotated == 0
 
 
 @runtime_checkable
@@ -51,33 +80,40 @@ def _stretch_long_wavelengths(frequencies: Tensor, s: Llama3Scaling) -> Tensor:
     return (1 - keep) * frequencies / s.factor + keep * frequencies
 
 
-def rotary_tables(positions: Int[Tensor, "b t"], frequencies: Float[Tensor, " pairs"], dtype: torch.dtype) -> Rotary:
-    """Cosine and sine of every angle, both halves of a head alike; computed in float32, kept in `dtype`."""
-    angles = positions[..., None].float() * frequencies
-    angles = torch.cat([angles, angles], dim=-1)
-    return angles.cos().to(dtype), angles.sin().to(dtype)
+def rotary_tables(positions: Int[Tensor, "#b t"], rotation: Rotation, dtype: torch.dtype) -> list[Rotary | None]:
+    """Cosine and sine of every angle for each kind of layer; computed in float32, kept in `dtype`.
+
+    Both elements of a pair have the angle: the halves of a head are alike, or neighbours.
+    """
+    if rotation.still:
+        return [None] * len(rotation.frequencies)
+    angles = positions[..., None].float() * rotation.frequencies[:, None, None]
+    pair = [angles, angles]
+    angles = torch.stack(pair, dim=-1).flatten(-2) if rotation.interleaved else torch.cat(pair, dim=-1)
+    tables = zip(angles.cos().to(dtype), angles.sin().to(dtype), strict=True)
+    return [Rotary(cos, sin, rotation.interleaved) for cos, sin in tables]
 
 
 def rotate(x: Float[Tensor, "b n t d"], rotary: Rotary) -> Float[Tensor, "b n t d"]:
     """Turn each pair `(x[i], x[i + d/2])` by its angle (RoFormer, arXiv 2104.09864, half-split layout)."""
-    cos, sin = (table[:, None] for table in rotary)
+    cos, sin = (table[:, None] for table in rotary[:2])
     first, second = x.chunk(2, dim=-1)
     return x * cos + torch.cat([-second, first], dim=-1) * sin
 
 
 def rotate_interleaved(x: Float[Tensor, "b n t d"], rotary: Rotary) -> Float[Tensor, "b n t d"]:
     """Turn each pair `(x[2i], x[2i + 1])` by its angle; the tables hold every angle twice, side by side."""
-    cos, sin = (table[:, None] for table in rotary)
+    cos, sin = (table[:, None] for table in rotary[:2])
     turned = torch.stack([-x[..., 1::2], x[..., ::2]], dim=-1).flatten(-2)
     return x * cos + turned * sin
 
 
-def rotate_first(x: Float[Tensor, "b n t d"], rotary: PartialRotary) -> Float[Tensor, "b n t d"]:
+def rotate_first(x: Float[Tensor, "b n t d"], rotary: Rotary) -> Float[Tensor, "b n t d"]:
     """Rotate as many elements of each head as the tables have; the others stay."""
-    rotated = rotary[0].shape[-1]
+    rotated, turn = rotary.cos.shape[-1], rotate_interleaved if rotary.interleaved else rotate
     if rotated == x.shape[-1]:
-        return rotate(x, rotary)
-    parts = rotate(x[..., :rotated], rotary), x[..., rotated:]
+        return turn(x, rotary)
+    parts = turn(x[..., :rotated], rotary), x[..., rotated:]
     return torch.cat([part.transpose(1, 2) for part in parts], dim=-1).transpose(1, 2)  # laid out as x
 
 
@@ -85,19 +121,23 @@ def rotate_and_store(
     q: Float[Tensor, "b h t d"],
     k: Float[Tensor, "b g t d"],
     v: Float[Tensor, "b g t d"],
-    rotary: PartialRotary,
+    rotary: Rotary | None,
     kv: LayerCache,
+    norms: HeadNorms | None = None,
 ) -> Float[Tensor, "b h t d"]:
-    """Rotate q and k, hand k and v to the cache, return q."""
-    q, k = rotate_first(q, rotary), rotate_first(k, rotary)
+    """Normalise and rotate q and k where a model does that, hand k and v to the cache, return q."""
+    if norms is not None:
+        q, k = scaled(q, norms.q, norms.eps), scaled(k, norms.k, norms.eps)
+    if rotary is not None:
+        q, k = rotate_first(q, rotary), rotate_first(k, rotary)
     kv.append(k, v)
     return q
 
 
-def half_tables(positions: Int[Tensor, "b t"], frequencies: Float[Tensor, " pairs"], dtype: torch.dtype) -> HalfTables:
-    """Cosine and sine of every angle once, in float32 whatever `dtype` the model has."""
-    angles = positions[..., None].float() * frequencies
-    return angles.cos(), angles.sin()
+def half_tables(positions: Int[Tensor, "#b t"], rotation: Rotation, dtype: torch.dtype) -> list[HalfTables]:
+    """Cosine and sine of every angle once for each kind of layer, in float32 whatever `dtype` the model has."""
+    angles = positions[..., None].float() * rotation.frequencies[:, None, None]
+    return [HalfTables(cos, sin, rotation.interleaved) for cos, sin in zip(angles.cos(), angles.sin(), strict=True)]
 
 
 def fused_rotate_and_store(
@@ -107,34 +147,42 @@ def fused_rotate_and_store(
     v: Float[Tensor, "b g t d"],
     rotary: HalfTables,
     kv: LayerCache,
+    norms: HeadNorms | None = None,
 ) -> Float[Tensor, "b h t d"]:
-    """Rotate q and k and write k and v where the cache keeps them, in one pass."""
+    """Normalise and rotate q and k and write k and v where the cache keeps them, in one pass."""
     k_slot, v_slot, *start = kv.slots(q.shape[2])
-    return kernels_for(q).rope_and_store(q, k, v, *rotary, k_slot, v_slot, False, *start)[0]
+    more = {"start": start[0]} if start else {}
+    more |= {} if norms is None else {"norms": norms}
+    cos, sin, interleaved = rotary
+    return kernels_for(q).rope_and_store(q, k, v, cos, sin, k_slot, v_slot, interleaved, **more)[0]
 
 
 def rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `rotary_tables` moves: once per forward pass, not per layer."""
-    positions, pairs = work.positions, config.rope.dim // 2
-    half, table = 4 * positions * pairs, 8 * positions * pairs
+    if config.rotated == 0:
+        return Cost()
+    positions, pairs, kinds = work.positions, config.rotated // 2, len(config.kinds)
+    half, table = 4 * kinds * positions * pairs, 8 * kinds * positions * pairs
     cost = (
         launch(read=8 * positions, write=4 * positions)  # to float
-        + launch(read=4 * positions + 4 * pairs, write=half)  # * frequencies
-        + launch(read=2 * half, write=table)  # both halves
+        + launch(read=4 * positions + 4 * kinds * pairs, write=half)  # * frequencies
+        + launch(read=2 * half, write=table)  # both elements of a pair
         + launch(read=table, write=table) * 2  # cos, sin
     )
-    casts = launch(read=table, write=work.size * positions * 2 * pairs) * 2
+    casts = launch(read=table, write=work.size * kinds * positions * 2 * pairs) * 2
     return cost if work.size == 4 else cost + casts
 
 
 def rotate_cost(config: DecoderConfig, work: Workload, heads: int) -> Cost:
     """What `rotate_first` moves for `heads` heads."""
-    whole, x = (work.size * work.rows * heads * elements for elements in (config.head_dim, config.rope.dim))
-    table = work.size * work.positions * config.rope.dim
+    if config.rotated == 0:
+        return Cost()
+    whole, x = (work.size * work.rows * heads * elements for elements in (config.head_dim, config.rotated))
+    table = work.size * work.positions * config.rotated
     joined = launch(read=whole, write=whole) if x < whole else Cost()  # cat with what stays
     return joined + (
         launch(read=x // 2, write=x // 2)  # -second
-        + launch(read=x, write=x)  # cat
+        + launch(read=x, write=x)  # both elements side by side
         + launch(read=x + table, write=x) * 2  # * cos, * sin
         + launch(read=2 * x, write=x)  # +
     )
@@ -142,39 +190,41 @@ def rotate_cost(config: DecoderConfig, work: Workload, heads: int) -> Cost:
 
 def rotate_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `rotate_and_store` moves before the cache takes over."""
-    return rotate_cost(config, work, config.num_attention_heads) + rotate_cost(config, work, config.num_key_value_heads)
+    heads, d = (config.num_attention_heads, config.num_key_value_heads), config.head_dim
+    normed = [rms_norm_cost(work.rows * n, d, work.size) for n in heads] if config.head_norms else []
+    return sum([rotate_cost(config, work, n) for n in heads] + normed, Cost())
 
 
 def half_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `half_tables` moves: once per forward pass, not per layer."""
-    positions, pairs = work.positions, config.rope.dim // 2
-    half = 4 * positions * pairs
+    positions, pairs, kinds = work.positions, max(2, config.rotated) // 2, len(config.kinds)
+    half = 4 * kinds * positions * pairs
     return (
         launch(read=8 * positions, write=4 * positions)  # to float
-        + launch(read=4 * positions + 4 * pairs, write=half)  # * frequencies
+        + launch(read=4 * positions + 4 * kinds * pairs, write=half)  # * frequencies
         + launch(read=half, write=half) * 2  # cos, sin
     )
 
 
 def fused_rotate_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_rotate_and_store` moves, the cache's growth aside: every element once, and the tables."""
-    head = work.size * work.rows * config.head_dim
-    q, k, table = (
-        head * config.num_attention_heads,
-        head * config.num_key_value_heads,
-        4 * work.positions * config.rope.dim,
-    )
+    head, heads = work.size * work.rows * config.head_dim, (config.num_attention_heads, config.num_key_value_heads)
+    q, k = head * heads[0], head * heads[1]
+    table = 4 * work.positions * max(2, config.rotated)
+    weights = 2 * work.size * config.head_dim * config.head_norms
     if work.kernels != "plain":
-        return launch(read=q + 2 * k + table, write=q, kv_written=2 * k)
-    rotated_q = _plain_rotation_cost(config, work, config.num_attention_heads, Cost(activations_written=q))
-    rotated_k = _plain_rotation_cost(config, work, config.num_key_value_heads, Cost(kv_written=k))
-    return rotated_q + rotated_k + launch(read=k, kv_written=k)
+        return launch(read=q + 2 * k + table, weights=weights, write=q, kv_written=2 * k)
+    normed = [plain_rms_norm_cost(work.rows * n, config.head_dim, work.size) for n in heads] * config.head_norms
+    rotated_q = _plain_rotation_cost(config, work, heads[0], Cost(activations_written=q))
+    rotated_k = _plain_rotation_cost(config, work, heads[1], Cost(kv_written=k))
+    return sum(normed, rotated_q + rotated_k + launch(read=k, kv_written=k))
 
 
 def _plain_rotation_cost(config: DecoderConfig, work: Workload, heads: int, written: Cost) -> Cost:
     """Two products in float32, each followed by a multiply-add into its half of the result; what stays is copied."""
-    elements, kept = work.rows * heads * config.rope.dim // 2, config.head_dim - config.rope.dim
-    half, wide, table = work.size * elements, 4 * elements, 2 * work.positions * config.rope.dim
+    turned = max(2, config.rotated)
+    elements, kept = work.rows * heads * turned // 2, config.head_dim - turned
+    half, wide, table = work.size * elements, 4 * elements, 2 * work.positions * turned
     product = launch(read=half + table, write=wide)
     multiply_add = launch(read=wide + half + table)
     copied = launch(read=work.size * work.rows * heads * kept) if kept else Cost()

@@ -37,6 +37,8 @@ def why_not(model: nn.Module) -> str | None:
         return f"heads of size {model.config.head_dim}: native steps take at most {cpu.MAX_HEAD_DIM}"
     if model.stage.ops is not FUSED:
         return f"stage {model.stage.name!r} has operations of its own, which a native step would not run"
+    if model.config.family not in ("llama", "qwen2", "phi3") or model.config.kinds[0].window:
+        return "not yet"
     if not all(x.is_contiguous() and x.dtype == weight.dtype for x in model.parameters()):
         return "some weights are strided, or of another format than the rest"
     return cpu.unavailable()
@@ -58,7 +60,7 @@ class NativeStep:
         if attention_mask is not None or self.model.hooked or not goes_on(cache, input_ids):
             return self.ordinary(input_ids, attention_mask, cache)
         with torch.inference_mode():
-            positions, sight = cache.admit(input_ids.shape[1], None)
+            positions, (sight, *_) = cache.admit(input_ids.shape[1], None)
             self.prepare(cache)
             return self.step(
                 input_ids, positions, sight.lengths, sight.ancestry, sight.positions, (cache.prompt_tokens, cache.steps)
@@ -101,7 +103,7 @@ def weights_of(model: nn.Module) -> cpu.Weights:
         norm=model.norm.weight.detach(),
         norm_bias=_detached(model.norm.bias),
         head=model.lm_head.weight.detach(),
-        frequencies=model.frequencies.float().contiguous(),
+        frequencies=model.rotation.frequencies[0].float().contiguous(),
         heads=(config.num_attention_heads, config.num_key_value_heads, config.head_dim),
         activation=config.activation,
         eps=model.norm.eps,

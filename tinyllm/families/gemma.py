@@ -1,0 +1,67 @@
+"""Gemma 2 and 3, text only: norms before and after each block, scaled embeddings, windows in most layers.
+
+Gemma 2 bends scores and logits by soft caps; Gemma 3 normalises every head of q and k, and rotates the layers with a
+window by another base than those without.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tinyllm.config import DecoderConfig, LayerKind
+from tinyllm.families import Family
+from tinyllm.families.llama import HEAD_NORMS, LLAMA
+from tinyllm.families.reading import activation, described, head_dim, layers, refuse, rope, window
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
+def describe_2(config: PreTrainedConfig) -> DecoderConfig:
+    """Read a `Gemma2Config`. Raises ValueError naming what we do not have."""
+    turned = rope(config.rope_parameters, head_dim(config))
+    return like_gemma(config, "gemma2", **layers(config, lambda i: LayerKind(turned, window(config, i))))
+
+
+def describe_3(config: PreTrainedConfig) -> DecoderConfig:
+    """Read a `Gemma3TextConfig`. Raises ValueError naming what we do not have."""
+
+    def kind(layer: int) -> LayerKind:
+        parameters = config.rope_parameters[config.layer_types[layer]]
+        return LayerKind(rope(parameters, head_dim(config)), window(config, layer))
+
+    return like_gemma(config, "gemma3", head_norms=True, **layers(config, kind))
+
+
+def like_gemma(config: PreTrainedConfig, family: str, **traits: Any) -> DecoderConfig:
+    """What the two have in common."""
+    refuse(config, use_bidirectional_attention=config.use_bidirectional_attention and None)
+    own = {
+        "norm_eps": config.rms_norm_eps,
+        "activation": activation(config.hidden_activation),
+        "qkv_bias": config.attention_bias,
+        "o_bias": config.attention_bias,
+        "post_norms": True,
+        "embedding_scale": config.hidden_size**0.5,
+        "score_scale": config.query_pre_attn_scalar**-0.5,
+        "score_softcap": config.attn_logit_softcapping,
+        "logit_softcap": config.final_logit_softcapping,
+    }
+    return described(config, family, **own | traits)
+
+
+LAYER = "model.layers.{i}"
+MODULES = LLAMA.modules | {
+    "layers.{i}.attention_post_norm": (f"{LAYER}.post_attention_layernorm",),
+    "layers.{i}.mlp_norm": (f"{LAYER}.pre_feedforward_layernorm",),
+    "layers.{i}.mlp_post_norm": (f"{LAYER}.post_feedforward_layernorm",),
+}
+GEMMA2 = Family("gemma2", {"gemma2": "Gemma2ForCausalLM"}, describe_2, MODULES, LLAMA.buffers, norm_shift=1.0)
+GEMMA3 = Family(
+    "gemma3",
+    {"gemma3_text": "Gemma3ForCausalLM"},
+    describe_3,
+    MODULES | HEAD_NORMS,
+    LLAMA.buffers,
+    norm_shift=1.0,
+)

@@ -1,0 +1,91 @@
+"""What the tables of several families read from a configuration, under the names that transformers gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tinyllm.config import DecoderConfig, LayerKind, LinearScaling, Llama3Scaling, Rope
+from tinyllm.ops.mlp import ACTIVATIONS
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+SCALINGS = {
+    "default": lambda p: None,
+    "linear": lambda p: LinearScaling(p["factor"]),
+    "llama3": lambda p: Llama3Scaling(
+        p["factor"], p["low_freq_factor"], p["high_freq_factor"], p["original_max_position_embeddings"]
+    ),
+}
+OTHER_NAMES = {"gelu_new": "gelu_pytorch_tanh", "gelu_fast": "gelu_pytorch_tanh", "swish": "silu"}
+LAYER_TYPES = ("full_attention", "sliding_attention")
+
+
+def described(config: PreTrainedConfig, family: str, **traits: Any) -> DecoderConfig:
+    """A decoder of the sizes that all configurations name alike, or of those in `traits`, which say the rest."""
+    heads = config.num_attention_heads
+    sizes = {
+        "family": family,
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.hidden_size,
+        "num_hidden_layers": config.num_hidden_layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": getattr(config, "num_key_value_heads", None) or heads,
+        "head_dim": head_dim(config),
+        "tie_word_embeddings": config.tie_word_embeddings,
+    }
+    optional = {name: getattr(config, name, None) for name in ("intermediate_size", "max_position_embeddings")}
+    return DecoderConfig(**sizes | optional | traits)
+
+
+def head_dim(config: PreTrainedConfig) -> int:
+    """Elements of a head."""
+    return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+
+
+def heads_of_their_own(config: PreTrainedConfig) -> dict[str, int]:
+    """Heads that share no keys, and divide the model's width; of fields of other families nothing is read."""
+    heads = config.num_attention_heads
+    return {"num_key_value_heads": heads, "head_dim": config.hidden_size // heads}
+
+
+def activation(name: str) -> str:
+    """Our name of an activation. Raises ValueError for one we do not have."""
+    known = OTHER_NAMES.get(name, name)
+    if known not in ACTIVATIONS:
+        raise ValueError(f"hidden_act {name!r} is not supported: expected one of {sorted(ACTIVATIONS)}")
+    return known
+
+
+def rope(parameters: Mapping[str, Any], dim: int) -> Rope:
+    """The rotary embedding of `dim` elements of a head. Raises ValueError for a scaling we do not have."""
+    kind = parameters.get("rope_type", "default")
+    if kind not in SCALINGS:
+        raise ValueError(f"rope_type {kind!r} is not supported: expected one of {sorted(SCALINGS)}")
+    return Rope(theta=parameters["rope_theta"], dim=dim, scaling=SCALINGS[kind](parameters))
+
+
+def window(config: PreTrainedConfig, layer: int) -> int | None:
+    """How many tokens a query of a layer sees. Raises ValueError for a kind of layer we do not have."""
+    kinds = getattr(config, "layer_types", None) or ["sliding_attention"] * config.num_hidden_layers
+    if kinds[layer] not in LAYER_TYPES:
+        raise ValueError(f"layer type {kinds[layer]!r} is not supported: expected one of {list(LAYER_TYPES)}")
+    return getattr(config, "sliding_window", None) if kinds[layer] == "sliding_attention" else None
+
+
+def layers(config: PreTrainedConfig, kind_of: Callable[[int], LayerKind]) -> dict[str, tuple]:
+    """The kinds of layers that there are, and the shortest pattern in which they come."""
+    each = [kind_of(i) for i in range(config.num_hidden_layers)]
+    kinds = tuple(dict.fromkeys(each))
+    numbers = [kinds.index(kind) for kind in each]
+    period = next(p for p in range(1, len(each) + 1) if all(n == numbers[i % p] for i, n in enumerate(numbers)))
+    return {"kinds": kinds, "pattern": tuple(numbers[:period])}
+
+
+def refuse(config: PreTrainedConfig, **expected: object) -> None:
+    """Raise ValueError where a configuration asks for what we do not have: for each name the one value we take."""
+    for name, value in expected.items():
+        given = getattr(config, name, value)
+        if given != value:
+            raise ValueError(f"{name}={given!r} is not supported: expected {value!r}")

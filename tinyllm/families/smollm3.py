@@ -1,0 +1,28 @@
+"""SmolLM3: Llama in which some layers rotate nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tinyllm.config import DecoderConfig, LayerKind
+from tinyllm.families import Family
+from tinyllm.families.llama import LLAMA, like_llama
+from tinyllm.families.reading import head_dim, layers, rope, window
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
+def describe(config: PreTrainedConfig) -> DecoderConfig:
+    """Read a `SmolLM3Config`. Raises ValueError naming what we do not have."""
+    turned, bias = rope(config.rope_parameters, head_dim(config)), config.attention_bias
+
+    def kind(layer: int) -> LayerKind:
+        seen = window(config, layer) if config.use_sliding_window else None
+        return LayerKind(turned if config.no_rope_layers[layer] else None, seen)
+
+    biases = {"qkv_bias": bias, "o_bias": bias, "mlp_bias": config.mlp_bias}
+    return like_llama(config, "smollm3", **biases, **layers(config, kind))
+
+
+SMOLLM3 = Family("smollm3", {"smollm3": "SmolLM3ForCausalLM"}, describe, LLAMA.modules, LLAMA.buffers)
