@@ -79,8 +79,9 @@ def spelled_out(
     growing: bool = False,
 ) -> Partial:
     """For devices whose attention kernel keeps the logarithm to itself, and for scores no kernel of torch's makes."""
-    scores = (q @ k.mT).float() * (q.shape[-1] ** -0.5 if scale is None else scale)
-    scores = scores if softcap is None else softcap * torch.tanh(scores / softcap)
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    products = (q @ k.mT).float()
+    scores = products * scale if softcap is None else torch.tanh(products * (scale / softcap)) * softcap
     scores = scores if bias is None else scores + bias
     log_sum = scores.logsumexp(dim=-1)
     return Partial((scores - log_sum[..., None]).exp().to(v.dtype) @ v, log_sum)

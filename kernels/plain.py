@@ -61,8 +61,10 @@ def rope_and_store(
     norms: object | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Half tables instead of whole ones, results written where they belong: no negation, no cat."""
-    if norms is not None:
-        q, k = rms_norm(q, norms.q, norms.eps), rms_norm(k, norms.k, norms.eps)
+    if norms is not None:  # heads behind tokens, as they lie in memory
+        q, k = (
+            rms_norm(x.transpose(1, 2), weight, norms.eps).transpose(1, 2) for x, weight in ((q, norms.q), (k, norms.k))
+        )
     rotated, first = torch.empty_like(q), 0 if start is None else int(start)
     for x, out in ((q, rotated), (k, k_slot[:, :, first : first + k.shape[2]])):
         _rotate_into(out, x, cos[:, None], sin[:, None], interleaved)
@@ -175,8 +177,8 @@ def _attend(q: Tensor, kv: tuple[Tensor, Tensor], seen: Tensor | None, shift: Te
 def _shifts(slopes: Tensor, where: Tensor | None, t: int, steps: int, w: int, g: int) -> tuple[Tensor, Tensor]:
     """ALiBi of a prompt whose tokens stand at `where`, and of the steps after it: [#b, g, group * w, n] each."""
     where = torch.arange(t, device=slopes.device)[None] if where is None else where
-    later = where[:, -1:] + 1 + torch.arange(steps, device=slopes.device).repeat_interleave(w)
-    slopes = slopes.view(1, g, -1, 1).repeat_interleave(w, dim=2)
+    later = where[:, -1:] + (torch.arange(steps * w, device=slopes.device) // w + 1)
+    slopes = slopes[:, None].expand(-1, w).reshape(1, g, -1, 1)
     return slopes * where[:, None, None], slopes * later[:, None, None]
 
 

@@ -33,10 +33,10 @@ class Views:
         }
         return [rules[window] for window in self.windows]
 
-    def fallen(self, ages: Int[Tensor, "#b n"], w: int) -> Float[Tensor, "#b g rows n"]:
-        """What ALiBi adds to the scores of keys that are so many tokens old; the `w` sequences of a head are rows."""
-        slopes = self.slopes.view(1, -1, self.group, 1).repeat_interleave(w, dim=2)
-        return (-slopes * ages[:, None, None]).to(self.like.dtype)
+    def fallen(self, distances: Int[Tensor, "#b n"], w: int) -> Float[Tensor, "#b g rows n"]:
+        """What ALiBi adds to the scores of keys so far away, counted below zero; a head's `w` sequences are rows."""
+        slopes = self.slopes[:, None].expand(-1, w).reshape(1, -1, self.group * w, 1)
+        return (slopes * distances[:, None, None]).to(self.like.dtype)
 
 
 def added(

@@ -268,8 +268,9 @@ class SegmentCache:
         if self.views.slopes is None:
             return SegmentBias(self.prompt_bias, seen)
         where = token_positions(self.mask, 0, self.prompt_tokens, device)
-        steps = torch.arange(self.steps, device=device).repeat_interleave(w)[None]
-        fallen = self.views.fallen(where[:, -1:] + self.steps - where, w), self.views.fallen(self.steps - 1 - steps, w)
+        prompt = where - (where[:, -1:] + self.steps)
+        response = torch.arange(self.steps * w, device=device) // w - (self.steps - 1)
+        fallen = self.views.fallen(prompt, w), self.views.fallen(response[None], w)
         return SegmentBias(added(self.prompt_bias, fallen[0]), added(seen, fallen[1]))
 
     def _response_bias(self) -> Tensor | None:
@@ -326,13 +327,54 @@ def admit_cost(config: DecoderConfig, work: Workload) -> Cost:
         bias = launch(read=8 * b * t, write=b * t) + launch(read=b * t, write=size * b * t)
         return position_cost(config, work) + (starts + bias if work.padded else Cost())
     rows, slots = b * w, (work.steps + 1) * w
-    positions = launch(read=8 * b, write=8 * b) if work.padded else launch(write=8 * w)
+    cost = launch(read=8 * b, write=8 * b) if work.padded else launch(write=8 * w)
+    cost += _fallen_cost(config, work) if config.alibi else Cost()
     if w == 1:
-        return positions
-    positions += launch(read=8 * b, write=8 * rows) if work.padded else Cost()
-    visible = rows * config.num_attention_heads // config.num_key_value_heads * slots
+        return cost
+    cost += launch(read=8 * b, write=8 * rows) if work.padded else Cost()
+    visible = rows * config.group * slots
     compare = launch(read=4 * rows * (work.steps + 1) + 4 * w, write=visible)
-    return positions + compare + launch(read=visible, write=size * visible)
+    return cost + compare + launch(read=visible, write=size * visible)
+
+
+def _fallen_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What ALiBi moves in front of a step: distances, times slopes, to what else is added."""
+    b, w, heads = work.batch if work.padded else 1, work.copies, config.num_attention_heads
+    prompt, slots = work.held - work.steps, (work.steps + 1) * work.copies
+    row = 8 * b * prompt
+    where = launch(read=row, write=row) * 3 if work.padded else launch(write=row)
+    distances = launch(read=8 * b, write=8 * b) + launch(read=row + 8 * b, write=row)
+    distances += launch(write=8 * slots) + launch(read=8 * slots, write=8 * slots) * 2  # arange, //, -
+    apart = w > 1 and config.group > 1
+    spread, slopes = launch(read=4 * heads, write=4 * heads * w) if apart else Cost(), 4 * heads * (w if apart else 1)
+
+    def fallen(batch: int, keys: int) -> Cost:
+        wide, narrow = 4 * batch * heads * w * keys, work.size * batch * heads * w * keys
+        return (
+            spread
+            + launch(read=slopes + 8 * batch * keys, write=wide)
+            + (launch(read=wide, write=narrow) if work.size != 4 else Cost())
+        )
+
+    return where + distances + fallen(b, prompt) + fallen(1, slots) + _added_cost(config, work, prompt, slots)
+
+
+def _added_cost(config: DecoderConfig, work: Workload, prompt: int, slots: int) -> Cost:
+    """Both segments' bias put together and copied to where its rows are aligned."""
+    b, w, size = work.batch, work.copies, work.size
+    rows = size * config.num_attention_heads * w
+    cost, many = Cost(), b if work.padded else 1
+    if work.padded:
+        cost += launch(read=size * b * prompt + b * rows * prompt, write=b * rows * prompt)
+    cost += launch(read=many * rows * prompt, write=many * rows * prompt)
+    if w == 1:
+        return cost + launch(read=rows * slots, write=rows * slots)
+    seen = size * b * w * config.group * slots
+    return (
+        cost
+        + launch(read=seen + rows * slots, write=b * rows * slots)
+        + launch(read=b * rows * slots, write=b * rows * slots)
+    )
 
 
 def slots_cost(config: DecoderConfig, work: Workload) -> Cost:

@@ -97,7 +97,7 @@ def plain_norm_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
     """The same on torch's own kernels."""
     m = config.hidden_size
     if config.layer_norm:
-        return launch(read=size * rows * m, weights=2 * size * m, write=size * rows * m)
+        return launch(read=size * rows * m, weights=2 * size * m, write=size * rows * m + 8 * rows)  # and statistics
     return plain_rms_norm_cost(rows, m, size)
 
 

@@ -32,10 +32,7 @@ class HalfTables(NamedTuple):
 
 
 class Rotation(nn.Module):
-    """Radians per position of every pair, a row for each kind of layer; zeros where nothing turns.
-
-    `still`: no layer of any kind turns anything.
-    """
+    """Radians per position of every pair, a row for each kind of layer; `still` names those that turn nothing."""
 
     frequencies: Float[Tensor, "kinds pairs"]
 
@@ -44,7 +41,7 @@ class Rotation(nn.Module):
         pairs, ropes = max(2, config.rotated) // 2, [kind.rope for kind in config.kinds]
         rows = [torch.zeros(pairs) if rope is None else rope_frequencies(rope) for rope in ropes]
         self.register_buffer("frequencies", torch.stack(rows), persistent=False)
-        self.interleaved, self.still = any(rope.interleaved for rope in ropes if rope), config.rotated == 0
+        self.interleaved, self.still = any(rope.interleaved for rope in ropes if rope), [rope is None for rope in ropes]
 
 
 @runtime_checkable
@@ -85,13 +82,13 @@ def rotary_tables(positions: Int[Tensor, "#b t"], rotation: Rotation, dtype: tor
 
     Both elements of a pair have the angle: the halves of a head are alike, or neighbours.
     """
-    if rotation.still:
-        return [None] * len(rotation.frequencies)
+    if all(rotation.still):
+        return [None] * len(rotation.still)
     angles = positions[..., None].float() * rotation.frequencies[:, None, None]
     pair = [angles, angles]
     angles = torch.stack(pair, dim=-1).flatten(-2) if rotation.interleaved else torch.cat(pair, dim=-1)
-    tables = zip(angles.cos().to(dtype), angles.sin().to(dtype), strict=True)
-    return [Rotary(cos, sin, rotation.interleaved) for cos, sin in tables]
+    tables = zip(rotation.still, angles.cos().to(dtype), angles.sin().to(dtype), strict=True)
+    return [None if still else Rotary(cos, sin, rotation.interleaved) for still, cos, sin in tables]
 
 
 def rotate(x: Float[Tensor, "b n t d"], rotary: Rotary) -> Float[Tensor, "b n t d"]:
@@ -135,9 +132,14 @@ def rotate_and_store(
 
 
 def half_tables(positions: Int[Tensor, "#b t"], rotation: Rotation, dtype: torch.dtype) -> list[HalfTables]:
-    """Cosine and sine of every angle once for each kind of layer, in float32 whatever `dtype` the model has."""
+    """Cosine and sine of every angle once for each kind of layer, in float32 whatever `dtype` the model has.
+
+    A kind that turns nothing has tables for one pair, whose angle is zero.
+    """
     angles = positions[..., None].float() * rotation.frequencies[:, None, None]
-    return [HalfTables(cos, sin, rotation.interleaved) for cos, sin in zip(angles.cos(), angles.sin(), strict=True)]
+    pairs = [1 if still else angles.shape[-1] for still in rotation.still]
+    tables = zip(angles.cos(), angles.sin(), pairs, strict=True)
+    return [HalfTables(cos[..., :n], sin[..., :n], rotation.interleaved) for cos, sin, n in tables]
 
 
 def fused_rotate_and_store(
