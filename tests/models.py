@@ -4,23 +4,31 @@ import random
 
 import pytest
 import torch
+import transformers
 from hypothesis import strategies as st
-from transformers import (
-    LlamaConfig,
-    LlamaForCausalLM,
-    MistralConfig,
-    MistralForCausalLM,
-    Phi3Config,
-    Phi3ForCausalLM,
-    Qwen2Config,
-    Qwen2ForCausalLM,
-)
 
+# Model type of a configuration -> how transformers names the configuration and the model.
 CLASSES = {
-    "llama": (LlamaConfig, LlamaForCausalLM),
-    "mistral": (MistralConfig, MistralForCausalLM),
-    "phi3": (Phi3Config, Phi3ForCausalLM),
-    "qwen2": (Qwen2Config, Qwen2ForCausalLM),
+    "llama": "Llama",
+    "mistral": "Mistral",
+    "phi3": "Phi3",
+    "qwen2": "Qwen2",
+    "qwen3": "Qwen3",
+    "gemma2": "Gemma2",
+    "gemma3_text": "Gemma3",
+    "smollm3": "SmolLM3",
+    "gptj": "GPTJ",
+    "gpt_neox": "GPTNeoX",
+    "opt": "OPT",
+    "bloom": "Bloom",
+}
+# What a kind needs beside the sizes of all, and what it has no field for.
+OWN = {
+    "mistral": {"sliding_window": None},
+    "gemma2": {"head_dim": 8, "query_pre_attn_scalar": 20, "attn_implementation": "eager"},  # torch's has no soft cap
+    "gemma3_text": {"head_dim": 8, "query_pre_attn_scalar": 20},
+    "gptj": {"rotary_dim": 4},
+    "opt": {"ffn_dim": 48},
 }
 LLAMA3 = {"factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}
 ROPES = (
@@ -36,7 +44,9 @@ COUNT = 36
 
 def tiny(kind="llama", *, seed=0, **changes):
     """A model with random weights, biases and norms, large enough that its logits differ widely."""
-    make_config, make_model = CLASSES[kind]
+    name = CLASSES[kind]
+    make_config = getattr(transformers, f"{name}TextConfig" if kind == "gemma3_text" else f"{name}Config")
+    make_model = getattr(transformers, f"{name}ForCausalLM")
     defaults = {
         "vocab_size": 61,
         "hidden_size": 32,
@@ -50,8 +60,7 @@ def tiny(kind="llama", *, seed=0, **changes):
         "eos_token_id": None,
         "pad_token_id": None,
     }
-    only_mistral = {"sliding_window": None} if kind == "mistral" else {}
-    model = make_model(make_config(**(defaults | only_mistral | changes)))
+    model = make_model(make_config(**(defaults | OWN.get(kind, {}) | changes)))
     return randomize(model, seed).eval().requires_grad_(False)
 
 

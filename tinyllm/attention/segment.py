@@ -54,7 +54,7 @@ def segment_attention(
 
 def in_sight(
     kv: KeysAndValues, bias: Float[Tensor, "#b #g #rows n"] | None, hidden: int
-) -> tuple[tuple[Tensor, Tensor], Float[Tensor, "#b #g #rows n"] | None]:
+) -> tuple[tuple[Tensor, Tensor], Float[Tensor, "#b #g #rows seen"] | None]:
     """Keys and values without the first `hidden` of them, and what says who sees them."""
     if hidden <= 0:
         return (kv.k, kv.v), bias
@@ -62,7 +62,7 @@ def in_sight(
 
 
 class InSight(NamedTuple):
-    """How much of each segment a step sees: tokens of the prompt and steps after it; and how many tokens it does not."""
+    """What a step sees: tokens of the prompt, and steps after it; and how many tokens are hidden from it."""
 
     prompt: int
     steps: int

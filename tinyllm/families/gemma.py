@@ -35,7 +35,8 @@ def describe_3(config: PreTrainedConfig) -> DecoderConfig:
 
 def like_gemma(config: PreTrainedConfig, family: str, **traits: Any) -> DecoderConfig:
     """What the two have in common."""
-    refuse(config, use_bidirectional_attention=config.use_bidirectional_attention and None)
+    if config.use_bidirectional_attention:
+        refuse(config, use_bidirectional_attention=None)
     own = {
         "norm_eps": config.rms_norm_eps,
         "activation": activation(config.hidden_activation),
