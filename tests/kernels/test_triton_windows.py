@@ -11,8 +11,8 @@ import torch
 
 pytest.importorskip("triton")
 
-from tinyllm.check import TABLES
-from tinyllm.check.tables import Draw, _segment_maker
+from tinyllm.check import TABLES, run_case
+from tinyllm.check.tables import Case, Draw, _prompt_maker, _segment_maker
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.triton import attention, cut, tuning
 from tinyllm.measure.trace import record_trace
@@ -31,14 +31,13 @@ def hide(arguments: dict, window: int) -> None:
         arguments[name][:, :, : max(0, steps - window) * w] = float("nan")
 
 
-@pytest.mark.parametrize("processors", [1, 16])
 @pytest.mark.parametrize("padded", [False, True], ids=["whole", "padded"])
 @pytest.mark.parametrize("w", [1, 3])
-@pytest.mark.parametrize("window", [1, 8, 16, 17, 33, 40, 41, 60])
-def test_keys_out_of_sight_are_not_read(window, w, padded, processors, interpreted, monkeypatch):
-    monkeypatch.setattr(cut, "processors", lambda device: processors)
-    make = _segment_maker(2, 4, 2, w, 64, 70, 40, padded=padded, window=window)
-    for tokens, steps in ((70, 40), (65, 16), (30, 1), (1, 0)):
+@pytest.mark.parametrize("window", [1, 17, 40, 41])
+def test_keys_out_of_sight_are_not_read(window, w, padded, interpreted, monkeypatch):
+    monkeypatch.setattr(cut, "processors", lambda device: 8)
+    make = _segment_maker(2, 2, 1, w, 16, 70, 40, padded=padded, window=window)
+    for tokens, steps in ((70, 40), (65, 16), (1, 0)):
         arguments = make(Draw(0, torch.float32, interpreted))
         arguments["lengths"].copy_(torch.tensor([tokens, steps]))
         if padded:
@@ -47,6 +46,25 @@ def test_keys_out_of_sight_are_not_read(window, w, padded, processors, interpret
         expected = TABLES["segment_attention"].reference(**arguments)
         found = kernels.segment_attention(**arguments, launch=ROW)
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("w", [1, 2])
+def test_a_score_is_capped_before_its_shift(w, interpreted):
+    """With ALiBi, and in a window."""
+    asked = {"alibi": True, "softcap": 2.0, "window": 12}
+    for name, make in (
+        ("segment_attention", _segment_maker(1, 4, 2, w, 16, 37, 6, size=3.0, **asked)),
+        ("prompt_attention", _prompt_maker(1, 4, 2, 37, 50, 16, **asked)),
+    ):
+        found = run_case(TABLES[name], Case("", make), getattr(kernels, name), torch.float32, interpreted)
+        assert found[1] is None, name
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e4])
+def test_scores_much_smaller_and_much_larger_than_their_cap(size, interpreted):
+    make = _segment_maker(1, 4, 2, 2, 16, 37, 6, softcap=30.0, size=size)
+    run = kernels.segment_attention
+    assert run_case(TABLES["segment_attention"], Case("", make), run, torch.float32, interpreted)[1] is None
 
 
 def tiles_read(w: int, tokens: int, steps: int, window: int | None) -> dict[str, Counter]:
