@@ -3,7 +3,7 @@
 from .activation import activate_and_multiply, bias_and_activate
 from .attention import cut_of, segment_attention, workspace
 from .linear import NORM_ROWS, linear
-from .norm import add_layer_norm, add_rms_norm, layer_norm, rms_norm
+from .norm import add_layer_norm, add_rms_norm, layer_norm, norm_and_add, rms_norm
 from .paths import follow, seen_by
 from .prompt import prompt_attention
 from .qkv import qkv_rope_and_store
@@ -19,6 +19,7 @@ __all__ = [
     "follow",
     "layer_norm",
     "linear",
+    "norm_and_add",
     "prompt_attention",
     "qkv_rope_and_store",
     "rms_norm",

@@ -6,7 +6,8 @@ response, each slot that any row descends from, once. Scores never leave the reg
 
 Where requests times key/value heads are too few to fill the device, the keys are split among programs. Each leaves its
 maximum, its sum and its weighted values behind, and the one that arrives last adds them up: still one launch. Nothing
-here depends on the lengths but what is read from memory, so that a captured graph can be replayed while they grow.
+here depends on the lengths but what is read from memory, so that a captured graph can be replayed while they grow. Of a
+window, shares divide only the tiles in sight; the others are not read.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ LOG2_E = tl.constexpr(1.4426950408889634)
 
 
 @triton.jit
-def add_tile(q, k, v, visible, shift, scale, top, total, acc):
-    """One more tile of keys in a running softmax: k, v [BLOCK, D]; visible [ROWS or 1, BLOCK]; shift in bits."""
-    scores = tl.dot(q, tl.trans(k), input_precision="ieee") * scale + shift
-    scores = tl.where(visible, scores, float("-inf"))
+def add_tile(q, k, v, visible, shift, scale, top, total, acc, SOFTCAP: tl.constexpr):
+    """One more tile of keys in a running softmax: k, v [BLOCK, D]; visible [ROWS or 1, BLOCK]; scale, shift in bits."""
+    scores = tl.dot(q, tl.trans(k), input_precision="ieee") * scale
+    if SOFTCAP is not None:  # tanh(x) = 1 - 2 / (exp(2x) + 1), whose exponential may be zero or infinite
+        scores = (1.0 - 2.0 / (tl.exp2(scores * (2.0 / SOFTCAP)) + 1.0)) * (SOFTCAP * LOG2_E)
+    scores = tl.where(visible, scores + shift, float("-inf"))
     higher = tl.maximum(top, tl.max(scores, 1))
     base = tl.where(higher == float("-inf"), 0.0, higher)  # of a row that has seen nothing yet
     weights = tl.exp2(scores - base[:, None])
@@ -45,7 +48,7 @@ def _segments(
     q_batch, q_head, q_sequence, prompt_batch, prompt_head, prompt_token, response_batch, response_head, response_step,
     response_own, bits_batch, live_batch, gone_batch, positions_batch, group, width, kv_heads,
     D: tl.constexpr, BLOCK_D: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr,
-    STAGES: tl.constexpr, RESPONSE_STAGES: tl.constexpr,
+    STAGES: tl.constexpr, RESPONSE_STAGES: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
 ):  # fmt: skip
     """ROWS rows of one request and key/value head, over one of SPLITS shares of the keys."""
     split, block = tl.program_id(0) % SPLITS, tl.program_id(0) // SPLITS
@@ -69,9 +72,15 @@ def _segments(
         slope = tl.load(slopes + head, mask=exists, other=0.0) * LOG2_E
         first = tokens if positions is None else tl.load(positions + batch * positions_batch + tokens - 1) + 1
 
-    tiles = tl.cdiv(tokens, BLOCK)
-    share = tl.cdiv(tiles + tl.cdiv(slots, BLOCK), SPLITS)
-    start, end = split * share, split * share + share
+    tiles, more = tl.cdiv(tokens, BLOCK), tl.cdiv(slots, BLOCK)
+    hidden, begun = 0, 0  # tiles of either that are out of sight
+    if WINDOW is not None:
+        near = steps - WINDOW  # the first step in sight; where negative, so many tokens before them
+        hidden = tl.where(near < 0, tl.maximum(tokens + near, 0) // BLOCK, tiles)
+        begun = tl.maximum(slots - WINDOW * width, 0) // BLOCK  # also of a list: its last slots are the latest
+    share = tl.cdiv(tiles - hidden + more - begun, SPLITS)
+    start = hidden + split * share
+    end = start + share
     prompt_k += batch * prompt_batch + kv_head * prompt_head
     prompt_v += batch * prompt_batch + kv_head * prompt_head
     for tile in tl.range(start, tl.minimum(end, tiles), num_stages=STAGES):
@@ -81,16 +90,18 @@ def _segments(
         if positions is not None:
             where = tl.load(positions + batch * positions_batch + key, mask=there, other=-1)
             there = where >= 0
+        if WINDOW is not None:
+            there = there & (key >= tokens + near)
         shift = 0.0 if slopes is None else slope[:, None] * where.to(tl.float32)[None, :]
         wanted = there[:, None] & inside[None, :]
         at = key[:, None] * prompt_token + i[None, :]
         k = tl.load(prompt_k + at, mask=wanted, other=0.0)
         v = tl.load(prompt_v + at, mask=wanted, other=0.0)
-        top, total, acc = add_tile(rows_q, k, v, there[None, :], shift, scale, top, total, acc)
+        top, total, acc = add_tile(rows_q, k, v, there[None, :], shift, scale, top, total, acc, SOFTCAP)
 
     response_k += batch * response_batch + kv_head * response_head
     response_v += batch * response_batch + kv_head * response_head
-    first_tile, end_tile = tl.maximum(start, tiles) - tiles, tl.minimum(end - tiles, tl.cdiv(slots, BLOCK))
+    first_tile, end_tile = tl.maximum(start, tiles) - tiles + begun, tl.minimum(end - tiles + begun, more)
     for tile in tl.range(first_tile, end_tile, num_stages=RESPONSE_STAGES):
         slot = tile * BLOCK + tl.arange(0, BLOCK)
         there = slot < slots
@@ -100,13 +111,16 @@ def _segments(
             who = tl.load(bits + batch * bits_batch + slot, mask=there, other=0)
             visible = (who[None, :] >> sequence.to(tl.int64)[:, None]) & 1 != 0
         step = slot // width
+        if WINDOW is not None:
+            there = there & (step >= near)
+            visible = visible & there[None, :]
         shift = 0.0 if slopes is None else slope[:, None] * (first + step).to(tl.float32)[None, :]
         wanted = there[:, None] & inside[None, :]
         at = step.to(tl.int64) * response_step + (slot % width) * response_own
         at = at[:, None] + i[None, :]
         k = tl.load(response_k + at, mask=wanted, other=0.0)
         v = tl.load(response_v + at, mask=wanted, other=0.0)
-        top, total, acc = add_tile(rows_q, k, v, visible, shift, scale, top, total, acc)
+        top, total, acc = add_tile(rows_q, k, v, visible, shift, scale, top, total, acc, SOFTCAP)
 
     if SPLITS > 1:
         place = (batch * kv_heads + kv_head) * (tl.num_programs(0) // SPLITS) + block
@@ -186,6 +200,8 @@ def segment_attention(
     positions: Tensor | None = None,
     slopes: Tensor | None = None,
     scale: float | None = None,
+    softcap: float | None = None,
+    window: int | None = None,
     *,
     seen: Seen | None = None,
     space: Workspace | None = None,
@@ -198,10 +214,10 @@ def segment_attention(
     earlier call of the same shapes, so that none is made. Returns [b, w, h * d]. Raises ValueError where shapes,
     formats or strides do not fit.
     """
-    _check(q, prompt_k, prompt_v, response_k, response_v, ancestry, positions)
+    _check(q, prompt_k, prompt_v, response_k, response_v, ancestry, positions, window)
     launch = launch or launch_for("attention", q.device.type)
     (b, h, w, d), g = q.shape, prompt_k.shape[1]
-    shape, (slots, response) = cut_of(q, prompt_k, response_k, launch), slots_of(response_k, w)
+    shape, (slots, response) = cut_of(q, prompt_k, response_k, launch, window), slots_of(response_k, w)
     space = space or _workspace(q, g, shape)
     partial, counters = (None, None) if space is None else (space.partial, space.counters)
     out = torch.empty((b, w, h * d), dtype=q.dtype, device=q.device)
@@ -216,14 +232,14 @@ def segment_attention(
         out, partial, counters, scale, *steps, h // g, w, g,
         D=d, BLOCK_D=max(16, triton.next_power_of_2(d)), ROWS=shape.rows, BLOCK=shape.keys, SPLITS=shape.splits,
         STAGES=launch.num_stages, RESPONSE_STAGES=launch.num_stages if slots > 2 * shape.keys else 1,
-        **launch.options,
+        SOFTCAP=softcap, WINDOW=window, **launch.options,
     )  # fmt: skip
     return out
 
 
 def _check(
     q: Tensor, prompt_k: Tensor, prompt_v: Tensor, response_k: Tensor, response_v: Tensor,
-    ancestry: Tensor | None, positions: Tensor | None,
+    ancestry: Tensor | None, positions: Tensor | None, window: int | None,
 ) -> None:  # fmt: skip
     (b, h, w, d), g = q.shape, prompt_k.shape[1]
     for name, x, like in (("prompt_v", prompt_v, prompt_k), ("response_v", response_v, response_k)):
@@ -235,6 +251,8 @@ def _check(
             raise ValueError(f"{name} is {list(x.shape)} of {x.dtype}: expected [{b}, g, n, {d}] of {q.dtype}, g | {h}")
     if any(x.stride(-1) != 1 for x in (q, prompt_k, response_k)):
         raise ValueError("the last dimension of q, keys and values must be dense (stride 1)")
+    if window is not None and window < 1:
+        raise ValueError(f"a window of {window} tokens: expected one, the query's own, or more")
     if ancestry is not None and (ancestry.shape[:2] != (b, w) or ancestry.dtype != torch.int32):
         raise ValueError(f"ancestry is {list(ancestry.shape)} of {ancestry.dtype}: expected [{b}, {w}, steps] of int32")
     if positions is not None and (len(positions) != b or positions.dtype != torch.int32):

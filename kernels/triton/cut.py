@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
@@ -49,12 +49,22 @@ def cut(prompts: int, kv_heads: int, rows: int, keys: int, tile: int, processors
     return Cut(block, tile, blocks, splits)
 
 
-def cut_of(q: Tensor, prompt_k: Tensor, response_k: Tensor, launch: Launch | None = None) -> Cut:
-    """The cut for these queries and this memory."""
+def cut_of(
+    q: Tensor, prompt_k: Tensor, response_k: Tensor, launch: Launch | None = None, window: int | None = None
+) -> Cut:
+    """The cut for these queries and this memory.
+
+    With a window, shares are of two tiles where it has as many; else the same, so that a workspace serves both.
+    """
     launch = launch or launch_for("attention", q.device.type)
     (b, h, w, d), g = q.shape, prompt_k.shape[1]
-    keys, tile = prompt_k.shape[2] + slots_of(response_k, w)[0], key_tile(d, q.element_size(), launch)
-    return cut(b, g, h // g * w, keys, tile, processors(q.device), launch)
+    prompt, response, tile = prompt_k.shape[2], slots_of(response_k, w)[0], key_tile(d, q.element_size(), launch)
+    whole = cut(b, g, h // g * w, prompt + response, tile, processors(q.device), launch)
+    if window is None:
+        return whole
+    tiles = triton.cdiv(min(prompt, window) + min(response, window * w), tile)
+    most = min(whole.splits, triton.cdiv(tiles, 2))
+    return replace(whole, splits=max(some for some in SPLITS if some <= most))
 
 
 def slots_of(response: Tensor, w: int) -> tuple[int, tuple[int, ...]]:

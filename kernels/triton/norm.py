@@ -1,7 +1,8 @@
-"""RMSNorm and LayerNorm, with or without adding the residual stream first: one launch.
+"""RMSNorm and LayerNorm, with or without adding the residual stream before or after: one launch.
 
-A row of m elements of s bytes is read once and written once, 2*m*s bytes; adding reads and writes one more row each,
-4*m*s. Spelled out in torch, a 16-bit RMSNorm alone moves about 38*m bytes in eight launches.
+A row of m elements of s bytes is read once and written once, 2*m*s bytes; adding before reads and writes one more row
+each, 4*m*s, and adding after reads one, 3*m*s. Spelled out in torch, a 16-bit RMSNorm alone moves about 38*m bytes in
+eight launches.
 """
 
 from __future__ import annotations
@@ -19,20 +20,24 @@ def _norm_tile(
     x, residual, weight, bias, total, out, rows, width, x_stride, residual_stride, eps,
     ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Whole rows, several when they are short: read once, kept in registers."""
+    """Whole rows, several when they are short: read once, kept in registers; residual added after if total is None."""
     row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)[:, None]
     column = tl.arange(0, BLOCK)[None, :]
     inside = (row < rows) & (column < width)
     value = tl.load(x + row * x_stride + column, mask=inside, other=0.0).to(tl.float32)
     w = tl.load(weight + column, mask=column < width, other=0.0).to(tl.float32)  # asked for before the sums wait
     if residual is not None:
-        value += tl.load(residual + row * residual_stride + column, mask=inside, other=0.0).to(tl.float32)
+        more = tl.load(residual + row * residual_stride + column, mask=inside, other=0.0).to(tl.float32)
+    if total is not None:
+        value += more
         tl.store(total + row * width + column, value, mask=inside)
     if bias is not None:
         value = tl.where(inside, value - tl.sum(value, 1, keep_dims=True) / width, 0.0)
     y = value * tl.rsqrt(tl.sum(value * value, 1, keep_dims=True) / width + eps) * w
     if bias is not None:
         y += tl.load(bias + column, mask=column < width, other=0.0).to(tl.float32)
+    if residual is not None and total is None:
+        y += more
     tl.store(out + row * width + column, y, mask=inside)
 
 
@@ -72,18 +77,21 @@ def row_statistics(
 def _norm_long(
     x, residual, weight, bias, total, out, rows, width, x_stride, residual_stride, eps, BLOCK: tl.constexpr
 ):  # fmt: skip
-    """One row too long for the registers: read again for every pass, from the cache after the first."""
+    """The same of one row too long for the registers: read again for every pass, from the cache after the first."""
     row = tl.program_id(0).to(tl.int64) + tl.zeros([1, 1], tl.int64)
+    before = None if total is None else residual
     mean, scale = row_statistics(
-        x, residual, row, rows, x_stride, residual_stride, width, eps, bias is not None, 1, BLOCK
+        x, before, row, rows, x_stride, residual_stride, width, eps, bias is not None, 1, BLOCK
     )
     for start in range(0, width, BLOCK):
-        value, column, inside = load_piece(x, residual, row, rows, x_stride, residual_stride, start, width, BLOCK)
-        if residual is not None:
+        value, column, inside = load_piece(x, before, row, rows, x_stride, residual_stride, start, width, BLOCK)
+        if total is not None:
             tl.store(total + row * width + column, value, mask=inside)
         y = (value - mean) * scale * tl.load(weight + column, mask=column < width, other=0.0).to(tl.float32)
         if bias is not None:
             y += tl.load(bias + column, mask=column < width, other=0.0).to(tl.float32)
+        if residual is not None and total is None:
+            y += tl.load(residual + row * residual_stride + column, mask=inside, other=0.0).to(tl.float32)
         tl.store(out + row * width + column, y, mask=inside)
 
 
@@ -97,6 +105,11 @@ def add_rms_norm(
 ) -> tuple[Tensor, Tensor]:
     """x + residual [..., m], and its RMSNorm."""
     return _normalise(x, residual, weight, None, eps, launch)
+
+
+def norm_and_add(x: Tensor, residual: Tensor, weight: Tensor, eps: float, *, launch: Launch | None = None) -> Tensor:
+    """residual [..., m] + the RMSNorm of x [..., m]."""
+    return _normalise(x, residual, weight, None, eps, launch, after=True)[1]
 
 
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float, *, launch: Launch | None = None) -> Tensor:
@@ -120,13 +133,14 @@ def as_rows(x: Tensor | None) -> Tensor | None:
 
 
 def _normalise(
-    x: Tensor, residual: Tensor | None, weight: Tensor, bias: Tensor | None, eps: float, launch: Launch | None
-) -> tuple[Tensor | None, Tensor]:
+    x: Tensor, residual: Tensor | None, weight: Tensor, bias: Tensor | None, eps: float, launch: Launch | None,
+    after: bool = False,
+) -> tuple[Tensor | None, Tensor]:  # fmt: skip
     if residual is not None and residual.shape != x.shape:
         raise ValueError(f"residual has shape {list(residual.shape)}: expected that of x, {list(x.shape)}")
     launch = launch or launch_for("norm", x.device.type)
     out = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    total = None if residual is None else torch.empty_like(out)
+    total = None if residual is None or after else torch.empty_like(out)
     lines, added = as_rows(x), as_rows(residual)
     (rows, width), block = lines.shape, triton.next_power_of_2(x.shape[-1])
     strides = lines.stride(0), 0 if added is None else added.stride(0)

@@ -17,14 +17,15 @@ import triton
 import triton.language as tl
 
 from tinyllm.check import TABLES, check, run_case
-from tinyllm.check.references import NormWeights
+from tinyllm.check.references import HeadNorms, NormWeights
 from tinyllm.check.tables import Case, Draw
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.triton import cut, tuning
 
 KERNELS = {name: getattr(kernels, name) for name in kernels.__all__ if name in TABLES}
 GUARD = 1 << 15
-ODD = r"^3 x (5|80|1000)$|^2 x (7|255|1000) |-> (7|33|3)$|gated silu|b2 h6 g2 t5 .*own|^b1 h3 g1 d80, 1 token"
+ODD = r"^3 x (5|80|1000|4096)$|^33 x 80$|^2 x (7|255|1000) |-> (7|33|3)$|gated silu|b2 h6 g2 t5 .*own|b3 h3 g3 t2 d80"
+ODD += r"|^b1 h3 g1 d80, 1 token"
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
@@ -88,11 +89,11 @@ def test_linear_with_the_tiles_of_a_gpu(kind, kernel, interpreted):
         assert run_case(TABLES["linear"], case, run, torch.float32, interpreted)[1] is None, case.title
 
 
-@pytest.mark.parametrize("name", ["rms_norm", "add_rms_norm", "layer_norm", "add_layer_norm"])
+@pytest.mark.parametrize("name", ["rms_norm", "add_rms_norm", "norm_and_add", "layer_norm", "add_layer_norm"])
 @pytest.mark.parametrize(("block", "tile", "m"), [(64, 64, 200), (8192, 2048, 100), (8192, 8192, 9001)])
 def test_norm_of_rows_in_pieces_and_in_groups(name, block, tile, m, interpreted):
     def arguments(draw: Draw) -> dict:
-        made = {"x": draw.strided(5, m) + 3, "weight": draw(m), "eps": 1e-5}  # a mean that is not zero
+        made = {"x": draw.strided(5, m) + 3, "weight": draw(m), "eps": 0.5}  # a mean that is not zero
         made |= {"residual": draw.strided(5, m + 4)[:, 4:]} if "add" in name else {}
         return made | ({"bias": draw(m)} if "layer" in name else {})
 
@@ -136,6 +137,15 @@ def test_rope_writes_its_slots_and_nothing_else(d, rotated, interleaved, interpr
     assert torch.allclose(out[0], expected[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("case", [case for case in TABLES["rope_and_store"].cases if "heads normalised" in case.title])
+def test_epsilon_counts_where_heads_are_normalised(case, interpreted):
+    def arguments(draw: Draw) -> dict:
+        made = case.make(draw)
+        return made | {"norms": made["norms"]._replace(eps=0.5)}
+
+    assert wrong("rope_and_store", arguments, interpreted) is None
+
+
 def test_what_does_not_fit_is_refused(interpreted):
     x = torch.randn(2, 8)
     with pytest.raises(ValueError, match="17 rows"):
@@ -155,6 +165,9 @@ def test_what_does_not_fit_is_refused(interpreted):
         kernels.rope_and_store(q, q, q, angles, angles, q.clone(), q[:, :1], False)
     with pytest.raises(ValueError, match="strides"):
         kernels.rope_and_store(q, q, q.mT.contiguous().mT, angles, angles, q.clone(), q.clone(), False)
+    with pytest.raises(ValueError, match="norms"):
+        norms = HeadNorms(torch.ones(8), torch.ones(4), 1e-5)
+        kernels.rope_and_store(q, q, q, angles, angles, q.clone(), q.clone(), False, norms=norms)
 
 
 SEGMENT_CASES = {case.title: case for case in TABLES["segment_attention"].cases}
@@ -265,6 +278,10 @@ def test_what_attention_cannot_take_is_refused(interpreted):
     ]:
         with pytest.raises(ValueError, match=message):
             kernels.segment_attention(**good | {name: wrong_one})
+    with pytest.raises(ValueError, match="window of 0"):
+        kernels.segment_attention(**good, window=0)
+    with pytest.raises(ValueError, match="window of 0"):
+        kernels.prompt_attention(good["q"], good["prompt_k"], good["prompt_v"], window=0)
     with pytest.raises(ValueError, match="65 sequences"):
         kernels.seen_by(torch.zeros(1, 65, 2, dtype=torch.int32))
     with pytest.raises(ValueError, match="belong together"):

@@ -31,6 +31,8 @@ POINTERS = frozenset(
         "v",
         "cos",
         "sin",
+        "q_weight",
+        "k_weight",
         "q_out",
         "k_slot",
         "v_slot",
@@ -76,14 +78,23 @@ def variants() -> list[Variant]:
     row = LAUNCHES["cuda"]
     heads = {"INTERLEAVED": False, "HEADS": 8, "BLOCK_HALF": 64, "BLOCK_KEPT": 1, "BLOCK_D": 128}
     partial = {"INTERLEAVED": True, "HEADS": 8, "BLOCK_HALF": 32, "BLOCK_KEPT": 64, "BLOCK_D": 128}
-    plain = ("residual", "bias", "total")
+    plain, as_they_are = ("residual", "bias", "total"), ("q_weight", "k_weight", "eps")
     return [
         Variant("rms_norm", norm._norm_tile, row["norm"], {"ROWS": 1, "BLOCK": 4096}, plain),
         Variant("add_layer_norm", norm._norm_tile, row["norm"], {"ROWS": 1, "BLOCK": 8192}),
         Variant("add_rms_norm, long rows", norm._norm_long, row["norm"], {"BLOCK": 8192}, ("bias",)),
+        Variant("norm_and_add", norm._norm_tile, row["norm"], {"ROWS": 1, "BLOCK": 4096}, ("bias", "total")),
+        Variant("norm_and_add, long rows", norm._norm_long, row["norm"], {"BLOCK": 8192}, ("bias", "total")),
         Variant("layer_norm, long rows", norm._norm_long, row["norm"], {"BLOCK": 8192}, ("residual", "total")),
-        Variant("rope, half-split", rope._rope_and_store, row["rope"], {"HALF": 64, "KEPT": 0, **heads}, ("start",)),
-        Variant("rope, interleaved", rope._rope_and_store, row["rope"], {"HALF": 32, "KEPT": 64, **partial}),
+        *(
+            Variant(f"{name}{title}", rope._rope_and_store, row["rope"], constants, (*absent, *missing))
+            for name, absent in (("rope", as_they_are), ("rope of normalised heads", ()))
+            for title, constants, missing in (
+                (", half-split", {"HALF": 64, "KEPT": 0, **heads}, ("start",)),
+                (", interleaved", {"HALF": 32, "KEPT": 64, **partial}, ()),
+                (", large heads", {"HALF": 128, "KEPT": 0, **heads, "BLOCK_HALF": 128, "BLOCK_D": 256}, ()),
+            )
+        ),
         *(_elementwise(activation, row["activation"], name) for name in activation.ACTIVATIONS),
         *_linears(row),
         *_attentions(row),
@@ -93,7 +104,10 @@ def variants() -> list[Variant]:
 
 
 def _attentions(row: dict[str, Any]) -> list[Variant]:
-    """One sequence and several, split or not, padded or not, at the head sizes of small and large models."""
+    """One sequence and several, split or not, padded or not, at the head sizes of small and large models.
+
+    All of them with a soft cap and a window too.
+    """
     from tinyllm.kernels.triton import attention, prompt
     from tinyllm.kernels.triton.tuning import key_tile
 
@@ -108,13 +122,20 @@ def _attentions(row: dict[str, Any]) -> list[Variant]:
     )
     alone = ("bits", "live", "gone")
     whole = {"D": 128, "BLOCK_D": 128, "ROWS": 128, "BLOCK": 64, "STAGES": row["prompt"].num_stages}
-    return [
+    large = whole | {"D": 256, "BLOCK_D": 256, "ROWS": 64, "BLOCK": 32}
+    made = [
         make("attention, one sequence, split", 128, 16, 8, *alone, "positions", "slopes"),
         make("attention, one sequence", 64, 16, 1, *alone, "positions", "slopes", "partial", "counters"),
         make("attention, beams, split", 128, 16, 4, "positions", "slopes"),
         make("attention, many rows, padded, ALiBi", 128, 64, 1, "partial", "counters"),
         make("attention, large heads", 256, 16, 2, "positions", "slopes"),
         Variant("prompt, padded", prompt._prompt, row["prompt"], whole, ("slopes",)),
+        Variant("prompt, large heads", prompt._prompt, row["prompt"], large, ("positions", "slopes")),
+    ]
+    return [
+        each._replace(name=each.name + title, constants=each.constants | {"SOFTCAP": softcap, "WINDOW": window})
+        for each in made
+        for title, softcap, window in (("", None, None), (", softcap, window", 50.0, 4096))
     ]
 
 
@@ -214,7 +235,7 @@ def test_compiles_without_spilling(tmp_path):
     done = subprocess.run([sys.executable, __file__], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     made = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(made) >= 30
+    assert len(made) >= 60
     assert [row for row in made if row["spills"] or row["stack"]] == []
     assert [row["name"] for row in made if row["loads"] == 0 and "odd" not in row["name"]] == []
 
