@@ -11,11 +11,15 @@
 //
 // Build options: -DHEAD=64 | 80 | 96 | 128 | 256, the elements of a head; -DROWS=1 | 2 | 4 | 8; -DMATRIX=NONE, or DPAS
 // for the matrix engine's instruction (16-bit types, 2 rows or more), or EMULATED for the same tiles multiplied without
-// it; -DROLLED leaves the loops over a tile as loops, which a CPU's compiler takes in a third of the time.
+// it; -DCAPPED=1 for scores with a soft cap; -DROLLED leaves the loops over a tile as loops, which a CPU's compiler
+// takes in a third of the time.
 #include "common.hpp"
 
 #ifndef SUBGROUPS
 #define SUBGROUPS 8  // of a work-group
+#endif
+#ifndef CAPPED
+#define CAPPED 0
 #endif
 #ifdef ROLLED
 #define UNROLL_TILE _Pragma("unroll 1")
@@ -150,12 +154,24 @@ inline void multiply_values(const Tile &tile, const floats<ROWS> (&weights)[OWN]
 }
 #endif
 
+// How a product becomes a score of base 2. With a soft cap it is cap * tanh(x), x = product * scale / cap, and tanh(x)
+// is 1 - 2 / (1 + e^2x): where the exponential is infinite or 0, the result is 1 or -1.
+struct Scores {
+  float scale, cap;
+  Scores(float asked, float softcap)
+      : scale(CAPPED ? 2 * LOG2E * asked / softcap : asked * LOG2E), cap(softcap * LOG2E) {}
+  float of(float product) const {
+    if constexpr (CAPPED) return cap - 2 * cap / (1 + sycl::exp2(product * scale));
+    else return product * scale;
+  }
+};
+
 // The online softmax of a sub-group. `total` is a lane's own share, `highest` is the same in all lanes.
 struct Softmax {
   floats<ROWS> sums[COLUMNS], highest, total;
 };
 
-inline void add(Softmax &softmax, const Tile &tile, const query *q, const float *slopes, float scale) {
+inline void add(Softmax &softmax, const Tile &tile, const query *q, const float *slopes, Scores how) {
   floats<ROWS> scores[OWN] = {};
   multiply_keys(tile, q, scores);
   UNROLL
@@ -164,7 +180,7 @@ inline void add(Softmax &softmax, const Tile &tile, const query *q, const float 
     float highest = softmax.highest[r], total = 0;
     UNROLL
     for (int p = 0; p < OWN; ++p) {
-      const float score = scores[p][r] * scale + slopes[r] * tile.position[p];
+      const float score = how.of(scores[p][r]) + slopes[r] * tile.position[p];
       scores[p][r] = sees && tile.alive[p] ? score : NEVER;
       highest = sycl::fmax(highest, scores[p][r]);
     }
@@ -182,7 +198,13 @@ inline void add(Softmax &softmax, const Tile &tile, const query *q, const float 
 
 struct alignas(32) Queries { query at[ROWS * HEAD]; };  // so long is the longest load
 
-inline int tiles_of(int tokens) { return (tokens + KEYS - 1) / KEYS; }
+// Tokens from .. to - 1 of a segment: those that are there and in sight.
+struct Range {
+  int from, to;
+  bool holds(int token) const { return token >= from && token < to; }
+  int first_tile() const { return from / KEYS; }
+  int tiles() const { return from < to ? (to + KEYS - 1) / KEYS - first_tile() : 0; }
+};
 
 // The rows of a work-group, `here` of a KV head's from the first on.
 struct Block {
@@ -193,42 +215,42 @@ struct Block {
   int beam(int r) const { return row(r) / group; }
 };
 
-inline Tile prompt_tile(const Segment &prompt, const Block &block, int number, int t, const int *positions) {
+inline Tile prompt_tile(const Segment &prompt, const Block &block, int number, Range seen, const int *positions) {
   Tile tile{prompt, {}, {}, 0, block.here, {}};
   UNROLL
   for (int p = 0; p < OWN; ++p) {
     const int token = number * KEYS + p * LANES + lane();
     tile.index[p] = token;
-    tile.position[p] = token < t && positions ? positions[token] : token;
-    tile.alive[p] = token < t && tile.position[p] >= 0;
+    tile.position[p] = seen.holds(token) && positions ? positions[token] : token;
+    tile.alive[p] = seen.holds(token) && tile.position[p] >= 0;
   }
   return tile;
 }
 
 // `path` of the sequence `beam`; without one every sequence has its own slots.
-inline Tile response_tile(const Segment &response, const Block &block, int beam, int first_step, int steps, int after,
+inline Tile response_tile(const Segment &response, const Block &block, int beam, int number, Range seen, int after,
                           const int *path) {
   const int from = beam * block.group - block.first;
   Tile tile{response, {}, {}, from, from + block.group, {}};
   UNROLL
   for (int p = 0; p < OWN; ++p) {
-    const int step = first_step + p * LANES + lane();
-    tile.alive[p] = step < steps;
+    const int step = number * KEYS + p * LANES + lane();
+    tile.alive[p] = seen.holds(step);
     tile.index[p] = step * block.w + (path && tile.alive[p] ? path[step] : beam);
     tile.position[p] = after + step;
   }
   return tile;
 }
 
-// Group (request, KV head, block of rows; share of the tiles). Lengths are read here: a graph of launches serves while
-// they grow. With one share `out` [b, w, h, d] is written; else `shares` [splits, b, w, h, d + 2], for add_shares: each
-// row's sums, its highest score and its total. Null: not there.
+// Group (request, KV head, block of rows; share of the tiles in sight). Lengths are read here: a graph of launches
+// serves while they grow. With one share `out` [b, w, h, d] is written; else `shares` [splits, b, w, h, d + 2], for
+// add_shares: each row's sums, its highest score and its total. Null: not there.
 KERNEL(2) segment_attention(
     const scalar *q, long q_batch, long q_head, long q_beam, const scalar *prompt_k, const scalar *prompt_v,
     long prompt_batch, long prompt_head, long prompt_token, const scalar *response_k, const scalar *response_v,
     long response_batch, long response_head, long response_token, const int *lengths, const int *ancestry,
     long ancestry_batch, long ancestry_beam, const int *positions, long positions_batch, const float *slopes,
-    float scale, scalar *out, float *shares, int b, int g, int group, int w) {
+    float scale, float softcap, int window, scalar *out, float *shares, int b, int g, int group, int w) {
   const auto item = ext::this_work_item::get_nd_item<2>();
   const int me = item.get_local_linear_id(), mine = this_sub_group().get_group_linear_id();
   const int rows = w * group, blocks = (rows + ROWS - 1) / ROWS, number = item.get_group(0);
@@ -247,6 +269,8 @@ KERNEL(2) segment_attention(
 
   const int t = lengths[0], steps = lengths[1];
   if (positions) positions += block.batch * positions_batch;
+  const int hidden = sycl::max(0, t + steps - window);  // the oldest tokens, out of sight
+  const Range prompt_seen{hidden, t}, steps_seen{sycl::max(0, hidden - t), steps};
   const int after = t == 0 ? 0 : positions ? positions[t - 1] + 1 : t;
   const int stream = mine / PARTS;  // takes every STREAMS-th tile
   const int columns = sycl::min(mine % PARTS * COLUMNS, HEAD / LANES - COLUMNS) * LANES;
@@ -257,18 +281,19 @@ KERNEL(2) segment_attention(
 
   // Sequence after sequence for the same steps: neighbouring sub-groups meet in the slots that paths share.
   const int beams = block.beam(ROWS) - block.beam(0) + 1;
+  const int prompt_tiles = prompt_seen.tiles(), tiles = prompt_tiles + steps_seen.tiles() * beams;
   const auto tile_of = [&](int i) {
-    if (i < tiles_of(t)) return prompt_tile(prompt, block, i, t, positions);
-    const int j = i - tiles_of(t), beam = block.beam(0) + j % beams;
+    if (i < prompt_tiles) return prompt_tile(prompt, block, prompt_seen.first_tile() + i, prompt_seen, positions);
+    const int j = i - prompt_tiles, beam = block.beam(0) + j % beams;
     const int *path = ancestry ? ancestry + block.batch * ancestry_batch + beam * ancestry_beam : nullptr;
-    return response_tile(response, block, beam, j / beams * KEYS, steps, after, path);
+    return response_tile(response, block, beam, steps_seen.first_tile() + j / beams, steps_seen, after, path);
   };
-  const int tiles = tiles_of(t) + tiles_of(steps) * beams;
   const int splits = item.get_group_range(1), split = item.get_group(1), share = (tiles + splits - 1) / splits;
+  const Scores scores(scale, softcap);
   Softmax softmax{{}, NOTHING, 0};
   for (int i = split * share + stream; i < sycl::min((split + 1) * share, tiles); i += STREAMS) {
     Tile tile = tile_of(i);
-    if (bury(tile)) add(softmax, tile, (&queries)->at, &row_slopes[0], scale * LOG2E);
+    if (bury(tile)) add(softmax, tile, (&queries)->at, &row_slopes[0], scores);
   }
 
   xp::work_group_static<float[STREAMS][ROWS][HEAD]> sums;

@@ -47,8 +47,8 @@ inline float norm_scale(const scalar *in, int d, float eps) {
 
 // Group (token of any request, a few heads); heads 0 .. h - 1 are q's, then g of k, then g of v. q's result is contiguous.
 // Slots are written from number *start on, read here, so that a graph of launches serves while it grows; null: from 0.
-// cos and sin hold `half` angles a token, so the first 2 * half of the d elements turn and the rest are kept. q_norm and
-// k_norm are weights [d] of an RMSNorm of every head before that; null: none.
+// cos and sin hold `half` angles a token, so the first 2 * half of the d elements turn and the rest are kept. q_norm,
+// k_norm: weights [d] of an RMSNorm of every head before that; null: none.
 KERNEL(2) rope_and_store(
     const scalar *q, long q_batch, long q_head, long q_token, const scalar *k, long k_batch, long k_head, long k_token,
     const scalar *v, long v_batch, long v_head, long v_token, const float *cos, const float *sin, long angle_batch,
