@@ -198,12 +198,18 @@ inline void add(Softmax &softmax, const Tile &tile, const query *q, const float 
 
 struct alignas(32) Queries { query at[ROWS * HEAD]; };  // so long is the longest load
 
-// Tokens from .. to - 1 of a segment: those that are there and in sight.
-struct Range {
-  int from, to;
-  bool holds(int token) const { return token >= from && token < to; }
-  int first_tile() const { return from / KEYS; }
-  int tiles() const { return from < to ? (to + KEYS - 1) / KEYS - first_tile() : 0; }
+inline int tiles_of(int tokens) { return (tokens + KEYS - 1) / KEYS; }
+
+// What a window leaves of the two segments. Tokens that come first and fill tiles are left out of both; `first` more
+// are out of sight, of the prompt or, where all of it is left out, of the response.
+struct Sight {
+  int left_out, steps_left_out, first;
+  Sight(int t, int steps, int window) {
+    const int hidden = sycl::max(0, t + steps - window);
+    left_out = hidden < t ? hidden / KEYS * KEYS : t;
+    steps_left_out = hidden < t ? 0 : (hidden - t) / KEYS * KEYS;
+    first = hidden - left_out - steps_left_out;
+  }
 };
 
 // The rows of a work-group, `here` of a KV head's from the first on.
@@ -215,27 +221,29 @@ struct Block {
   int beam(int r) const { return row(r) / group; }
 };
 
-inline Tile prompt_tile(const Segment &prompt, const Block &block, int number, Range seen, const int *positions) {
+inline Tile prompt_tile(const Segment &prompt, const Block &block, int number, int first, int t,
+                        const int *positions) {
   Tile tile{prompt, {}, {}, 0, block.here, {}};
   UNROLL
   for (int p = 0; p < OWN; ++p) {
     const int token = number * KEYS + p * LANES + lane();
     tile.index[p] = token;
-    tile.position[p] = seen.holds(token) && positions ? positions[token] : token;
-    tile.alive[p] = seen.holds(token) && tile.position[p] >= 0;
+    const bool seen = token >= first && token < t;
+    tile.position[p] = seen && positions ? positions[token] : token;
+    tile.alive[p] = seen && tile.position[p] >= 0;
   }
   return tile;
 }
 
 // `path` of the sequence `beam`; without one every sequence has its own slots.
-inline Tile response_tile(const Segment &response, const Block &block, int beam, int number, Range seen, int after,
-                          const int *path) {
+inline Tile response_tile(const Segment &response, const Block &block, int beam, int first_step, int hidden,
+                          int steps, int after, const int *path) {
   const int from = beam * block.group - block.first;
   Tile tile{response, {}, {}, from, from + block.group, {}};
   UNROLL
   for (int p = 0; p < OWN; ++p) {
-    const int step = number * KEYS + p * LANES + lane();
-    tile.alive[p] = seen.holds(step);
+    const int step = first_step + p * LANES + lane();
+    tile.alive[p] = step >= hidden && step < steps;
     tile.index[p] = step * block.w + (path && tile.alive[p] ? path[step] : beam);
     tile.position[p] = after + step;
   }
@@ -267,27 +275,28 @@ KERNEL(2) segment_attention(
   if (me < ROWS) row_slopes[me] = slopes ? slopes[block.query_head(me)] * LOG2E : 0;
   sycl::group_barrier(item.get_group());
 
-  const int t = lengths[0], steps = lengths[1];
-  if (positions) positions += block.batch * positions_batch;
-  const int hidden = sycl::max(0, t + steps - window);  // the oldest tokens, out of sight
-  const Range prompt_seen{hidden, t}, steps_seen{sycl::max(0, hidden - t), steps};
+  const Sight sight(lengths[0], lengths[1], window);
+  const int t = lengths[0] - sight.left_out, steps = lengths[1] - sight.steps_left_out;
+  if (positions) positions += block.batch * positions_batch + sight.left_out;
+  if (ancestry) ancestry += block.batch * ancestry_batch + sight.steps_left_out;
   const int after = t == 0 ? 0 : positions ? positions[t - 1] + 1 : t;
   const int stream = mine / PARTS;  // takes every STREAMS-th tile
   const int columns = sycl::min(mine % PARTS * COLUMNS, HEAD / LANES - COLUMNS) * LANES;
-  const long in_prompt = block.batch * prompt_batch + block.head * prompt_head;
-  const long in_response = block.batch * response_batch + block.head * response_head;
+  const long in_prompt = block.batch * prompt_batch + block.head * prompt_head + sight.left_out * prompt_token;
+  const long in_response = block.batch * response_batch + block.head * response_head +
+                           long(sight.steps_left_out) * w * response_token;
   const Segment prompt{prompt_k + in_prompt, prompt_v + in_prompt + columns, prompt_token};
   const Segment response{response_k + in_response, response_v + in_response + columns, response_token};
 
   // Sequence after sequence for the same steps: neighbouring sub-groups meet in the slots that paths share.
   const int beams = block.beam(ROWS) - block.beam(0) + 1;
-  const int prompt_tiles = prompt_seen.tiles(), tiles = prompt_tiles + steps_seen.tiles() * beams;
   const auto tile_of = [&](int i) {
-    if (i < prompt_tiles) return prompt_tile(prompt, block, prompt_seen.first_tile() + i, prompt_seen, positions);
-    const int j = i - prompt_tiles, beam = block.beam(0) + j % beams;
-    const int *path = ancestry ? ancestry + block.batch * ancestry_batch + beam * ancestry_beam : nullptr;
-    return response_tile(response, block, beam, steps_seen.first_tile() + j / beams, steps_seen, after, path);
+    if (i < tiles_of(t)) return prompt_tile(prompt, block, i, sight.first, t, positions);
+    const int j = i - tiles_of(t), beam = block.beam(0) + j % beams;
+    const int *path = ancestry ? ancestry + beam * ancestry_beam : nullptr;
+    return response_tile(response, block, beam, j / beams * KEYS, sight.first - t, steps, after, path);
   };
+  const int tiles = tiles_of(t) + tiles_of(steps) * beams;
   const int splits = item.get_group_range(1), split = item.get_group(1), share = (tiles + splits - 1) / splits;
   const Scores scores(scale, softcap);
   Softmax softmax{{}, NOTHING, 0};
