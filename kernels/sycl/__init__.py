@@ -11,7 +11,7 @@ import torch
 from .activation import activate_and_multiply, bias_and_activate
 from .attention import segment_attention
 from .linear import MAX_ROWS, linear
-from .norm import add_layer_norm, add_rms_norm, layer_norm, rms_norm
+from .norm import add_layer_norm, add_rms_norm, layer_norm, norm_and_add, rms_norm
 from .packages import ToolchainError
 from .rope import rope_and_store
 from .runtime import CompileError, Runtime, runtime_of
@@ -27,6 +27,7 @@ __all__ = [
     "bias_and_activate",
     "layer_norm",
     "linear",
+    "norm_and_add",
     "rms_norm",
     "rope_and_store",
     "runtime_of",

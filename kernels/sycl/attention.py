@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,7 @@ SUBGROUPS = 8  # of a work-group, as in attention.sycl.cpp
 SUMS = 32  # of a lane's 128 registers: what the rows' sums may take, as in attention.sycl.cpp
 SHARE = 256  # keys: two tiles for each sub-group, below which a split is not worth a second launch
 GROUPS_PER_UNIT = 4  # half of the threads of a Xe-core, enough to hide the latency of memory
+EVERYTHING = 2**31 - 1  # the window that hides nothing
 
 
 @dataclass(frozen=True)
@@ -38,37 +40,45 @@ def segment_attention(
     positions: Tensor | None = None,
     slopes: Tensor | None = None,
     scale: float | None = None,
+    softcap: float | None = None,
+    window: int | None = None,
 ) -> Tensor:
     """Every sequence of every request over its request's prompt and over its own path through the response.
 
     q [b, h, w, d]; prompts [b, g, at least t, d]; responses [b, g, at least steps * w, d], the w slots of a step side
     by side; lengths, int32: t and steps, read on the device. ancestry [b, w, at least steps], int32: whose slot holds
-    each step of a path. positions [b, at least t], int32, negative for padding. slopes [h], float32: ALiBi. Returns
-    [b, w, h * d]. All but the last axis may be strided, k and v alike and in steps of 16 bytes. Raises ValueError.
+    each step of a path. positions [b, at least t], int32, negative for padding. slopes [h], float32: ALiBi. softcap:
+    what no score exceeds, before ALiBi is added. window: how many of the last tokens are seen, no others are read.
+    Returns [b, w, h * d]. All but the last axis may be strided, k and v alike and in steps of 16 bytes. Raises
+    ValueError.
     """
     (b, h, w, d), g = q.shape, prompt_k.shape[1]
     _check_segments(q, g, prompt_k, prompt_v, response_k, response_v)
     _check_indices(q, lengths=(lengths, 2), ancestry=(ancestry, b, w, None), positions=(positions, b, None))
     _check_slopes(q, slopes)
+    _check_sight(softcap, window)
     out, device, rows = q.new_empty(b, w, h * d), runtime_of(q.device), w * (h // g)
     if not out.numel():
         return out
-    how = plan(device, q.dtype, b * g, rows, d, prompt_k.shape[2] + response_k.shape[2] // w)
+    room, window = prompt_k.shape[2] + response_k.shape[2] // w, EVERYTHING if window is None else window
+    how = plan(device, q.dtype, b * g, rows, d, min(room, window))
     shares = None if how.splits == 1 else q.new_empty(how.splits, b * w * h, d + 2, dtype=torch.float32)
     segments = (prompt_k, prompt_v, *prompt_k.stride()[:3], response_k, response_v, *response_k.stride()[:3])
     paths = (ancestry, *((0, 0) if ancestry is None else ancestry.stride()[:2]))
     places = (positions, 0 if positions is None else positions.stride(0))
-    inputs = (q, *q.stride()[:3], *segments, lengths, *paths, *places, slopes, scale or d**-0.5)
+    inputs = (q, *q.stride()[:3], *segments, lengths, *paths, *places, slopes, scale or d**-0.5, softcap, window)
     size = ((b * g * -(-rows // how.rows), how.splits), (1, SUBGROUPS * device.lanes))
-    _kernel(device, q, how)(*size, *inputs, out, shares, b, g, h // g, w)
+    _kernel(device, q, how, softcap)(*size, *inputs, out, shares, b, g, h // g, w)
     if shares is not None:
         add = device.kernel("shares", "add_shares", q.dtype)
         add((b * w * h,), (-(-d // device.lanes) * device.lanes,), shares, out, b * w * h, d, how.splits)
     return out
 
 
-def _kernel(device: Runtime, q: Tensor, how: Plan) -> Kernel:
+def _kernel(device: Runtime, q: Tensor, how: Plan, softcap: float | None) -> Kernel:
     options = {"HEAD": q.shape[-1], "ROWS": how.rows, "MATRIX": how.matrix}
+    if softcap is not None:
+        options["CAPPED"] = 1
     if q.device.type == "cpu":
         options["ROLLED"] = 1  # the same arithmetic, compiled in a third of the time
     return device.kernel("attention", "segment_attention", q.dtype, **options)
@@ -94,7 +104,8 @@ def block_rows(rows: int, most: int) -> int:
 def splits(groups: int, keys: int, units: int) -> int:
     """Shares of the sequence: 1 where each of a device's `units` has a work-group, else as many as keep it busy.
 
-    `keys` is what memory holds, not what is there: lengths change between two runs of a graph, its launches do not.
+    `keys` is what memory or a window has room for, not what is there: lengths change between two runs of a graph, its
+    launches do not.
     """
     return 1 if groups >= units else max(1, min(GROUPS_PER_UNIT * units // groups, keys // SHARE))
 
@@ -139,3 +150,10 @@ def _check_slopes(q: Tensor, slopes: Tensor | None) -> None:
         given = f"{slopes.dtype} on {slopes.device}, strides {slopes.stride()}"
         raise ValueError(f"slopes is {given}, expected contiguous torch.float32 on {q.device}")
     sized("slopes", slopes, q.shape[1])
+
+
+def _check_sight(softcap: float | None, window: int | None) -> None:
+    if softcap is not None and not 0 < softcap < math.inf:
+        raise ValueError(f"softcap is {softcap}, expected a positive number")
+    if window is not None and not 1 <= window <= EVERYTHING:
+        raise ValueError(f"window is {window}, expected 1 to {EVERYTHING}")

@@ -11,11 +11,15 @@
 //
 // Build options: -DHEAD=64 | 80 | 96 | 128 | 256, the elements of a head; -DROWS=1 | 2 | 4 | 8; -DMATRIX=NONE, or DPAS
 // for the matrix engine's instruction (16-bit types, 2 rows or more), or EMULATED for the same tiles multiplied without
-// it; -DROLLED leaves the loops over a tile as loops, which a CPU's compiler takes in a third of the time.
+// it; -DCAPPED=1 for scores with a soft cap; -DROLLED leaves the loops over a tile as loops, which a CPU's compiler
+// takes in a third of the time.
 #include "common.hpp"
 
 #ifndef SUBGROUPS
 #define SUBGROUPS 8  // of a work-group
+#endif
+#ifndef CAPPED
+#define CAPPED 0
 #endif
 #ifdef ROLLED
 #define UNROLL_TILE _Pragma("unroll 1")
@@ -150,12 +154,24 @@ inline void multiply_values(const Tile &tile, const floats<ROWS> (&weights)[OWN]
 }
 #endif
 
+// How a product becomes a score of base 2. With a soft cap it is cap * tanh(x), x = product * scale / cap, and tanh(x)
+// is 1 - 2 / (1 + e^2x): where the exponential is infinite or 0, the result is 1 or -1.
+struct Scores {
+  float scale, cap;
+  Scores(float asked, float softcap)
+      : scale(CAPPED ? 2 * LOG2E * asked / softcap : asked * LOG2E), cap(softcap * LOG2E) {}
+  float of(float product) const {
+    if constexpr (CAPPED) return cap - 2 * cap / (1 + sycl::exp2(product * scale));
+    else return product * scale;
+  }
+};
+
 // The online softmax of a sub-group. `total` is a lane's own share, `highest` is the same in all lanes.
 struct Softmax {
   floats<ROWS> sums[COLUMNS], highest, total;
 };
 
-inline void add(Softmax &softmax, const Tile &tile, const query *q, const float *slopes, float scale) {
+inline void add(Softmax &softmax, const Tile &tile, const query *q, const float *slopes, Scores how) {
   floats<ROWS> scores[OWN] = {};
   multiply_keys(tile, q, scores);
   UNROLL
@@ -164,7 +180,7 @@ inline void add(Softmax &softmax, const Tile &tile, const query *q, const float 
     float highest = softmax.highest[r], total = 0;
     UNROLL
     for (int p = 0; p < OWN; ++p) {
-      const float score = scores[p][r] * scale + slopes[r] * tile.position[p];
+      const float score = how.of(scores[p][r]) + slopes[r] * tile.position[p];
       scores[p][r] = sees && tile.alive[p] ? score : NEVER;
       highest = sycl::fmax(highest, scores[p][r]);
     }
@@ -184,6 +200,18 @@ struct alignas(32) Queries { query at[ROWS * HEAD]; };  // so long is the longes
 
 inline int tiles_of(int tokens) { return (tokens + KEYS - 1) / KEYS; }
 
+// What a window leaves of the two segments. Tokens that come first and fill tiles are left out of both; `first` more
+// are out of sight, of the prompt or, where all of it is left out, of the response.
+struct Sight {
+  int left_out, steps_left_out, first;
+  Sight(int t, int steps, int window) {
+    const int hidden = sycl::max(0, t + steps - window);
+    left_out = hidden < t ? hidden / KEYS * KEYS : t;
+    steps_left_out = hidden < t ? 0 : (hidden - t) / KEYS * KEYS;
+    first = hidden - left_out - steps_left_out;
+  }
+};
+
 // The rows of a work-group, `here` of a KV head's from the first on.
 struct Block {
   long batch;
@@ -193,42 +221,44 @@ struct Block {
   int beam(int r) const { return row(r) / group; }
 };
 
-inline Tile prompt_tile(const Segment &prompt, const Block &block, int number, int t, const int *positions) {
+inline Tile prompt_tile(const Segment &prompt, const Block &block, int number, int first, int t,
+                        const int *positions) {
   Tile tile{prompt, {}, {}, 0, block.here, {}};
   UNROLL
   for (int p = 0; p < OWN; ++p) {
     const int token = number * KEYS + p * LANES + lane();
     tile.index[p] = token;
-    tile.position[p] = token < t && positions ? positions[token] : token;
-    tile.alive[p] = token < t && tile.position[p] >= 0;
+    const bool seen = token >= first && token < t;
+    tile.position[p] = seen && positions ? positions[token] : token;
+    tile.alive[p] = seen && tile.position[p] >= 0;
   }
   return tile;
 }
 
 // `path` of the sequence `beam`; without one every sequence has its own slots.
-inline Tile response_tile(const Segment &response, const Block &block, int beam, int first_step, int steps, int after,
-                          const int *path) {
+inline Tile response_tile(const Segment &response, const Block &block, int beam, int first_step, int hidden,
+                          int steps, int after, const int *path) {
   const int from = beam * block.group - block.first;
   Tile tile{response, {}, {}, from, from + block.group, {}};
   UNROLL
   for (int p = 0; p < OWN; ++p) {
     const int step = first_step + p * LANES + lane();
-    tile.alive[p] = step < steps;
+    tile.alive[p] = step >= hidden && step < steps;
     tile.index[p] = step * block.w + (path && tile.alive[p] ? path[step] : beam);
     tile.position[p] = after + step;
   }
   return tile;
 }
 
-// Group (request, KV head, block of rows; share of the tiles). Lengths are read here: a graph of launches serves while
-// they grow. With one share `out` [b, w, h, d] is written; else `shares` [splits, b, w, h, d + 2], for add_shares: each
-// row's sums, its highest score and its total. Null: not there.
+// Group (request, KV head, block of rows; share of the tiles in sight). Lengths are read here: a graph of launches
+// serves while they grow. With one share `out` [b, w, h, d] is written; else `shares` [splits, b, w, h, d + 2], for
+// add_shares: each row's sums, its highest score and its total. Null: not there.
 KERNEL(2) segment_attention(
     const scalar *q, long q_batch, long q_head, long q_beam, const scalar *prompt_k, const scalar *prompt_v,
     long prompt_batch, long prompt_head, long prompt_token, const scalar *response_k, const scalar *response_v,
     long response_batch, long response_head, long response_token, const int *lengths, const int *ancestry,
     long ancestry_batch, long ancestry_beam, const int *positions, long positions_batch, const float *slopes,
-    float scale, scalar *out, float *shares, int b, int g, int group, int w) {
+    float scale, float softcap, int window, scalar *out, float *shares, int b, int g, int group, int w) {
   const auto item = ext::this_work_item::get_nd_item<2>();
   const int me = item.get_local_linear_id(), mine = this_sub_group().get_group_linear_id();
   const int rows = w * group, blocks = (rows + ROWS - 1) / ROWS, number = item.get_group(0);
@@ -245,30 +275,34 @@ KERNEL(2) segment_attention(
   if (me < ROWS) row_slopes[me] = slopes ? slopes[block.query_head(me)] * LOG2E : 0;
   sycl::group_barrier(item.get_group());
 
-  const int t = lengths[0], steps = lengths[1];
-  if (positions) positions += block.batch * positions_batch;
+  const Sight sight(lengths[0], lengths[1], window);
+  const int t = lengths[0] - sight.left_out, steps = lengths[1] - sight.steps_left_out;
+  if (positions) positions += block.batch * positions_batch + sight.left_out;
+  if (ancestry) ancestry += block.batch * ancestry_batch + sight.steps_left_out;
   const int after = t == 0 ? 0 : positions ? positions[t - 1] + 1 : t;
   const int stream = mine / PARTS;  // takes every STREAMS-th tile
   const int columns = sycl::min(mine % PARTS * COLUMNS, HEAD / LANES - COLUMNS) * LANES;
-  const long in_prompt = block.batch * prompt_batch + block.head * prompt_head;
-  const long in_response = block.batch * response_batch + block.head * response_head;
+  const long in_prompt = block.batch * prompt_batch + block.head * prompt_head + sight.left_out * prompt_token;
+  const long in_response = block.batch * response_batch + block.head * response_head +
+                           long(sight.steps_left_out) * w * response_token;
   const Segment prompt{prompt_k + in_prompt, prompt_v + in_prompt + columns, prompt_token};
   const Segment response{response_k + in_response, response_v + in_response + columns, response_token};
 
   // Sequence after sequence for the same steps: neighbouring sub-groups meet in the slots that paths share.
   const int beams = block.beam(ROWS) - block.beam(0) + 1;
   const auto tile_of = [&](int i) {
-    if (i < tiles_of(t)) return prompt_tile(prompt, block, i, t, positions);
+    if (i < tiles_of(t)) return prompt_tile(prompt, block, i, sight.first, t, positions);
     const int j = i - tiles_of(t), beam = block.beam(0) + j % beams;
-    const int *path = ancestry ? ancestry + block.batch * ancestry_batch + beam * ancestry_beam : nullptr;
-    return response_tile(response, block, beam, j / beams * KEYS, steps, after, path);
+    const int *path = ancestry ? ancestry + beam * ancestry_beam : nullptr;
+    return response_tile(response, block, beam, j / beams * KEYS, sight.first - t, steps, after, path);
   };
   const int tiles = tiles_of(t) + tiles_of(steps) * beams;
   const int splits = item.get_group_range(1), split = item.get_group(1), share = (tiles + splits - 1) / splits;
+  const Scores scores(scale, softcap);
   Softmax softmax{{}, NOTHING, 0};
   for (int i = split * share + stream; i < sycl::min((split + 1) * share, tiles); i += STREAMS) {
     Tile tile = tile_of(i);
-    if (bury(tile)) add(softmax, tile, (&queries)->at, &row_slopes[0], scale * LOG2E);
+    if (bury(tile)) add(softmax, tile, (&queries)->at, &row_slopes[0], scores);
   }
 
   xp::work_group_static<float[STREAMS][ROWS][HEAD]> sums;

@@ -41,6 +41,10 @@ VARIANTS: dict[str, tuple[str, dict[str, int | str]]] = {
     "8 rows of 80, matrix": ("attention", {"HEAD": 80, "ROWS": 8, "MATRIX": "DPAS"}),
     "8 rows of 128, matrix": ("attention", {"HEAD": 128, "ROWS": 8, "MATRIX": "DPAS"}),
     "8 rows of 256, matrix": ("attention", {"HEAD": 256, "ROWS": 8, "MATRIX": "DPAS"}),
+    "1 row of 64, softcap": ("attention", {"HEAD": 64, "ROWS": 1, "MATRIX": "NONE", "CAPPED": 1}),
+    "8 rows of 64, softcap": ("attention", {"HEAD": 64, "ROWS": 8, "MATRIX": "NONE", "CAPPED": 1}),
+    "2 rows of 256, softcap": ("attention", {"HEAD": 256, "ROWS": 2, "MATRIX": "NONE", "CAPPED": 1}),
+    "8 rows of 256, matrix, softcap": ("attention", {"HEAD": 256, "ROWS": 8, "MATRIX": "DPAS", "CAPPED": 1}),
     "shares": ("shares", {}),
 }
 COUNTS = ("SIMD", "registers", "spilled bytes", "instructions", "loads", "of 16 bytes", "stores", "dpas")

@@ -1,4 +1,4 @@
-"""RMSNorm and LayerNorm, alone or after a residual addition: one launch, every row read once from memory."""
+"""RMSNorm and LayerNorm, alone or beside a residual addition: one launch, every row read once from memory."""
 
 from __future__ import annotations
 
@@ -23,32 +23,51 @@ def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tup
     return _add_norm(x, residual, weight, None, eps)
 
 
+def norm_and_add(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """residual plus the RMSNorm of x, both [..., m]; raises ValueError."""
+    flat, other = _two_rows(x, residual, weight, None)
+    y = x.new_empty(x.shape)
+    _launch("norm_and_add", flat, flat, flat.stride(0), other, other.stride(0), weight, y, x.shape[-1], eps)
+    return y
+
+
 def add_layer_norm(x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     """x + residual, both [..., m], and its LayerNorm; raises ValueError."""
     return _add_norm(x, residual, weight, bias, eps)
 
 
 def _norm(x: Tensor, weight: Tensor, bias: Tensor | None, eps: float) -> Tensor:
-    flat, y, m = rows(x), x.new_empty(x.shape), x.shape[-1]
-    alike(flat, weight=weight, bias=bias)
-    sized("weight", weight, m)
-    sized("bias", bias, m)
-    device = runtime_of(x.device)
-    kernel = device.kernel("norm", "norm", x.dtype)
-    if flat.shape[0]:
-        kernel((flat.shape[0],), (work_items(m, x, device.lanes),), flat, flat.stride(0), weight, bias, y, m, eps)
+    flat, y = rows(x), x.new_empty(x.shape)
+    _check(flat, weight, bias)
+    _launch("norm", flat, flat, flat.stride(0), weight, bias, y, x.shape[-1], eps)
     return y
 
 
 def _add_norm(x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor | None, eps: float) -> tuple[Tensor, Tensor]:
-    sized("residual", residual, *x.shape)
-    flat, other, m = rows(x), rows(residual), x.shape[-1]
-    alike(flat, residual=other, weight=weight, bias=bias)
-    sized("weight", weight, m)
-    sized("bias", bias, m)
-    total, y, device = x.new_empty(x.shape), x.new_empty(x.shape), runtime_of(x.device)
-    kernel, items = device.kernel("norm", "add_norm", x.dtype), work_items(m, x, device.lanes)
-    if flat.shape[0]:
-        pitches = (flat, flat.stride(0), other, other.stride(0))
-        kernel((flat.shape[0],), (items,), *pitches, weight, bias, total, y, m, eps)
+    flat, other = _two_rows(x, residual, weight, bias)
+    total, y = x.new_empty(x.shape), x.new_empty(x.shape)
+    pitches = (flat, flat.stride(0), other, other.stride(0))
+    _launch("add_norm", flat, *pitches, weight, bias, total, y, x.shape[-1], eps)
     return total, y
+
+
+def _two_rows(x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Both as matrices, checked."""
+    sized("residual", residual, *x.shape)
+    flat, other = rows(x), rows(residual)
+    _check(flat, weight, bias, residual=other)
+    return flat, other
+
+
+def _check(flat: Tensor, weight: Tensor, bias: Tensor | None, **others: Tensor) -> None:
+    alike(flat, **others, weight=weight, bias=bias)
+    sized("weight", weight, flat.shape[-1])
+    sized("bias", bias, flat.shape[-1])
+
+
+def _launch(name: str, flat: Tensor, *arguments: Tensor | float | None) -> None:
+    """A work-group for each row of `flat`."""
+    device, (r, m) = runtime_of(flat.device), flat.shape
+    kernel = device.kernel("norm", name, flat.dtype)
+    if r:
+        kernel((r,), (work_items(m, flat, device.lanes),), *arguments)

@@ -1,7 +1,8 @@
-// RMSNorm and LayerNorm, alone or after a residual addition. One work-group per row.
+// RMSNorm and LayerNorm, alone or after a residual addition; RMSNorm before one. One work-group per row.
 //
-// Memory sees each row once: 2 reads or writes of m elements alone (x, y), 4 with the addition (x, residual, sum, y).
-// The further passes over the row find it in the first-level cache, where a row of 8192 half floats takes 16 KB.
+// Memory sees each row once: 2 reads or writes of m elements alone (x, y), 4 after an addition (x, residual, sum,
+// y), 3 before one (x, residual, y). The further passes over the row find it in the first-level cache, where a row of
+// 8192 half floats takes 16 KB.
 #include "common.hpp"
 
 struct Row {
@@ -26,8 +27,10 @@ inline void add(const Row &row, const scalar *x, const scalar *residual, scalar 
   });
 }
 
-// RMSNorm where there is no bias. The mean is taken off before squaring: E[x^2] - E[x]^2 would cancel.
-inline void normalise(const Row &row, const scalar *x, const scalar *weight, const scalar *bias, scalar *y, float eps) {
+// RMSNorm where there is no bias. The mean is taken off before squaring: E[x^2] - E[x]^2 would cancel. `shift` is added
+// to the result: the bias, or what else a caller adds to an RMSNorm; null: nothing.
+inline void normalise(const Row &row, const scalar *x, const scalar *weight, const scalar *bias, const scalar *shift,
+                      scalar *y, float eps) {
   float mean = 0, squares = 0;
   if (bias) {
     row.walk([&](int i, auto width) {
@@ -49,7 +52,7 @@ inline void normalise(const Row &row, const scalar *x, const scalar *weight, con
     float a[width()], w[width()], b[width()] = {};
     load(x + i, a);
     load(weight + i, w);
-    if (bias) load(bias + i, b);
+    if (shift) load(shift + i, b);
     UNROLL
     for (int j = 0; j < width(); ++j) a[j] = (a[j] - mean) * scale * w[j] + b[j];
     store(y + i, a);
@@ -67,7 +70,7 @@ inline size_t row_number() { return ext::this_work_item::get_nd_item<1>().get_gr
 KERNEL(1) norm(const scalar *x, long x_pitch, const scalar *weight, const scalar *bias, scalar *y, int m, float eps) {
   x += row_number() * x_pitch;
   y += row_number() * m;
-  normalise(this_row(m, aligned(x, weight, bias, y)), x, weight, bias, y, eps);
+  normalise(this_row(m, aligned(x, weight, bias, y)), x, weight, bias, bias, y, eps);
 }
 
 KERNEL(1) add_norm(const scalar *x, long x_pitch, const scalar *residual, long residual_pitch, const scalar *weight,
@@ -78,5 +81,13 @@ KERNEL(1) add_norm(const scalar *x, long x_pitch, const scalar *residual, long r
   y += row_number() * m;
   const Row row = this_row(m, aligned(x, residual, weight, bias, sum, y));
   add(row, x, residual, sum);
-  normalise(row, sum, weight, bias, y, eps);
+  normalise(row, sum, weight, bias, bias, y, eps);
+}
+
+KERNEL(1) norm_and_add(const scalar *x, long x_pitch, const scalar *residual, long residual_pitch, const scalar *weight,
+                       scalar *y, int m, float eps) {
+  x += row_number() * x_pitch;
+  residual += row_number() * residual_pitch;
+  y += row_number() * m;
+  normalise(this_row(m, aligned(x, residual, weight, y)), x, weight, nullptr, residual, y, eps);
 }

@@ -15,8 +15,8 @@ from tinyllm.kernels.sycl import attention
 from tinyllm.kernels.sycl.attention import Plan
 
 DEVICE = torch.device("xpu:0" if torch.xpu.is_available() else "cpu")
-OPERATIONS = ("rms_norm", "add_rms_norm", "layer_norm", "add_layer_norm", "rope_and_store", "activate_and_multiply",
-              "bias_and_activate", "linear", "segment_attention")  # fmt: skip
+OPERATIONS = ("rms_norm", "add_rms_norm", "norm_and_add", "layer_norm", "add_layer_norm", "rope_and_store",
+              "activate_and_multiply", "bias_and_activate", "linear", "segment_attention")  # fmt: skip
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 MARGIN = 1024
 
@@ -64,6 +64,19 @@ def test_rope_writes_its_slots_and_nothing_else(dtype):
     for cache, slot in zip(caches, slots, strict=True):
         slot.fill_(7)
         assert (cache == 7).all()
+
+
+@pytest.mark.parametrize("eps", [1e-6, 1.0])
+def test_rows_and_heads_of_small_numbers_need_eps(eps):
+    q, k, residual = 1e-3 * draw(2, 3, 5, 64), 1e-3 * draw(2, 1, 5, 64), draw(30, 64)
+    angles, norms = draw(1, 5, 16), references.HeadNorms(draw(64), draw(65)[1:], eps)
+    arguments = (q, k, k, angles.cos(), angles.sin(), torch.zeros_like(k), torch.zeros_like(k), False, None)
+    wide = references.HeadNorms(exact(norms.q), exact(norms.k), eps)
+    results = references.rope_and_store(*map(exact, arguments), wide)
+    for got, result in zip(sycl.rope_and_store(*arguments, norms), results, strict=True):
+        close(got, result)
+    arguments = (q.reshape(30, 64), 1e-3 * residual, norms.q)
+    close(sycl.norm_and_add(*arguments, eps), references.norm_and_add(*map(exact, arguments), eps))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -140,9 +153,14 @@ def segments(b=1, h=4, g=2, w=3, d=64, t=40, steps=20, room=64, dtype=torch.floa
 
 
 def expected(arguments):
-    return references.segment_attention(
-        **{name: x.cpu().double() if x.is_floating_point() else x.cpu() for name, x in arguments.items()}
-    )
+    return references.segment_attention(**{name: exact(x) for name, x in arguments.items()})
+
+
+def exact(x):
+    """What a reference takes: tensors on the CPU, numbers in float64; all else as it is."""
+    if not isinstance(x, torch.Tensor):
+        return x
+    return x.cpu().double() if x.is_floating_point() else x.cpu()
 
 
 def test_lengths_change_between_launches_of_one_kernel(monkeypatch):
@@ -158,6 +176,36 @@ def test_lengths_change_between_launches_of_one_kernel(monkeypatch):
             padded = {**arguments, "lengths": torch.tensor([1, lengths[1]]), "positions": torch.tensor([[-1]])}
             close(sycl.segment_attention(**arguments), expected(padded))
     assert len(runtime.kernels) == made
+
+
+@pytest.mark.parametrize("splits", [1, 3])
+@pytest.mark.parametrize("window", [1, 15, 16, 20, 21, 44, 59])
+def test_tokens_out_of_sight_are_not_read(window, splits, monkeypatch):
+    planned(monkeypatch, 8, "NONE", splits)
+    arguments, hidden = segments(), 40 + 20 - window
+    for name in ("prompt_k", "prompt_v"):
+        arguments[name][:, :, :hidden] = float("nan")
+    for name in ("response_k", "response_v"):
+        arguments[name][:, :, : 3 * max(0, hidden - 40)] = float("nan")
+    arguments["window"] = window
+    close(sycl.segment_attention(**arguments), expected(arguments))
+
+
+def test_a_window_moves_with_the_lengths(monkeypatch):
+    planned(monkeypatch, 8, "NONE", 2)
+    arguments = segments() | {"window": 18, "slopes": 2.0 ** -torch.arange(1, 5, device=DEVICE)}
+    for lengths in ([17, 0], [18, 0], [40, 0], [40, 1], [40, 17], [40, 18], [40, 19], [33, 50], [1, 64]):
+        arguments["lengths"].copy_(torch.tensor(lengths))
+        close(sycl.segment_attention(**arguments), expected(arguments))
+
+
+@pytest.mark.parametrize("softcap", [0.5, 3.0, 50.0])
+@pytest.mark.parametrize("size", [0.1, 30.0])
+def test_scores_are_capped_before_alibi_is_added(softcap, size, monkeypatch):
+    planned(monkeypatch, 8, "NONE", 1)
+    arguments = segments() | {"softcap": softcap, "slopes": 2.0 ** -torch.arange(1, 5, device=DEVICE)}
+    arguments["q"] *= size
+    close(sycl.segment_attention(**arguments), expected(arguments))
 
 
 @pytest.mark.parametrize("splits", [1, 3])
@@ -274,6 +322,14 @@ def test_what_a_kernel_cannot_take_is_named():
         sycl.rope_and_store(heads, heads, heads, angles, angles, heads, heads, False)
     with pytest.raises(ValueError, match=r"start is torch.int64"):
         sycl.rope_and_store(heads, heads, heads, *[draw(1, 2, 32)] * 2, heads, heads, False, torch.tensor(0))
+    for norms, match in (
+        (references.HeadNorms(draw(64), draw(63), 1e-5), r"k_norm has shape \[63\], expected \[64\]"),
+        (references.HeadNorms(draw(64).half(), draw(64), 1e-5), r"q_norm is torch.float16"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            sycl.rope_and_store(heads, heads, heads, *[draw(1, 2, 32)] * 2, heads, heads, False, norms=norms)
+    with pytest.raises(ValueError, match=r"residual has shape \[2, 63\], expected \[2, 64\]"):
+        sycl.norm_and_add(x, draw(2, 63), draw(64), 1e-5)
 
 
 def test_what_attention_cannot_take_is_named():
@@ -296,3 +352,5 @@ def test_what_attention_cannot_take_is_named():
     refused("positions is torch.int64", positions=torch.zeros(1, 64, dtype=torch.int64, device=DEVICE))
     refused("slopes is torch.float64", slopes=draw(4).double())
     refused(r"slopes has shape \[3\], expected \[4\]", slopes=draw(3))
+    refused("softcap is 0.0, expected a positive number", softcap=0.0)
+    refused("window is 0, expected 1", window=0)
