@@ -121,8 +121,8 @@ class DecoderConfig:
 
     @property
     def rotated(self) -> int:
-        """How many elements of a head are turned."""
-        return max((kind.rope.dim for kind in self.kinds if kind.rope is not None), default=0)
+        """How many elements of a head are turned: pairs, of which the last may have an element beyond `dim`."""
+        return max((kind.rope.dim + kind.rope.dim % 2 for kind in self.kinds if kind.rope is not None), default=0)
 
     @property
     def group(self) -> int:
