@@ -20,14 +20,15 @@ struct Attention {
 
     static int64_t floats(const Heads& n) { return padded(n.rows() * (n.width() + 1) + Block::floats(n.width()), 16); }
 
-    int64_t tokens() const { return sight.lengths[0]; }
-    int64_t steps() const { return sight.lengths[1]; }
+    int64_t tokens() const { return sight.tokens(); }
+    int64_t steps() const { return sight.steps(); }
 
     void run(int thread) const {
         int64_t begin = line.begin(thread), end = line.begin(thread + 1);
         for (int64_t pair = begin / line.units; begin < end; pair++) {
             int64_t stop = (pair + 1) * line.units < end ? (pair + 1) * line.units : end;
-            piece(pair, thread, begin - pair * line.units, stop - pair * line.units);
+            int64_t start = pair * line.units - sight.begin();
+            piece(pair, thread, begin - start, stop - start);
             begin = stop;
         }
     }
@@ -36,7 +37,7 @@ struct Attention {
         int64_t request = pair / n.g, head = pair % n.g, t = tokens();
         Block block(scratch + n.rows() * n.width(), n.width());
         float* slopes = sight.slopes ? block.k + Block::floats(n.width()) : nullptr;
-        Gather gather{scratch, slopes, pieces.of(pair, thread), n.width(), n.rows()};
+        Gather gather{scratch, slopes, pieces.of(pair, thread), n.width(), n.rows(), sight.softcap};
         gather.start();
         take_queries(request, head, slopes);
         if (from < t) see_prompt(gather, block, request, head, from, to < t ? to : t);

@@ -60,10 +60,8 @@ void segment_attention(const SegmentAttention& p, Workspace& space, int thread, 
                   q + r * width + h * n.d);
     Ahead nothing;
     space.barrier.wait(threads, nothing);
-    Line line{p.sight.lengths[0] + p.sight.lengths[1], 0, threads};
-    line.total = line.units * n.b * n.g;
     Fresh fresh{q, nullptr, nullptr, width, nullptr};
-    Attention<T> attention{n, p.prompt, p.response, p.sight, fresh, line, pieces, scratch};
+    Attention<T> attention{n, p.prompt, p.response, p.sight, fresh, Line(p.sight, n, threads), pieces, scratch};
     attention.run(thread);
     space.barrier.wait(threads, nothing);
     for (int64_t r = mine.from; r < mine.to; r++) {

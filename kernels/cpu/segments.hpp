@@ -16,7 +16,15 @@ struct Sight {  // arguments of `segment_attention`, see tinyllm.check.reference
     const int32_t* positions;
     const float* slopes;
     int64_t ancestry_batch, ancestry_row, positions_batch;
-    float scale;
+    int64_t window;  // 0: all is seen
+    float scale, softcap;  // softcap 0: none
+
+    int64_t tokens() const { return lengths[0]; }
+    int64_t steps() const { return lengths[1]; }
+    int64_t begin() const {  // of what is seen, counted from the first token of the prompt
+        int64_t all = tokens() + steps();
+        return window && window < all ? all - window : 0;
+    }
 };
 
 struct Heads {
@@ -26,10 +34,12 @@ struct Heads {
     int64_t width() const { return padded(d, W); }
 };
 
-// Where the stretch of each thread begins on the line of `pairs * units` keys.
+// Where the stretch of each thread begins on the line of `pairs * units` keys, those in sight of each pair.
 struct Line {
     int64_t units, total;
     int threads;
+    Line(const Sight& sight, const Heads& n, int threads)
+        : units(sight.tokens() + sight.steps() - sight.begin()), total(units * n.b * n.g), threads(threads) {}
     int64_t begin(int t) const { return total * t / threads; }
     int owner(int64_t unit) const { return ((unit + 1) * threads - 1) / total; }
     int first(int64_t pair) const { return owner(pair * units); }

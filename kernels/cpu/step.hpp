@@ -103,15 +103,13 @@ class DecodeStep {
     void attend(const LayerMemory& memory) {
         int64_t row = (m.h + 2 * m.g) * m.d;
         const float *k = a.qkv + m.h * m.d, *v = k + m.g * m.d;
-        Line line{c.sight.lengths[0] + c.sight.lengths[1], 0, threads};
-        line.total = line.units * n.b * n.g;
         Attention<T> attention{
             n,
             {memory.prompt_k, memory.prompt_v, c.prompt_batch, c.prompt_head, c.prompt_token},
             {memory.response_k, memory.response_v, c.response_batch, c.response_head, c.response_token},
             c.sight,
             {a.qkv, k, v, row, m.pairs ? &rotary : nullptr},
-            line,
+            Line(c.sight, n, threads),
             a.pieces,
             a.scratch};
         attention.run(thread);

@@ -117,7 +117,8 @@ class DecodeStep:
         call = self.call
         call.tokens, call.positions, call.logits = tokens.data_ptr(), positions.data_ptr(), logits.data_ptr()
         call.positions_batch = positions.stride(0) if len(positions) > 1 else 0
-        call.sight = sight_of(lengths, ancestry, where, self.weights.slopes, self.model.scale, (b, w, h, t, steps))
+        call.sight = sight_of(lengths, ancestry, where, self.weights.slopes, (b, w, h, t, steps))
+        call.sight.scale = self.model.scale
         call.b, call.w, call.threads = b, w, torch.get_num_threads()
         failed = self.step(self.model, call, self.workspace.address)
         if failed == 2:

@@ -44,7 +44,9 @@ class Sight(Structure):
     """What sequences may see."""
 
     _fields_ = members(
-        pointer="lengths ancestry positions slopes", long="ancestry_batch ancestry_row positions_batch", float="scale"
+        pointer="lengths ancestry positions slopes",
+        long="ancestry_batch ancestry_row positions_batch window",
+        float="scale softcap",
     )
 
 
