@@ -27,6 +27,8 @@ struct Sight {  // arguments of `segment_attention`, see tinyllm.check.reference
     }
 };
 
+constexpr int MAX_HEAD = 1024;
+
 struct Heads {
     int32_t b, w, h, g, d;
     int group() const { return h / g; }
@@ -75,13 +77,28 @@ struct Rotary {
 };
 
 // Queries, keys and values of this step, side by side in a row; k and v null where they are in memory already.
+template <class T>
 struct Fresh {
     const float* q;
     const float* k;
     const float* v;
-    int64_t row;
+    int64_t row, q_head, kv_head;  // elements from row to row, and from head to head
     const Rotary* rotary;
+    Norm<T> q_norm, k_norm;
+
+    // A head of row r as attention takes it: normalised, then turned, where there is something to do it with.
+    void ready(const float* x, const Norm<T>& norm, int64_t d, int64_t r, float* out) const {
+        float normed[MAX_HEAD];
+        if (norm.weight) prepare_row(x, d, norm, normed), x = normed;
+        if (rotary) rotary->turn(x, d, r, out);
+        else std::memcpy(out, x, d * sizeof(float));
+    }
 };
+
+template <class T>
+void widen(const T* x, int64_t n, float* out) {
+    for (int64_t i = 0; i < n; i += W) store_some(out + i, load_some(x + i, n - i), n - i);
+}
 
 template <class T>
 void narrow(const float* x, int64_t d, T* out) {
