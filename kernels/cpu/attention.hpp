@@ -13,21 +13,22 @@ struct Attention {
     Heads n;
     Memory prompt, response;
     Sight sight;
-    Fresh fresh;
+    Fresh<T> fresh;
     Line line;
     Pieces pieces;
     float* scratch;  // of this thread: `floats(n)`
 
     static int64_t floats(const Heads& n) { return padded(n.rows() * (n.width() + 1) + Block::floats(n.width()), 16); }
 
-    int64_t tokens() const { return sight.lengths[0]; }
-    int64_t steps() const { return sight.lengths[1]; }
+    int64_t tokens() const { return sight.tokens(); }
+    int64_t steps() const { return sight.steps(); }
 
     void run(int thread) const {
         int64_t begin = line.begin(thread), end = line.begin(thread + 1);
         for (int64_t pair = begin / line.units; begin < end; pair++) {
             int64_t stop = (pair + 1) * line.units < end ? (pair + 1) * line.units : end;
-            piece(pair, thread, begin - pair * line.units, stop - pair * line.units);
+            int64_t start = pair * line.units - sight.begin();
+            piece(pair, thread, begin - start, stop - start);
             begin = stop;
         }
     }
@@ -36,7 +37,7 @@ struct Attention {
         int64_t request = pair / n.g, head = pair % n.g, t = tokens();
         Block block(scratch + n.rows() * n.width(), n.width());
         float* slopes = sight.slopes ? block.k + Block::floats(n.width()) : nullptr;
-        Gather gather{scratch, slopes, pieces.of(pair, thread), n.width(), n.rows()};
+        Gather gather{scratch, slopes, pieces.of(pair, thread), n.width(), n.rows(), sight.softcap};
         gather.start();
         take_queries(request, head, slopes);
         if (from < t) see_prompt(gather, block, request, head, from, to < t ? to : t);
@@ -49,10 +50,8 @@ struct Attention {
         int group = n.group();
         for (int row = 0; row < n.rows(); row++) {
             int64_t r = request * n.w + row / group, h = head * group + row % group;
-            const float* x = fresh.q + r * fresh.row + h * n.d;
             float* q = scratch + row * n.width();
-            if (fresh.rotary) fresh.rotary->turn(x, n.d, r, q);
-            else std::memcpy(q, x, n.d * sizeof(float));
+            fresh.ready(fresh.q + r * fresh.row + h * fresh.q_head, fresh.q_norm, n.d, r, q);
             for (int64_t i = 0; i < n.d; i++) q[i] *= sight.scale;
             for (int64_t i = n.d; i < n.width(); i++) q[i] = 0;
             if (slopes) slopes[row] = sight.slopes[h];
@@ -61,14 +60,14 @@ struct Attention {
 
     // Write this step's keys and values where they stay; whoever looks at them first does it.
     void keep(int64_t request, int64_t head) const {
-        float turned[1024];
+        float k[MAX_HEAD];
         for (int j = 0; j < n.w; j++) {
             int64_t r = request * n.w + j, slot = (steps() - 1) * n.w + j;
             int64_t at = request * response.batch + head * response.head + slot * response.token;
-            const float* k = fresh.k + r * fresh.row + head * n.d;
-            if (fresh.rotary) fresh.rotary->turn(k, n.d, r, turned), k = turned;
+            const int64_t from = r * fresh.row + head * fresh.kv_head;
+            fresh.ready(fresh.k + from, fresh.k_norm, n.d, r, k);
             narrow(k, n.d, static_cast<T*>(response.k) + at);
-            narrow(fresh.v + r * fresh.row + head * n.d, n.d, static_cast<T*>(response.v) + at);
+            narrow(fresh.v + from, n.d, static_cast<T*>(response.v) + at);
         }
     }
 

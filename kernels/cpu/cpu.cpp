@@ -35,7 +35,7 @@ int tinyllm_max_rows() { return MAX_ROWS; }
 
 // 0; or 1 where there is no memory, 2 where a token is not in the vocabulary.
 int tinyllm_step(const Model* model, const Call* call, Workspace* space) {
-    for (int i = 0; i < call->b * call->w; i++)
+    for (int i = 0; !call->embedded && i < call->b * call->w; i++)
         if (call->tokens[i] < 0 || call->tokens[i] >= model->vocabulary) return 2;
     Heads heads{call->b, call->w, model->h, model->g, model->d};
     if (!space->reserve(Buffers::floats(*model, heads, call->threads))) return 1;

@@ -46,6 +46,7 @@ struct Gather {
     float* sums;  // a piece
     int64_t width;
     int rows;
+    float softcap;
 
     float* largest_score() const { return sums + rows * width; }
     float* weight() const { return sums + rows * (width + 1); }
@@ -85,6 +86,7 @@ struct Gather {
         vec top = spread(-INFINITY);
         for (int j = 0; j < block.n; j += W) {
             vec s = load(weights + j);
+            if (softcap != 0) s = softcap * tangent(s / softcap);
             if (slope) s += slope[row] * load(block.where + j);
             for (int i = block.n - j; i < W; i++) s[i] = -INFINITY;
             store(weights + j, s);

@@ -10,16 +10,21 @@ enum Format : int32_t { FLOAT32, FLOAT16, BFLOAT16 };
 struct LayerWeights {  // matrices [outputs, inputs], contiguous; null where there is none
     const void *attention_norm, *attention_norm_bias, *qkv, *qkv_bias, *o, *o_bias;
     const void *mlp_norm, *mlp_norm_bias, *up, *up_bias, *down, *down_bias;
+    const void *q_norm, *k_norm, *attention_post_norm, *mlp_post_norm;
+    int64_t window, kind;  // 0: all is seen; the row of frequencies
 };
 
 struct Model {
     const LayerWeights* layers;
-    const void *embedding, *norm, *norm_bias, *head;
-    const float *frequencies, *slopes;
+    const void *embedding, *norm, *norm_bias, *head, *head_bias;
+    const float *frequencies, *slopes;  // [kinds, pairs], [h]
     int64_t layer_count, hidden, inner, vocabulary;
     int32_t format, h, g, d;
-    int32_t pairs, interleaved, activation, gated;  // gated: `up` holds the gate's rows, then as many to multiply with
-    float eps, scale;
+    int32_t kinds, pairs, interleaved, activation;
+    int32_t gated;     // `up` holds the gate's rows, then as many to multiply with
+    int32_t per_head;  // `qkv` holds the rows of q, k and v of one head after the other
+    int32_t parallel, post_norms;
+    float eps;
 };
 
 struct LayerMemory {
@@ -28,6 +33,7 @@ struct LayerMemory {
 
 struct Call {
     const LayerMemory* layers;
+    const void* embedded;  // [b, w, hidden]; null: tokens are looked up
     const int64_t *tokens, *positions;
     float* logits;
     int64_t positions_batch;  // elements from request to request; 0 where they share positions

@@ -5,11 +5,6 @@
 
 #include "interface.hpp"
 
-template <class T>
-void widen(const T* x, int64_t n, float* out) {
-    for (int64_t i = 0; i < n; i += W) store_some(out + i, load_some(x + i, n - i), n - i);
-}
-
 // One thread's outputs of a linear layer.
 template <class T>
 void linear(const Product& p, int thread, int threads) {
@@ -60,10 +55,8 @@ void segment_attention(const SegmentAttention& p, Workspace& space, int thread, 
                   q + r * width + h * n.d);
     Ahead nothing;
     space.barrier.wait(threads, nothing);
-    Line line{p.sight.lengths[0] + p.sight.lengths[1], 0, threads};
-    line.total = line.units * n.b * n.g;
-    Fresh fresh{q, nullptr, nullptr, width, nullptr};
-    Attention<T> attention{n, p.prompt, p.response, p.sight, fresh, line, pieces, scratch};
+    Fresh<T> fresh{q, nullptr, nullptr, width, n.d};
+    Attention<T> attention{n, p.prompt, p.response, p.sight, fresh, Line(p.sight, n, threads), pieces, scratch};
     attention.run(thread);
     space.barrier.wait(threads, nothing);
     for (int64_t r = mine.from; r < mine.to; r++) {

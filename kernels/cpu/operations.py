@@ -80,12 +80,14 @@ class Kernels:
         positions: Tensor | None = None,
         slopes: Tensor | None = None,
         scale: float | None = None,
+        softcap: float | None = None,
+        window: int | None = None,
         *,
         space: object | None = None,
     ) -> Tensor:
         """Attention over prompt and response: of a prompt every key is read once, of a response its own path.
 
-        Raises ValueError for shapes or formats that the kernel does not take.
+        Raises ValueError for shapes, formats or a window that the kernel does not take.
         """
         (b, h, w, d), g = q.shape, prompt_k.shape[1]
         t, steps = lengths.tolist()
@@ -96,7 +98,8 @@ class Kernels:
             checked(f"{name}_v", v, q.dtype, k.shape)
             if k.stride() != v.stride():
                 raise ValueError(f"{name}_k has strides {k.stride()}, {name}_v {v.stride()}: expected the same")
-        sight = sight_of(lengths, ancestry, positions, slopes, scale or d**-0.5, (b, w, h, t, steps))
+        sight = sight_of(lengths, ancestry, positions, slopes, (b, w, h, t, steps))
+        sight.scale, sight.softcap, sight.window = scale or d**-0.5, softcap or 0.0, window_of(window)
         out = q.new_empty(b, w, h * d)
         memory = Workspace(self.library)
         failed = self.library.segment_attention(
@@ -118,7 +121,6 @@ def sight_of(
     ancestry: Tensor | None,
     positions: Tensor | None,
     slopes: Tensor | None,
-    scale: float,
     sizes: tuple[int, int, int, int, int],
 ) -> Sight:
     """What sequences may see, checked; `sizes`: requests, sequences of each, heads, tokens of the prompt, steps."""
@@ -130,8 +132,15 @@ def sight_of(
         lengths=address(lengths), ancestry=address(ancestry), positions=address(positions), slopes=address(slopes),
         ancestry_batch=0 if ancestry is None else ancestry.stride(0),
         ancestry_row=0 if ancestry is None else ancestry.stride(1),
-        positions_batch=0 if positions is None else positions.stride(0), scale=scale,
+        positions_batch=0 if positions is None else positions.stride(0),
     )  # fmt: skip
+
+
+def window_of(window: int | None) -> int:
+    """A window as the library takes it, 0 for none; raises ValueError where nothing would be seen."""
+    if window is not None and window < 1:
+        raise ValueError(f"a window of {window} tokens: expected at least 1")
+    return window or 0
 
 
 def _check_linear(

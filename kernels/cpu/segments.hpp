@@ -16,8 +16,18 @@ struct Sight {  // arguments of `segment_attention`, see tinyllm.check.reference
     const int32_t* positions;
     const float* slopes;
     int64_t ancestry_batch, ancestry_row, positions_batch;
-    float scale;
+    int64_t window;  // 0: all is seen
+    float scale, softcap;  // softcap 0: none
+
+    int64_t tokens() const { return lengths[0]; }
+    int64_t steps() const { return lengths[1]; }
+    int64_t begin() const {  // of what is seen, counted from the first token of the prompt
+        int64_t all = tokens() + steps();
+        return window && window < all ? all - window : 0;
+    }
 };
+
+constexpr int MAX_HEAD = 1024;
 
 struct Heads {
     int32_t b, w, h, g, d;
@@ -26,10 +36,12 @@ struct Heads {
     int64_t width() const { return padded(d, W); }
 };
 
-// Where the stretch of each thread begins on the line of `pairs * units` keys.
+// Where the stretch of each thread begins on the line of `pairs * units` keys, those in sight of each pair.
 struct Line {
     int64_t units, total;
     int threads;
+    Line(const Sight& sight, const Heads& n, int threads)
+        : units(sight.tokens() + sight.steps() - sight.begin()), total(units * n.b * n.g), threads(threads) {}
     int64_t begin(int t) const { return total * t / threads; }
     int owner(int64_t unit) const { return ((unit + 1) * threads - 1) / total; }
     int first(int64_t pair) const { return owner(pair * units); }
@@ -65,13 +77,28 @@ struct Rotary {
 };
 
 // Queries, keys and values of this step, side by side in a row; k and v null where they are in memory already.
+template <class T>
 struct Fresh {
     const float* q;
     const float* k;
     const float* v;
-    int64_t row;
+    int64_t row, q_head, kv_head;  // elements from row to row, and from head to head
     const Rotary* rotary;
+    Norm<T> q_norm, k_norm;
+
+    // A head of row r as attention takes it: normalised, then turned, where there is something to do it with.
+    void ready(const float* x, const Norm<T>& norm, int64_t d, int64_t r, float* out) const {
+        float normed[MAX_HEAD];
+        if (norm.weight) prepare_row(x, d, norm, normed), x = normed;
+        if (rotary) rotary->turn(x, d, r, out);
+        else std::memcpy(out, x, d * sizeof(float));
+    }
 };
+
+template <class T>
+void widen(const T* x, int64_t n, float* out) {
+    for (int64_t i = 0; i < n; i += W) store_some(out + i, load_some(x + i, n - i), n - i);
+}
 
 template <class T>
 void narrow(const float* x, int64_t d, T* out) {

@@ -25,7 +25,8 @@ class LayerWeights(Structure):
 
     _fields_ = members(
         pointer="attention_norm attention_norm_bias qkv qkv_bias o o_bias"
-        " mlp_norm mlp_norm_bias up up_bias down down_bias"
+        " mlp_norm mlp_norm_bias up up_bias down down_bias q_norm k_norm attention_post_norm mlp_post_norm",
+        long="window kind",
     )
 
 
@@ -33,10 +34,10 @@ class Model(Structure):
     """What `tinyllm_step` knows of a model."""
 
     _fields_ = members(
-        pointer="layers embedding norm norm_bias head frequencies slopes",
+        pointer="layers embedding norm norm_bias head head_bias frequencies slopes",
         long="layer_count hidden inner vocabulary",
-        int="format h g d pairs interleaved activation gated",
-        float="eps scale",
+        int="format h g d kinds pairs interleaved activation gated per_head parallel post_norms",
+        float="eps",
     )
 
 
@@ -44,7 +45,9 @@ class Sight(Structure):
     """What sequences may see."""
 
     _fields_ = members(
-        pointer="lengths ancestry positions slopes", long="ancestry_batch ancestry_row positions_batch", float="scale"
+        pointer="lengths ancestry positions slopes",
+        long="ancestry_batch ancestry_row positions_batch window",
+        float="scale softcap",
     )
 
 
@@ -59,7 +62,7 @@ class Call(Structure):
 
     _fields_ = [
         *members(
-            pointer="layers tokens positions logits",
+            pointer="layers embedded tokens positions logits",
             long="positions_batch prompt_batch prompt_head prompt_token response_batch response_head response_token",
         ),
         ("sight", Sight),

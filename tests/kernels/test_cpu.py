@@ -148,6 +148,8 @@ def test_what_a_kernel_cannot_take_is_named():
         cpu.segment_attention(q, memory, memory, memory[:, :, :1], memory[:, :, :1], lengths)
     with pytest.raises(ValueError, match=r"lengths is torch\.int64"):
         cpu.segment_attention(q, memory, memory, memory, memory, lengths.long())
+    with pytest.raises(ValueError, match="a window of 0 tokens: expected at least 1"):
+        cpu.segment_attention(q, memory, memory, memory, memory, lengths, window=0)
     with pytest.raises(ValueError, match="expected the same"):
         cpu.segment_attention(q, memory, draw(1, 2, 6, 64)[:, :, :5], memory, memory, lengths)
 

@@ -1,8 +1,7 @@
-"""A decode step in native code: against float64, and against the ordinary step of a model."""
+"""A decode step in native code beside the ordinary step of a model; test_cpu_kinds.py has it against float64."""
 
 import os
 from copy import deepcopy
-from dataclasses import replace
 
 import pytest
 import torch
@@ -13,7 +12,6 @@ from torch import nn
 import tinyllm
 from models import close, drawn, ragged, tiny
 from tinyllm.cache.fixed import FixedSegmentCache
-from tinyllm.check import references
 from tinyllm.checkpoint.loading import restage
 from tinyllm.kernels import cpu
 from tinyllm.runtime.native import native_step, why_not
@@ -33,135 +31,8 @@ def same_number_of_threads():
     torch.set_num_threads(before)
 
 
-@pytest.fixture(params=[1, 2, 5])
-def threads(request):
-    """So many threads, more than this machine may have."""
-    torch.set_num_threads(request.param)
-    return request.param
-
-
 def draw(*shape, dtype=torch.float32):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape))).to(dtype)
-
-
-def weights(dtype, *, h=6, g=2, d=16, m=40, f=56, v=51, layers=2, layer_norm=False, bias=False, **options):
-    """Random weights of any kind of decoder."""
-    number = iter(range(1000))
-    r = lambda *s: (torch.randn(s, generator=torch.Generator().manual_seed(next(number))) * s[-1] ** -0.5).to(dtype)  # noqa: E731
-    near_one = lambda n: 1 + r(n)  # noqa: E731
-    maybe = lambda wanted, n: 0.5 * r(n) if wanted else None  # noqa: E731
-
-    def layer():
-        matrices = {"qkv": r((h + 2 * g) * d, m), "o": r(m, h * d), "down": r(m, f)}
-        matrices["up"] = r(f * (1 + options.get("gated", True)), m)
-        biases = {f"{name}_bias": maybe(bias, len(matrix)) for name, matrix in matrices.items()}
-        norms = {"attention_norm": near_one(m), "mlp_norm": near_one(m)}
-        return matrices | biases | norms | {f"{name}_bias": maybe(layer_norm, m) for name in norms}
-
-    turned = options.pop("turned", d)
-    frequencies = 100.0 ** (-torch.arange(0, turned, 2) / max(turned, 1))
-    return cpu.Weights(
-        layers=[layer() for _ in range(layers)], embedding=r(v, m) * m**0.5, norm=near_one(m),
-        norm_bias=maybe(layer_norm, m), head=r(v, m), frequencies=frequencies, heads=(h, g, d),
-        **{"activation": "silu", "eps": 1e-5} | options,
-    )  # fmt: skip
-
-
-def reference_step(weights, tokens, positions, memory, lengths, ancestry, where):
-    """The step spelled out in float64; keys and values are written into the memory."""
-    (b, w), (h, g, d) = tokens.shape, weights.heads
-    wide = lambda x: None if x is None else x.double()  # noqa: E731
-    normed = lambda weight, bias: references.NormWeights(weight.double(), wide(bias), weights.eps)  # noqa: E731
-    x = weights.embedding.double()[tokens].flatten(0, 1)
-    angles = (positions[..., None].float() * weights.frequencies).double()
-    first = (int(lengths[1]) - 1) * w
-    for layer, (prompt_k, prompt_v, response_k, response_v) in zip(weights.layers, memory, strict=True):
-        p = {name: wide(value) for name, value in layer.items()}
-        norm = normed(p["attention_norm"], p["attention_norm_bias"])
-        merged = references.linear(x, p["qkv"], p["qkv_bias"], norm)
-        q, k, v = merged.view(b, w, -1, d).transpose(1, 2).split([h, g, g], 1)
-        q, k = (references.rotate(x, angles.cos(), angles.sin(), weights.interleaved) for x in (q, k))
-        for slots, new in ((response_k, k), (response_v, v)):
-            slots[:, :, first : first + w] = new
-        memories = [x.double() for x in (prompt_k, prompt_v, response_k, response_v)]
-        a = references.segment_attention(q, *memories, lengths, ancestry, where, weights.slopes).flatten(0, 1)
-        x = references.linear(a, p["o"], p["o_bias"], residuals=(x,))
-        norm = normed(p["mlp_norm"], p["mlp_norm_bias"])
-        inner = references.linear(x, p["up"], p["up_bias"], norm, weights.activation, weights.gated)
-        x = references.linear(inner, p["down"], p["down_bias"], residuals=(x,))
-    return references.linear(x, weights.head.double(), norm=normed(weights.norm, weights.norm_bias))
-
-
-SLOPES = 2.0 ** -torch.arange(1.0, 7.0)
-KINDS = {
-    "as Llama": {},
-    "biases": {"bias": True, "activation": "gelu"},
-    "LayerNorm, no gate": {"layer_norm": True, "bias": True, "gated": False, "activation": "relu"},
-    "ALiBi": {"turned": 0, "slopes": SLOPES, "layer_norm": True, "activation": "gelu_pytorch_tanh"},
-    "interleaved, a part of each head": {"interleaved": True, "turned": 8},
-    "half-split, a part of each head": {"turned": 12},
-    "odd sizes": {"h": 3, "g": 3, "d": 10, "m": 33, "f": 7, "v": 19, "bias": True},
-    "wide heads": {"h": 2, "g": 1, "d": 80, "m": 130},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("b", "w", "padded"), [(1, 1, False), (2, 3, True), (1, 16, False), (3, 1, True)])
-def test_step_against_float64(kind, b, w, padded, threads):
-    options = dict(KINDS[kind])
-    model = weights(torch.float32, **options)
-    (_, g, d), t, step, room = model.heads, 9, 4, 6
-    nan = float("nan")
-    prompt = [[draw(b, g, t + 3, d) for _ in range(2)] for _ in model.layers]
-    response = [[torch.full((b, g, room * w, d), nan) for _ in range(2)] for _ in model.layers]
-    for k, v in response:
-        for x in (k, v):
-            x[:, :, : (step - 1) * w] = draw(b, g, (step - 1) * w, d)
-    for pair in prompt:
-        for x in pair:
-            x[:, :, t:] = nan
-    memory = [(*p, *r) for p, r in zip(prompt, response, strict=True)]
-    twin = [tuple(x.double() for x in layer) for layer in memory]
-    lengths = torch.tensor([t, step], dtype=torch.int32)
-    generator = torch.Generator().manual_seed(b * w)
-    ancestry = torch.randint(w, (b, w, room), generator=generator, dtype=torch.int32) if w > 1 else None
-    if ancestry is not None:
-        ancestry[:, :, step - 1] = torch.arange(w)
-    where = (torch.arange(t + 3) - 2 * torch.arange(b)[:, None]).int() if padded else None
-    start = torch.full((1, 1), t) if where is None else where[:, t - 1 : t].long() + 1
-    positions = (start + step - 1).expand(-1, w).contiguous()
-    tokens = torch.randint(len(model.head), (b, w), generator=generator)
-    native = cpu.DecodeStep(cpu.kernels(), model)
-    native.bind(memory)
-    got = native(tokens, positions, lengths, ancestry, where, (t, step))
-    right = reference_step(model, tokens, positions, twin, lengths, ancestry, where)
-    close(got.double(), right)
-    for mine, theirs in zip(memory, twin, strict=True):
-        for x, y in zip(mine, theirs, strict=True):
-            assert torch.equal(x.isnan(), y.isnan()), "written where nothing belongs"
-            close(x.double().nan_to_num(), y.nan_to_num())
-
-
-def test_a_step_says_what_it_cannot_take():
-    model = weights(torch.float32)
-    native = cpu.DecodeStep(cpu.kernels(), model)
-    memory = [tuple(draw(1, 2, 8, 16) for _ in range(4)) for _ in model.layers]
-    native.bind(memory)
-    one, position, lengths = torch.tensor([[3]]), torch.tensor([[9]]), torch.tensor([8, 2], dtype=torch.int32)
-    with pytest.raises(IndexError, match=r"tokens \[\[51\]\]: expected ids from 0 to 50"):
-        native(torch.tensor([[51]]), position, lengths, None, None, (8, 2))
-    with pytest.raises(IndexError, match="expected ids from 0 to 50"):
-        native(torch.tensor([[-1]]), position, lengths, None, None, (8, 2))
-    with pytest.raises(ValueError, match="response has shape"):
-        native(one, position, lengths, None, None, (8, 9))
-    with pytest.raises(ValueError, match="17 sequences: expected 1 to 16"):
-        native(one.expand(1, 17), position, lengths, None, None, (8, 2))
-    with pytest.raises(ValueError, match=r"prompt_k is torch\.float16 on cpu, expected torch\.float32"):
-        native.bind([tuple(x.half() for x in layer) for layer in memory])
-    with pytest.raises(ValueError, match="in one layer"):
-        native.bind([memory[0], tuple(draw(1, 2, 9, 16)[:, :, :8] for _ in range(4))])
-    with pytest.raises(ValueError, match="contiguous"):
-        cpu.DecodeStep(cpu.kernels(), replace(model, head=draw(40, 51).T))
 
 
 # ---- the step of a model -------------------------------------------------------------------------

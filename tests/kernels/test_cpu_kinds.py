@@ -1,0 +1,277 @@
+"""The native decode step of every kind of decoder, against float64."""
+
+import os
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tinyllm.check import references
+from tinyllm.check.tables import TOLERANCES
+from tinyllm.kernels import cpu
+
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+
+if "CI" not in os.environ and (reason := cpu.unavailable()):
+    pytest.skip(reason, allow_module_level=True)
+
+
+@pytest.fixture(autouse=True)
+def same_number_of_threads():
+    """Torch's own number after each test."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def draw(*shape, dtype=torch.float32):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape))).to(dtype)
+
+
+def weights(
+    dtype,
+    *,
+    h=6,
+    g=2,
+    d=16,
+    m=40,
+    f=56,
+    v=51,
+    layers=2,
+    turned=None,
+    bases=(100.0,),
+    bias=False,
+    layer_norm=False,
+    pre_norms=True,
+    shared_norm=False,
+    head_norms=False,
+    post_norms=False,
+    head_bias=False,
+    **options,
+):
+    """Random weights of any kind of decoder."""
+    number = iter(range(1000))
+    r = lambda *s: (torch.randn(s, generator=torch.Generator().manual_seed(next(number))) * s[-1] ** -0.5).to(dtype)  # noqa: E731
+    near_one = lambda n: 1 + r(n)  # noqa: E731
+    maybe = lambda wanted, n: 0.5 * r(n) if wanted else None  # noqa: E731
+
+    def layer():
+        matrices = {"qkv": r((h + 2 * g) * d, m), "o": r(m, h * d), "down": r(m, f)}
+        matrices["up"] = r(f * (1 + options.get("gated", True)), m)
+        biases = {f"{name}_bias": maybe(bias, len(matrix)) for name, matrix in matrices.items()}
+        norms = {name: near_one(m) if pre_norms else None for name in ("attention_norm", "mlp_norm")}
+        norms |= {f"{name}_bias": maybe(layer_norm, m) for name in norms}
+        if shared_norm:
+            norms |= {"mlp_norm": norms["attention_norm"], "mlp_norm_bias": norms["attention_norm_bias"]}
+        if head_norms:
+            norms |= {"q_norm": near_one(d), "k_norm": near_one(d)}
+        if post_norms:
+            norms |= {"attention_post_norm": near_one(m), "mlp_post_norm": near_one(m)}
+        return matrices | biases | norms
+
+    turned = d if turned is None else turned
+    frequencies = [(base and base ** (-torch.arange(0, turned, 2) / max(turned, 1))) for base in bases]
+    frequencies = [torch.as_tensor(row).expand(turned // 2).float() for row in frequencies]
+    return cpu.Weights(
+        layers=[layer() for _ in range(layers)], embedding=r(v, m) * m**0.5, norm=near_one(m),
+        norm_bias=maybe(layer_norm, m), head=r(v, m), head_bias=maybe(head_bias, v), heads=(h, g, d),
+        frequencies=torch.stack(frequencies) if len(bases) > 1 else frequencies[0].contiguous(),
+        **{"activation": "silu", "eps": 1e-5} | options,
+    )  # fmt: skip
+
+
+def reference_step(weights, tokens, embedded, positions, memory, lengths, ancestry, where):
+    """The step spelled out in float64; keys and values are written into the memory."""
+    (b, w), (h, g, d), eps = tokens.shape, weights.heads, weights.eps
+    wide = lambda x: None if x is None else x.double()  # noqa: E731
+    norm = lambda w, b: None if w is None else references.NormWeights(wide(w), wide(b), eps)  # noqa: E731
+    x = (weights.embedding[tokens] if embedded is None else embedded).double().flatten(0, 1)
+    first, rows = (int(lengths[1]) - 1) * w, torch.atleast_2d(weights.frequencies)
+    for i, (layer, (prompt_k, prompt_v, response_k, response_v)) in enumerate(zip(weights.layers, memory, strict=True)):
+        p = {name: wide(value) for name, value in layer.items()}
+        angles = (positions[..., None].float() * rows[weights.kinds[i] if weights.kinds else 0]).double()
+        before = norm(p["attention_norm"], p["attention_norm_bias"])
+        merged = references.linear(x, p["qkv"], p["qkv_bias"], before).view(b, w, -1, d)
+        parts = merged.unflatten(2, (h, 3)).unbind(3) if weights.per_head else merged.split([h, g, g], 2)
+        q, k, v = (part.transpose(1, 2) for part in parts)
+        if "q_norm" in p:
+            q, k = references.rms_norm(q, p["q_norm"], eps), references.rms_norm(k, p["k_norm"], eps)
+        q, k = (references.rotate(x, angles.cos(), angles.sin(), weights.interleaved) for x in (q, k))
+        for slots, new in ((response_k, k), (response_v, v)):
+            slots[:, :, first : first + w] = new
+        a = references.segment_attention(
+            q, prompt_k, prompt_v, response_k, response_v, lengths, ancestry, where, weights.slopes, weights.scale,
+            weights.softcap, weights.windows[i] if weights.windows else None,
+        ).flatten(0, 1)  # fmt: skip
+        a = references.linear(a, p["o"], p["o_bias"])
+        a = references.rms_norm(a, p["attention_post_norm"], eps) if "attention_post_norm" in p else a
+        before = norm(p["mlp_norm"], p["mlp_norm_bias"])
+        read = x if weights.parallel else x + a
+        inner = references.linear(read, p["up"], p["up_bias"], before, weights.activation, weights.gated)
+        out = references.linear(inner, p["down"], p["down_bias"])
+        out = references.rms_norm(out, p["mlp_post_norm"], eps) if "mlp_post_norm" in p else out
+        x = x + a + out
+    return references.linear(x, wide(weights.head), wide(weights.head_bias), norm(weights.norm, weights.norm_bias))
+
+
+SLOPES = 2.0 ** -torch.arange(1.0, 7.0)
+OLD = {"layer_norm": True, "bias": True, "gated": False, "activation": "gelu"}
+KINDS = {
+    "as Llama": {},
+    "biases": {"bias": True, "activation": "gelu"},
+    "LayerNorm, no gate": OLD | {"activation": "relu"},
+    "ALiBi": {"turned": 0, "slopes": SLOPES, "layer_norm": True, "activation": "gelu_pytorch_tanh"},
+    "interleaved, a part of each head": {"interleaved": True, "turned": 8},
+    "half-split, a part of each head": {"turned": 12},
+    "odd sizes": {"h": 3, "g": 3, "d": 10, "m": 33, "f": 7, "v": 19, "bias": True},
+    "wide heads": {"h": 2, "g": 1, "d": 80, "m": 130},
+    "another scale": {"scale": 0.6},
+    "softcap and ALiBi": {"softcap": 0.8, "slopes": SLOPES},
+    "windows": {"windows": (6, None, 2), "layers": 3},
+    "the last token alone": {"windows": (1, 1)},
+    "windows and ALiBi": {"windows": (7, 3), "turned": 0, "slopes": SLOPES},
+    "normalised heads, odd sizes": {"head_norms": True, "h": 3, "g": 3, "d": 10, "m": 33},
+    "parallel": {"parallel": True},
+    "post norms": {"post_norms": True},
+    "post norms alone, odd sizes": {"post_norms": True, "pre_norms": False, "m": 33, "f": 7, "v": 19},
+    "rows per head": {"per_head": True, "g": 6, "turned": 8},
+    "two rows of frequencies": {"bases": (100.0, 7.0), "kinds": (1, 0)},
+    "bias of the head": {"head_bias": True},
+    "as Gemma 2": {"post_norms": True, "softcap": 1.5, "windows": (6, None), "scale": 0.3},
+    "as Gemma 3": {
+        "post_norms": True, "head_norms": True, "windows": (6, None), "bases": (7.0, 100.0), "kinds": (0, 1),
+    },
+    "as GPT-J": OLD | {"parallel": True, "shared_norm": True, "interleaved": True, "turned": 8, "head_bias": True},
+    "as GPT-NeoX": OLD | {"parallel": True, "per_head": True, "h": 4, "g": 4, "turned": 4},
+    "as Bloom": OLD | {"per_head": True, "g": 6, "turned": 0, "slopes": SLOPES, "embedded": True},
+    "as OPT": OLD | {"turned": 0, "embedded": True, "activation": "relu"},
+    "as Qwen3": {"head_norms": True},
+    "as SmolLM3": {"bases": (100.0, 0.0), "kinds": (0, 1, 0), "layers": 3},
+}  # fmt: skip
+
+
+def memory_of(model, b, w, t, steps, room):
+    """Keys and values of every layer before this step; NaN wherever nothing is to be read."""
+    g, d, dtype = *model.heads[1:], model.embedding.dtype
+    for window in model.windows or [None] * len(model.layers):
+        prompt, response = ([draw(b, g, n, d, dtype=dtype) for _ in range(2)] for n in (t + 3, room * w))
+        hidden = 0 if window is None else max(0, t + steps - window)
+        for x in prompt:
+            x[:, :, :hidden] = x[:, :, t:] = float("nan")
+        for x in response:
+            x[:, :, : max(0, hidden - t) * w] = x[:, :, (steps - 1) * w :] = float("nan")
+        yield (*prompt, *response)
+
+
+def compare(kind, dtype, b, w, padded):
+    """One step of such a decoder and the memory after it, against float64."""
+    options = dict(KINDS[kind])
+    embedded = draw(b, options.get("m", 40), w, dtype=dtype).mT if options.pop("embedded", False) else None
+    model, t, step, room = weights(dtype, **options), 9, 4, 6
+    memory = list(memory_of(model, b, w, t, step, room))
+    twin = [tuple(x.double() for x in layer) for layer in memory]
+    lengths = torch.tensor([t, step], dtype=torch.int32)
+    generator = torch.Generator().manual_seed(b * w)
+    ancestry = torch.randint(w, (b, w, room), generator=generator, dtype=torch.int32) if w > 1 else None
+    if ancestry is not None:
+        ancestry[:, :, step - 1] = torch.arange(w)
+    where = (torch.arange(t + 3) - 2 * torch.arange(b)[:, None]).int() if padded else None
+    start = torch.full((1, 1), t) if where is None else where[:, t - 1 : t].long() + 1
+    positions = (start + step - 1).expand(-1, w).contiguous()
+    tokens = torch.randint(len(model.head), (b, w), generator=generator)
+    native = cpu.DecodeStep(cpu.kernels(), model)
+    native.bind(memory)
+    got = native(tokens if embedded is None else tokens - 99, positions, lengths, ancestry, where, (t, step), embedded)
+    right = reference_step(model, tokens, embedded, positions, twin, lengths, ancestry, where)
+    near(got, right, dtype)
+    for mine, theirs in zip(memory, twin, strict=True):
+        for x, y in zip(mine, theirs, strict=True):
+            assert torch.equal(x.isnan(), y.isnan()), "written where nothing belongs"
+            near(x.nan_to_num(), y.nan_to_num(), dtype)
+
+
+def near(got, right, dtype):
+    """As in the tables of the operations, several of which follow each other here."""
+    scale = right.abs().clamp(min=right.square().mean().sqrt())
+    assert ((got.double() - right).abs() <= 3 * TOLERANCES[dtype] * scale).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("b", "w", "padded"), [(1, 1, False), (2, 3, True), (1, 16, False), (3, 1, True)])
+def test_step_against_float64(kind, b, w, padded):
+    for threads in (1, 2, 5) if w < 16 else (2,):  # 5: more than this machine may have
+        torch.set_num_threads(threads)
+        compare(kind, torch.float32, b, w, padded)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_step_in_every_format(kind, dtype):
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        for w in (1, 4):
+            compare(kind, dtype, 1, w, padded=False)
+
+
+def test_a_step_says_what_it_cannot_take():
+    model = weights(torch.float32)
+    native = cpu.DecodeStep(cpu.kernels(), model)
+    memory = [tuple(draw(1, 2, 8, 16) for _ in range(4)) for _ in model.layers]
+    native.bind(memory)
+    one, position, lengths = torch.tensor([[3]]), torch.tensor([[9]]), torch.tensor([8, 2], dtype=torch.int32)
+    with pytest.raises(IndexError, match=r"tokens \[\[51\]\]: expected ids from 0 to 50"):
+        native(torch.tensor([[51]]), position, lengths, None, None, (8, 2))
+    with pytest.raises(IndexError, match="expected ids from 0 to 50"):
+        native(torch.tensor([[-1]]), position, lengths, None, None, (8, 2))
+    with pytest.raises(ValueError, match="response has shape"):
+        native(one, position, lengths, None, None, (8, 9))
+    with pytest.raises(ValueError, match="17 sequences: expected 1 to 16"):
+        native(one.expand(1, 17), position, lengths, None, None, (8, 2))
+    with pytest.raises(ValueError, match=r"prompt_k is torch\.float16 on cpu, expected torch\.float32"):
+        native.bind([tuple(x.half() for x in layer) for layer in memory])
+    with pytest.raises(ValueError, match="in one layer"):
+        native.bind([memory[0], tuple(draw(1, 2, 9, 16)[:, :, :8] for _ in range(4))])
+    with pytest.raises(ValueError, match="contiguous"):
+        cpu.DecodeStep(cpu.kernels(), replace(model, head=draw(40, 51).T))
+    with pytest.raises(ValueError, match=r"embedded has shape \[1, 1, 39\], expected \[1, 1, 40\]"):
+        native(one, position, lengths, None, None, (8, 2), draw(1, 1, 39))
+    with pytest.raises(ValueError, match=r"embedded is torch\.float16 on cpu, expected torch\.float32"):
+        native(one, position, lengths, None, None, (8, 2), draw(1, 1, 40).half())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"windows": (4, 0)}, "a window of 0 tokens: expected at least 1"),
+        ({"windows": (4,)}, "1 windows and 2 kinds for 2 layers"),
+        ({"kinds": (0, 1)}, r"kinds \(0, 1\): expected rows of frequencies, 0 to 0"),
+        ({"per_head": True}, "6 query heads on 2: stored for every head, there must be as many keys and values"),
+        ({"parallel": True, "post_norms": True}, "parallel layers whose branches are normalised"),
+        ({"turned": 18}, "9 pairs in heads of size 16"),
+        ({"slopes": SLOPES[:5]}, r"slopes has shape \[5\], expected at least \[6\]"),
+        ({"slopes": SLOPES.double()}, "slopes is torch.float64"),
+    ],
+)
+def test_weights_that_are_of_no_decoder_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        cpu.DecodeStep(cpu.kernels(), weights(torch.float32, **options))
+
+
+def test_norms_of_another_size_are_named():
+    model = weights(torch.float32, head_norms=True, post_norms=True)
+    for name, size in (("q_norm", 16), ("k_norm", 16), ("attention_post_norm", 40), ("mlp_post_norm", 40)):
+        layers = [model.layers[0], model.layers[1] | {name: draw(size - 1)}]
+        with pytest.raises(ValueError, match=rf"{name} has shape \[{size - 1}\], expected at least \[{size}\]"):
+            cpu.DecodeStep(cpu.kernels(), replace(model, layers=layers))
+
+
+def test_what_is_embedded_is_for_one_step():
+    model = weights(torch.float32)
+    native = cpu.DecodeStep(cpu.kernels(), model)
+    native.bind([tuple(draw(1, 2, 8, 16) for _ in range(4)) for _ in model.layers])
+    rest = torch.tensor([[9]]), torch.tensor([8, 2], dtype=torch.int32), None, None, (8, 2)
+    token = torch.tensor([[3]])
+    plain = native(token, *rest)
+    assert torch.equal(native(token, *rest, embedded=model.embedding[token]), plain)
+    assert not torch.equal(native(token, *rest, embedded=2 * model.embedding[token + 2]), plain)
+    assert torch.equal(native(token, *rest), plain)
