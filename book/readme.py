@@ -18,6 +18,8 @@ from tinyllm.draw.attention_cells import NAMES, attention_runs, cells, draw_atte
 from tinyllm.draw.latency import draw_latency
 from tinyllm.draw.throughput import draw_batches, draw_throughput
 from tinyllm.draw.waterfall import draw_waterfall
+from tinyllm.families import registered
+from tinyllm.families.traits import traits
 from tinyllm.measure.rows import Row, as_markdown, grouped, ratio_to_peer, read_rows, same_tokens, title
 
 ROOT = Path(__file__).parent.parent
@@ -147,6 +149,30 @@ def attention_of(run: Mapping[str, Any]) -> str:
     )
 
 
+def families() -> str:
+    """Every family: the models people know, what they have that Llama has not, and what is refused."""
+    from transformers import AutoConfig, logging
+
+    logging.set_verbosity_error()
+    lines = [
+        f"Held against transformers {proven('transformers')}, token for token, in every stage:\n",
+        "| models | `model_type` | what they have that Llama has not | refused by name |",
+        "| --- | --- | --- | --- |",
+    ]
+    for family in registered():
+        kind = next(iter(family.architectures))
+        found = traits(family.describe(AutoConfig.for_model(kind)))
+        kinds = ", ".join(f"`{name}`" for name in family.architectures)
+        lines.append(f"| {family.models} | {kinds} | {', '.join(found) or '-'} | {family.refused or '-'} |")
+    return "\n".join(lines)
+
+
+def proven(package: str) -> str:
+    """The version of a package that everything here is tested with."""
+    pinned = (line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    return next(version for name, version in pinned if name == package)
+
+
 def picture_of(run: Mapping[str, Any]) -> str:
     """The file of a run's picture."""
     return f"attention-{run['device'].split()[1].lower()}.png"
@@ -218,7 +244,7 @@ def medians(row: Row) -> str:
     return f"medians of {row.repeats} turns; " if row.repeats else ""
 
 
-SECTIONS = {"run": ladder, "beams": beams, "attention": attention}
+SECTIONS = {"run": ladder, "beams": beams, "attention": attention, "families": families}
 
 
 def updated(readme: str) -> str:

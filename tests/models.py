@@ -21,12 +21,14 @@ CLASSES = {
     "gpt_neox": "GPTNeoX",
     "opt": "OPT",
     "bloom": "Bloom",
+    "starcoder2": "Starcoder2",
 }
 # What a kind needs beside the sizes of all, and what it has no field for.
 OWN = {
     "mistral": {"sliding_window": None},
     "gemma2": {"head_dim": 8, "query_pre_attn_scalar": 20, "attn_implementation": "eager"},  # torch's has no soft cap
-    "gemma3_text": {"head_dim": 8, "query_pre_attn_scalar": 20},
+    "gemma3_text": {"head_dim": 8, "query_pre_attn_scalar": 20, "sliding_window_pattern": 2},
+    "smollm3": {"no_rope_layer_interval": 2},
     "gptj": {"rotary_dim": 4},
     "opt": {"ffn_dim": 48},
 }

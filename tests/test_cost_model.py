@@ -197,7 +197,7 @@ def test_the_real_model_too(smollm):
 @every_stage
 def test_a_part_that_does_more_than_predicted_is_seen(smollm, stage):
     model = restage(smollm, tinyllm.STAGES[stage])
-    wasteful = replace(model.stage, attend=lambda q, kv, bias: model.stage.attend(q.clone(), kv, bias))
+    wasteful = replace(model.stage, attend=lambda q, *more: model.stage.attend(q.clone(), *more))
     work = Workload(batch=1, tokens=1, held=3, size=4)
     seen = observed(restage(smollm, wasteful), work)
     expected = layer_cost(model.stage, model.config, work)

@@ -176,7 +176,7 @@ def test_every_sequence_sees_its_own_path_after_any_reorders(sizes, d, dtype, re
         parents = [r * w + data.draw(st.integers(0, w - 1)) for r in range(b) for _ in range(w)]
         cache.reorder(torch.tensor(parents))
         paths.reorder(parents)
-        positions, bias = cache.admit(w, None)
+        positions, (bias,) = cache.admit(w, None)
         k, v, q = make(b, g, w, d), make(b, g, w, d), make(b, g * group, w, d)
         layer.append(k, v)
         paths.add(k, v, step)

@@ -222,7 +222,7 @@ def filled(config: object, prompt: int, width: int, steps: int, dtype: torch.dty
     for layer in cache.layers:
         layer.append(torch.randn(1, g, prompt, d).to(dtype), torch.randn(1, g, prompt, d).to(dtype))
     for _ in range(steps):
-        _, cache.bias = cache.admit(width, None)
+        _, (cache.bias,) = cache.admit(width, None)
         for layer in cache.layers:
             layer.append(*(torch.randn(1, g, width, d).to(dtype) for _ in range(2)))
     return cache

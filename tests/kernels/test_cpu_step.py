@@ -166,7 +166,7 @@ def test_no_weight_is_copied():
     cache = model.new_cache(1, 1)
     for tokens in (torch.tensor([[1, 2]]), torch.tensor([[3]])):
         model.step(tokens, None, cache)
-    own = {x.data_ptr() for x in model.parameters()} | {model.frequencies.data_ptr()}
+    own = {x.data_ptr() for x in model.parameters()} | {model.rotation.frequencies.data_ptr()}
     assert {x.data_ptr() for x in model.step.step.weights.tensors()} <= own
 
 

@@ -12,6 +12,7 @@ pytest.importorskip("triton")
 import triton
 import triton.language as tl
 
+from tinyllm.config import LayerKind
 from tinyllm.draw.source import kernel_source
 from tinyllm.draw.trace import draw_trace
 from tinyllm.kernels import triton as kernels
@@ -95,7 +96,7 @@ def test_recording_leaves_the_interpreter_as_it_was(norm):
 def test_rope_moves_what_the_cost_model_says(interpreted, smollm):
     trace = read_trace("rope_and_store")
     config = replace(smollm.config, num_attention_heads=2, num_key_value_heads=1, head_dim=4)
-    config = replace(config, rope=replace(config.rope, dim=4))
+    config = replace(config, kinds=(LayerKind(replace(config.rope, dim=4)),))
     work = Workload(batch=1, tokens=1, held=2, size=4, kernels="ours")
     assert trace.bytes == fused_rotate_and_store_cost(config, work).bytes
     for loaded, stored in (("q", "q_out"), ("k", "k_slot"), ("v", "v_slot")):

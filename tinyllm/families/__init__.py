@@ -20,6 +20,7 @@ class Family:
     `modules` maps each of our modules to the checkpoint's; several names are stacked along the rows.
     `{i}` stands for the layer. `buffers` are endings of tensors that hold nothing learned; `norm_shift` is what the
     stored weights of RMSNorms lack. `renamed` maps beginnings of names in older checkpoints to those of today.
+    `models` are those people know, `refused` what transformers has of this family and we have not.
     """
 
     name: str
@@ -29,6 +30,8 @@ class Family:
     buffers: tuple[str, ...] = ()
     norm_shift: float = 0.0
     renamed: Mapping[str, str] = field(default_factory=dict)
+    models: str = ""
+    refused: str = ""
 
     def name_today(self, stored: str) -> str:
         """The name of a stored tensor, as transformers has it today."""

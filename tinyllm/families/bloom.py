@@ -55,4 +55,6 @@ BLOOM = Family(
         "lm_head": ("lm_head",),
     },
     renamed={old: f"transformer.{old}" for old in ("word_embeddings", "h.", "ln_f.")},
+    models="Bloom, Bloomz",
+    refused="residuals taken after the norm",
 )

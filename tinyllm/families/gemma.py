@@ -57,7 +57,16 @@ MODULES = LLAMA.modules | {
     "layers.{i}.mlp_norm": (f"{LAYER}.pre_feedforward_layernorm",),
     "layers.{i}.mlp_post_norm": (f"{LAYER}.post_feedforward_layernorm",),
 }
-GEMMA2 = Family("gemma2", {"gemma2": "Gemma2ForCausalLM"}, describe_2, MODULES, LLAMA.buffers, norm_shift=1.0)
+GEMMA2 = Family(
+    "gemma2",
+    {"gemma2": "Gemma2ForCausalLM"},
+    describe_2,
+    MODULES,
+    LLAMA.buffers,
+    norm_shift=1.0,
+    models="Gemma 2",
+    refused="bidirectional attention",
+)
 GEMMA3 = Family(
     "gemma3",
     {"gemma3_text": "Gemma3ForCausalLM"},
@@ -65,4 +74,6 @@ GEMMA3 = Family(
     MODULES | HEAD_NORMS,
     LLAMA.buffers,
     norm_shift=1.0,
+    models="Gemma 3, text",
+    refused="images, bidirectional attention",
 )

@@ -52,4 +52,5 @@ GPT_NEOX = Family(
     },
     buffers=("attention.bias", "attention.masked_bias", "rotary_emb.inv_freq"),
     renamed={"embed_out.": "lm_head."},
+    models="GPT-NeoX, Pythia",
 )

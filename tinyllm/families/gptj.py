@@ -47,4 +47,5 @@ GPTJ = Family(
         "lm_head": ("lm_head",),
     },
     buffers=("attn.bias", "attn.masked_bias", "attn.embed_positions"),
+    models="GPT-J",
 )

@@ -47,6 +47,8 @@ LLAMA = Family(
         "lm_head": ("lm_head",),
     },
     buffers=("rotary_emb.inv_freq",),
+    models="Llama 1, 2, 3; SmolLM2; Mistral",
+    refused="dynamic, YaRN and LongRoPE scaling",
 )
 HEAD_NORMS = {
     "layers.{i}.qkv_proj.q_norm": (f"{ATTENTION}.q_norm",),

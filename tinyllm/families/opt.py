@@ -59,4 +59,6 @@ OPT = Family(
         "lm_head": ("lm_head",),
     },
     renamed={"decoder.": "model.decoder."},
+    models="OPT",
+    refused="350M: norms behind the blocks, projected embeddings",
 )

@@ -18,4 +18,12 @@ def describe(config: PreTrainedConfig) -> DecoderConfig:
 
 
 MERGED = {"layers.{i}.qkv_proj": (f"{ATTENTION}.qkv_proj",), "layers.{i}.gate_up_proj": (f"{MLP}.gate_up_proj",)}
-PHI3 = Family("phi3", {"phi3": "Phi3ForCausalLM"}, describe, {**LLAMA.modules, **MERGED}, LLAMA.buffers)
+PHI3 = Family(
+    "phi3",
+    {"phi3": "Phi3ForCausalLM"},
+    describe,
+    {**LLAMA.modules, **MERGED},
+    LLAMA.buffers,
+    models="Phi-3, Phi-4",
+    refused="LongRoPE scaling",
+)

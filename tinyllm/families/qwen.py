@@ -22,5 +22,21 @@ def describe_3(config: PreTrainedConfig) -> DecoderConfig:
     return like_llama(config, "qwen3", qkv_bias=config.attention_bias, o_bias=config.attention_bias, head_norms=True)
 
 
-QWEN2 = Family("qwen2", {"qwen2": "Qwen2ForCausalLM"}, describe_2, LLAMA.modules, LLAMA.buffers)
-QWEN3 = Family("qwen3", {"qwen3": "Qwen3ForCausalLM"}, describe_3, {**LLAMA.modules, **HEAD_NORMS}, LLAMA.buffers)
+QWEN2 = Family(
+    "qwen2",
+    {"qwen2": "Qwen2ForCausalLM"},
+    describe_2,
+    LLAMA.modules,
+    LLAMA.buffers,
+    models="Qwen2, Qwen2.5",
+    refused="YaRN scaling",
+)
+QWEN3 = Family(
+    "qwen3",
+    {"qwen3": "Qwen3ForCausalLM"},
+    describe_3,
+    {**LLAMA.modules, **HEAD_NORMS},
+    LLAMA.buffers,
+    models="Qwen3, dense",
+    refused="YaRN scaling",
+)

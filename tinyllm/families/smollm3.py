@@ -25,4 +25,12 @@ def describe(config: PreTrainedConfig) -> DecoderConfig:
     return like_llama(config, "smollm3", **biases, **layers(config, kind))
 
 
-SMOLLM3 = Family("smollm3", {"smollm3": "SmolLM3ForCausalLM"}, describe, LLAMA.modules, LLAMA.buffers)
+SMOLLM3 = Family(
+    "smollm3",
+    {"smollm3": "SmolLM3ForCausalLM"},
+    describe,
+    LLAMA.modules,
+    LLAMA.buffers,
+    models="SmolLM3",
+    refused="YaRN scaling",
+)

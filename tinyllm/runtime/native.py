@@ -9,9 +9,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from tinyllm.attention.mask import alibi_slopes
 from tinyllm.cache.fixed import FixedSegmentCache
 from tinyllm.kernels import cpu
 from tinyllm.ops import FUSED
+from tinyllm.ops.embedding import embed, softcapped
 
 Step = Callable[[Tensor, Tensor | None, object], Tensor]
 
@@ -37,8 +39,6 @@ def why_not(model: nn.Module) -> str | None:
         return f"heads of size {model.config.head_dim}: native steps take at most {cpu.MAX_HEAD_DIM}"
     if model.stage.ops is not FUSED:
         return f"stage {model.stage.name!r} has operations of its own, which a native step would not run"
-    if model.config.family not in ("llama", "qwen2", "phi3") or model.config.kinds[0].window:
-        return "not yet"
     if not all(x.is_contiguous() and x.dtype == weight.dtype for x in model.parameters()):
         return "some weights are strided, or of another format than the rest"
     return cpu.unavailable()
@@ -62,9 +62,11 @@ class NativeStep:
         with torch.inference_mode():
             positions, (sight, *_) = cache.admit(input_ids.shape[1], None)
             self.prepare(cache)
-            return self.step(
-                input_ids, positions, sight.lengths, sight.ancestry, sight.positions, (cache.prompt_tokens, cache.steps)
-            )
+            embedding, sizes = self.model.embed_tokens, (cache.prompt_tokens, cache.steps)
+            x = None if embedding.bare else embed(input_ids, positions, embedding)
+            who = sight.lengths, sight.ancestry, sight.positions
+            logits = self.step(input_ids, positions, *who, sizes, embedded=x)
+            return softcapped(logits, self.model.config.logit_softcap)
 
     def prepare(self, cache: FixedSegmentCache) -> None:
         """Find the weights and the memory, where they may have moved since the last step."""
@@ -96,17 +98,27 @@ def goes_on(cache: object, input_ids: Int[Tensor, "b t"]) -> bool:
 
 def weights_of(model: nn.Module) -> cpu.Weights:
     """The weights of a decoder under the names the kernels have for them, where they are."""
-    config = model.config
+    config, scores = model.config, [layer.scores for layer in model.layers]
     return cpu.Weights(
         layers=[layer_weights(layer) for layer in model.layers],
         embedding=model.embed_tokens.weight.detach(),
         norm=model.norm.weight.detach(),
         norm_bias=_detached(model.norm.bias),
         head=model.lm_head.weight.detach(),
-        frequencies=model.rotation.frequencies[0].float().contiguous(),
+        head_bias=_detached(model.lm_head.bias),
+        frequencies=model.rotation.frequencies.float().contiguous(),
+        kinds=[layer.kind for layer in model.layers],
+        windows=[one.window for one in scores],
+        scale=scores[0].scale,
+        softcap=scores[0].softcap,
+        slopes=alibi_slopes(config.num_attention_heads) if config.alibi else None,
         heads=(config.num_attention_heads, config.num_key_value_heads, config.head_dim),
         activation=config.activation,
         eps=model.norm.eps,
+        gated=config.gated,
+        interleaved=model.rotation.interleaved,
+        parallel=config.parallel,
+        per_head=config.qkv_per_head,
     )
 
 
@@ -121,7 +133,11 @@ def layer_weights(layer: nn.Module) -> dict[str, Tensor | None]:
         "down": layer.down_proj,
     }
     weights = {name: part.weight.detach() for name, part in parts.items()}
-    return weights | {f"{name}_bias": _detached(part.bias) for name, part in parts.items()}
+    weights |= {f"{name}_bias": _detached(part.bias) for name, part in parts.items()}
+    norms, after = layer.qkv_proj.norms, (layer.attention_post_norm, layer.mlp_post_norm)
+    weights |= {} if norms is None else {"q_norm": norms.q.detach(), "k_norm": norms.k.detach()}
+    names = ("attention_post_norm", "mlp_post_norm")
+    return weights | {name: norm.weight.detach() for name, norm in zip(names, after, strict=True) if norm is not None}
 
 
 def _detached(x: Tensor | None) -> Tensor | None:
