@@ -22,7 +22,10 @@ from tinyllm.measure.rows import Row, as_markdown, grouped, ratio_to_peer, read_
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "book" / "results"
-THROUGHPUT, EXPANDABLE = "throughput-h200-llama-2-7b", "throughput-h200-llama-2-7b-expandable"
+THROUGHPUTS, EXPANDABLE = (
+    ("throughput-h100-llama-2-7b-64gb", "throughput-h200-llama-2-7b"),
+    "throughput-h200-llama-2-7b-expandable",
+)
 MARKERS = "<!-- recorded {}: start -->", "<!-- recorded {}: end -->"
 
 
@@ -49,9 +52,10 @@ def ladder() -> str:
 
 def beams() -> str:
     """What beam search costs: throughput on a GPU, memory on a CPU, and whether the tokens are the same."""
-    picture = f"![Largest batch and tokens per second of each engine](book/results/{THROUGHPUT}.png)"
-    parts = [throughput(load(THROUGHPUT)), picture, expandable(load(EXPANDABLE)), memory(), identity(load("identity"))]
-    return "\n\n".join(parts)
+    runs = []
+    for name in THROUGHPUTS:
+        runs += [throughput(load(name)), f"![Batch and tokens per second of each engine](book/results/{name}.png)"]
+    return "\n\n".join([*runs, expandable(load(EXPANDABLE)), memory(), identity(load("identity"))])
 
 
 def throughput(rows: Sequence[dict[str, Any]]) -> str:
@@ -246,9 +250,10 @@ def main() -> int:
     for run in attention_runs():
         shape = run["rows"][0]["shape"]
         draw_attention_cells(run, *middle(run, shape)).savefig(RESULTS / picture_of(run))
-    rows = load(THROUGHPUT)
-    found = draw_batches([Row(**row) for row in rows]) if "stage" in rows[0] else draw_throughput(rows)
-    found.savefig(RESULTS / f"{THROUGHPUT}.png")
+    for name in THROUGHPUTS:
+        rows = load(name)
+        found = draw_batches([Row(**row) for row in rows]) if "stage" in rows[0] else draw_throughput(rows)
+        found.savefig(RESULTS / f"{name}.png")
     return 0
 
 
