@@ -175,7 +175,7 @@ def tables(rows: list[Row]) -> str:
         asked += f"at most {row.memory_budget_bytes / 1e9:.0f} GB for each engine, weights included; "
     where = (
         f"**{row.device}**, {row.date}: {asked}read bandwidth {row.read_bandwidth_gb_s:.1f} GB/s; "
-        f"{medians(row)}{versions}."
+        f"{medians(rows)}{versions}."
     )
     if len(groups) > 1 and row.largest_batch is None:
         return f"{where}\n\n{over_prompts(rows)}"
@@ -217,9 +217,10 @@ def _cell(row: Row | None, group: Sequence[Row]) -> str:
     return f"{row.next_token_ms:.2f}" + (f" ({ratio:.2f}x)" if ratio else "")
 
 
-def medians(row: Row) -> str:
+def medians(rows: Sequence[Row]) -> str:
     """How many turns the figures are medians of, where that was recorded."""
-    return f"medians of {row.repeats} turns; " if row.repeats else ""
+    turns = sorted({row.repeats for row in rows if row.repeats})
+    return f"medians of {' to '.join(map(str, turns[:1] + turns[1:][-1:]))} turns; " if turns else ""
 
 
 SECTIONS = {"run": ladder, "beams": beams, "attention": attention}
