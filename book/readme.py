@@ -24,7 +24,10 @@ from tinyllm.measure.rows import Row, as_markdown, grouped, ratio_to_peer, read_
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "book" / "results"
-THROUGHPUT, EXPANDABLE = "throughput-h200-llama-2-7b", "throughput-h200-llama-2-7b-expandable"
+THROUGHPUTS, EXPANDABLE = (
+    ("throughput-h100-llama-2-7b-64gb", "throughput-h200-llama-2-7b"),
+    "throughput-h200-llama-2-7b-expandable",
+)
 MARKERS = "<!-- recorded {}: start -->", "<!-- recorded {}: end -->"
 
 
@@ -51,9 +54,10 @@ def ladder() -> str:
 
 def beams() -> str:
     """What beam search costs: throughput on a GPU, memory on a CPU, and whether the tokens are the same."""
-    picture = f"![Largest batch and tokens per second of each engine](book/results/{THROUGHPUT}.png)"
-    parts = [throughput(load(THROUGHPUT)), picture, expandable(load(EXPANDABLE)), memory(), identity(load("identity"))]
-    return "\n\n".join(parts)
+    runs = []
+    for name in THROUGHPUTS:
+        runs += [throughput(load(name)), f"![Batch and tokens per second of each engine](book/results/{name}.png)"]
+    return "\n\n".join([*runs, expandable(load(EXPANDABLE)), memory(), identity(load("identity"))])
 
 
 def throughput(rows: Sequence[dict[str, Any]]) -> str:
@@ -197,7 +201,7 @@ def tables(rows: list[Row]) -> str:
         asked += f"at most {row.memory_budget_bytes / 1e9:.0f} GB for each engine, weights included; "
     where = (
         f"**{row.device}**, {row.date}: {asked}read bandwidth {row.read_bandwidth_gb_s:.1f} GB/s; "
-        f"{medians(row)}{versions}."
+        f"{medians(rows)}{versions}."
     )
     if len(groups) > 1 and row.largest_batch is None:
         return f"{where}\n\n{over_prompts(rows)}"
@@ -239,9 +243,10 @@ def _cell(row: Row | None, group: Sequence[Row]) -> str:
     return f"{row.next_token_ms:.2f}" + (f" ({ratio:.2f}x)" if ratio else "")
 
 
-def medians(row: Row) -> str:
+def medians(rows: Sequence[Row]) -> str:
     """How many turns the figures are medians of, where that was recorded."""
-    return f"medians of {row.repeats} turns; " if row.repeats else ""
+    turns = sorted({row.repeats for row in rows if row.repeats})
+    return f"medians of {' to '.join(map(str, turns[:1] + turns[1:][-1:]))} turns; " if turns else ""
 
 
 SECTIONS = {"run": ladder, "beams": beams, "attention": attention, "families": families}
@@ -272,9 +277,10 @@ def main() -> int:
     for run in attention_runs():
         shape = run["rows"][0]["shape"]
         draw_attention_cells(run, *middle(run, shape)).savefig(RESULTS / picture_of(run))
-    rows = load(THROUGHPUT)
-    found = draw_batches([Row(**row) for row in rows]) if "stage" in rows[0] else draw_throughput(rows)
-    found.savefig(RESULTS / f"{THROUGHPUT}.png")
+    for name in THROUGHPUTS:
+        rows = load(name)
+        found = draw_batches([Row(**row) for row in rows]) if "stage" in rows[0] else draw_throughput(rows)
+        found.savefig(RESULTS / f"{name}.png")
     return 0
 
 

@@ -12,6 +12,7 @@ from tinyllm.attention.segment import attend_partly
 from tinyllm.cache.segment import KV
 from tinyllm.kernels.partial import visible_bias
 from tinyllm.runtime.finish import Finish
+from tinyllm.runtime.graph import Replay
 
 pytestmark = pytest.mark.gpu
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 4e-3, torch.bfloat16: 3e-2}
@@ -76,3 +77,26 @@ def test_seeds_draw_the_same_again_and_memory_is_given_back(accelerator):
     assert drawn[0] == drawn[1]
     model.searches.clear()
     assert backend.memory_allocated() == before
+
+
+def test_a_capture_that_fails_leaves_drawing_and_capturing_as_they_were(accelerator):
+    x = torch.zeros(4, device=accelerator)
+
+    def waits_for_the_host():
+        x.exponential_()
+        x.sum().item()
+
+    failing, drawing = Replay(waits_for_the_host, accelerator), Replay(x.exponential_, accelerator)
+    stream = getattr(torch, accelerator.type).current_stream()
+    for _ in range(3):
+        failing()
+    assert failing.failure
+    assert getattr(torch, accelerator.type).current_stream() == stream
+    drawn = []
+    for _ in range(2):
+        torch.manual_seed(5)
+        drawing()
+        drawn.append(x.tolist())
+    assert drawing.failure is None
+    assert drawn[0] == drawn[1]
+    assert torch.rand(3, device=accelerator).tolist() != torch.rand(3, device=accelerator).tolist()

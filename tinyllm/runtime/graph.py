@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from time import perf_counter
 
 import torch
@@ -16,7 +17,7 @@ class Replay:
     """
 
     def __init__(self, turn: Callable[[], None], device: torch.device) -> None:
-        self.turn, self.backend = turn, getattr(torch, device.type)
+        self.turn, self.device, self.backend = turn, device, getattr(torch, device.type)
         self.calls, self.seconds = 0, 0.0
         self.failure: str | None = None
         self.graph: object | None = None
@@ -34,10 +35,19 @@ class Replay:
     def _capture(self) -> None:
         start = perf_counter()
         try:
-            graph = self.backend.CUDAGraph() if hasattr(self.backend, "CUDAGraph") else self.backend.XPUGraph()
-            with self.backend.graph(graph):
-                self.turn()
-            self.graph = graph
+            self.graph = self._captured(self.turn)
         except (AttributeError, RuntimeError) as error:
             self.failure = f"{type(error).__name__}: {error}"
+            self._end_capture()
         self.seconds = perf_counter() - start
+
+    def _captured(self, turn: Callable[[], object]) -> object:
+        graph = self.backend.CUDAGraph() if hasattr(self.backend, "CUDAGraph") else self.backend.XPUGraph()
+        with self.backend.stream(self.backend.current_stream()), self.backend.graph(graph):  # the stream comes back
+            turn()
+        return graph
+
+    def _end_capture(self) -> None:
+        """A failed capture leaves the generator believing that it goes on, until another one has ended."""
+        with suppress(AttributeError, RuntimeError):
+            self._captured(lambda: torch.zeros(1, device=self.device))
