@@ -24,15 +24,19 @@ def _qkv(
     x, weight, bias, norm_weight, norm_bias, cos, sin, q_out, k_slot, v_slot, start,
     rows, tokens, query_heads, kv_heads, k, x_stride, weight_stride,
     slot_batch, slot_head, slot_token, angle_batch, angle_token, eps,
-    D: tl.constexpr, HALF: tl.constexpr, INTERLEAVED: tl.constexpr, MATRIX: tl.constexpr, EVEN_K: tl.constexpr,
-    ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
+    D: tl.constexpr, HALF: tl.constexpr, INTERLEAVED: tl.constexpr, PER_HEAD: tl.constexpr,
+    MATRIX: tl.constexpr, EVEN_K: tl.constexpr, ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
+    BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """BLOCK_N / 2 pairs of elements of heads, for all rows of x: row = request * tokens + token."""
     PAIRS: tl.constexpr = D // 2
     lane = tl.arange(0, BLOCK_N)
     pair = tl.program_id(0) * (BLOCK_N // 2) + lane // 2
     exists = pair < (query_heads + 2 * kv_heads) * PAIRS
-    line = pair // PAIRS * D + _element(pair % PAIRS, lane % 2, HALF, INTERLEAVED)
+    stored = pair // PAIRS
+    if PER_HEAD:  # q, k and v of a head are neighbours in the matrix
+        stored = stored % query_heads * 3 + stored // query_heads
+    line = stored * D + _element(pair % PAIRS, lane % 2, HALF, INTERLEAVED)
     y = product(
         x, weight + line.to(tl.int64)[:, None] * weight_stride, norm_weight, norm_bias, exists, rows, k, x_stride, eps,
         MATRIX, EVEN_K, ROWS, BLOCK_N, BLOCK_K, BLOCK_NORM, STAGES,
@@ -86,12 +90,14 @@ def qkv_rope_and_store(
     v_slot: Tensor,
     interleaved: bool,
     start: Tensor | None = None,
+    per_head: bool = False,
     *,
     launch: Launch | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """x [b, t, m], at most 16 tokens in all, times weight [(h + 2g) * d, m]; q [b, h, t, d], rotated, and the slots.
 
-    `norm`, `bias` as in `linear`; cos, sin, the slots and `start` as in `rope_and_store`. Raises ValueError for more
+    `norm`, `bias` as in `linear`; cos, sin, the slots and `start` as in `rope_and_store`; `per_head`: the rows of
+    weight are q, k and v of the first head, then of the next. Raises ValueError for more
     tokens, or for sizes that do not belong together.
     """
     (b, t, m), (_, g, room, d), half = x.shape, k_slot.shape, cos.shape[-1]
@@ -106,7 +112,7 @@ def qkv_rope_and_store(
     _qkv[grid](
         lines, weight, bias, norm_weight, norm_bias, cos, sin, out, k_slot, v_slot, start,
         rows, t, heads, g, m, lines.stride(0), weight.stride(0), *slots, *angles, eps,
-        D=d, HALF=half, INTERLEAVED=interleaved, **constants,
+        D=d, HALF=half, INTERLEAVED=interleaved, PER_HEAD=per_head, **constants,
     )  # fmt: skip
     return out.transpose(1, 2), k_slot, v_slot
 

@@ -141,11 +141,16 @@ def qkv_rope_and_store(
     v_slot: Tensor,
     interleaved: bool,
     start: Tensor | None = None,
+    per_head: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`linear` of x [b, t, m] with the stacked weights of q, k and v, then `rope_and_store`; q is [b, h, t, d]."""
+    """`linear` of x [b, t, m] with the stacked weights of q, k and v, then `rope_and_store`; q is [b, h, t, d].
+
+    The rows of the weights are all of q, of k, of v; `per_head`: q, k and v of the first head, then of the next.
+    """
     (b, t, _), (_, g, _, d) = x.shape, k_slot.shape
     heads = linear(x.flatten(0, 1), weight, bias, norm).view(b, t, -1, d).transpose(1, 2)
-    q, k, v = heads.split([heads.shape[1] - 2 * g, g, g], dim=1)
+    stacked = heads.split([heads.shape[1] - 2 * g, g, g], dim=1)
+    q, k, v = heads.unflatten(1, (g, 3)).unbind(2) if per_head else stacked
     return rope_and_store(q, k, v, cos, sin, k_slot, v_slot, interleaved, start)
 
 

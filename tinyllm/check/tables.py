@@ -40,6 +40,11 @@ class Case:
     title: str
     make: Callable[[Draw], dict[str, Any]]
 
+    @property
+    def arguments(self) -> frozenset[str]:
+        """The names of what it gives."""
+        return frozenset(self.make(Draw(0, torch.float32, torch.device("cpu"))))
+
 
 @dataclass(frozen=True)
 class Table:
@@ -76,6 +81,8 @@ def _norm_and_add_cases() -> Iterator[Case]:
     for rows, m, strided in [(1, 576, False), (7, 576, True), (33, 80, False), (3, 4096, False)]:
         make = _norm_maker(rows, m, bias=False, add=True, strided=strided)
         yield Case(f"{rows} x {m}{' strided' if strided else ''}", make)
+    small = _norm_maker(3, 576, bias=False, add=True, strided=False, scale=3e-3)
+    yield Case("3 x 576, so small that epsilon counts", small)
 
 
 def _rope_cases() -> Iterator[Case]:
@@ -118,11 +125,13 @@ def _rope_of_normed_cases() -> Iterator[Case]:
         for interleaved in (False, True):
             title = f"b{b} h{h} g{g} t{t} d{d}, {rotated} rotated{', interleaved' * interleaved}, heads normalised"
             yield Case(title, _rope_of_normed_maker(b, h, g, t, d, rotated, interleaved))
+    yield Case("heads so small that epsilon counts", _rope_of_normed_maker(1, 4, 2, 3, 64, 64, False, scale=3e-3))
 
 
-def _rope_of_normed_maker(b, h, g, t, d, rotated, interleaved) -> Callable[[Draw], dict]:
+def _rope_of_normed_maker(b, h, g, t, d, rotated, interleaved, scale=1.0) -> Callable[[Draw], dict]:
     def make(draw: Draw) -> dict:
         arguments = _rope_maker(b, h, g, t, d, rotated, interleaved, True)(draw)
+        arguments |= {name: arguments[name] * scale for name in "qk"}
         return arguments | {"norms": HeadNorms(1 + 0.3 * draw(d), 1 + 0.3 * draw(d), EPS)}
 
     return make
@@ -230,9 +239,12 @@ def _qkv_cases() -> Iterator[Case]:
             for interleaved, rotated in ((False, d), (True, d // 2), (False, d // 2)):
                 title = f"b{b} t{t} h{h} g{g} d{d}, {rotated} rotated{', interleaved' * interleaved}, norm {norm}"
                 yield Case(title, _qkv_maker(b, t, h, g, d, m, norm, bias, interleaved, rotated))
+    for b, t, h, d, m in [(1, 1, 4, 64, 96), (2, 3, 3, 80, 100)]:
+        make = _qkv_maker(b, t, h, h, d, m, "layer", True, False, d // 2, per_head=True)
+        yield Case(f"b{b} t{t} h{h} d{d}, head by head", make)
 
 
-def _qkv_maker(b, t, h, g, d, m, norm, bias, interleaved, rotated) -> Callable[[Draw], dict]:
+def _qkv_maker(b, t, h, g, d, m, norm, bias, interleaved, rotated, **more) -> Callable[[Draw], dict]:
     def make(draw: Draw) -> dict:
         n = (h + 2 * g) * d
         product = _linear_maker(b * t, m, n, bias, norm)(draw)
@@ -242,6 +254,7 @@ def _qkv_maker(b, t, h, g, d, m, norm, bias, interleaved, rotated) -> Callable[[
             "x": product["x"].view(b, t, m), "weight": product["weight"], "bias": product.get("bias"),
             "norm": product.get("norm"), "cos": angles.cos(), "sin": angles.sin(), **memory,
             "interleaved": interleaved, "start": torch.tensor(5, dtype=torch.int32, device=draw.device),
+            **more,
         }  # fmt: skip
 
     return make
@@ -276,6 +289,7 @@ def _segment_cases() -> Iterator[Case]:
     yield Case("ALiBi", _segment_maker(1, 4, 2, 2, 64, 37, 6, alibi=True))
     yield Case("scores of hundreds", _segment_maker(1, 4, 2, 4, 64, 37, 6, size=40.0))
     yield Case("softcap", _segment_maker(1, 4, 2, 2, 64, 37, 6, softcap=2.0, size=3.0))
+    yield Case("softcap, then ALiBi", _segment_maker(1, 4, 2, 2, 64, 37, 6, alibi=True, softcap=2.0, size=3.0))
     for window in (1, 4, 6, 20, 42, 43, 500):
         yield Case(f"window of {window}", _segment_maker(2, 4, 2, 3, 64, 37, 6, window=window))
     everything = {"padded": True, "softcap": 5.0, "window": 12, "scale": 0.2}
@@ -322,6 +336,7 @@ def _prompt_cases() -> Iterator[Case]:
     yield Case("ALiBi", _prompt_maker(1, 4, 2, 37, 37, 64, alibi=True))
     yield Case("padded, ALiBi, another scale", _prompt_maker(2, 4, 2, 37, 50, 64, padded=True, alibi=True, scale=0.3))
     yield Case("softcap", _prompt_maker(1, 4, 2, 37, 50, 64, softcap=2.0))
+    yield Case("softcap, then ALiBi", _prompt_maker(1, 4, 2, 37, 50, 64, alibi=True, softcap=2.0))
     for window in (1, 9, 49, 50, 400):
         yield Case(f"window of {window}", _prompt_maker(2, 4, 2, 37, 50, 64, window=window))
     yield Case("a window within a long prompt", _prompt_maker(1, 2, 1, 200, 300, 64, window=70))

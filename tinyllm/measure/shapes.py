@@ -35,6 +35,13 @@ SHAPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "llama-3-8b": LLAMA
         | {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32}
         | {"num_key_value_heads": 8, "vocab_size": 128256},
+        "gpt-j-6b": {"model_type": "gptj", "n_embd": 4096, "n_layer": 28, "n_head": 16}
+        | {"rotary_dim": 64, "vocab_size": 50400},
+        "opt-6.7b": {"model_type": "opt", "hidden_size": 4096, "ffn_dim": 16384, "num_hidden_layers": 32}
+        | {"num_attention_heads": 32, "vocab_size": 50272},
+        "opt-30b": {"model_type": "opt", "hidden_size": 7168, "ffn_dim": 28672, "num_hidden_layers": 48}
+        | {"num_attention_heads": 56, "vocab_size": 50272},
+        "bloom-7b1": {"model_type": "bloom", "hidden_size": 4096, "n_layer": 30, "n_head": 32, "vocab_size": 250880},
     }
 )
 
@@ -50,10 +57,11 @@ class RandomWeights:
         """Nothing can be wrong with what is drawn."""
 
     def read(self, name: str) -> Tensor:
-        """Draw one tensor on the device: norms are one, matrices have a standard deviation of 0.02."""
+        """Draw one tensor on the device: norms are one, biases zero, matrices have a standard deviation of 0.02."""
         shape = self.shapes[name]
         if len(shape) == 1:
-            return torch.ones(shape, device=self._device, dtype=self._dtype)
+            fill = float(not name.endswith(".bias"))
+            return torch.full(shape, fill, device=self._device, dtype=self._dtype)
         return 0.02 * torch.randn(shape, generator=self._generator, device=self._device, dtype=self._dtype)
 
     def file(self, name: str | None) -> str:

@@ -91,13 +91,16 @@ def fused_queries(
     """Norm, products, rotation and the cache's update in one launch, where a set of kernels has that, for few rows."""
     kernels = kernels_for(x)
     few = x.shape[0] * x.shape[1] <= FEW_ROWS
-    if not few or qkv_proj.per_head or qkv_proj.head_norms or not hasattr(kernels, "qkv_rope_and_store"):
+    if not few or qkv_proj.head_norms or not hasattr(kernels, "qkv_rope_and_store"):
         return None
     x, norm = norm_apart(kernels, x, norm)
     k_slot, v_slot, *start = kv.slots(x.shape[1])
     weights = (qkv_proj.weight, qkv_proj.bias, norm)
     cos, sin, interleaved = rotary
-    return kernels.qkv_rope_and_store(x, *weights, cos, sin, k_slot, v_slot, interleaved, *start)[0]
+    first = start[0] if start else None
+    return kernels.qkv_rope_and_store(
+        x, *weights, cos, sin, k_slot, v_slot, interleaved, first, per_head=qkv_proj.per_head
+    )[0]
 
 
 def fused_project_and_add(
@@ -145,7 +148,7 @@ def fused_queries_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def queries_at_once(config: DecoderConfig, work: Workload) -> bool:
     """Whether our kernels make queries, keys and values in one launch."""
-    return work.kernels == "ours" and work.rows <= FEW_ROWS and not config.qkv_per_head and not config.head_norms
+    return work.kernels == "ours" and work.rows <= FEW_ROWS and not config.head_norms
 
 
 def fused_project_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
