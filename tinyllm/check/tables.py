@@ -97,9 +97,9 @@ def _rope_cases() -> Iterator[Case]:
                     yield Case(title, _rope_maker(b, h, g, t, d, rotated, interleaved, shared))
 
 
-def _rope_maker(b, h, g, t, d, rotated, interleaved, shared) -> Callable[[Draw], dict]:
+def _rope_maker(b, h, g, t, d, rotated, interleaved, shared, scale=1.0) -> Callable[[Draw], dict]:
     def make(draw: Draw) -> dict:
-        merged = draw(b, t, (h + 2 * g) * d).unflatten(-1, (-1, d)).transpose(1, 2)
+        merged = draw(b, t, (h + 2 * g) * d, scale=scale).unflatten(-1, (-1, d)).transpose(1, 2)
         q, k, v = merged.split([h, g, g], dim=1)
         angles = draw(1 if shared else b, t, rotated // 2, scale=3.0).float()
         k_cache, v_cache = (draw(b, g, t + 4, d).fill_(float("nan")) for _ in range(2))
@@ -130,8 +130,7 @@ def _rope_of_normed_cases() -> Iterator[Case]:
 
 def _rope_of_normed_maker(b, h, g, t, d, rotated, interleaved, scale=1.0) -> Callable[[Draw], dict]:
     def make(draw: Draw) -> dict:
-        arguments = _rope_maker(b, h, g, t, d, rotated, interleaved, True)(draw)
-        arguments |= {name: arguments[name] * scale for name in "qk"}
+        arguments = _rope_maker(b, h, g, t, d, rotated, interleaved, True, scale)(draw)
         return arguments | {"norms": HeadNorms(1 + 0.3 * draw(d), 1 + 0.3 * draw(d), EPS)}
 
     return make
