@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -10,20 +12,55 @@ from tinyllm.api import optimize
 from tinyllm.check import Verdict
 from tinyllm.stages import STAGES
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 NEW_TOKENS = 32
+SIZES: dict[str, Any] = {
+    "vocab_size": 257,
+    "hidden_size": 96,
+    "intermediate_size": 160,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 6,
+    "max_position_embeddings": 256,
+    "initializer_range": 0.3,
+    "bos_token_id": None,
+    "eos_token_id": None,
+    "pad_token_id": 0,
+}
+SHARED_KEYS, WINDOW = {"num_key_value_heads": 2, "head_dim": 32}, {"sliding_window": 8}
+# What a model type has beside these sizes; those with heads of their own take none of the others'.
+OWN: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "mistral": SHARED_KEYS | WINDOW,
+        "gemma2": SHARED_KEYS | WINDOW,
+        "gemma3_text": SHARED_KEYS | WINDOW | {"sliding_window_pattern": 2},
+        "smollm3": {"num_key_value_heads": 2, "no_rope_layer_interval": 2},
+        "gptj": {"rotary_dim": 8},
+        "gpt_neox": {},
+        "opt": {"ffn_dim": 160, "word_embed_proj_dim": 96, "init_std": 0.3},
+        "bloom": {},
+        "starcoder2": {"num_key_value_heads": 2} | WINDOW,
+    }
+)
 
 
-def check_stages(device: torch.device) -> Iterator[Verdict]:
+def small_model(model_type: str = "llama") -> PreTrainedModel:
+    """A small model of a type as transformers names it, with random weights and heads that differ; always the same."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.for_model(model_type, **SIZES | OWN.get(model_type, SHARED_KEYS))
+    attention = {"attn_implementation": "eager"} if getattr(config, "attn_logit_softcapping", None) else {}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return AutoModelForCausalLM.from_config(config, **attention).eval()  # torch's attention has no soft cap
+
+
+def check_stages(device: torch.device, model_type: str = "llama") -> Iterator[Verdict]:
     """Greedy tokens of every stage in float32, for a batch padded on the left."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=257, hidden_size=96, intermediate_size=160, num_hidden_layers=3, num_attention_heads=6,
-        num_key_value_heads=2, head_dim=32, initializer_range=0.3, eos_token_id=None, pad_token_id=0,
-    )  # fmt: skip
-    oracle = LlamaForCausalLM(config).to(device).eval()
-    input_ids = torch.randint(1, 257, (3, 9), device=device)
+    oracle = small_model(model_type).to(device)
+    generator = torch.Generator().manual_seed(0)
+    input_ids = torch.randint(1, SIZES["vocab_size"], (3, 9), generator=generator).to(device)
     mask = torch.ones_like(input_ids)
     mask[0, :5] = mask[1, :1] = 0
     expected = oracle.generate(input_ids, attention_mask=mask, max_new_tokens=NEW_TOKENS, do_sample=False)

@@ -125,6 +125,8 @@ def trace_beams(
     The last token is never looked at: `new_tokens` passes, that of the prompt among them. Width 1 is greedy. Raises
     ValueError where the prompts are so many that they are taken in one after the other.
     """
+    if model.config.learned_positions:
+        raise ValueError("tokens are told by their values, which learned positions change: expected a model without")
     mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
     watch = _Watch(model, input_ids, mask, width)
     answers = watch.model.generate(
@@ -261,10 +263,10 @@ class _Watch:
         return "kept" if same else "copied"
 
     def _values(self) -> tuple[list[int], Float[Tensor, "n width"]]:
-        """What the first layer keeps as the value of every token that was fed so far."""
+        """What the first layer keeps as the value of every token that was fed so far, wherever it stands."""
         tokens, layer = sorted(self.tokens), self.model.layers[0]
         ids = torch.tensor([tokens], device=self.model.device)
-        x = self.model.stage.ops.embed(ids, self.model.embed_tokens)
+        x = self.model.stage.ops.embed(ids, torch.zeros_like(ids), self.model.embed_tokens)
         _, _, v = self.model.stage.ops.norm_qkv(x, layer.attention_norm, layer.qkv_proj)
         return tokens, v[0].transpose(0, 1).flatten(1)
 
