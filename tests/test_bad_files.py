@@ -14,10 +14,11 @@ import models
 import tinyllm
 from models import says
 from tinyllm.checkpoint.gguf_file import GGUFFile
+from tinyllm.families import registered
 
 # Folders
 
-FAMILIES = ["llama", "mistral", "phi3", "qwen2"]
+FAMILIES = sorted(kind for family in registered() for kind in family.architectures)
 
 
 @pytest.fixture

@@ -356,9 +356,9 @@ MODELS = {
         "LlamaForCausalLM has the tensor 'adapter.weight', which a llama decoder with this config.json does not use: "
         "expected none but its weights",
     ),
-    "sliding window": (
-        lambda: models.tiny("mistral", sliding_window=8),
-        "sliding_window=8 is not supported: expected a model without one",
+    "kind of layer": (
+        lambda: models.tiny("qwen3", layer_types=["full_attention", "chunked_attention"]),
+        "layer type 'chunked_attention' is not supported: expected one of ['full_attention', 'sliding_attention']",
     ),
     "scaling of the rotation": (
         lambda: models.tiny(rope_parameters={"rope_type": "yarn", "rope_theta": 1e4, "factor": 2.0}),

@@ -72,6 +72,8 @@ def family_named(model_type: object) -> Family:
     supported = {kind: family for family in registered() for kind in family.architectures}
     if model_type in supported:
         return supported[model_type]
-    close = get_close_matches(str(model_type), supported, n=1, cutoff=0.5)
+    name = str(model_type)
+    related = [kind for kind in supported if name.startswith(kind) or kind.startswith(name)]
+    close = sorted(related, key=len)[-1:] or get_close_matches(name, supported, n=1, cutoff=0.5)
     hint = f"; the closest supported is {close[0]!r}" if close else ""
     raise ValueError(f"model type {model_type!r} is not supported: expected one of {sorted(supported)}{hint}")

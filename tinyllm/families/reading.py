@@ -79,7 +79,8 @@ def layers(config: PreTrainedConfig, kind_of: Callable[[int], LayerKind]) -> dic
     each = [kind_of(i) for i in range(config.num_hidden_layers)]
     kinds = tuple(dict.fromkeys(each))
     numbers = [kinds.index(kind) for kind in each]
-    period = next(p for p in range(1, len(each) + 1) if all(n == numbers[i % p] for i, n in enumerate(numbers)))
+    repeats = (p for p in range(1, len(each)) if all(n == numbers[i % p] for i, n in enumerate(numbers)))
+    period = next(repeats, len(each))
     return {"kinds": kinds, "pattern": tuple(numbers[:period])}
 
 
