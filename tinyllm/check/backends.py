@@ -66,12 +66,8 @@ def naive_rope(
     if norms is not None:
         q, k = naive_norm(q, norms.q, norms.eps), naive_norm(k, norms.k, norms.eps)
     spread = (lambda x: x.repeat_interleave(2, -1)) if interleaved else (lambda x: torch.cat([x, x], -1))
-    rotary, turn = (
-        (spread(cos).to(q.dtype), spread(sin).to(q.dtype)),
-        rope.rotate_interleaved if interleaved else rope.rotate,
-    )
-    size = 2 * cos.shape[-1]
-    q, k = (torch.cat([turn(x[..., :size], rotary), x[..., size:]], dim=-1) for x in (q, k))
+    rotary = rope.RotaryTables(spread(cos).to(q.dtype), spread(sin).to(q.dtype), interleaved)
+    q, k = (rope.rotate_first(x, rotary) for x in (q, k))
     first = 0 if start is None else int(start)
     for slot, x in ((k_slot, k), (v_slot, v)):
         slot[:, :, first : first + x.shape[2]] = x

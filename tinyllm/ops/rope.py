@@ -1,4 +1,4 @@
-"""Rotary position embedding: pairs of elements of q and k turned by an angle that grows with the position."""
+"""RotaryTables position embedding: pairs of elements of q and k turned by an angle that grows with the position."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from tinyllm.ops.cost import Cost, Workload, launch
 from tinyllm.ops.kernel_sets import KernelsFor
 from tinyllm.ops.norm import HeadNorms, plain_rms_norm_cost, rms_norm_cost, scaled
 
+Rotary = tuple[Float[Tensor, "#b t d"], Float[Tensor, "#b t d"]]
 
-class Rotary(NamedTuple):
+
+class RotaryTables(NamedTuple):
     """Cosine and sine for every element that is turned, and whether pairs are neighbours."""
 
     cos: Float[Tensor, "#b t rotated"]
@@ -77,7 +79,7 @@ def _stretch_long_wavelengths(frequencies: Tensor, s: Llama3Scaling) -> Tensor:
     return (1 - keep) * frequencies / s.factor + keep * frequencies
 
 
-def rotary_tables(positions: Int[Tensor, "#b t"], rotation: Rotation, dtype: torch.dtype) -> list[Rotary | None]:
+def rotary_tables(positions: Int[Tensor, "#b t"], rotation: Rotation, dtype: torch.dtype) -> list[RotaryTables | None]:
     """Cosine and sine of every angle for each kind of layer; computed in float32, kept in `dtype`.
 
     Both elements of a pair have the angle: the halves of a head are alike, or neighbours.
@@ -88,7 +90,7 @@ def rotary_tables(positions: Int[Tensor, "#b t"], rotation: Rotation, dtype: tor
     pair = [angles, angles]
     angles = torch.stack(pair, dim=-1).flatten(-2) if rotation.interleaved else torch.cat(pair, dim=-1)
     tables = zip(rotation.still, angles.cos().to(dtype), angles.sin().to(dtype), strict=True)
-    return [None if still else Rotary(cos, sin, rotation.interleaved) for still, cos, sin in tables]
+    return [None if still else RotaryTables(cos, sin, rotation.interleaved) for still, cos, sin in tables]
 
 
 def rotate(x: Float[Tensor, "b n t d"], rotary: Rotary) -> Float[Tensor, "b n t d"]:
@@ -105,12 +107,12 @@ def rotate_interleaved(x: Float[Tensor, "b n t d"], rotary: Rotary) -> Float[Ten
     return x * cos + turned * sin
 
 
-def rotate_first(x: Float[Tensor, "b n t d"], rotary: Rotary) -> Float[Tensor, "b n t d"]:
+def rotate_first(x: Float[Tensor, "b n t d"], rotary: RotaryTables) -> Float[Tensor, "b n t d"]:
     """Rotate as many elements of each head as the tables have; the others stay."""
     rotated, turn = rotary.cos.shape[-1], rotate_interleaved if rotary.interleaved else rotate
     if rotated == x.shape[-1]:
-        return turn(x, rotary)
-    parts = turn(x[..., :rotated], rotary), x[..., rotated:]
+        return turn(x, rotary[:2])
+    parts = turn(x[..., :rotated], rotary[:2]), x[..., rotated:]
     return torch.cat([part.transpose(1, 2) for part in parts], dim=-1).transpose(1, 2)  # laid out as x
 
 
@@ -118,7 +120,7 @@ def rotate_and_store(
     q: Float[Tensor, "b h t d"],
     k: Float[Tensor, "b g t d"],
     v: Float[Tensor, "b g t d"],
-    rotary: Rotary | None,
+    rotary: RotaryTables | None,
     kv: LayerCache,
     norms: HeadNorms | None = None,
 ) -> Float[Tensor, "b h t d"]:
