@@ -8,6 +8,7 @@ pytest.importorskip("triton")
 from tinyllm.check.references import NormWeights
 from tinyllm.kernels import triton as kernels
 from tinyllm.measure.kernels import moved_bytes
+from tinyllm.measure.shapes import known_config
 from tinyllm.measure.trace import record_trace
 from tinyllm.ops.cost import Workload
 from tinyllm.ops.linear import fused_linear_cost
@@ -56,4 +57,5 @@ def test_the_product_reads_its_weight_once_and_costs_what_is_predicted(rows, nor
     assert trace.touched("store", "out") == list(range(rows * (N // 2 if gated else N)))
     # The kernel itself lets the norm ride on any number of rows; "ours" would put it in front of several.
     work = Workload(batch=rows, tokens=1, held=0, size=4, kernels="sycl" if norm else "ours")
-    assert trace.bytes == fused_linear_cost(work, rows, K, N, True, bool(norm), bool(gated), bool(residual)).bytes
+    rides = {"normed": bool(norm), "activated": bool(gated), "gated": bool(gated), "residual": bool(residual)}
+    assert trace.bytes == fused_linear_cost(known_config("smollm2-135m"), work, rows, K, N, True, **rides).bytes

@@ -87,6 +87,7 @@ def prompt_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
 ARGUMENTS: Mapping[str, Callable[[Draw, Sizes], dict[str, Any]]] = {
     "rms_norm": norm_arguments,
     "add_rms_norm": lambda draw, s: norm_arguments(draw, s) | {"residual": draw(1, s.m)},
+    "norm_and_add": lambda draw, s: norm_arguments(draw, s) | {"residual": draw(1, s.m)},
     "layer_norm": lambda draw, s: norm_arguments(draw, s) | {"bias": draw(s.m)},
     "add_layer_norm": lambda draw, s: norm_arguments(draw, s) | {"bias": draw(s.m), "residual": draw(1, s.m)},
     "rope_and_store": rope_arguments,
