@@ -51,6 +51,20 @@ def test_planned_is_what_is_allocated(stage, dtype, shape):
         assert counted <= planned <= 2 * counted, f"{name}: {as_size(planned)} planned, {as_size(counted)} counted"
 
 
+FAMILIES = {"bloom": {}, "gemma2": {"sliding_window": 40}, "mistral": {"sliding_window": 40}}
+
+
+@every_stage
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_what_other_families_hold_beside_it_is_planned_too(stage, kind):
+    sizes = {"max_position_embeddings": 512, "num_hidden_layers": 3, "vocab_size": 1000}
+    model = tinyllm.optimize(models.tiny(kind, **WIDE | sizes | FAMILIES[kind]), stage=stage)
+    for name in ("long prompt", "padded beams", "long answer"):
+        planned = need(model.stage, model.config, CALLS[name], 4).total
+        counted = peak_bytes(carried_out(model, CALLS[name]), CPU)
+        assert counted <= planned <= 2 * counted, f"{name}: {as_size(planned)} planned, {as_size(counted)} counted"
+
+
 def test_a_llama_of_four_beams_on_one_tile():
     """What the segment cache is for: the paper's case, 1024 tokens in, 128 out, on a tile of 64 GB."""
     config, call = known_config("llama-2-7b"), Call(1, 1024, 128, copies=4, beams=True)

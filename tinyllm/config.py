@@ -62,7 +62,7 @@ class DecoderConfig:
     `score_scale` (None: 1 / sqrt(head_dim)), bent by `score_softcap`, and fall with the distance where `alibi`.
     `qkv_per_head`: rows of the merged matrix are q, k and v of the first head, then of the next. Embeddings: times
     `embedding_scale`, plus a row of a table of `learned_positions`, which starts `position_offset` rows early, then
-    `embedding_norm`. Logits: bent by `logit_softcap`.
+    `embedding_norm`. Logits: bent by `logit_softcap`. Raises ValueError for what does not go together.
     """
 
     family: str
@@ -108,6 +108,10 @@ class DecoderConfig:
                 f"num_attention_heads={self.num_attention_heads} is not a multiple of "
                 f"num_key_value_heads={self.num_key_value_heads}: every key/value head serves equally many query heads"
             )
+        if self.qkv_per_head and self.group > 1:
+            raise ValueError(f"qkv_per_head with {self.group} query heads to a key/value head: expected one")
+        if self.post_norms and (self.layer_norm or self.parallel):
+            raise ValueError("post_norms with layer_norm or parallel: expected RMSNorms and blocks in sequence")
 
     @property
     def kind_of_layer(self) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tinyllm.attention.mask import bias_elements, kinds_of_windows
 from tinyllm.ops.cost import Workload
 from tinyllm.runtime.device import free_bytes
 
@@ -62,12 +63,16 @@ def _moment(stage: Stage, config: DecoderConfig, work: Workload, call: Call) -> 
     m, f, d = config.hidden_size, config.intermediate_size, config.head_dim
     heads = config.num_attention_heads + config.num_key_value_heads
     layer = 3 * m + max(4 * f, 3 * heads * d, 6 * m)  # feed-forward, attention, or a norm in float32
-    bias = work.padded * rows * work.total
+    part = replace(work, batch=max(1, rows // work.tokens), copies=1)
+    bias = sum(bias_elements(one, part) for one in (config.of_kind(kind) for kind in kinds_of_windows(config)))
+    spelled_out = config.score_softcap is not None or (config.alibi and work.held > 0)
+    keys = work.held - work.steps + work.copies * (work.steps + 1) if work.held else work.total
+    products = rows * config.num_attention_heads * keys * spelled_out  # of q and k: four in float32, and what is added
     scores = b * work.copies * config.vocab_size * (work.size + 16)  # as they come, and four times in float32
     kept = (1 + 4 * call.beams) * work.copies  # running, ended, and twice as many candidates
     return Need(
         keys_and_values=stage.cache.held_bytes(config, work),
-        activations=max(work.size * (rows * layer + bias), scores),
+        activations=max(work.size * (rows * layer + bias) + (16 + 4 * config.alibi) * products, scores),
         sequences=8 * b * kept * (call.tokens + 2 * call.new),
     )
 

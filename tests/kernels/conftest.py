@@ -72,3 +72,11 @@ def interpreted() -> torch.device:
     if ACCELERATOR is not None:
         pytest.skip("the kernels are compiled for the GPU of this machine")
     return torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def same_number_of_threads():
+    """Torch's own number after each test."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)

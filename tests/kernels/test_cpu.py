@@ -1,6 +1,5 @@
 """The native kernels of the CPU against float64, and the native step against the ordinary one."""
 
-import os
 import platform
 import stat
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from cpu_kernels import DTYPES, draw
 
 import tinyllm
 from models import close, tiny
@@ -18,11 +18,7 @@ from tinyllm.kernels.cpu import build
 from tinyllm.runtime.native import native_step, why_not
 
 OPERATIONS = ("linear", "segment_attention")
-DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 MARGIN = 1024
-
-if "CI" not in os.environ and (reason := cpu.unavailable()):
-    pytest.skip(reason, allow_module_level=True)
 
 
 @pytest.fixture
@@ -40,18 +36,6 @@ def margins(monkeypatch):
     assert all(whole[:MARGIN].isnan().all() and whole[-MARGIN:].isnan().all() for whole in made), (
         "written beside a result"
     )
-
-
-@pytest.fixture(autouse=True)
-def same_number_of_threads():
-    """Torch's own number after each test."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-def draw(*shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape))).to(dtype)
 
 
 # ---- single operations -------------------------------------------------------------------------

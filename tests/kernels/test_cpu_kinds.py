@@ -1,31 +1,14 @@
 """The native decode step of every kind of decoder, against float64."""
 
-import os
 from dataclasses import replace
 
 import pytest
 import torch
+from cpu_kernels import DTYPES, draw
 
 from tinyllm.check import references
 from tinyllm.check.tables import TOLERANCES
 from tinyllm.kernels import cpu
-
-DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-
-if "CI" not in os.environ and (reason := cpu.unavailable()):
-    pytest.skip(reason, allow_module_level=True)
-
-
-@pytest.fixture(autouse=True)
-def same_number_of_threads():
-    """Torch's own number after each test."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-def draw(*shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape))).to(dtype)
 
 
 def weights(

@@ -1,10 +1,10 @@
 """A decode step in native code beside the ordinary step of a model; test_cpu_kinds.py has it against float64."""
 
-import os
 from copy import deepcopy
 
 import pytest
 import torch
+from cpu_kernels import DTYPES, draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -16,26 +16,6 @@ from tinyllm.checkpoint.loading import restage
 from tinyllm.kernels import cpu
 from tinyllm.runtime.native import native_step, why_not
 from tinyllm.stages import pick_stage
-
-DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-
-if "CI" not in os.environ and (reason := cpu.unavailable()):
-    pytest.skip(reason, allow_module_level=True)
-
-
-@pytest.fixture(autouse=True)
-def same_number_of_threads():
-    """Torch's own number after each test."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-def draw(*shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape))).to(dtype)
-
-
-# ---- the step of a model -------------------------------------------------------------------------
 
 
 def twins(hf, dtype=torch.float32):

@@ -14,11 +14,6 @@ class Scores(NamedTuple):
     softcap: float | None = None
     window: int | None = None
 
-    @property
-    def plain(self) -> bool:
-        """Whether any kernel makes them."""
-        return self == Scores()
-
 
 PLAIN = Scores()
 

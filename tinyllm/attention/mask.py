@@ -91,7 +91,7 @@ def hides_something(window: int | None, work: Workload) -> bool:
 def position_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `grown_mask`, `token_positions` and every `attention_bias` move where only a prompt comes with a mask."""
     b, t, row = work.batch, work.tokens, 8 * work.batch * work.total
-    cost = sum((bias_cost(config.of_kind(kind), work) for kind in _kinds_of_windows(config)), Cost())
+    cost = sum((bias_cost(config.of_kind(kind), work) for kind in kinds_of_windows(config)), Cost())
     if not work.padded:
         return cost + launch(write=8 * t)
     cost += launch(read=row, write=row) * 3  # cumsum, - 1, clamp
@@ -99,7 +99,7 @@ def position_cost(config: DecoderConfig, work: Workload) -> Cost:
     return cost + grown if work.held else cost
 
 
-def _kinds_of_windows(config: DecoderConfig) -> list[int]:
+def kinds_of_windows(config: DecoderConfig) -> list[int]:
     """A kind of layer for every window that there is."""
     return list({kind.window: number for number, kind in enumerate(config.kinds)}.values())
 

@@ -34,15 +34,13 @@ def stock_attention(
     A single query token needs no causal mask, so the query heads that share a key/value head become the rows
     of one product: keys and values are never repeated. The window of `scores` is part of the bias already.
     """
-    b, h, t, d = q.shape
+    (b, h, t, d), g = q.shape, kv.k.shape[1]
     if scores.softcap is not None:
         return bent_attention(q, kv, bias, scores)
     if t == 1:
-        grouped, g = q.reshape(b, kv.k.shape[1], -1, d), kv.k.shape[1]
         own = bias if bias is None or bias.shape[1] == 1 else bias.reshape(len(bias), g, h // g, -1)
-        return F.scaled_dot_product_attention(grouped, kv.k, kv.v, attn_mask=own, scale=scores.scale).reshape(
-            b, 1, h * d
-        )
+        rows = F.scaled_dot_product_attention(q.reshape(b, g, -1, d), kv.k, kv.v, attn_mask=own, scale=scores.scale)
+        return rows.reshape(b, 1, h * d)
     out = F.scaled_dot_product_attention(
         q, kv.k, kv.v, attn_mask=bias, is_causal=bias is None, scale=scores.scale, enable_gqa=True
     )

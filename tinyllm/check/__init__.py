@@ -51,7 +51,7 @@ def check(
     if operation not in TABLES:
         raise ValueError(f"operation {operation!r} has no table: expected one of {list(TABLES)}")
     table, passed, worst, failure = TABLES[operation], 0, 0.0, None
-    cases = [case for case in table.cases if case.arguments.isdisjoint(without)]
+    cases = [case for case in table.cases if not without or case.arguments.isdisjoint(without)]
     runs = [(case, dtype) for dtype in dtypes for case in cases]
     for case, dtype in runs:
         error, wrong = run_case(table, case, function, dtype, torch.device(device))
