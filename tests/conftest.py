@@ -6,23 +6,29 @@ from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-import jaxtyping
 import pytest
+import shapes
 import torch
 
-# Before tinyllm is first imported: every shape annotation is checked. The kernels are left to their own compilers.
+# Before tinyllm is first imported: shape annotations are checked. The kernels are left to their own compilers.
 ROOMS = sorted(
     path.stem
     for path in Path(find_spec("tinyllm").origin).parent.iterdir()
     if path.stem.isidentifier() and path.stem != "kernels"
 )
-jaxtyping.install_import_hook([f"tinyllm.{room}" for room in ROOMS], "beartype.beartype")
+shapes.enforce([f"tinyllm.{room}" for room in ROOMS])
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
 
 
 def pytest_collection_modifyitems(items):
     """The small models first: most of what can be wrong then shows within seconds."""
     items.sort(key=lambda item: bool({"smollm", "oracle"} & set(getattr(item, "fixturenames", ()))))
+
+
+@pytest.fixture(autouse=True)
+def shapes_anew():
+    """The first calls of every test are checked."""
+    shapes.begin_test()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The widget that steps through a beam search: what is seen, what is read, and what remains without a front end."""
 
 from base64 import b64decode
+from dataclasses import replace
 from html import unescape
 from types import SimpleNamespace
 
@@ -71,5 +72,34 @@ def test_without_a_front_end_the_picture_remains(stepper, trace):
     stepper.slider.value = 2
     shown = stepper._repr_mimebundle_()
     assert b64decode(shown["image/png"]) == drawn(trace, 2)
-    assert shown["text/plain"] == "[picture: step 2 of a search with 3 beams: the slots that each beam reads]"
+    assert (
+        shown["text/plain"]
+        == f"[picture: step 2 of a search with 3 beams: the slots that each beam reads in {trace.stage}]"
+    )
     assert "application/vnd.jupyter.widget-view+json" in shown
+
+
+def test_two_caches_stand_one_below_the_other(trace):
+    model = tinyllm.optimize(models.tiny(), stage="fused")
+    model.tokenizer = SimpleNamespace(decode=lambda ids: f"<{ids[0]}>")
+    beside = trace_beams(model, torch.tensor([[3, 14, 15, 9]]), width=3, new_tokens=len(STEPS))
+    both = step_through_beams(beside, trace)
+    both.slider.value = 2
+    assert text_of(both) == f"{as_text(beside, 2)}\n\n{as_text(trace, 2)}"
+    assert both.image.value == picture(draw_beam_memory([beside, trace], 2), "").png
+    assert f"in fused and {trace.stage}]" in both._repr_mimebundle_()["text/plain"]
+    axes = draw_beam_memory([beside, trace], 2).axes
+    squares = [len(draw_beam_memory(one, 2).axes[0].patches) for one in (beside, trace)]
+    assert [len(axis.patches) for axis in axes] == squares
+    assert [axis.get_title(loc="left") for axis in axes] == ["fused, step 2", f"{trace.stage}, step 2"]
+
+
+def test_traces_of_two_searches_are_refused(trace):
+    shorter = replace(trace, steps=trace.steps[:-1])
+    expected = "expected traces of one search, at least one"
+    models.says(
+        ValueError,
+        f"searches of (beams, steps) [(3, 5), (3, 4)]: {expected}",
+        lambda: step_through_beams(trace, shorter),
+    )
+    models.says(ValueError, f"searches of (beams, steps) []: {expected}", step_through_beams)

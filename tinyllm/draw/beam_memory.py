@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tinyllm.draw.ladder import LIMIT, MOVED, OURS, PEER
@@ -16,31 +16,45 @@ PROMPT, RESPONSE, NOBODY = MOVED, "#f2b134", "#e4e7eb"
 BEAMS = ("#0068b5", "#d1495b", "#3a9d5d", "#7b4ea3", "#b36b00", "#00808a", "#c23b9b", "#4d4d4d")
 
 
-def draw_beam_memory(trace: BeamTrace, step: int) -> Figure:
+def draw_beam_memory(traces: BeamTrace | Sequence[BeamTrace], step: int) -> Figure:
     """A square per slot, in columns by time: blue prompt, yellow response, grey what no beam reads, white free.
 
     Hatched slots were copied in this step, those with a thick edge written. Where the beams share a response, a line
-    in the colour of each beam runs through the slots that it reads.
+    in the colour of each beam runs through the slots that it reads. Several traces stand one below the other.
     """
     from matplotlib.figure import Figure
 
-    laid, shared = lines(trace, step), trace.steps[step].buffers[-1].name == "response"
-    columns, widest = max(line.column + len(line.places) for line in laid), _widest(trace, step)
-    width, height = 1.0 + (0.16 + 0.065 * widest) * columns, 0.55 + 0.3 * (len(laid) + shared)
+    traces = [traces] if isinstance(traces, BeamTrace) else list(traces)
+    laid, shared = [lines(trace, step) for trace in traces], [_shares(trace, step) for trace in traces]
+    columns = max(line.column + len(line.places) for of_one in laid for line in of_one)
+    widest, rows = max(_widest(trace, step) for trace in traces), [len(of_one) for of_one in laid]
+    width, height = 1.0 + (0.16 + 0.065 * widest) * columns, 0.55 * len(traces) + 0.3 * (sum(rows) + any(shared))
     figure = Figure(figsize=(width, height), layout="constrained", dpi=100)
-    axis = figure.subplots()
+    axes = figure.subplots(len(traces), squeeze=False, height_ratios=rows)[:, 0]
+    for axis, trace, of_one in zip(axes, traces, laid, strict=True):
+        _draw_trace(axis, trace, step, of_one, columns)
+    if any(shared):
+        handles = axes[shared.index(True)].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower center", ncols=2 * traces[0].width, frameon=False, fontsize=8)
+    return figure
+
+
+def _shares(trace: BeamTrace, step: int) -> bool:
+    """Whether the beams share a response in this step."""
+    return trace.steps[step].buffers[-1].name == "response"
+
+
+def _draw_trace(axis: Axes, trace: BeamTrace, step: int, laid: Sequence[Line], columns: int) -> None:
     centres = {}
     for y, line in enumerate(laid):
         centres |= _draw_line(axis, trace, step, line, y)
-    if shared:
+    if _shares(trace, step):
         _draw_paths(axis, trace, step, centres)
-        figure.legend(loc="outside lower center", ncols=2 * trace.width, frameon=False, fontsize=8)
     axis.set(xlim=(-0.05, columns + 0.05), ylim=(len(laid) + 0.05, -0.05), xticks=[])
     axis.set_yticks([y + 0.5 for y in range(len(laid))], [line.name for line in laid], fontsize=8)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     axis.set_title(f"{trace.stage}, step {step}", fontsize=9, loc="left")
-    return figure
 
 
 def _widest(trace: BeamTrace, step: int) -> int:

@@ -116,14 +116,15 @@ def weight_elements(config: DecoderConfig) -> int:
 
 
 def least_bytes(config: DecoderConfig, work: Workload) -> int:
-    """Bytes that no implementation of a decode step avoids: every weight once, every key and value once.
+    """Bytes that no implementation of a decode step avoids: every weight once, every key and value in sight once.
 
     A prompt's keys and values count once however many sequences continue it, what follows once per sequence.
 
-    Of an untied embedding table only the rows looked up count.
+    Of tables, an untied embedding and learned positions, only the rows looked up count.
     """
-    unread = 0 if config.tie_word_embeddings else config.vocab_size * config.hidden_size
-    rows = 0 if config.tie_word_embeddings else work.rows * config.hidden_size
-    token = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
-    keys = work.batch * (work.held - work.steps + work.copies * (work.steps + work.tokens))
-    return work.size * (weight_elements(config) - unread + rows + keys * token)
+    tables = config.learned_positions + (0 if config.tie_word_embeddings else config.vocab_size)
+    rows = work.positions * bool(config.learned_positions) + work.rows * (not config.tie_word_embeddings)
+    token = 2 * config.num_key_value_heads * config.head_dim
+    seen = (kernel.in_window(config.of_kind(kind), work) for kind in config.kind_of_layer)
+    keys = work.batch * sum(x.held - x.steps + x.copies * (x.steps + x.tokens) for x in seen)
+    return work.size * (weight_elements(config) + (rows - tables) * config.hidden_size + keys * token)

@@ -1,0 +1,126 @@
+"""The ladder as predicted for a GPU: pick a stage, a beam width and a prompt, and see what a token takes at least."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from ipywidgets import HBox, SelectionSlider, ToggleButtons, VBox
+
+from tinyllm.config import DecoderConfig
+from tinyllm.draw.ladder import LIMIT, OURS, PEER
+from tinyllm.draw.stepper import Look, Shown
+from tinyllm.measure.cost_model import least_bytes, pass_cost, reorder_cost, weight_elements
+from tinyllm.measure.machine import Machine
+from tinyllm.measure.table import aligned
+from tinyllm.ops.cost import Cost, Workload
+from tinyllm.runtime.graph import Replay
+from tinyllm.stages import FASTEST, STAGES, Stage
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTHS, PROMPTS, SIZES, GPU = range(1, 9), [2**n for n in range(5, 14)], (2, 4), torch.device("xpu")
+HEAD = ("stage", "MB moved", "launches", "host calls", "ms by bytes", "ms by calls", "ms at least", "of the limit")
+
+
+class Rung(NamedTuple):
+    """A token of one stage: bytes, launches, calls of the host; milliseconds by bytes, by calls, and the longer."""
+
+    stage: str
+    bytes: int
+    launches: int
+    calls: int
+    by_bytes: float
+    by_calls: float
+    at_least: float
+
+
+class LadderPicker(Shown):
+    """Buttons for the stage and sliders for beam width and prompt, over a prediction for every stage."""
+
+    def __init__(self, look: partial[Look]) -> None:
+        self.stage = ToggleButtons(options=list(STAGES), value=FASTEST, description="stage")
+        self.width = SelectionSlider(options=WIDTHS, value=4, description="beams")
+        self.prompt = SelectionSlider(options=PROMPTS, value=1024, description="prompt")
+        controls = VBox([self.stage, HBox([self.width, self.prompt])])
+        super().__init__(controls, [self.stage, self.width, self.prompt], look)
+
+
+def pick_from_ladder(config: DecoderConfig, machine: Machine, *, size: int = 2, new_tokens: int = 128) -> LadderPicker:
+    """A widget that predicts a token in the middle of an answer to one request on a GPU, `size` bytes per element.
+
+    Times are lower bounds: every byte comes from memory, every call takes what the smallest launch does, and as both go
+    on side by side (notebook 11), the longer decides. Raises ValueError for other sizes, fewer than 3 tokens, and a
+    machine without limits.
+    """
+    limits = machine.read_bandwidth, machine.launch_overhead
+    for right, given, expected in (
+        (size in SIZES, f"size {size}", f"bytes per element, one of {SIZES}; pass 2 for 16 bits"),
+        (new_tokens > 2, f"new_tokens {new_tokens}", "3 or more, one of them in the middle; pass 128"),
+        (all(0 < x < inf for x in limits), machine, "limits above 0; pass what measure_machine found"),
+    ):
+        if not right:
+            raise ValueError(f"{given}: expected {expected}")
+    return LadderPicker(partial(look, config, machine, size, new_tokens))
+
+
+def look(config: DecoderConfig, machine: Machine, size: int, new: int, stage: str, width: int, prompt: int) -> Look:
+    """One choice as bars and as a table, with the limit: the least bytes that must be read."""
+    steps, beams = new // 2, f"{width} beam{'s' * (width > 1)}"  # the last of `new` tokens needs no memory
+    work = Workload(1, 1, prompt + steps, size, kernels="ours", copies=width, steps=steps, room=new - 1)
+    rungs, least = [predict(one, config, machine, work) for one in STAGES.values()], least_bytes(config, work)
+    limit, gb_s, us = 1e3 * least / machine.read_bandwidth, machine.read_bandwidth / 1e9, 1e6 * machine.launch_overhead
+    head = f"{weight_elements(config) / 1e9:.2f} billion weights of {size} bytes, {beams}, {prompt} tokens in, "
+    head += f"{steps} of {new} out\n{machine.device}: reads {gb_s:,.0f} GB/s, {us:.3g} us per call of the host"
+    table = aligned([HEAD, *(_cells(rung, limit, rung.stage == stage) for rung in rungs)])
+    words = f"{head}\n{table}\nlimit: {least / 1e6:,.1f} MB, {limit:.3f} ms; times are lower bounds, shares upper ones"
+    alt = f"{beams}, {prompt} tokens in: bars of time by bytes and by calls, {stage} marked, the limit as a line"
+    return Look(draw_rungs(rungs, limit, stage, head), words, f"[picture: {alt}]\n{words}")
+
+
+def predict(stage: Stage, config: DecoderConfig, machine: Machine, work: Workload) -> Rung:
+    """One pass and, in a search, the reorder before it; what the stage's runner replays is one call on a GPU."""
+    cost = pass_cost(stage, config, work) + (reorder_cost(stage, config, work) if work.copies > 1 else Cost())
+    calls = 1 if isinstance(stage.runner.repeat(lambda: None, GPU), Replay) else cost.launches
+    times = 1e3 * cost.bytes / machine.read_bandwidth, 1e3 * calls * machine.launch_overhead
+    return Rung(stage.name, cost.bytes, cost.launches, calls, *times, max(times))
+
+
+def _cells(rung: Rung, limit: float, chosen: bool) -> tuple[str, ...]:
+    counts = f"{rung.bytes / 1e6:,.1f}", f"{rung.launches:,}", f"{rung.calls:,}"
+    times = (f"{ms:.3f}" for ms in (rung.by_bytes, rung.by_calls, rung.at_least))
+    return f"{'* ' * chosen}{rung.stage}", *counts, *times, f"{limit / rung.at_least:.1%}"
+
+
+def draw_rungs(rungs: Sequence[Rung], limit: float, chosen: str, head: str) -> Figure:
+    """Two bars per stage, of which the longer decides; the chosen stage on a band, the limit as a dashed line."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.4, 4.2), layout="constrained", dpi=100)
+    axes, names = figure.subplots(), [rung.stage for rung in rungs]
+    for y, rung in enumerate(rungs):
+        in_calls = f" in {rung.calls} call" * (rung.calls != rung.launches)
+        _draw_bar(axes, y - 0.2, rung.by_bytes, f"{rung.bytes / 1e6:,.0f} MB", OURS, rung.at_least)
+        _draw_bar(axes, y + 0.2, rung.by_calls, f"{rung.launches:,} launches{in_calls}", PEER, rung.at_least)
+    axes.axvline(limit, color=LIMIT, linestyle="--", linewidth=1, label=f"limit {limit:.3g} ms")
+    axes.axhspan(names.index(chosen) - 0.46, names.index(chosen) + 0.46, color="#fdf3d8", zorder=0)
+    axes.set_yticks(range(len(names)), names)
+    axes.get_yticklabels()[names.index(chosen)].set_fontweight("bold")
+    axes.set(xlim=(0, 1.4 * max(rung.at_least for rung in rungs)), ylim=(len(rungs) - 0.5, -0.5))
+    axes.set_xlabel("ms per token, at least: by bytes (blue), by calls of the host (grey); the longer decides")
+    axes.set_title(head, fontsize=9, loc="left")
+    axes.legend(loc="lower right", frameon=False, fontsize=8, labelcolor=LIMIT)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _draw_bar(axes: Axes, y: float, ms: float, what: str, colour: str, at_least: float) -> None:
+    axes.barh(y, ms, color=colour, height=0.34)
+    font = {"fontsize": 8, "fontweight": "bold" if ms == at_least else "normal"}
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
+    axes.annotate(f"{ms:.3g} ms, {what}", (ms, y), (3, 0), textcoords="offset points", va="center", bbox=box, **font)
