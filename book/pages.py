@@ -1,0 +1,147 @@
+"""The pages of the site that are made of recorded runs and of the notebooks: `python book/pages.py [FOLDER]`.
+
+`book/conf.py` calls it before a build, and `book/readme.py` takes the map of the notebooks from here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS, NOTEBOOKS = ROOT / "book" / "results", ROOT / "notebooks"
+GENERATED, ISA = ROOT / "book" / "generated", ROOT / "book" / "device" / "isa.md"
+NEEDS = {"kernels.triton": "Triton", "kernels.sycl": "Intel's SYCL runtime"}
+
+
+def sources(path: Path, kind: str) -> list[str]:
+    """The cells of a notebook that are of a kind, `markdown` or `code`."""
+    cells = json.loads(path.read_text())["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == kind]
+
+
+def course() -> list[Path]:
+    """The notebooks in the order of reading."""
+    return sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+
+
+def question(path: Path) -> str:
+    """What a notebook asks in its first cell."""
+    return re.search(r"\*\*Question\.\*\* (.+)", sources(path, "markdown")[0])[1]
+
+
+def needs(path: Path) -> str:
+    """What has to be installed beside the library itself."""
+    code = "\n".join(sources(path, "code"))
+    return ", ".join(name for module, name in NEEDS.items() if module in code) or "-"
+
+
+def course_map(folder: str) -> str:
+    """A table of the notebooks: what each asks, how long it runs, what it needs; links begin with `folder`."""
+    times = json.loads((RESULTS / "notebooks-cpu.json").read_text())
+    lines = [
+        f"Seconds are those of a whole run on {times['device']}, {times['date']}.\n",
+        "| notebook | question | seconds | needs |",
+        "| --- | --- | --- | --- |",
+    ]
+    for path in course():
+        title = sources(path, "markdown")[0].splitlines()[0].removeprefix("# ")
+        seconds = f"{times['seconds'][path.stem]:.0f}"
+        lines.append(f"| [{title}]({folder}{path.name}) | {question(path)} | {seconds} | {needs(path)} |")
+    return "\n".join(lines)
+
+
+def results() -> str:
+    """Every recorded run: first the tables and pictures, then the list of files with devices and dates."""
+    import readme
+
+    parts = {
+        "The ladder, and other engines": readme.ladder(),
+        "Beam search, memory and throughput": readme.beams(),
+        "Attention over both segments": readme.attention(),
+        "Tests on GPUs": "\n\n".join(gpu_tests(path) for path in sorted(RESULTS.glob("gpu-tests-*.json"))),
+        "All files": files(),
+    }
+    intro = (
+        "Every number of the course comes from a run that is recorded here or made live in a notebook. A comparison is "
+        "made within one run; runs on different days or devices are not compared.\n"
+    )
+    sections = (f"## {title}\n\n{text}" for title, text in parts.items())
+    return "\n\n".join(["# Recorded results", intro, *sections]).replace("](book/results/", "](../results/")
+
+
+def gpu_tests(path: Path) -> str:
+    """The outcome of the tests that need a GPU, in a paragraph."""
+    run = json.loads(path.read_text())
+    return f"**{run['device']}**, {run['date']}: {run['passed']} passed, {run['failed']} failed. {run['what']}."
+
+
+def files() -> str:
+    """A table of the files that the tables are made from."""
+    lines = ["| file | device | date | rows |", "| --- | --- | --- | --- |"]
+    for path in sorted(RESULTS.glob("*.json")):
+        run = json.loads(path.read_text())
+        first, rows = (run[0], len(run)) if isinstance(run, list) else (run, len(run.get("rows", [1])))
+        lines.append(f"| `{path.name}` | {where(first)} | {first.get('date', '-')} | {rows} |")
+    return "\n".join(lines)
+
+
+def where(row: Mapping[str, Any]) -> str:
+    """The device of a run; what is exact on every machine has none."""
+    return row.get("device") or "any: exact, not timed"
+
+
+def kernels_by_gpu() -> str:
+    """A table from the record of the machine code: every kernel on every Intel GPU it is compiled for."""
+    rows = [line.strip("| \n").split(" | ") for line in ISA.read_text().splitlines() if line.startswith("| ")]
+    rows = [dict(zip(rows[0], row, strict=True)) for row in rows if row != rows[0]]
+    gpus = list(dict.fromkeys(row["GPU"] for row in rows))
+    lines = ["| kernel | " + " | ".join(gpus) + " |", "| --- |" + " --- |" * len(gpus)]
+    for kernel in dict.fromkeys(row["kernel"] for row in rows):
+        found = [[row for row in rows if (row["kernel"], row["GPU"]) == (kernel, gpu)] for gpu in gpus]
+        lines.append(f"| {kernel} | " + " | ".join(map(compiled, found)) + " |")
+    return "\n".join(lines)
+
+
+def compiled(rows: list[dict[str, str]]) -> str:
+    """One kernel on one GPU: its data types, registers that did not fit, and whether it uses the matrix engine."""
+    if not rows:
+        return "-"
+    spilled = sum(int(row["spilled bytes"]) for row in rows)
+    matrix = ", dpas" * any(row["dpas"] != "0" for row in rows)
+    return f"{len(rows)} types, {spilled} spilled{matrix}"
+
+
+def families() -> str:
+    """The page of the families."""
+    import readme
+
+    intro = "A family is a table of data; [adding one](../adding_a_family.md) takes about thirty lines."
+    return f"# Families\n\n{intro} {readme.families()}"
+
+
+def write(folder: Path) -> None:
+    """Write the generated pages into a folder."""
+    import steps
+
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = {"map": course_map("../notebooks/"), "results": results(), "families": families()}
+    pages["kernels_by_gpu"] = kernels_by_gpu()
+    pages["steps"] = steps.page(folder / "static" / "steps", "../../_static/steps")
+    for name, text in pages.items():
+        (folder / f"{name}.md").write_text(text + "\n")
+
+
+def front_door(site: Path) -> None:
+    """Let the root of a built site lead to its first page."""
+    if (site / "book").is_dir():
+        page = '<!doctype html><meta charset="utf-8"><title>tinyllm</title>'
+        (site / "index.html").write_text(f'{page}<meta http-equiv="refresh" content="0; url=book/index.html">\n')
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]) if sys.argv[1:] else GENERATED)

@@ -1,0 +1,117 @@
+"""The widgets of the course for readers without a kernel: every position drawn beforehand, on a page with sliders."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from html import escape
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from tinyllm.attention.stock import stock_attention
+from tinyllm.checkpoint.loading import restage
+from tinyllm.decoder import Decoder
+from tinyllm.draw.picture import picture
+from tinyllm.draw.stepper import Shown
+from tinyllm.measure.softmax_trace import SoftmaxTrace, trace_softmax
+
+INTRO = """# Step through it
+
+The three widgets of the course. In JupyterLab they run in the notebooks named, on your machine; here every position is
+drawn beforehand. Below each picture is the same in words.
+"""
+TITLES = {
+    "beams": ("The memory of a beam search", "The cache that is copied beside the one that is not: notebook 08."),
+    "softmax": ("Attention in one pass, tile by tile", "One head of the default model: notebook 09."),
+    "ladder": ("The ladder, predicted", "Pick a stage, a beam width and a prompt, on an assumed GPU: notebook 12."),
+}
+WIDTHS, PROMPTS = (1, 4, 8), (128, 1024, 8192)  # of the ladder; a notebook has more
+
+
+def widgets() -> dict[str, Shown]:
+    """The widgets as the notebooks make them."""
+    import tinyllm
+    from tinyllm.draw.beam_stepper import step_through_beams
+    from tinyllm.draw.ladder_picker import pick_from_ladder
+    from tinyllm.draw.softmax_stepper import step_through_softmax
+    from tinyllm.measure.kv_trace import trace_beams
+    from tinyllm.measure.machine import Machine
+    from tinyllm.measure.shapes import known_config
+
+    fused = tinyllm.from_pretrained(stage="fused", device="cpu", dtype="float32")
+    ids = fused.tokenizer("The capital of France is", return_tensors="pt")["input_ids"]
+    traces = (trace_beams(model, ids, 4, 8) for model in (fused, restage(fused, tinyllm.STAGES["segment"])))
+    gpu = Machine("assumed GPU", read_bandwidth=1e12, copy_bandwidth=1e12, launch_overhead=5e-6)
+    return {
+        "beams": step_through_beams(*traces),
+        "softmax": step_through_softmax(
+            last_token(fused, "Water is poured into a glass, milk into a cup, and tea into a", layer=11, head=6)
+        ),
+        "ladder": pick_from_ladder(known_config("llama-2-7b"), gpu),
+    }
+
+
+def last_token(model: Decoder, text: str, layer: int, head: int) -> SoftmaxTrace:
+    """One head of the last token of a text, four keys at a time."""
+    seen, ids = [], model.tokenizer(text, return_tensors="pt")["input_ids"]
+
+    def watching(q, kv, bias, scores):
+        seen.append((q, kv.k, kv.v))
+        return stock_attention(q, kv, bias, scores)
+
+    restage(model, replace(model.stage, attend=watching))(ids)
+    (q, k, v), group = seen[layer], model.config.group
+    keys = [model.tokenizer.decode(token) for token in ids[0]]
+    return trace_softmax(q[0, head, -1], k[0, head // group], v[0, head // group], 4, keys)
+
+
+def positions(shown: Shown) -> list[tuple[str, list[Any]]]:
+    """The controls of a widget by name, with the values of each that the page offers."""
+    offered = {"beams": WIDTHS, "prompt": PROMPTS}
+    return [
+        (control.description, list(offered.get(control.description, getattr(control, "options", ()))) or steps(control))
+        for control in shown.watched
+    ]
+
+
+def steps(slider: Any) -> list[int]:
+    """All that an integer slider can say."""
+    return list(range(slider.min, slider.max + 1))
+
+
+def drawn(name: str, shown: Shown, folder: Path) -> dict[str, Any]:
+    """Draw every position of a widget into a folder; returns what the page's script is given."""
+    controls, frames = positions(shown), []
+    for number, values in enumerate(product(*(offered for _, offered in controls))):
+        figure, words, still = shown.look(*values)
+        file = f"{name}-{number}.png"
+        (folder / file).write_bytes(picture(figure, still).png)
+        frames.append({"image": file, "words": words, "alt": still.splitlines()[0].strip("[]")})
+    return {"controls": controls, "frames": frames}
+
+
+def section(name: str, data: dict[str, Any], pictures: str) -> str:
+    """One widget on the page: its last position, and the data of all for the script that moves it."""
+    (title, words), last = TITLES[name], data["frames"][-1]
+    script = json.dumps(data).replace("</", "<\\/")
+    return f"""## {title}
+
+{words}
+
+```{{raw}} html
+<div class="steps" id="{name}" data-pictures="{pictures}">
+<div class="controls"></div>
+<img src="{pictures}/{last["image"]}" alt="{escape(last["alt"])}">
+<pre>{escape(last["words"])}</pre>
+<script type="application/json">{script}</script>
+</div>
+```
+"""
+
+
+def page(folder: Path, pictures: str) -> str:
+    """The page of all widgets; their pictures are drawn into `folder`, which the site has at the address `pictures`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = (section(name, drawn(name, shown, folder), pictures) for name, shown in widgets().items())
+    return "\n".join([INTRO, *made])

@@ -1,0 +1,104 @@
+"""JupyterLab in a browser: three notebooks are opened, their cells run up to the widget, and the widget is moved."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+WIDGETS = {"08": "step_through_beams", "09": "step_through_softmax", "12": "pick_from_ladder"}
+PATIENCE = 240  # seconds for the cells of a notebook on a busy machine
+SERVER = (
+    *(
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--IdentityProvider.token=",
+        "--ServerApp.disable_check_xsrf=1",
+    ),
+    *("--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None", "--ServerApp.log_level=ERROR"),
+)
+READY = "return window.jupyterapp && jupyterapp.shell.currentWidget?.content?.widgets?.length > 0"
+RUN = """
+const done = arguments[arguments.length - 1], cells = arguments[0], panel = jupyterapp.shell.currentWidget;
+(async () => {
+  await panel.sessionContext.ready;
+  for (const i of cells) {
+    panel.content.activeCellIndex = i;
+    await jupyterapp.commands.execute("notebook:run-cell");
+  }
+  return cells.map(i => panel.content.widgets[i].model.outputs?.toJSON().filter(x => x.output_type === "error")).flat();
+})().then(done, error => done(String(error)));
+"""
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a server over a copy of the notebooks."""
+    folder, port = tmp_path_factory.mktemp("lab"), free_port()
+    shutil.copytree(NOTEBOOKS.parent / "book" / "results", folder / "book" / "results")
+    shutil.copytree(NOTEBOOKS, folder / "notebooks")
+    command = [sys.executable, *SERVER, f"--port={port}", f"--ServerApp.root_dir={folder}"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(120):
+        try:
+            urlopen(f"{address}/api").close()
+            break
+        except URLError:
+            time.sleep(0.5)
+    yield address
+    server.terminate()
+    server.wait(30)
+
+
+def cells_for(path, name):
+    """Indices of the code cells to run: the widget's, and those before it unless it makes all that it needs itself."""
+    cells = json.loads(path.read_text())["cells"]
+    source = ["".join(cell["source"]) for cell in cells]
+    last = next(i for i, text in enumerate(source) if f"{name}(" in text)
+    alone = "known_config(" in source[last]
+    return [last] if alone else [i for i in range(last + 1) if cells[i]["cell_type"] == "code"]
+
+
+def shown(browser):
+    """What the widget shows: its picture, once that is there, and its words."""
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    image = WebDriverWait(browser, 30).until(lambda driver: driver.find_element("css selector", ".widget-image"))
+    width = "const x = arguments[0]; return x.decode().then(() => x.naturalWidth)"
+    assert browser.execute_script(width, image) > 0
+    return image.get_attribute("src"), browser.find_element("css selector", ".widget-html pre").text
+
+
+@pytest.mark.parametrize("number", WIDGETS)
+def test_a_widget_runs_in_jupyterlab(browser, lab, number, tmp_path):
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    path = next(NOTEBOOKS.glob(f"{number}_*.ipynb"))
+    browser.get(f"{lab}/lab/tree/notebooks/{path.name}?reset")
+    browser.set_script_timeout(PATIENCE)
+    WebDriverWait(browser, 60).until(lambda driver: driver.execute_script(READY))
+    assert browser.execute_async_script(RUN, cells_for(path, WIDGETS[number])) == []
+    before = picture, words = shown(browser)
+    browser.find_element("css selector", ".widget-slider .noUi-handle").send_keys(Keys.ARROW_LEFT)
+    WebDriverWait(browser, 30).until(lambda driver: picture != shown(driver)[0] and words != shown(driver)[1])
+    assert shown(browser) != before
+    browser.execute_script("document.querySelector('.widget-image').scrollIntoView()")
+    browser.save_screenshot(str(tmp_path / f"{path.stem}.png"))
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []

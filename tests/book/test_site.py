@@ -1,0 +1,94 @@
+"""The built site: every page, every link within it, and what a browser shows of it."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+PAGES = (
+    *("book/index", "book/glossary", "book/negative_results", "book/device_code", "book/api", "README"),
+    *("book/generated/results", "book/generated/families", "book/generated/steps", "book/adding_a_family"),
+    *(f"notebooks/{path.stem}" for path in sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))),
+)
+
+
+class Links(HTMLParser):
+    """What a page links to, what it is made of, and the names that it can be entered by."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.targets, self.names = set(), set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.names |= {found[key] for key in ("id", "name") if found.get(key)}
+        self.targets |= {found[key] for key in ("href", "src") if found.get(key)}
+
+
+def broken(site):
+    """Links within the site that lead nowhere, as (page, link)."""
+    pages = {path: Links(path.read_text()) for path in site.rglob("*.html")}
+    for path, page in pages.items():
+        for link in page.targets:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            target = target / "index.html" if target.is_dir() else target
+            if not target.exists() or (
+                parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].names
+            ):
+                yield str(path.relative_to(site)), link
+
+
+def test_every_link_within_the_site_leads_somewhere(site):
+    assert sorted(broken(site)) == []
+
+
+def test_a_broken_link_is_seen(tmp_path):
+    (tmp_path / "a.html").write_text('<a href="b.html#there"></a><a href="b.html"></a><img src="c.png"><p id="x">')
+    (tmp_path / "b.html").write_text('<a href="#gone"></a><a href="a.html#x"></a><a href="https://example.org/z"></a>')
+    assert sorted(broken(tmp_path)) == [("a.html", "b.html#there"), ("a.html", "c.png"), ("b.html", "#gone")]
+
+
+def test_nothing_comes_from_elsewhere(site):
+    """Scripts, styles and pictures lie in the site: it works without a network."""
+    pages = {path: path.read_text() for path in site.rglob("*.html")}
+    assert not [path for path, text in pages.items() if '<script src="http' in text or '<img src="http' in text]
+    assert not [path for path, text in pages.items() if "cdn.jsdelivr" in text or "unpkg.com" in text]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_whole_in_a_browser(browser, address, page):
+    browser.get(f"{address}/{page}.html")
+    assert browser.find_element("css selector", "h1").text
+    pictures = "return [...document.images].filter(x => x.loading !== 'lazy' || x.complete).map(x => x.naturalWidth)"
+    assert all(width > 0 for width in browser.execute_script(pictures))
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    assert "reference to nonexisting" not in browser.page_source
+
+
+@pytest.mark.parametrize("number", range(2, 13))
+def test_notebooks_have_their_pictures(browser, address, number):
+    page = next(page for page in PAGES if page.startswith(f"notebooks/{number:02}"))
+    browser.get(f"{address}/{page}.html")
+    assert browser.find_elements("css selector", ".cell_output img"), page
+
+
+@pytest.mark.parametrize("name", ["beams", "softmax", "ladder"])
+def test_sliders_change_picture_and_words(browser, address, name):
+    browser.get(f"{address}/book/generated/steps.html")
+    box = browser.find_element("id", name)
+    image, words = box.find_element("css selector", "img"), box.find_element("css selector", "pre")
+    move = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))"
+    loaded = "const x = arguments[0]; return x.decode().then(() => x.naturalWidth)"
+    for slider in box.find_elements("css selector", "input"):
+        seen = set()
+        for value in range(int(slider.get_attribute("max")) + 1):
+            browser.execute_script(move, slider, value)
+            assert browser.execute_script(loaded, image) > 0
+            seen.add((image.get_attribute("src"), words.text, image.get_attribute("alt")))
+        assert len(seen) == value + 1 > 2
+        assert len({said for _, said, _ in seen}) == len(seen)
