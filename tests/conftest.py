@@ -20,9 +20,12 @@ shapes.enforce([f"tinyllm.{room}" for room in ROOMS])
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
 
 
+SLOW = {"smollm", "oracle", "site", "lab"}
+
+
 def pytest_collection_modifyitems(items):
     """The small models first: most of what can be wrong then shows within seconds."""
-    items.sort(key=lambda item: bool({"smollm", "oracle"} & set(getattr(item, "fixturenames", ()))))
+    items.sort(key=lambda item: bool(SLOW & set(getattr(item, "fixturenames", ()))))
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,9 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import tinyllm
+from tinyllm.attention import kernel
 from tinyllm.attention.kernel import kernel_attention
+from tinyllm.cache import fixed
 from tinyllm.measure.cost_model import layer_cost
 from tinyllm.measure.counters import OperationLog
 from tinyllm.measure.kernel_calls import KernelCalls, layer_operations
@@ -97,6 +99,21 @@ def test_tokens_with_the_kernel_over_both_segments(hf, sdpa, how):
     mask = torch.ones_like(ids)
     mask[0, :2] = 0
     options = {"max_new_tokens": 5, "do_sample": False} | how
+    assert torch.equal(sdpa.generate(ids, mask, **options), hf.generate(ids, attention_mask=mask, **options))
+
+
+def test_kernels_of_one_set_on_what_the_cache_keeps_for_another(hf, monkeypatch):
+    """As on an XPU, whose own set keeps a list of live slots and takes padded prompts; ours for Intel does neither."""
+    triton, sycl = (pytest.importorskip(f"tinyllm.kernels.{name}") for name in ("triton", "sycl"))
+    for module in (fixed, kernel):
+        monkeypatch.setattr(module, "by_device", lambda x: triton)
+    prompts = lambda cache, mask, *_: [fixed.PromptSight(fixed.padded_positions(mask), None)]  # noqa: E731
+    monkeypatch.setattr(fixed.FixedSegmentCache, "_prompt_view", prompts)
+    sdpa = tinyllm.optimize(hf, stage=replace(pick_stage("sdpa"), attend=partial(kernel_attention, lambda x: sycl)))
+    ids = torch.arange(1, 13).view(2, 6)
+    mask = torch.ones_like(ids)
+    mask[0, :2] = 0
+    options = {"max_new_tokens": 5, "do_sample": False, "num_beams": 3}
     assert torch.equal(sdpa.generate(ids, mask, **options), hf.generate(ids, attention_mask=mask, **options))
 
 

@@ -19,7 +19,7 @@ from tinyllm.attention.stock import stock_attention, stock_attention_cost
 from tinyllm.cache.fixed import PromptSight, Sight
 from tinyllm.config import DecoderConfig, LayerKind
 from tinyllm.ops.cost import Cost, Workload, launch
-from tinyllm.ops.kernel_sets import KernelsFor
+from tinyllm.ops.kernel_sets import KernelsFor, by_device
 
 
 def kernel_attention(
@@ -36,13 +36,15 @@ def kernel_attention(
     """
     kernels, how = kernels_for(q), {name: x for name, x in scores._asdict().items() if x is not None}
     if isinstance(sight, PromptSight):
-        return kernels.prompt_attention(q, *kv.prompt, sight.positions, sight.slopes, **how)
+        prompt = kernels if hasattr(kernels, "prompt_attention") else by_device(q)  # of the set that the cache asked
+        return prompt.prompt_attention(q, *kv.prompt, sight.positions, sight.slopes, **how)
     if not isinstance(sight, Sight):
         return stock_attention(q, kv.prompt, sight, scores)
     memory = (*kv.memory, *kv.blocks[0])
     if sight.space is None and hasattr(kernels, "workspace"):
         sight.space = kernels.workspace(q, *memory)
-    kept = {name: x for name, x in (("seen", sight.seen), ("space", sight.space)) if x is not None}
+    seen = sight.seen if hasattr(kernels, "seen_by") else None  # a list beside the ancestry, for those who keep one
+    kept = {name: x for name, x in (("seen", seen), ("space", sight.space)) if x is not None}
     who = (sight.lengths, sight.ancestry, sight.positions, sight.slopes)
     return kernels.segment_attention(q, *memory, *who, **how, **kept)
 
