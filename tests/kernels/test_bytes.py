@@ -18,6 +18,7 @@ X, RESIDUAL, WEIGHT, BIAS = torch.randn(ROWS, K), torch.randn(ROWS, K), torch.ra
 CALLS = {
     "rms_norm": ({"x": X, "weight": WEIGHT, "eps": 1e-5}, ("out",)),
     "add_rms_norm": ({"x": X, "residual": RESIDUAL, "weight": WEIGHT, "eps": 1e-5}, ("total", "out")),
+    "norm_and_add": ({"x": X, "residual": RESIDUAL, "weight": WEIGHT, "eps": 1e-5}, ("out",)),
     "layer_norm": ({"x": X, "weight": WEIGHT, "bias": BIAS, "eps": 1e-5}, ("out",)),
     "add_layer_norm": ({"x": X, "residual": RESIDUAL, "weight": WEIGHT, "bias": BIAS, "eps": 1e-5}, ("total", "out")),
     "activate_and_multiply": ({"gate_up": X, "activation": "silu"}, ("out",)),

@@ -82,9 +82,10 @@ def test_rows_and_heads_of_small_numbers_need_eps(eps):
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_table(operation, dtype):
-    verdict = check(operation, getattr(sycl, operation), dtypes=[dtype], device=DEVICE)
+    every = 1 if dtype == torch.float32 or DEVICE.type != "cpu" else 3  # in 16 bits loads and stores differ, no more
+    verdict = check(operation, getattr(sycl, operation), dtypes=[dtype], device=DEVICE, every=every)
     assert verdict.right, str(verdict)
-    assert verdict.total == len(TABLES[operation].cases)
+    assert verdict.total == len(TABLES[operation].cases[::every]) > 1
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
