@@ -37,6 +37,7 @@ autodoc_default_options = {"members": True, "undoc-members": False}
 html_theme = "sphinx_book_theme"
 html_title = "tinyllm"
 html_favicon = "static/icon.svg"
+html_context = {"default_mode": "auto"}
 html_static_path = ["static", "generated/static"]
 html_css_files = ["book.css"]
 html_js_files = [("steps.js", {"defer": "defer"})]
@@ -45,6 +46,6 @@ html_show_sourcelink = False
 
 
 def setup(app) -> None:
-    """Pages that are made of recorded runs are made before the sources are read."""
-    app.connect("builder-inited", lambda app: pages.write(pages.GENERATED))
+    """Pages that are made of recorded runs are made before the configuration is checked and the sources are read."""
+    pages.write(pages.GENERATED)
     app.connect("build-finished", lambda app, error: error or pages.front_door(Path(app.outdir)))

@@ -26,7 +26,11 @@ TITLES = {
     "softmax": ("Attention in one pass, tile by tile", "One head of the default model: notebook 09."),
     "ladder": ("The ladder, predicted", "Pick a stage, a beam width and a prompt, on an assumed GPU: notebook 12."),
 }
-WIDTHS, PROMPTS = (1, 4, 8), (128, 1024, 8192)  # of the ladder; a notebook has more
+OFFERED = {
+    "stage": ("fused", "segment", "final"),
+    "beams": (1, 4, 8),
+    "prompt": (128, 1024, 8192),
+}  # a notebook has more
 
 
 def widgets() -> dict[str, Shown]:
@@ -68,11 +72,8 @@ def last_token(model: Decoder, text: str, layer: int, head: int) -> SoftmaxTrace
 
 def positions(shown: Shown) -> list[tuple[str, list[Any]]]:
     """The controls of a widget by name, with the values of each that the page offers."""
-    offered = {"beams": WIDTHS, "prompt": PROMPTS}
-    return [
-        (control.description, list(offered.get(control.description, getattr(control, "options", ()))) or steps(control))
-        for control in shown.watched
-    ]
+    names = [control.description for control in shown.watched]
+    return [(n, list(OFFERED.get(n, ()) or steps(control))) for n, control in zip(names, shown.watched, strict=True)]
 
 
 def steps(slider: Any) -> list[int]:

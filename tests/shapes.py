@@ -9,7 +9,7 @@ from types import FunctionType
 
 import jaxtyping
 
-FIRST, EVERY = 6, 32
+FIRST, EVERY = 4, 64
 every_call = jaxtyping.jaxtyped
 tests = 0  # begun so far: counts start anew with each
 

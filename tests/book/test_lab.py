@@ -13,7 +13,12 @@ from urllib.request import urlopen
 import pytest
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-WIDGETS = {"08": "step_through_beams", "09": "step_through_softmax", "12": "pick_from_ladder"}
+# By notebook: what a cell has that is run; the last makes the widget. Empty: every cell up to it.
+WIDGETS = {
+    "08": ("fused = ", "tokenizer, cpu", "prompt = ", "traces = ", "step_through_beams("),
+    "09": ("", "step_through_softmax("),
+    "12": ("pick_from_ladder(known",),
+}
 PATIENCE = 240  # seconds for the cells of a notebook on a busy machine
 SERVER = (
     *(
@@ -66,13 +71,12 @@ def lab(tmp_path_factory):
     server.wait(30)
 
 
-def cells_for(path, name):
-    """Indices of the code cells to run: the widget's, and those before it unless it makes all that it needs itself."""
+def cells_for(path, wanted):
+    """Indices of the code cells to run, up to that of the widget."""
     cells = json.loads(path.read_text())["cells"]
-    source = ["".join(cell["source"]) for cell in cells]
-    last = next(i for i, text in enumerate(source) if f"{name}(" in text)
-    alone = "known_config(" in source[last]
-    return [last] if alone else [i for i in range(last + 1) if cells[i]["cell_type"] == "code"]
+    source = ["".join(cell["source"]) if cell["cell_type"] == "code" else None for cell in cells]
+    last = next(i for i, text in enumerate(source) if text and wanted[-1] in text)
+    return [i for i, text in enumerate(source[: last + 1]) if text and any(part in text for part in wanted)]
 
 
 def shown(browser):
