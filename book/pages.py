@@ -15,7 +15,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 RESULTS, NOTEBOOKS = ROOT / "book" / "results", ROOT / "notebooks"
 GENERATED, ISA = ROOT / "book" / "generated", ROOT / "book" / "device" / "isa.md"
-NEEDS = {"kernels.triton": "Triton", "kernels.sycl": "Intel's SYCL runtime"}
+NEEDS = {"triton": "Triton", "sycl": "Intel's SYCL runtime"}
 
 
 def sources(path: Path, kind: str) -> list[str]:
@@ -37,7 +37,7 @@ def question(path: Path) -> str:
 def needs(path: Path) -> str:
     """What has to be installed beside the library itself."""
     code = "\n".join(sources(path, "code"))
-    return ", ".join(name for module, name in NEEDS.items() if module in code) or "-"
+    return ", ".join(name for word, name in NEEDS.items() if word in code) or "-"
 
 
 def course_map(folder: str) -> str:
