@@ -8,7 +8,7 @@ import tinyllm
 from tinyllm.checkpoint.loading import restage
 from tinyllm.families import family_of
 
-NEW_TOKENS, ENDED = 48, 128  # in a comparison, and what an answer that ends may take
+NEW_TOKENS, ENDED = 32, 128  # in a comparison, and what an answer that ends may take
 LONG = (
     "A language model reads its weights once for every token it writes. When one person asks, nearly all the time goes "
     "into moving those weights from memory, and hardly any into arithmetic. When many people ask at once, the same "
