@@ -18,8 +18,8 @@ from tinyllm.measure.softmax_trace import SoftmaxTrace, trace_softmax
 
 INTRO = """# Step through it
 
-The three widgets of the course. In JupyterLab they run in the notebooks named, on your machine; here their positions, of
-the ladder a choice, are drawn beforehand. Below each picture is the same in words.
+The three widgets of the course. In JupyterLab they run in the notebooks named, on your machine; here their positions,
+of the ladder a choice, are drawn beforehand. Below each picture is the same in words.
 """
 TITLES = {
     "beams": ("The memory of a beam search", "The cache that is copied beside the one that is not: notebook 08."),
