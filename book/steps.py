@@ -1,4 +1,4 @@
-"""The widgets of the course for readers without a kernel: every position drawn beforehand, on a page with sliders."""
+"""The widgets of the course for readers without a kernel: drawn beforehand, position by position, under sliders."""
 
 from __future__ import annotations
 
@@ -26,11 +26,8 @@ TITLES = {
     "softmax": ("Attention in one pass, tile by tile", "One head of the default model: notebook 09."),
     "ladder": ("The ladder, predicted", "Pick a stage, a beam width and a prompt, on an assumed GPU: notebook 12."),
 }
-OFFERED = {
-    "stage": ("fused", "segment", "final"),
-    "beams": (1, 4, 8),
-    "prompt": (128, 1024, 8192),
-}  # a notebook has more
+# Of the ladder, whose widget has more.
+OFFERED = {"stage": ("fused", "segment", "final"), "beams": (1, 4, 8), "prompt": (128, 1024, 8192)}
 
 
 def widgets() -> dict[str, Shown]:
@@ -82,7 +79,7 @@ def steps(slider: Any) -> list[int]:
 
 
 def drawn(name: str, shown: Shown, folder: Path) -> dict[str, Any]:
-    """Draw every position of a widget into a folder; returns what the page's script is given."""
+    """Draw the positions of a widget into a folder; returns what the page's script is given."""
     controls, frames = positions(shown), []
     for number, values in enumerate(product(*(offered for _, offered in controls))):
         figure, words, still = shown.look(*values)

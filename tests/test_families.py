@@ -86,6 +86,17 @@ def test_logits_and_tokens_of_a_ragged_batch(kind, branch, data):
             assert mine == answer or models.tied(hf, ids, mask, answer, do_sample=False, **way), stage
 
 
+def test_a_tie_is_told_from_a_difference():
+    """What excuses other tokens: all scores alike, and nothing else."""
+    hf, (ids, mask) = models.tiny("llama", tie_word_embeddings=False), models.ragged(61, LENGTHS, seed=0)
+    for way in ({"max_new_tokens": 9}, {"max_new_tokens": 9, "num_beams": 4}):
+        answer = hf.generate(ids, attention_mask=mask, do_sample=False, **way).tolist()
+        assert not models.tied(hf, ids, mask, answer, do_sample=False, **way)
+    hf.lm_head.weight.data[:] = hf.lm_head.weight[0]
+    answer = hf.generate(ids, attention_mask=mask, do_sample=False, **way).tolist()
+    assert models.tied(hf, ids, mask, answer, do_sample=False, **way)
+
+
 WORKS = {  # a pass, and how many steps the cache has taken before it
     "padded prompt": Workload(2, 7, 0, 4, padded=True),
     "step": Workload(2, 1, 7, 4),
