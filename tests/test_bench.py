@@ -253,10 +253,14 @@ def test_the_others_continue_where_a_worker_dies(where, capsys):
     assert "hf is left out of a case: hf: its process ended with status -9" in capsys.readouterr().err
 
 
-def test_peers_come_first_and_hf_shares_our_weights_unless_told_otherwise(where, decoder):
-    with open_engines(where, [FIRST], {"hf": Peer()}, Failures()) as engines:
-        assert [engine.name for engine in engines] == ["hf", FIRST]
-        assert isinstance(engines[0], Engine)
+def test_peers_come_first_and_those_of_transformers_share_our_weights_unless_told_otherwise(where):
+    peers = {"hf": Peer(), "hf-static": Peer(options=EAGER)}
+    with open_engines(where, [FIRST], peers, Failures()) as engines:
+        assert [engine.name for engine in engines] == ["hf", "hf-static", FIRST]
+        places = {engine.model.get_input_embeddings().weight.data_ptr() for engine in engines[:2]}
+        assert places == {engines[2].model.embed_tokens.weight.data_ptr()}
+        for beams in (1, 3):
+            assert len({str(engine.run(PROMPT, 5, beams).tolist()) for engine in engines}) == 1
 
 
 # Rows as they come

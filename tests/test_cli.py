@@ -189,6 +189,10 @@ def test_check_fails_where_a_kernel_is_wrong(capsys, monkeypatch):
         (["bench", "--json", "/no/folder/x.json"], "--json /no/folder/x.json: expected a file in a folder that exists"),
         (["bench", "--preset", "throughput", "--memory-budget", "-1"], "--memory-budget -1.0: expected a number of GB"),
         (["bench", "--preset", "throughput", "--memory-budget", "0.1"], "the weights alone take 513.1 MiB"),
+        (
+            ["bench", "--preset", "throughput", "--one-copy"],
+            "--one-copy with --preset throughput: there each engine is",
+        ),
         (["bench", "--stream", "--beams", "1", "4"], "--stream with --num-beams 4: beams are not final before the end"),
         (["bench", "--prompts", "32", "0"], "--prompt-tokens 0: expected 1 or more"),
         (["bench", "--random", "gpt-9"], "shape 'gpt-9' is unknown"),

@@ -9,9 +9,10 @@ from transformers import StoppingCriteriaList
 
 import models
 import tinyllm
-from tinyllm.checkpoint import open_checkpoint
+from tinyllm.checkpoint import load_decoder, open_checkpoint
 from tinyllm.measure.bench import Plan, bench, first_difference
 from tinyllm.measure.engines import load_engines
+from tinyllm.measure.export import save_folder
 from tinyllm.measure.machine import launch_overhead, measure_machine, versions
 from tinyllm.measure.memory import peak_bytes
 from tinyllm.measure.peers import transformers_twin
@@ -96,18 +97,35 @@ def test_peak_bytes_counts_what_is_alive_at_once():
     assert 0 <= peak_bytes(run, CPU) - 2 * 3000 * 4 < 100  # a few scalars besides
 
 
-def test_the_peer_looks_at_the_same_weights(folder):
-    checkpoint = open_checkpoint(folder)
-    (twin, decoder) = (e.model for e in load_engines(checkpoint, ["naive"], ["hf"], CPU, torch.float32))
-    ids = torch.ones(1, 4, dtype=torch.int64)
-    assert twin.model.layers[0].mlp.gate_proj.weight.data_ptr() == decoder.layers[0].gate_up_proj.weight.data_ptr()
-    torch.testing.assert_close(twin(ids).logits, decoder(ids))
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("kind", sorted(set(models.CLASSES) - {"starcoder2"}))
+def test_the_peer_looks_at_the_same_weights(kind, device, tmp_path):
+    models.tiny(kind, tie_word_embeddings=kind == "opt").save_pretrained(tmp_path)
+    engines = load_engines(open_checkpoint(tmp_path), ["naive"], ["hf"], torch.device(device), torch.float32)
+    twin, decoder = (engine.model for engine in engines)
+    ids = torch.ones(1, 4, dtype=torch.int64, device=device)
+    torch.testing.assert_close(twin(ids).logits, decoder(ids), atol=1e-4, rtol=1e-4)
+    ours = {parameter.untyped_storage().data_ptr() for parameter in decoder.parameters()}
+    own = {name for name, p in twin.named_parameters() if p.untyped_storage().data_ptr() not in ours}
+    shifted = kind.startswith("gemma")  # norms, which transformers shifts itself
+    assert all("norm" in name for name in own) and bool(own) == shifted
+
+
+@pytest.mark.parametrize("kind", ["gemma2", "bloom"])
+def test_weights_written_for_other_processes_are_the_checkpoints(kind, tmp_path):
+    hf = models.tiny(kind)
+    hf.save_pretrained(tmp_path)
+    decoder = load_decoder(open_checkpoint(tmp_path), tinyllm.STAGES["final"], CPU, torch.float32)
+    (tmp_path / "copy").mkdir()
+    save_folder(decoder, open_checkpoint(tmp_path), tmp_path / "copy")
+    copy = type(hf).from_pretrained(tmp_path / "copy")
+    assert all(torch.equal(value, copy.state_dict()[name]) for name, value in hf.state_dict().items())
 
 
 def test_an_unknown_peer_is_named(folder):
     with pytest.raises(ValueError, match=r"peer 'vllm' is unknown: expected one of \['hf', 'hf-static'"):
         load_engines(open_checkpoint(folder), ["naive"], ["vllm"], CPU, torch.float32)
-    with pytest.raises(ValueError, match="only 'hf' runs in this process"):
+    with pytest.raises(ValueError, match=r"only \['hf', 'hf-static'\] run in this process"):
         load_engines(open_checkpoint(folder), ["naive"], ["ipex"], CPU, torch.float32)
 
 
@@ -196,7 +214,6 @@ def test_an_unknown_shape_is_named():
 
 
 def test_random_weights_run():
-    from tinyllm.checkpoint import load_decoder
     from tinyllm.measure import shapes
 
     small = {**SHAPES["tinyllama-1.1b"], "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 1}

@@ -29,20 +29,26 @@ HEADROOM = tl.constexpr(1 / 16)
 
 
 @triton.jit
+def folded(tile, N: tl.constexpr, K: tl.constexpr, FOLD: tl.constexpr):
+    """Sums of FOLD neighbours, which one thread holds: [N, K / FOLD]. Sums of one element each fill the registers."""
+    return tl.sum(tl.reshape(tile, (N, K // FOLD, FOLD)), 2)
+
+
+@triton.jit
 def product(
     x, weight, norm_weight, norm_bias, exists, rows, k, x_stride, eps,
     MATRIX: tl.constexpr, EVEN_K: tl.constexpr, ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
-    BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
+    FOLD: tl.constexpr, BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """Rows of the weight, at the addresses `weight` [BLOCK_N, 1], times all rows of x, normalised: [BLOCK_N, ROWS]."""
     row = tl.arange(0, ROWS)[:, None]
     if norm_bias is not None:
         mean, scale = row_statistics(x, None, row, rows, x_stride, 0, k, eps, True, ROWS, BLOCK_NORM)
     elif norm_weight is not None:
-        squares = tl.zeros([ROWS, BLOCK_K], tl.float32)
+        squares = tl.zeros([ROWS, BLOCK_K // FOLD], tl.float32)
 
-    # One row: products stay apart, and are summed over k once, after the loop. Several: the matrix engine.
-    acc = tl.zeros([BLOCK_N, ROWS if MATRIX else BLOCK_K], tl.float32)
+    # One row: sums stay apart, one for each 16 bytes of a weight row, and meet after the loop. Several: matrix engine.
+    acc = tl.zeros([BLOCK_N, ROWS if MATRIX else BLOCK_K // FOLD], tl.float32)
     for start in tl.range(0, k, BLOCK_K, num_stages=STAGES):
         column = start + tl.arange(0, BLOCK_K)[None, :]
         within = column < k
@@ -55,12 +61,12 @@ def product(
                 value = (value - mean) * scale * gain
                 value += tl.load(norm_bias + column, mask=within, other=0.0).to(tl.float32)
             else:
-                squares += value * value
+                squares += folded(value * value, ROWS, BLOCK_K, FOLD)
                 value *= gain * HEADROOM
         if MATRIX:
             acc = tl.dot(w, tl.trans(value.to(w.dtype)), acc, input_precision="ieee")
         else:
-            acc += w.to(tl.float32) * value.to(tl.float32)
+            acc += folded(w.to(tl.float32) * value.to(tl.float32), BLOCK_N, BLOCK_K, FOLD)
     y = acc if MATRIX else tl.sum(acc, 1, keep_dims=True)
     if norm_weight is not None and norm_bias is None:
         deviation = tl.rsqrt(tl.sum(squares, 1) / k + eps) / HEADROOM
@@ -73,7 +79,8 @@ def _linear(
     x, weight, bias, norm_weight, norm_bias, first, second, out,
     rows, n, k, x_stride, weight_stride, first_stride, second_stride, eps,
     ACTIVATION: tl.constexpr, GATED: tl.constexpr, MATRIX: tl.constexpr, EVEN_K: tl.constexpr,
-    ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
+    ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, FOLD: tl.constexpr,
+    BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """BLOCK_N rows of the weight against all rows of x: the output, transposed, is [BLOCK_N, ROWS]."""
     OUTPUTS: tl.constexpr = BLOCK_N // 2 if GATED else BLOCK_N
@@ -84,25 +91,30 @@ def _linear(
     # Gated: gate and up rows alternate, so that the two that belong together are neighbours in the accumulator.
     line = output + lane % 2 * outputs if GATED else output
     weight += line.to(tl.int64)[:, None] * weight_stride
+    output = tl.program_id(0) * OUTPUTS + tl.arange(0, OUTPUTS)[:, None]
+    row = tl.arange(0, ROWS)[None, :]
+    inside = (output < outputs) & (row < rows)
+    # What is added at the end is asked for now: its way here is as long as a tile's, and nothing would hide it there.
+    if bias is not None:
+        shift = tl.load(bias + line, mask=exists, other=0.0).to(tl.float32)[:, None]
+    if first is not None:
+        added = tl.load(first + row * first_stride + output, mask=inside, other=0.0).to(tl.float32)
+        if second is not None:
+            added += tl.load(second + row * second_stride + output, mask=inside, other=0.0).to(tl.float32)
+
     y = product(
         x, weight, norm_weight, norm_bias, exists, rows, k, x_stride, eps,
-        MATRIX, EVEN_K, ROWS, BLOCK_N, BLOCK_K, BLOCK_NORM, STAGES,
+        MATRIX, EVEN_K, ROWS, BLOCK_N, BLOCK_K, FOLD, BLOCK_NORM, STAGES,
     )  # fmt: skip
-
     if bias is not None:
-        y += tl.load(bias + line, mask=exists, other=0.0).to(tl.float32)[:, None]
+        y += shift
     if GATED:
         gate, up = tl.split(tl.permute(tl.reshape(y, (OUTPUTS, 2, ROWS)), (0, 2, 1)))
         y = activate(gate, ACTIVATION) * up
     elif ACTIVATION is not None:
         y = activate(y, ACTIVATION)
-    output = tl.program_id(0) * OUTPUTS + tl.arange(0, OUTPUTS)[:, None]
-    row = tl.arange(0, ROWS)[None, :]
-    inside = (output < outputs) & (row < rows)
     if first is not None:
-        y += tl.load(first + row * first_stride + output, mask=inside, other=0.0).to(tl.float32)
-    if second is not None:
-        y += tl.load(second + row * second_stride + output, mask=inside, other=0.0).to(tl.float32)
+        y += added
     tl.store(out + row * outputs + output, y, mask=inside)
 
 
@@ -157,6 +169,7 @@ def _plan(
         "ROWS": rows,
         "BLOCK_N": block_n,
         "BLOCK_K": block_k,
+        "FOLD": 16 // size,  # what a thread loads at once
         "BLOCK_NORM": min(triton.next_power_of_2(k), 8192 // rows),
         "STAGES": launch.num_stages,
     }

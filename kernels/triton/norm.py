@@ -57,20 +57,23 @@ def row_statistics(
     x, residual, row, rows, x_stride, residual_stride, width, eps,
     CENTRED: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Mean (0 unless CENTRED) and 1 / standard deviation of rows `row` [ROWS, 1], piece by piece."""
-    mean = tl.zeros([ROWS, 1], tl.float32)
-    if CENTRED:  # a pass of its own: the difference of two large sums would lose the digits of a small variance
-        sums = tl.zeros([ROWS, BLOCK], tl.float32)
-        for start in range(0, width, BLOCK):
-            value, _column, _inside = load_piece(x, residual, row, rows, x_stride, residual_stride, start, width, BLOCK)
-            sums += value
-        mean = tl.sum(sums, 1, keep_dims=True) / width
-    squares = tl.zeros([ROWS, BLOCK], tl.float32)
+    """Mean (0 unless CENTRED) and 1 / standard deviation of rows `row` [ROWS, 1], read once, piece by piece.
+
+    Each piece is centred by its own mean, and joined to those before it as Chan, Golub and LeVeque (1979) do: the
+    difference of two large sums would lose the digits of a small variance.
+    """
+    mean, squares = tl.zeros([ROWS, 1], tl.float32), tl.zeros([ROWS, 1], tl.float32)
     for start in range(0, width, BLOCK):
         value, _column, inside = load_piece(x, residual, row, rows, x_stride, residual_stride, start, width, BLOCK)
-        value = tl.where(inside, value - mean, 0.0)
-        squares += value * value
-    return mean, tl.rsqrt(tl.sum(squares, 1, keep_dims=True) / width + eps)
+        if CENTRED:
+            here = tl.minimum(width - start, BLOCK)
+            shift = tl.sum(value, 1, keep_dims=True) / here - mean
+            share = here / (start + here)
+            value = tl.where(inside, value - mean - shift, 0.0)
+            mean += shift * share
+            squares += shift * shift * share * start
+        squares += tl.sum(value * value, 1, keep_dims=True)
+    return mean, tl.rsqrt(squares / width + eps)
 
 
 @triton.jit

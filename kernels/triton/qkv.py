@@ -26,7 +26,7 @@ def _qkv(
     slot_batch, slot_head, slot_token, angle_batch, angle_token, eps,
     D: tl.constexpr, HALF: tl.constexpr, INTERLEAVED: tl.constexpr, PER_HEAD: tl.constexpr,
     MATRIX: tl.constexpr, EVEN_K: tl.constexpr, ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
-    BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
+    FOLD: tl.constexpr, BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """BLOCK_N / 2 pairs of elements of heads, for all rows of x: row = request * tokens + token."""
     PAIRS: tl.constexpr = D // 2
@@ -37,14 +37,9 @@ def _qkv(
     if PER_HEAD:  # q, k and v of a head are neighbours in the matrix
         stored = stored % query_heads * 3 + stored // query_heads
     line = stored * D + _element(pair % PAIRS, lane % 2, HALF, INTERLEAVED)
-    y = product(
-        x, weight + line.to(tl.int64)[:, None] * weight_stride, norm_weight, norm_bias, exists, rows, k, x_stride, eps,
-        MATRIX, EVEN_K, ROWS, BLOCK_N, BLOCK_K, BLOCK_NORM, STAGES,
-    )  # fmt: skip
+    # Bias, angles and place are asked for now: their way here is as long as a tile's, and nothing would hide it later.
     if bias is not None:
-        y += tl.load(bias + line, mask=exists, other=0.0).to(tl.float32)[:, None]
-    one, other = tl.split(tl.permute(tl.reshape(y, (BLOCK_N // 2, 2, ROWS)), (0, 2, 1)))
-
+        shift = tl.load(bias + line, mask=exists, other=0.0).to(tl.float32)[:, None]
     pair = tl.program_id(0) * (BLOCK_N // 2) + tl.arange(0, BLOCK_N // 2)[:, None]
     row = tl.arange(0, ROWS)[None, :]
     head, which, batch, token = pair // PAIRS, pair % PAIRS, (row // tokens).to(tl.int64), row % tokens
@@ -53,6 +48,15 @@ def _qkv(
     angle = batch * angle_batch + token * angle_token + which
     c = tl.load(cos + angle, mask=turned, other=1.0).to(tl.float32)
     s = tl.load(sin + angle, mask=turned, other=0.0).to(tl.float32)
+    first = 0 if start is None else tl.load(start).to(tl.int64)
+
+    y = product(
+        x, weight + line.to(tl.int64)[:, None] * weight_stride, norm_weight, norm_bias, exists, rows, k, x_stride, eps,
+        MATRIX, EVEN_K, ROWS, BLOCK_N, BLOCK_K, FOLD, BLOCK_NORM, STAGES,
+    )  # fmt: skip
+    if bias is not None:
+        y += shift
+    one, other = tl.split(tl.permute(tl.reshape(y, (BLOCK_N // 2, 2, ROWS)), (0, 2, 1)))
     one, other = one * c - other * s, other * c + one * s
 
     at_one, at_other = _element(which, 0, HALF, INTERLEAVED), _element(which, 1, HALF, INTERLEAVED)
@@ -60,7 +64,6 @@ def _qkv(
     q_out += (row * query_heads + head) * D
     tl.store(q_out + at_one, one, mask=of_q)
     tl.store(q_out + at_other, other, mask=of_q)
-    first = 0 if start is None else tl.load(start).to(tl.int64)
     slot = batch * slot_batch + (first + token) * slot_token
     of_k = inside & (head >= query_heads) & (head < query_heads + kv_heads)
     k_slot += slot + (head - query_heads) * slot_head

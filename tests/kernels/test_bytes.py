@@ -1,17 +1,21 @@
 """Every kernel touches what it must, once, and nothing else: the prediction held against what the interpreter saw."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 pytest.importorskip("triton")
 
 from tinyllm.check.references import NormWeights
+from tinyllm.config import LayerKind, Rope
 from tinyllm.kernels import triton as kernels
 from tinyllm.measure.kernels import moved_bytes
 from tinyllm.measure.shapes import known_config
 from tinyllm.measure.trace import record_trace
 from tinyllm.ops.cost import Workload
 from tinyllm.ops.linear import fused_linear_cost
+from tinyllm.ops.projection import fused_queries_cost
 
 ROWS, K, N = 3, 20, 12
 X, RESIDUAL, WEIGHT, BIAS = torch.randn(ROWS, K), torch.randn(ROWS, K), torch.randn(K), torch.randn(K)
@@ -60,3 +64,26 @@ def test_the_product_reads_its_weight_once_and_costs_what_is_predicted(rows, nor
     work = Workload(batch=rows, tokens=1, held=0, size=4, kernels="sycl" if norm else "ours")
     rides = {"normed": bool(norm), "activated": bool(gated), "gated": bool(gated), "residual": bool(residual)}
     assert trace.bytes == fused_linear_cost(known_config("smollm2-135m"), work, rows, K, N, True, **rides).bytes
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_queries_at_once_read_their_weight_once_and_cost_what_is_predicted(rows, interleaved, interpreted):
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 6}
+    kinds = (LayerKind(Rope(1e4, 6, interleaved=interleaved)),)
+    config = replace(known_config("smollm2-135m"), hidden_size=K, qkv_bias=True, kinds=kinds, **heads)
+    outputs, slots = (2 + 2 * 1) * 6, (rows, 1, 1, 6)
+    tensors = {"x": torch.randn(rows, 1, K), "weight": torch.randn(outputs, K), "bias": torch.randn(outputs)}
+    tensors |= {"norm_weight": torch.randn(K), "cos": torch.randn(1, 1, 3), "sin": torch.randn(1, 1, 3)}
+
+    def run(x, weight, bias, norm_weight, cos, sin):
+        place = (cos, sin, torch.zeros(slots), torch.zeros(slots), interleaved)
+        return kernels.qkv_rope_and_store(x, weight, bias, NormWeights(norm_weight, None, 1e-5), *place)
+
+    trace = record_trace("qkv_rope_and_store", run, tensors, ("q", "k_slot", "v_slot"))
+    assert trace.touched("load", "weight") == list(range(outputs * K))
+    for name in ("q", "k_slot", "v_slot"):
+        assert trace.touched("store", name) == list(range(trace.shapes[name][0] * trace.shapes[name][1] * 6))
+    if rows == 1:  # "ours" would put the norm in front of several
+        work = Workload(batch=rows, tokens=1, held=0, size=4, kernels="ours")
+        assert trace.bytes == fused_queries_cost(config, work).bytes

@@ -97,6 +97,7 @@ def variants() -> list[Variant]:
         ),
         *(_elementwise(activation, row["activation"], name) for name in activation.ACTIVATIONS),
         *_linears(row),
+        *_queries(row),
         *_attentions(row),
         Variant("follow, odd", paths._follow, row["norm"], {"WIDTH": 4, "BLOCK_W": 4, "COLUMNS": 32}),
         Variant("list, odd", paths._list_live, row["norm"], {"BLOCK": 512}),
@@ -160,12 +161,31 @@ def _linear(
     title: str, row: Any, rows: int, n: int, k: int, absent: tuple, activation=None, gated=False, odd=False
 ) -> Variant:
     from tinyllm.kernels.triton.linear import _linear as kernel
-    from tinyllm.kernels.triton.tuning import weight_tile
 
-    block_n, block_k = weight_tile(n, k, 2, row)
-    constants = {"ACTIVATION": activation, "GATED": gated, "MATRIX": rows > 1, "EVEN_K": k % block_k == 0, "ROWS": rows}
-    blocks = {"BLOCK_N": block_n, "BLOCK_K": block_k, "BLOCK_NORM": min(8192 // rows, 4096), "STAGES": row.num_stages}
-    return Variant(title, kernel, row, constants | blocks, absent, odd)
+    constants = {"ACTIVATION": activation, "GATED": gated} | _tiles(row, rows, n, k)
+    return Variant(title, kernel, row, constants, absent, odd)
+
+
+def _queries(row: dict[str, Any]) -> list[Variant]:
+    """Queries, keys and values at once: as Llama has them, as GPT-J, and as Bloom, which turns nothing."""
+    from tinyllm.kernels.triton.qkv import _qkv as kernel
+
+    families = [
+        ("Llama", ("bias", "norm_bias"), {"D": 128, "HALF": 64, "INTERLEAVED": False, "PER_HEAD": False}),
+        ("GPT-J", ("bias",), {"D": 256, "HALF": 32, "INTERLEAVED": True, "PER_HEAD": False}),
+        ("Bloom", (), {"D": 128, "HALF": 0, "INTERLEAVED": False, "PER_HEAD": True}),
+    ]
+    return [
+        Variant(f"queries of {family}, {name}", kernel, row[name], heads | _tiles(row[name], rows, 12288, 4096), absent)
+        for name, rows in (("linear_vector", 1), ("linear_matrix", 16))
+        for family, absent, heads in families
+    ]
+
+
+def _tiles(row: Any, rows: int, n: int, k: int) -> dict[str, Any]:
+    from tinyllm.kernels.triton.linear import plan
+
+    return {name: value for name, value in plan(n, k, 2, False, rows > 1, "cuda", row)[1].items() if name.isupper()}
 
 
 def compile_variant(variant: Variant, dtype: str) -> dict[str, Any]:

@@ -72,6 +72,14 @@ def norm_shift(decoder: Decoder, family: Family, parameter: str) -> float:
     return family.norm_shift if isinstance(module, Norm) else 0.0
 
 
+def as_stored_in(checkpoint: Checkpoint, decoder: Decoder, parameter: str, merged: Tensor) -> list[tuple[str, Tensor]]:
+    """The checkpoint's names and tensors behind a parameter: rows of ours, or read again where ours are shifted."""
+    found = placed(decoder, checkpoint.family, parameter, merged)
+    if not norm_shift(decoder, checkpoint.family, parameter):
+        return found
+    return [(source, checkpoint.weights.read(source).to(merged.device, merged.dtype)) for source, _ in found]
+
+
 def shifted(tensor: Tensor, shift: float) -> Tensor:
     """The tensor itself, or what it becomes."""
     return tensor + shift if shift else tensor

@@ -29,8 +29,9 @@ Without a preset: {without}. What you pass replaces what a preset says: --prompt
 --batch, --new-tokens, --repeats, --stages and --peers.
 
 peers: hf (transformers, eager), hf-static (static cache, torch.compile), ipex, openvino, llama.cpp. Each runs in a
-process of its own on a copy of the weights in TMPDIR; hf shares ours, except in latency and throughput. Those that are
-not installed are named and left out; one that lives in another environment is reached with --peer-python.
+process of its own on a copy of the weights in TMPDIR; hf and hf-static share ours, but in latency (unless --one-copy)
+and throughput. Those that are not installed are named and left out; one that lives in another environment is reached
+with --peer-python.
 
 examples:
   tinyllm bench --preset quick --png quick.png
@@ -58,6 +59,7 @@ def add_to(commands) -> None:
     add("--stages", nargs="*", metavar="STAGE", help=f"of ours: {', '.join(STAGES)}")
     add("--peers", nargs="*", metavar="PEER", help="engines beside ours; see below")
     add("--peer-python", action="append", default=[], metavar="PEER=PATH", help="the Python of a peer's environment")
+    add("--one-copy", action="store_true", help="latency: hf, hf-static share our weights, where memory holds no more")
     add("--prompt", default=PROMPT, help=f"the prompt as a text; {PROMPT!r} unless given")
     add("--prompt-tokens", "--prompts", type=int, nargs="+", metavar="N", help="prompts of so many tokens instead")
     add("--num-beams", "--beams", type=int, nargs="+", metavar="N", help="widths of a beam search; 1 is greedy")
@@ -137,6 +139,9 @@ def resolve(options: argparse.Namespace) -> Preset:
     given = {field: getattr(options, name) for name, field in fields.items()}
     given = {field: None if value is None else tuple(value) for field, value in given.items()}
     preset = pick_preset(options.preset).changed(**given, new_tokens=options.new_tokens, repeats=options.repeats)
+    if options.one_copy and preset.batches is None:
+        raise ValueError(f"--one-copy with --preset {options.preset}: there each engine is alone, with its own weights")
+    preset = preset.changed(separate=False if options.one_copy else None)
     pick_peers(preset.peers)
     for stage in preset.stages:
         pick_stage(stage)

@@ -21,9 +21,11 @@ from tinyllm.measure.export import save_folder, save_gguf
 from tinyllm.measure.peers import Peer, pick_peers, transformers_twin
 from tinyllm.measure.timing import Engine
 from tinyllm.measure.worker_client import RemoteEngine, start_engine
+from tinyllm.measure.worker_engines import static_options
 from tinyllm.stages import FASTEST, pick_stage
 
-SHARING = "hf"  # the one peer that can look at our weights
+# Peers that can look at our weights, and what their `generate` is told.
+SHARING: Mapping[str, Callable[..., dict[str, Any]]] = {"hf": lambda device: {}, "hf-static": static_options}
 
 
 def say(text: str) -> None:
@@ -76,26 +78,30 @@ def load_stages(where: Where, stages: Sequence[str]) -> list[Decoder]:
 def load_engines(
     checkpoint: Checkpoint, stages: Sequence[str], peers: Sequence[str], device: torch.device, dtype: torch.dtype
 ) -> list[Engine]:
-    """Stages, and `hf` before them, in this process on one copy of the weights. Raises ValueError for other peers."""
-    pick_peers(peers)
-    if set(peers) - {SHARING}:
-        raise ValueError(f"peers {list(peers)}: only {SHARING!r} runs in this process; open_engines starts the others")
+    """transformers, then stages, in this process on one copy of the weights. Raises ValueError for other peers."""
+    picked = pick_peers(peers)
+    if set(peers) - set(SHARING):
+        raise ValueError(f"peers {list(peers)}: only {list(SHARING)} run in this process; open_engines starts others")
     decoders = load_stages(Where(checkpoint, device, dtype), stages)
-    twins = [Engine(SHARING, transformers_twin(decoders[0], checkpoint)) for _ in peers]
+    twins = [twin(name, peer, decoders[0], checkpoint) for name, peer in picked.items()]
     return twins + [Engine(decoder.stage.name, decoder) for decoder in decoders[: len(stages)]]
+
+
+def twin(name: str, peer: Peer, decoder: Decoder, checkpoint: Checkpoint) -> Engine:
+    """A peer in this process that looks at our weights."""
+    options = SHARING[name](decoder.device, **peer.options)
+    return Engine(name, transformers_twin(decoder, checkpoint), options)
 
 
 @contextmanager
 def open_engines(
     where: Where, stages: Sequence[str], peers: Mapping[str, Peer], failures: Failures, *, separate: bool = False
 ) -> Iterator[list[Any]]:
-    """Peers, then stages. Peers run in processes of their own; `hf` does not, unless `separate` or given a Python."""
+    """Peers, then stages. Peers run in processes of their own; transformers does if `separate` or given a Python."""
     decoders = load_stages(where, stages)
     ours = [Engine(decoder.stage.name, decoder) for decoder in decoders[: len(stages)]]
-    apart = {name: peer for name, peer in peers.items() if separate or name != SHARING or name in where.pythons}
-    found = {
-        name: Engine(name, transformers_twin(decoders[0], where.checkpoint)) for name in peers if name not in apart
-    }
+    apart = {n: peer for n, peer in peers.items() if separate or n not in SHARING or n in where.pythons}
+    found = {n: twin(n, peer, decoders[0], where.checkpoint) for n, peer in peers.items() if n not in apart}
     with ExitStack() as stack:
         if apart:
             folder = stack.enter_context(scratch())

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from tinyllm.checkpoint import Checkpoint
-from tinyllm.checkpoint.skeleton import placed
+from tinyllm.checkpoint.loading import as_stored_in
 from tinyllm.decoder import Decoder
 
 SHARD_BYTES = 4 << 30  # of one file: what is held in memory beside the model while it is written
@@ -54,7 +54,7 @@ def _shards(decoder: Decoder, checkpoint: Checkpoint) -> Iterator[dict[str, Tens
         if group and size + parameter.nbytes > SHARD_BYTES:
             yield group
             group, size = {}, 0
-        group |= placed(decoder, checkpoint.family, name, parameter.data)
+        group |= as_stored_in(checkpoint, decoder, name, parameter.data)
         size += parameter.nbytes
     yield group
 

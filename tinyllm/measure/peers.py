@@ -12,8 +12,10 @@ from shutil import which
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import torch
+
 from tinyllm.checkpoint import Checkpoint
-from tinyllm.checkpoint.skeleton import placed
+from tinyllm.checkpoint.loading import as_stored_in
 from tinyllm.decoder import Decoder
 from tinyllm.runtime.device import KINDS
 
@@ -108,19 +110,23 @@ def transformers_twin(decoder: Decoder, checkpoint: Checkpoint) -> PreTrainedMod
     """The model of transformers for a checkpoint, in eager mode, looking at the memory of `decoder`'s weights."""
     import transformers
 
-    family, config = checkpoint.family, checkpoint.config
+    config = checkpoint.config
     weights = {
         source: rows
         for name, parameter in decoder.named_parameters()
-        for source, rows in placed(decoder, family, name, parameter.data)
+        for source, rows in as_stored_in(checkpoint, decoder, name, parameter.data)
     }
-    kind = getattr(transformers, family.architectures[config.model_type])
+    # transformers copies what it loads to the CPU first: it is given shapes without memory, and the weights afterwards.
+    shapes = {name: torch.empty((), dtype=decoder.dtype).expand(rows.shape) for name, rows in weights.items()}
+    kind = getattr(transformers, checkpoint.family.architectures[config.model_type])
     progress = transformers.utils.logging.is_progress_bar_enabled()
     transformers.utils.logging.disable_progress_bar()
     try:
-        twin = kind.from_pretrained(None, config=config, state_dict=weights, dtype=decoder.dtype)
+        twin = kind.from_pretrained(None, config=config, state_dict=shapes, dtype=decoder.dtype)
     finally:
         if progress:
             transformers.utils.logging.enable_progress_bar()
+    for name, parameter in twin.named_parameters():
+        parameter.data = weights[name]
     twin.generation_config = checkpoint.generation_config
     return twin.to(decoder.device).eval()

@@ -32,7 +32,7 @@ class Case:
 class Preset:
     """A measurement: every engine is asked every combination of prompts, beams and batches.
 
-    `separate` gives `hf` a process and weights of its own, as all other peers have; else it looks at ours.
+    `separate` gives transformers a process and weights of its own, as all other peers have; else it looks at ours.
     A preset with `batches` None searches each engine's largest batch, one engine at a time, all in own processes.
     """
 

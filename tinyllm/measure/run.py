@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ def run_cases(
         machine = _machine(where)
         for i, (case, ids) in enumerate(prompts.items()):
             say(f"case {i + 1} of {len(prompts)}: {case}")
+            forget_compiled(where.device)
             failures, before = Failures(str(case)), list(rows)
             plan = Plan(where.checkpoint.name, ids, case.new_tokens, preset.repeats, case.num_beams)
             so_far = lambda new, before=before: record(before + new)  # noqa: E731
@@ -65,6 +67,13 @@ def _machine(where: Where) -> Machine:
     machine = measure_machine(where.device)
     release(where.device)
     return machine
+
+
+def forget_compiled(device: torch.device) -> None:
+    """Drop what torch compiled for the shapes of another case: of too many it would fall back to eager mode."""
+    if "torch._dynamo" in sys.modules:
+        torch._dynamo.reset()
+    release(device)
 
 
 def release(device: torch.device) -> None:

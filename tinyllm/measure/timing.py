@@ -71,17 +71,18 @@ class Measurable(Protocol):
 
 @dataclass(frozen=True)
 class Engine:
-    """A model in this process, under the name it has in tables."""
+    """A model in this process, under the name it has in tables; `options` go to its `generate`."""
 
     name: str
     model: Generates
+    options: Mapping[str, Any] = field(default_factory=dict)
     prepare_s = 0.0  # what an engine does with its weights before it can be asked
 
     def run(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object) -> Tensor:
         """Continue prompts by exactly `new_tokens` tokens, greedily or by beam search."""
-        options = {"max_new_tokens": new_tokens, "min_new_tokens": new_tokens, "num_beams": num_beams}
-        mask = torch.ones_like(input_ids)
-        return self.model.generate(input_ids, attention_mask=mask, do_sample=False, **options, **listening)
+        exactly = {"max_new_tokens": new_tokens, "min_new_tokens": new_tokens, "num_beams": num_beams}
+        asked = exactly | {"attention_mask": torch.ones_like(input_ids), "do_sample": False} | dict(self.options)
+        return self.model.generate(input_ids, **asked, **listening)
 
     def time(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing:
         """One generation, its tokens timed as they arrive."""

@@ -87,6 +87,11 @@ def load_hf(folder: Path, device: torch.device, dtype: torch.dtype, **options) -
 
 def load_hf_static(folder: Path, device: torch.device, dtype: torch.dtype, **compile_options) -> Compiled:
     """transformers with a cache of fixed size and `torch.compile`, as fast as its options make it on this device."""
+    return Compiled(_read(folder, device, dtype), device, dtype, **static_options(device, **compile_options))
+
+
+def static_options(device: torch.device, **compile_options) -> dict:
+    """What transformers' `generate` is told for that."""
     from transformers import CompileConfig
 
     if not compile_options and device.type == "cpu":
@@ -94,8 +99,7 @@ def load_hf_static(folder: Path, device: torch.device, dtype: torch.dtype, **com
         compile_options = {"mode": None, "options": fastest}
     config = CompileConfig(dynamic=False, **compile_options)
     config._compile_all_devices = True
-    how = {"cache_implementation": "static", "compile_config": config}
-    return Compiled(_read(folder, device, dtype), device, dtype, **how)
+    return {"cache_implementation": "static", "compile_config": config}
 
 
 def load_ipex(folder: Path, device: torch.device, dtype: torch.dtype) -> Autocast:
