@@ -17,11 +17,24 @@ import pages
 
 from tinyllm.draw.attention_cells import NAMES, attention_runs, cells, draw_attention_cells, middle
 from tinyllm.draw.latency import draw_latency
+from tinyllm.draw.models import draw_models
 from tinyllm.draw.throughput import draw_batches, draw_throughput
 from tinyllm.draw.waterfall import draw_waterfall
 from tinyllm.families import registered
 from tinyllm.families.traits import traits
-from tinyllm.measure.rows import Row, as_markdown, grouped, ratio_to_peer, read_rows, same_tokens, title
+from tinyllm.measure.rows import (
+    Row,
+    as_markdown,
+    beams_of,
+    by_model,
+    grouped,
+    models_table,
+    next_token,
+    read_rows,
+    same_tokens,
+    title,
+)
+from tinyllm.measure.table import markdown
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "book" / "results"
@@ -44,12 +57,13 @@ def load(name: str) -> list[dict[str, Any]]:
 
 PICTURES = {
     "ladder": "Milliseconds and bytes per token of each stage beside the limit",
+    "models": "Milliseconds per token of each model in each engine, greedy and in beams, with the limit",
     "latency": "Milliseconds per token over the length of the prompt and over the width of the beam search",
 }
 
 
 def ladder() -> str:
-    """Every recorded ladder, then every recorded latency."""
+    """Every recorded ladder, the models of the paper, then every recorded latency."""
     return "\n\n".join(described(kind, name, rows) for kind in PICTURES for name, rows in recorded(kind).items())
 
 
@@ -195,6 +209,8 @@ def described(kind: str, name: str, rows: list[Row]) -> str:
 
 def tables(rows: list[Row]) -> str:
     """What was measured where, and a table for each question."""
+    if len(by_model(rows)) > 1:
+        return over_models(rows)
     row, groups = rows[0], grouped(rows)
     versions = ", ".join(f"{package} {number}" for package, number in row.versions.items())
     asked = f"{row.model}, {row.dtype}, " + (f"{title(groups[0])}; " if len(groups) == 1 else "")
@@ -212,6 +228,19 @@ def tables(rows: list[Row]) -> str:
     return "\n\n".join(parts)
 
 
+def over_models(rows: list[Row]) -> str:
+    """A line for each model and each kind of search."""
+    row, speeds = rows[0], sorted(row.read_bandwidth_gb_s for row in rows)
+    versions = ", ".join(f"{package} {number}" for package, number in row.versions.items())
+    return (
+        f"**{row.device}**, {row.date}: the models of the paper with random weights, {row.dtype}, batch {row.batch}, "
+        f"{row.prompt_tokens} tokens in, {row.new_tokens} out; {medians(rows)}{versions}. The engines of a model took "
+        f"turns in one run; read bandwidth {speeds[0]:.0f} to {speeds[-1]:.0f} GB/s.\n\n"
+        "Milliseconds per next token, in brackets how many times faster than `hf`, and to the first:\n\n"
+        f"{markdown(models_table(rows))}"
+    )
+
+
 def over_prompts(rows: Sequence[Row]) -> str:
     """Milliseconds per next token of every engine, a column for each question, with the ratio to transformers."""
     groups, names = grouped(rows), list(dict.fromkeys(row.stage for row in rows))
@@ -226,22 +255,10 @@ def over_prompts(rows: Sequence[Row]) -> str:
     for name in names:
         found = [(next((row for row in group if row.stage == name), None), group) for group in groups]
         asked = [same_tokens(row, group) for row, group in found if row]
-        cells = [_cell(row, group) for row, group in found]
+        cells = [next_token(row, group) for row, group in found]
         same = f"{asked.count('yes')} of {len(asked)}" if "hf" in names else "-"
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {same} |")
     return "\n".join(lines)
-
-
-def beams_of(row: Row) -> str:
-    """A kind of search in words."""
-    return "greedy" if row.num_beams == 1 else f"{row.num_beams} beams"
-
-
-def _cell(row: Row | None, group: Sequence[Row]) -> str:
-    if row is None:
-        return "-"
-    ratio = ratio_to_peer(row, group)
-    return f"{row.next_token_ms:.2f}" + (f" ({ratio:.2f}x)" if ratio else "")
 
 
 def medians(rows: Sequence[Row]) -> str:
@@ -277,7 +294,7 @@ def main() -> int:
     if check:
         return int(new != path.read_text())
     path.write_text(new)
-    for kind, draw in (("ladder", draw_waterfall), ("latency", draw_latency)):
+    for kind, draw in (("ladder", draw_waterfall), ("models", draw_models), ("latency", draw_latency)):
         for name, rows in recorded(kind).items():
             draw(rows).savefig(RESULTS / f"{name}.png")
     for run in attention_runs():

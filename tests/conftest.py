@@ -20,12 +20,17 @@ shapes.enforce([f"tinyllm.{room}" for room in ROOMS])
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
 
 
-SLOW = {"smollm", "oracle", "site", "lab"}
+# Fixtures that take long to make, and the group of tests that shares them in one process.
+SLOW = {"smollm": "real model", "oracle": "real model", "site": "book", "lab": "book"}
 
 
 def pytest_collection_modifyitems(items):
     """The small models first: most of what can be wrong then shows within seconds."""
-    items.sort(key=lambda item: bool(SLOW & set(getattr(item, "fixturenames", ()))))
+    groups = {item: [SLOW[name] for name in SLOW if name in getattr(item, "fixturenames", ())] for item in items}
+    items.sort(key=lambda item: bool(groups[item]))
+    for item, found in groups.items():
+        for group in found[:1]:
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)

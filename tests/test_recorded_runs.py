@@ -24,8 +24,10 @@ def test_what_is_recorded_is_told_and_drawn(kind):
     runs = recorded_runs(kind)
     assert [run.name for run in runs] == names
     for run in runs:
-        first = json.loads((RESULTS / f"{run.name}.json").read_text())[0]
-        head = f"recorded on {first['device']}, {first['dtype']}, {first['date']}: {first['model']}"
+        rows = json.loads((RESULTS / f"{run.name}.json").read_text())
+        first, models = rows[0], {row["model"] for row in rows}
+        what = first["model"] if len(models) == 1 else f"{len(models)} models with random weights"
+        head = f"recorded on {first['device']}, {first['dtype']}, {first['date']}: {what}"
         assert run.text.startswith(head + "\n")
         assert run.figure.axes
 
@@ -34,6 +36,22 @@ def test_what_is_recorded_is_told_and_drawn(kind):
 def test_where_nothing_is_recorded_there_is_a_sentence(kind, tmp_path):
     assert recorded_runs(kind, tmp_path) == []
     assert no_run(kind).endswith(f"bench {KINDS[kind]} --json FILE records one")
+
+
+def test_models_stand_beside_each_other_each_with_its_own_ratio_and_limit(tmp_path):
+    rows = read_rows(LADDER)[:2]
+    fast = [replace(row, model="fast (random)", next_token_ms=row.next_token_ms / 4) for row in rows]
+    write_rows(rows + fast[1:] + fast[:1], tmp_path / "models-cpu.json")
+    (run,) = recorded_runs("models", tmp_path)
+    head, slow, quick = run.text.splitlines()[2:]
+    assert head.split()[:4] == ["model", "search", "hf", rows[1].stage]
+    ratio = f"{rows[1].next_token_ms:.2f} ({rows[0].next_token_ms / rows[1].next_token_ms:.2f}x)"
+    assert ratio in slow and f"{fast[0].next_token_ms:.2f}" in quick and " fast " in f" {quick}"
+    (panel,) = run.figure.axes
+    assert [bar.get_height() for bar in panel.patches] == [
+        row.next_token_ms for stage in ("hf", rows[1].stage) for row in rows + fast if row.stage == stage
+    ]
+    assert [label.get_text() for label in panel.get_xticklabels()] == [rows[0].model, "fast"]
 
 
 def test_each_question_of_a_run_has_a_table_and_the_picture_that_it_needs(tmp_path):

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinyllm.draw.ladder import draw_ladder
 from tinyllm.draw.latency import draw_latency
+from tinyllm.draw.models import draw_models
 from tinyllm.draw.throughput import draw_batches, draw_throughput
 from tinyllm.draw.waterfall import draw_waterfall
 from tinyllm.measure.recorded import RESULTS
-from tinyllm.measure.rows import Row, as_text, grouped, read_rows, title
+from tinyllm.measure.rows import Row, as_text, by_model, grouped, models_table, read_rows, title
 from tinyllm.measure.table import aligned
 from tinyllm.stages import STAGES
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 KINDS: Mapping[str, str] = MappingProxyType(
     {
         "ladder": "--preset ladder",
+        "models": "--preset latency --random SHAPE --one-copy",
         "beams": "--num-beams 4",
         "latency": "--preset latency",
         "throughput": "--preset throughput",
@@ -68,9 +70,11 @@ def _missing(rows: Sequence[Row]) -> str:
 
 
 def draw_rows(rows: Sequence[Row]) -> Figure:
-    """Throughput over batches, latency over prompts and beams, or a waterfall of stages."""
+    """Throughput over batches, models beside each other, latency over prompts and beams, or a waterfall of stages."""
     if rows[0].largest_batch is not None:
         return draw_batches(rows)
+    if len(by_model(rows)) > 1:
+        return draw_models(rows)
     if len(grouped(rows)) > 1:
         return draw_latency(rows)
     ours = [row for row in rows if row.moved_bytes_per_token is not None]
@@ -78,8 +82,14 @@ def draw_rows(rows: Sequence[Row]) -> Figure:
 
 
 def _tables(rows: Sequence[Row]) -> str:
-    row = rows[0]
-    head = f"recorded on {row.device}, {row.dtype}, {row.date}: {row.model}"
+    row, models = rows[0], by_model(rows)
+    head = f"recorded on {row.device}, {row.dtype}, {row.date}: "
+    if len(models) > 1:
+        asked = f"{row.prompt_tokens} tokens in, {row.new_tokens} out, ms per next token and to the first"
+        return (
+            f"{head}{len(models)} models with random weights\nbatch {row.batch}, {asked}\n{aligned(models_table(rows))}"
+        )
+    head += row.model
     return "\n".join([head, *(f"{title(group)}\n{as_text(group)}" for group in grouped(rows))])
 
 

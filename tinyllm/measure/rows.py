@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
-from tinyllm.measure.table import aligned
+from tinyllm.measure.table import aligned, markdown
 from tinyllm.stages import pick_stage
 
 
@@ -100,6 +100,16 @@ def grouped(rows: Sequence[Row]) -> list[list[Row]]:
     cases = list(dict.fromkeys(row.case for row in rows))
     ordered = sorted(rows, key=lambda row: cases.index(row.case))
     return [list(group) for _, group in groupby(ordered, key=lambda row: row.case)]
+
+
+def by_model(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Rows by the model that was asked, in the order in which it was first asked."""
+    return {name: [row for row in rows if row.model == name] for name in dict.fromkeys(row.model for row in rows)}
+
+
+def beams_of(row: Row) -> str:
+    """A kind of search in words."""
+    return "greedy" if row.num_beams == 1 else f"{row.num_beams} beams"
 
 
 def title(rows: Sequence[Row]) -> str:
@@ -197,5 +207,29 @@ def as_text(rows: Sequence[Row]) -> str:
 
 def as_markdown(rows: Sequence[Row]) -> str:
     """A table for README and book."""
-    head, *lines = table(rows)
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ("---",) * len(head), *lines))
+    return markdown(table(rows))
+
+
+def models_table(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Several models, a line for each and each kind of search: milliseconds per next token, and to the first.
+
+    In brackets how many times faster than `hf`; `limit` is least bytes over read bandwidth.
+    """
+    names = list(dict.fromkeys(row.stage for row in rows))
+    lines = [("model", "search", *names, "limit", *(f"first token, {name}" for name in names))]
+    for group in grouped(rows):
+        found = {row.stage: row for row in group}
+        limit = group[0].predicted_bytes_per_token / group[0].read_bandwidth_gb_s / 1e6
+        nexts = [next_token(found.get(name), group) for name in names]
+        firsts = [f"{found[name].first_token_ms:.1f}" if name in found else "-" for name in names]
+        model = group[0].model.removesuffix(" (random)")
+        lines.append((model, beams_of(group[0]), *nexts, f"{limit:.2f}", *firsts))
+    return lines
+
+
+def next_token(row: Row | None, rows: Sequence[Row]) -> str:
+    """Milliseconds, and beside which `hf` they are how many times faster; a dash where an engine is missing."""
+    if row is None:
+        return "-"
+    ratio = ratio_to_peer(row, rows)
+    return f"{row.next_token_ms:.2f}" + (f" ({ratio:.2f}x)" if ratio and row.stage != "hf" else "")

@@ -23,6 +23,12 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
 
 
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """The same for a page; the first line is the head."""
+    head, *rest = lines
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ("---",) * len(head), *rest))
+
+
 def _shown(value: object) -> str:
     match value:
         case None:
