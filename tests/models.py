@@ -39,6 +39,25 @@ ROPES = (
     {"rope_type": "linear", "rope_theta": 500.0, "factor": 2.5},
     {"rope_type": "llama3", "rope_theta": 100.0, **LLAMA3},
 )
+LONG = {"rope_type": "linear", "rope_theta": 500.0, "factor": 2.5}
+HALF = dict(ROPES[0]) | {"partial_rotary_factor": 0.5}
+BASES = {"sliding_attention": {"rope_type": "default", "rope_theta": 100.0}, "full_attention": LONG}
+# For every kind, the branches that its configurations may take.
+BRANCHES = {
+    "mistral": ({"sliding_window": 5}, {"sliding_window": 40}),
+    "phi3": ({}, {"rope_parameters": HALF, "sliding_window": 7}),
+    "qwen2": ({"rope_parameters": LONG}, {"use_sliding_window": True, "sliding_window": 6, "max_window_layers": 1}),
+    "qwen3": ({"attention_bias": True}, {"use_sliding_window": True, "sliding_window": 9, "max_window_layers": 2}),
+    "gemma2": ({"sliding_window": 5}, {"attn_logit_softcapping": None, "final_logit_softcapping": None}),
+    "gemma3_text": ({"sliding_window": 5}, {"rope_parameters": BASES, "final_logit_softcapping": 9.0}),
+    "smollm3": ({"attention_bias": True}, {"use_sliding_window": True, "sliding_window": 5, "mlp_bias": True}),
+    "gptj": ({}, {"n_inner": 23}),
+    "gpt_neox": ({}, {"use_parallel_residual": False, "attention_bias": False}),
+    "opt": ({}, {"enable_bias": False, "ffn_dim": 23}),
+    "bloom": ({}, {"num_attention_heads": 6}),
+}
+CASES = [(kind, branch) for kind, branches in BRANCHES.items() for branch in range(len(branches))]
+every_branch = pytest.mark.parametrize(("kind", "branch"), CASES, ids=str)
 GROUPS = (1, 2, 3, 4, 5, 7, 8, 16)
 HEAD_DIMS = (2, 4, 6, 10, 16, 20)
 ACTIVATIONS = ("silu", "gelu", "gelu_pytorch_tanh", "relu")

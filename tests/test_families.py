@@ -17,28 +17,9 @@ from tinyllm.measure.cost_model import layer_cost, least_bytes, pass_cost
 from tinyllm.measure.counters import observe
 from tinyllm.ops.cost import Workload
 
-LONG = {"rope_type": "linear", "rope_theta": 500.0, "factor": 2.5}
-HALF = dict(models.ROPES[0]) | {"partial_rotary_factor": 0.5}
-BASES = {"sliding_attention": {"rope_type": "default", "rope_theta": 100.0}, "full_attention": LONG}
-# For every kind, the branches that its configurations may take.
-BRANCHES = {
-    "mistral": ({"sliding_window": 5}, {"sliding_window": 40}),
-    "phi3": ({}, {"rope_parameters": HALF, "sliding_window": 7}),
-    "qwen2": ({"rope_parameters": LONG}, {"use_sliding_window": True, "sliding_window": 6, "max_window_layers": 1}),
-    "qwen3": ({"attention_bias": True}, {"use_sliding_window": True, "sliding_window": 9, "max_window_layers": 2}),
-    "gemma2": ({"sliding_window": 5}, {"attn_logit_softcapping": None, "final_logit_softcapping": None}),
-    "gemma3_text": ({"sliding_window": 5}, {"rope_parameters": BASES, "final_logit_softcapping": 9.0}),
-    "smollm3": ({"attention_bias": True}, {"use_sliding_window": True, "sliding_window": 5, "mlp_bias": True}),
-    "gptj": ({}, {"n_inner": 23}),
-    "gpt_neox": ({}, {"use_parallel_residual": False, "attention_bias": False}),
-    "opt": ({}, {"enable_bias": False, "ffn_dim": 23}),
-    "bloom": ({}, {"num_attention_heads": 6}),
-}
-CASES = [(kind, branch) for kind, branches in BRANCHES.items() for branch in range(len(branches))]
-OF_ONE_SIZE = ("gptj", "gpt_neox", "opt", "bloom")  # every head has keys of its own, and heads divide the width
-FREE_HEADS = ("qwen3", "gemma2", "gemma3_text")  # the size of a head is a field of its own
+# Every head has keys of its own, and heads divide the width; or the size of a head is a field of its own.
+OF_ONE_SIZE, FREE_HEADS = ("gptj", "gpt_neox", "opt", "bloom"), ("qwen3", "gemma2", "gemma3_text")
 EXAMPLES, NEW_TOKENS, BEAM_TOKENS, LENGTHS = 5, 64, 16, (1, 4, 9)
-every_branch = pytest.mark.parametrize(("kind", "branch"), CASES, ids=str)
 
 
 @st.composite
@@ -47,12 +28,12 @@ def drawn(draw, kind, branch):
     one_of = lambda *values: draw(st.sampled_from(values))  # noqa: E731
     d, seed = one_of(4, 8, 12, 16), draw(st.integers(0, 2**31))
     kv_heads, group = (one_of(1, 2, 3, 5), 1) if kind in OF_ONE_SIZE else (one_of(1, 2, 3), one_of(1, 2, 3, 5))
-    heads = BRANCHES[kind][branch].get("num_attention_heads", kv_heads * group)
+    heads = models.BRANCHES[kind][branch].get("num_attention_heads", kv_heads * group)
     sizes = {
         "vocab_size": one_of(37, 61, 97),
         "hidden_size": heads * (one_of(3, 5, 7) if kind in FREE_HEADS else d),
         "intermediate_size": one_of(5, 23, 71),
-        "num_hidden_layers": one_of(2, 3) if "sliding_window" in BRANCHES[kind][branch] else one_of(1, 2, 3),
+        "num_hidden_layers": one_of(2, 3) if "sliding_window" in models.BRANCHES[kind][branch] else one_of(1, 2, 3),
         "num_attention_heads": heads,
         "num_key_value_heads": heads if kind in OF_ONE_SIZE else kv_heads,
         "max_position_embeddings": 128,
@@ -60,11 +41,11 @@ def drawn(draw, kind, branch):
     }
     sizes |= {"head_dim": d} if kind in FREE_HEADS else {}
     sizes |= {"hidden_act": one_of(*models.ACTIVATIONS)} if not kind.startswith("gemma") else {}
-    hf = models.tiny(kind, seed=seed, **sizes | BRANCHES[kind][branch])
+    hf = models.tiny(kind, seed=seed, **sizes | models.BRANCHES[kind][branch])
     return hf, *models.ragged(hf.config.vocab_size, LENGTHS, seed=seed)
 
 
-@every_branch
+@models.every_branch
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -107,9 +88,9 @@ SHARED = [stage for stage in tinyllm.STAGES if stage not in ("naive", "fused")] 
 
 
 @pytest.mark.parametrize("work", WORKS.values(), ids=WORKS.keys())
-@every_branch
+@models.every_branch
 def test_prediction_equals_count(kind, branch, work):
-    hf = models.tiny(kind, **BRANCHES[kind][branch] | {"hidden_size": 48})
+    hf = models.tiny(kind, **models.BRANCHES[kind][branch] | {"hidden_size": 48})
     for stage in tinyllm.STAGES if work.copies == 1 else SHARED:
         model = tinyllm.optimize(hf, stage=stage)
         cache, mask = model.new_cache(work.batch, work.copies, 4), None
@@ -129,19 +110,19 @@ def test_prediction_equals_count(kind, branch, work):
         assert seen.layer == (expected if one_kind else replace(expected, flops=seen.layer.flops)), stage
 
 
-@every_branch
+@models.every_branch
 def test_the_limit_is_what_the_last_stage_reads(kind, branch):
     """Of weights, keys and values; a row of a tied table is read by the head anyway, a shared norm twice."""
-    config = tinyllm.optimize(models.tiny(kind, **BRANCHES[kind][branch] | {"hidden_size": 48})).config
+    config = tinyllm.optimize(models.tiny(kind, **models.BRANCHES[kind][branch] | {"hidden_size": 48})).config
     for work in (Workload(2, 1, 45, 2, kernels="ours"), Workload(2, 1, 45, 2, copies=3, steps=3, kernels="ours")):
         cost = pass_cost(tinyllm.STAGES["final"], config, work)
         again = work.rows * config.tie_word_embeddings + 2 * config.num_hidden_layers * config.shared_norm
         assert least_bytes(config, work) == cost.weights + cost.kv_read - work.size * config.hidden_size * again
 
 
-@every_branch
+@models.every_branch
 def test_weights_are_shared_and_none_is_held_twice(kind, branch):
-    hf = models.tiny(kind, **BRANCHES[kind][branch] | {"hidden_size": 96})
+    hf = models.tiny(kind, **models.BRANCHES[kind][branch] | {"hidden_size": 96})
     before = {x.untyped_storage().data_ptr(): x.untyped_storage().nbytes() for x in hf.parameters()}
     ids = torch.tensor([[3, 1, 4, 1, 5]])
     answer = hf.generate(ids, max_new_tokens=9, do_sample=False).tolist()
@@ -152,9 +133,9 @@ def test_weights_are_shared_and_none_is_held_twice(kind, branch):
     assert hf.generate(ids, max_new_tokens=9, do_sample=False).tolist() == answer  # it still works
 
 
-@every_branch
+@models.every_branch
 def test_a_saved_checkpoint_is_read(kind, branch, tmp_path):
-    hf = models.tiny(kind, seed=3, **BRANCHES[kind][branch] | {"hidden_size": 48})
+    hf = models.tiny(kind, seed=3, **models.BRANCHES[kind][branch] | {"hidden_size": 48})
     hf.save_pretrained(tmp_path, max_shard_size="20KB")
     model, ids = tinyllm.from_pretrained(tmp_path, device="cpu", dtype="float32"), torch.tensor([[3, 1, 4, 1, 5]])
     assert len(list(tmp_path.glob("*.safetensors"))) > 1
@@ -163,9 +144,9 @@ def test_a_saved_checkpoint_is_read(kind, branch, tmp_path):
     )
 
 
-@every_branch
+@models.every_branch
 def test_sixteen_bits_cost_no_more_than_in_transformers(kind, branch):
-    changes = BRANCHES[kind][branch] | {"hidden_size": 96, "num_hidden_layers": 3}
+    changes = models.BRANCHES[kind][branch] | {"hidden_size": 96, "num_hidden_layers": 3}
     hf, (ids, mask) = models.tiny(kind, **changes), models.ragged(61, (30, 20), seed=2)
     exact = models.logits_of(hf, ids, mask)[mask.bool()]
     hf = hf.to(torch.bfloat16)
