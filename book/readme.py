@@ -173,8 +173,10 @@ def families() -> str:
     from transformers import AutoConfig, logging
 
     logging.set_verbosity_error()
+    gpu = json.loads((RESULTS / "gpu-tests-h200.json").read_text())
     lines = [
-        f"Held against transformers {proven('transformers')}, token for token, in every stage:\n",
+        f"Held against transformers {proven('transformers')}, token for token, in every stage; on an {gpu['device']} "
+        f"({gpu['date']}) against {gpu['versions']['transformers']}:\n",
         "| models | `model_type` | what they have that Llama has not | refused by name |",
         "| --- | --- | --- | --- |",
     ]

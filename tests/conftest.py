@@ -21,11 +21,12 @@ torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch
 
 
 # Fixtures that take long to make, and the group of tests that shares them in one process.
-SLOW = {"smollm": "real model", "oracle": "real model", "site": "book", "lab": "book"}
+SLOW = {"smollm": "real_model", "oracle": "real_model", "site": "book", "lab": "book"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """The small models first: most of what can be wrong then shows within seconds."""
+    """The small models first: most of what can be wrong then shows within seconds; several workers start with groups."""
     groups = {item: [SLOW[name] for name in SLOW if name in getattr(item, "fixturenames", ())] for item in items}
     items.sort(key=lambda item: bool(groups[item]))
     for item, found in groups.items():

@@ -97,18 +97,9 @@ def test_peak_bytes_counts_what_is_alive_at_once():
     assert 0 <= peak_bytes(run, CPU) - 2 * 3000 * 4 < 100  # a few scalars besides
 
 
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
-@pytest.mark.parametrize("kind", sorted(set(models.CLASSES) - {"starcoder2"}))
-def test_the_peer_looks_at_the_same_weights(kind, device, tmp_path):
-    models.tiny(kind, tie_word_embeddings=kind == "opt").save_pretrained(tmp_path)
-    engines = load_engines(open_checkpoint(tmp_path), ["naive"], ["hf"], torch.device(device), torch.float32)
-    twin, decoder = (engine.model for engine in engines)
-    ids = torch.ones(1, 4, dtype=torch.int64, device=device)
-    torch.testing.assert_close(twin(ids).logits, decoder(ids), atol=1e-4, rtol=1e-4)
-    ours = {parameter.untyped_storage().data_ptr() for parameter in decoder.parameters()}
-    own = {name for name, p in twin.named_parameters() if p.untyped_storage().data_ptr() not in ours}
-    shifted = kind.startswith("gemma")  # norms, which transformers shifts itself
-    assert all("norm" in name for name in own) and bool(own) == shifted
+@models.every_kind
+def test_the_peer_looks_at_the_same_weights(kind, tmp_path):
+    models.look_at_one_memory(kind, tmp_path, CPU)
 
 
 @pytest.mark.parametrize("kind", ["gemma2", "bloom"])

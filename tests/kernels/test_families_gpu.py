@@ -10,6 +10,11 @@ LENGTHS = (1, 4, 9)
 WAYS = ({"max_new_tokens": 32}, {"max_new_tokens": 12, "num_beams": 4})
 
 
+@models.every_kind
+def test_the_peer_looks_at_the_same_weights(kind, tmp_path, accelerator):
+    models.look_at_one_memory(kind, tmp_path, accelerator)
+
+
 @models.every_branch
 def test_tokens_of_a_ragged_batch(kind, branch, accelerator):
     sizes = {"hidden_size": 48, "num_hidden_layers": 3, "max_position_embeddings": 128}
