@@ -26,7 +26,7 @@ SLOW = {"smollm": "real_model", "oracle": "real_model", "site": "book", "lab": "
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """The small models first: most of what can be wrong then shows within seconds; several workers start with groups."""
+    """The small models first: what is wrong mostly shows there, in seconds. Several workers begin with the groups."""
     groups = {item: [SLOW[name] for name in SLOW if name in getattr(item, "fixturenames", ())] for item in items}
     items.sort(key=lambda item: bool(groups[item]))
     for item, found in groups.items():
