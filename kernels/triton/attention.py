@@ -47,8 +47,9 @@ def _segments(
     out, partial, counters, scale,
     q_batch, q_head, q_sequence, prompt_batch, prompt_head, prompt_token, response_batch, response_head, response_step,
     response_own, bits_batch, live_batch, gone_batch, positions_batch, group, width, kv_heads,
-    D: tl.constexpr, BLOCK_D: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr,
-    STAGES: tl.constexpr, RESPONSE_STAGES: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
+    D: tl.constexpr, BLOCK_D: tl.constexpr, ROWS: tl.constexpr, USED: tl.constexpr, BLOCK: tl.constexpr,
+    SPLITS: tl.constexpr, STAGES: tl.constexpr, RESPONSE_STAGES: tl.constexpr, SOFTCAP: tl.constexpr,
+    WINDOW: tl.constexpr,
 ):  # fmt: skip
     """ROWS rows of one request and key/value head, over one of SPLITS shares of the keys."""
     split, block = tl.program_id(0) % SPLITS, tl.program_id(0) // SPLITS
@@ -124,45 +125,60 @@ def _segments(
 
     if SPLITS > 1:
         place = (batch * kv_heads + kv_head) * (tl.num_programs(0) // SPLITS) + block
-        top, total, acc, last = _join(
-            partial, counters + place, place, split, top, total, acc, exists, i, ROWS, BLOCK_D, SPLITS
-        )  # fmt: skip
-        exists = exists & last
-    out += (batch * width + sequence)[:, None] * (kv_heads * group * D) + head[:, None] * D + i[None, :]
-    tl.store(out, acc / tl.where(exists, total, 1.0)[:, None], mask=exists[:, None] & inside[None, :])
+        shares = partial + place * SPLITS * ROWS * (BLOCK_D + 2)
+        if _leave(shares, counters + place, split, top, total, acc, exists, i, ROWS, BLOCK_D, SPLITS):
+            used = block * ROWS + tl.arange(0, USED)
+            real = used < group * width
+            sums, values = _join(shares, real, i, ROWS, USED, BLOCK_D, SPLITS)
+            _store(out, sums, values, used, real, i, batch, kv_head, group, width, kv_heads, D)
+            tl.store(counters + place, 0)  # ready for the next launch
+    else:
+        _store(out, total, acc, row, exists, i, batch, kv_head, group, width, kv_heads, D)
 
 
 @triton.jit
-def _join(
-    partial, counter, place, split, top, total, acc, exists, i,
+def _store(out, total, acc, row, exists, i, batch, kv_head, group, width, kv_heads, D: tl.constexpr):
+    """Weighted values over their sums, as the results of these rows."""
+    head, sequence = kv_head * group + row // width, row % width
+    out += (batch * width + sequence)[:, None] * (kv_heads * group * D) + head[:, None] * D + i[None, :]
+    tl.store(out, acc / tl.where(exists, total, 1.0)[:, None], mask=exists[:, None] & (i < D)[None, :])
+
+
+@triton.jit
+def _leave(
+    shares, counter, split, top, total, acc, exists, i,
     ROWS: tl.constexpr, BLOCK_D: tl.constexpr, SPLITS: tl.constexpr,
 ):  # fmt: skip
-    """Leave a share behind; whoever is last takes all of them, and makes the counter ready for the next launch."""
+    """Leave a share behind; whether it was the last."""
     row = tl.arange(0, ROWS)
-    shares = partial + place * SPLITS * ROWS * (BLOCK_D + 2)
     values = shares + SPLITS * ROWS * 2
     tl.store(shares + (split * 2) * ROWS + row, top, mask=exists)
     tl.store(shares + (split * 2 + 1) * ROWS + row, total, mask=exists)
     tl.store(values + (split * ROWS + row)[:, None] * BLOCK_D + i[None, :], acc, mask=exists[:, None])
     tl.debug_barrier()  # before one thread says that all have stored
-    last = tl.atomic_add(counter, 1, sem="acq_rel") == SPLITS - 1
-    if last:
-        top = tl.full([ROWS], float("-inf"), tl.float32)
-        total = tl.zeros([ROWS], tl.float32)
-        acc = tl.zeros([ROWS, BLOCK_D], tl.float32)
-        for s in tl.static_range(SPLITS):
-            at = shares + s * 2 * ROWS + row
-            other = tl.load(at, mask=exists, other=0.0, cache_modifier=".cg")
-            higher = tl.maximum(top, other)
-            base = tl.where(higher == float("-inf"), 0.0, higher)
-            keep, weight = tl.exp2(top - base), tl.exp2(other - base)
-            total = total * keep + weight * tl.load(at + ROWS, mask=exists, other=0.0, cache_modifier=".cg")
-            where = values + (s * ROWS + row)[:, None] * BLOCK_D + i[None, :]
-            more = tl.load(where, mask=exists[:, None], other=0.0, cache_modifier=".cg")
-            acc = acc * keep[:, None] + weight[:, None] * more
-            top = higher
-        tl.store(counter, 0)
-    return top, total, acc, last
+    return tl.atomic_add(counter, 1, sem="acq_rel") == SPLITS - 1
+
+
+@triton.jit
+def _join(
+    shares, exists, i, ROWS: tl.constexpr, USED: tl.constexpr, BLOCK_D: tl.constexpr, SPLITS: tl.constexpr
+):  # fmt: skip
+    """All shares of the first USED rows: their sums, and their weighted values. No load waits for another."""
+    row = tl.arange(0, USED)
+    top = tl.full([USED], float("-inf"), tl.float32)
+    for s in tl.static_range(SPLITS):
+        top = tl.maximum(top, tl.load(shares + s * 2 * ROWS + row, mask=exists, other=0.0, cache_modifier=".cg"))
+    base = tl.where(top == float("-inf"), 0.0, top)
+    total = tl.zeros([USED], tl.float32)
+    acc = tl.zeros([USED, BLOCK_D], tl.float32)
+    values = shares + SPLITS * ROWS * 2 + row[:, None] * BLOCK_D + i[None, :]
+    for s in tl.static_range(SPLITS):
+        at = shares + s * 2 * ROWS + row
+        weight = tl.exp2(tl.load(at, mask=exists, other=0.0, cache_modifier=".cg") - base)
+        total += weight * tl.load(at + ROWS, mask=exists, other=0.0, cache_modifier=".cg")
+        more = tl.load(values + s * ROWS * BLOCK_D, mask=exists[:, None], other=0.0, cache_modifier=".cg")
+        acc += weight[:, None] * more
+    return total, acc
 
 
 @dataclass(frozen=True)
@@ -226,12 +242,13 @@ def segment_attention(
     bits, live, gone = (None, None, None) if seen is None else seen
     tables = (0 if x is None or len(x) == 1 else x.stride(0) for x in (bits, live, gone, positions))
     steps = (*q.stride()[:3], *prompt_k.stride()[:3], *response, *tables)
+    used, pipelined = min(shape.rows, triton.next_power_of_2(h // g * w)), slots > 2 * shape.keys
     scale = (d**-0.5 if scale is None else scale) * LOG2_E.value
     _segments[(shape.splits * shape.blocks, g, b)](
         q, prompt_k, prompt_v, response_k, response_v, lengths, bits, live, gone, positions, slopes,
         out, partial, counters, scale, *steps, h // g, w, g,
-        D=d, BLOCK_D=max(16, triton.next_power_of_2(d)), ROWS=shape.rows, BLOCK=shape.keys, SPLITS=shape.splits,
-        STAGES=launch.num_stages, RESPONSE_STAGES=launch.num_stages if slots > 2 * shape.keys else 1,
+        D=d, BLOCK_D=max(16, triton.next_power_of_2(d)), ROWS=shape.rows, USED=used, BLOCK=shape.keys,
+        SPLITS=shape.splits, STAGES=launch.num_stages, RESPONSE_STAGES=launch.num_stages if pipelined else 1,
         SOFTCAP=softcap, WINDOW=window, **launch.options,
     )  # fmt: skip
     return out

@@ -115,7 +115,7 @@ def _attentions(row: dict[str, Any]) -> list[Variant]:
     tile = lambda d: key_tile(d, 2, row["attention"])  # noqa: E731
     stages = row["attention"].num_stages
     blocks = lambda d, rows, splits: {  # noqa: E731
-        "D": d, "BLOCK_D": d, "ROWS": rows, "BLOCK": tile(d), "SPLITS": splits, "STAGES": stages,
+        "D": d, "BLOCK_D": d, "ROWS": rows, "USED": min(4, rows), "BLOCK": tile(d), "SPLITS": splits, "STAGES": stages,
         "RESPONSE_STAGES": stages,
     }  # fmt: skip
     make = lambda name, d, rows, splits, *absent: Variant(  # noqa: E731
