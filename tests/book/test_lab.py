@@ -43,6 +43,11 @@ const done = arguments[arguments.length - 1], cells = arguments[0], panel = jupy
   return cells.map(i => panel.content.widgets[i].model.outputs?.toJSON().filter(x => x.output_type === "error")).flat();
 })().then(done, error => done(String(error)));
 """
+SHOWN = """
+const image = document.querySelector(".widget-image"), words = document.querySelector(".widget-html pre");
+const seen = () => image.naturalWidth > 0 && words.textContent ? [image.src, words.textContent] : null;
+return image && words ? image.decode().then(seen, () => null) : null;
+"""
 
 
 def free_port():
@@ -80,13 +85,15 @@ def cells_for(path, wanted):
 
 
 def shown(browser):
-    """What the widget shows: its picture, once that is there, and its words."""
+    """What the widget shows: its picture, once it is there, and its words; read in one go, since both may change."""
     from selenium.webdriver.support.wait import WebDriverWait
 
-    image = WebDriverWait(browser, 30).until(lambda driver: driver.find_element("css selector", ".widget-image"))
-    width = "const x = arguments[0]; return x.decode().then(() => x.naturalWidth)"
-    assert browser.execute_script(width, image) > 0
-    return image.get_attribute("src"), browser.find_element("css selector", ".widget-html pre").text
+    return WebDriverWait(browser, 60).until(lambda driver: driver.execute_script(SHOWN))
+
+
+def moved(before, after):
+    """Whether picture and words are both others."""
+    return all(old != new for old, new in zip(before, after, strict=True))
 
 
 @pytest.mark.parametrize("number", WIDGETS)
@@ -99,10 +106,9 @@ def test_a_widget_runs_in_jupyterlab(browser, lab, number, tmp_path):
     browser.set_script_timeout(PATIENCE)
     WebDriverWait(browser, 60).until(lambda driver: driver.execute_script(READY))
     assert browser.execute_async_script(RUN, cells_for(path, WIDGETS[number])) == []
-    before = picture, words = shown(browser)
+    before = shown(browser)
     browser.find_element("css selector", ".widget-slider .noUi-handle").send_keys(Keys.ARROW_LEFT)
-    WebDriverWait(browser, 30).until(lambda driver: picture != shown(driver)[0] and words != shown(driver)[1])
-    assert shown(browser) != before
+    WebDriverWait(browser, 60).until(lambda driver: moved(before, shown(driver)))
     browser.execute_script("document.querySelector('.widget-image').scrollIntoView()")
     browser.save_screenshot(str(tmp_path / f"{path.stem}.png"))
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
