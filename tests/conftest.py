@@ -20,18 +20,13 @@ shapes.enforce([f"tinyllm.{room}" for room in ROOMS])
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
 
 
-# Fixtures that take long to make, and the group of tests that shares them in one process.
-SLOW = {"smollm": "real_model", "oracle": "real_model", "site": "book", "lab": "book"}
+# Fixtures that take long to make. While one worker builds the site, the other has JupyterLab to look at.
+SLOW = ({"smollm"}, {"oracle"}, {"site"}, {"lab"}, {"site", "browser"})
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """The small models first: what is wrong mostly shows there, in seconds. Several workers begin with the groups."""
-    groups = {item: [SLOW[name] for name in SLOW if name in getattr(item, "fixturenames", ())] for item in items}
-    items.sort(key=lambda item: bool(groups[item]))
-    for item, found in groups.items():
-        for group in found[:1]:
-            item.add_marker(pytest.mark.xdist_group(group))
+    """The small models first: most of what can be wrong then shows within seconds."""
+    items.sort(key=lambda item: [fixtures <= set(getattr(item, "fixturenames", ())) for fixtures in SLOW[::-1]])
 
 
 @pytest.fixture(autouse=True)

@@ -16,22 +16,27 @@ if "CI" not in os.environ:
         pytest.skip("ocloc is not installed: see apt.txt", allow_module_level=True)
 
 
-@pytest.fixture(scope="module")
-def reports():
-    return isa.reports(ocloc.installed())
+def test_the_machine_code_of_every_kernel():
+    """One test, so that one worker compiles them all."""
+    compiler = ocloc.installed()
+    reports = isa.reports(compiler)
+    check_registers(reports)
+    check_loads(reports)
+    check_matrix_engine(reports)
+    check_committed_table(compiler, reports)
 
 
-def test_no_kernel_spills(reports):
+def check_registers(reports):
     assert len(reports) == sum(len(isa.dtypes(variant)) for variant, _ in isa.kernels().values()) * len(ocloc.GPUS)
     assert [report for report in reports if report.spilled] == []
 
 
-def test_kernels_have_their_sub_group_size_and_16_byte_loads(reports):
+def check_loads(reports):
     assert all(report.simd == ocloc.GPUS[report.gpu] for report in reports)
     assert all(report.wide_loads for report in reports if report.kernel not in ("rope_and_store", "add_shares"))
 
 
-def test_the_matrix_engine_multiplies_keys_and_values(reports):
+def check_matrix_engine(reports):
     def found(gpu, rows):
         return {report.dpas for report in reports if report.gpu == gpu and f"{rows}, matrix" in report.kernel}
 
@@ -41,12 +46,12 @@ def test_the_matrix_engine_multiplies_keys_and_values(reports):
     assert all((report.dpas > 0) == ("matrix" in report.kernel) for report in reports)
 
 
-def test_the_committed_table_is_current(reports):
-    compiler = ocloc.installed()
+def check_committed_table(compiler, reports):
+    """Current, where it was made by this compiler."""
     committed = next(isa.sections(isa.TABLE.read_text()))
-    if compiler.version not in committed:
-        pytest.skip(f"made by another compiler than {compiler.version}")
-    assert committed.strip() == isa.section(compiler, reports).strip(), "run python -m tinyllm.kernels.sycl.isa"
+    same_compiler = compiler.version in committed
+    current = committed.strip() == isa.section(compiler, reports).strip()
+    assert current or not same_compiler, "run python -m tinyllm.kernels.sycl.isa"
 
 
 def test_a_kernel_that_needs_too_many_registers_is_seen(monkeypatch):
