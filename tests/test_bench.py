@@ -101,6 +101,7 @@ def test_what_a_user_passes_replaces_what_a_preset_says():
     assert preset.cases == [Case(8, 2, 3, 5), Case(16, 2, 3, 5)]
     assert (preset.stages, preset.peers, preset.repeats, preset.separate) == ((FIRST,), (), 2, True)
     assert command.resolve(parsed(["--preset", "throughput", "--batch", "8"])).batches is None
+    assert command.resolve(parsed(["--preset", "latency", "--one-copy"])).separate is False
 
 
 def parsed(arguments):

@@ -4,12 +4,11 @@ The arguments are those of `python -m tinyllm bench`; a checkout that is not ins
 package, and this puts them where they belong. As recorded in book/results (each within ten minutes on one GPU):
 
     python3 book/device/whole_model.py --preset ladder --random llama-2-7b --prompts 1024 --new-tokens 128 --json FILE
-    python3 book/device/whole_model.py --preset latency --random llama-2-7b --peers hf hf-static --beams 1 --json FILE
-    python3 book/device/whole_model.py --preset latency --random llama-2-7b --peers hf hf-static --beams 4 --json FILE
     python3 book/device/whole_model.py --preset throughput --random llama-2-7b --beams 4 --batch --json FILE
 
 `--batch` without numbers times the largest batch alone. Rows are written after every round: a run that is cut off
-keeps what it measured. `merge` puts such files together: `whole_model.py merge PART PART ... --json FILE`.
+keeps what it measured. `merge` puts such files together: `whole_model.py merge PART PART ... --json FILE`, as those of
+the paper's models, each measured with `--preset latency --one-copy --random SHAPE --stages final --prompts 1024`.
 """
 
 from __future__ import annotations

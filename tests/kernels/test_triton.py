@@ -174,8 +174,17 @@ def test_what_does_not_fit_is_refused(interpreted):
 SEGMENT_CASES = {case.title: case for case in TABLES["segment_attention"].cases}
 
 
-@pytest.mark.parametrize("title", ["b1 h1 g1 w7 d128, 129 + 33 tokens", "b1 h2 g2 w64 d64, 9 + 3 tokens"])
-@pytest.mark.parametrize("processors", [1, 16, 64])
+@pytest.mark.parametrize(
+    ("title", "processors"),
+    [
+        *(
+            (title, n)
+            for title in ("b1 h1 g1 w7 d128, 129 + 33 tokens", "b1 h2 g2 w64 d64, 9 + 3 tokens")
+            for n in (1, 64)
+        ),
+        ("b2 h6 g2 w4 d64, 33 + 5 tokens", 16),  # a group of heads, in fewer rows than a tile has
+    ],
+)
 def test_attention_is_the_same_however_it_is_cut(title, processors, interpreted, monkeypatch):
     monkeypatch.setattr(cut, "processors", lambda device: processors)
     row, case, cuts = tuning.LAUNCHES["interpreter"]["attention"], SEGMENT_CASES[title], set()
