@@ -235,7 +235,7 @@ def over_models(rows: list[Row]) -> str:
     row, speeds = rows[0], sorted(row.read_bandwidth_gb_s for row in rows)
     versions = ", ".join(f"{package} {number}" for package, number in row.versions.items())
     return (
-        f"**{row.device}**, {row.date}: the models of the paper with random weights, {row.dtype}, batch {row.batch}, "
+        f"**{row.device}**, {row.date}: the models of the paper, {row.dtype}, batch {row.batch}, "
         f"{row.prompt_tokens} tokens in, {row.new_tokens} out; {medians(rows)}{versions}. The engines of a model took "
         f"turns in one run; read bandwidth {speeds[0]:.0f} to {speeds[-1]:.0f} GB/s.\n\n"
         "Milliseconds per next token, in brackets how many times faster than `hf`, and to the first:\n\n"

@@ -20,13 +20,13 @@ shapes.enforce([f"tinyllm.{room}" for room in ROOMS])
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
 
 
-# Fixtures that take long to make. While one worker builds the site, the other has JupyterLab to look at.
-SLOW = ({"smollm"}, {"oracle"}, {"site"}, {"lab"}, {"site", "browser"})
+# Fixtures that take long to make, the last first. While one worker builds the site, the other looks at JupyterLab.
+SLOW = ({"site", "browser"}, {"lab"}, {"site"}, {"oracle"}, {"smollm"})
 
 
 def pytest_collection_modifyitems(items):
     """The small models first: most of what can be wrong then shows within seconds."""
-    items.sort(key=lambda item: [fixtures <= set(getattr(item, "fixturenames", ())) for fixtures in SLOW[::-1]])
+    items.sort(key=lambda item: [fixtures <= set(getattr(item, "fixturenames", ())) for fixtures in SLOW])
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ def test_what_is_recorded_is_told_and_drawn(kind):
     for run in runs:
         rows = json.loads((RESULTS / f"{run.name}.json").read_text())
         first, models = rows[0], {row["model"] for row in rows}
-        what = first["model"] if len(models) == 1 else f"{len(models)} models with random weights"
+        what = first["model"] if len(models) == 1 else f"{len(models)} models"
         head = f"recorded on {first['device']}, {first['dtype']}, {first['date']}: {what}"
         assert run.text.startswith(head + "\n")
         assert run.figure.axes
@@ -52,7 +52,7 @@ def test_models_stand_beside_each_other_each_with_its_own_ratio_and_limit(tmp_pa
     assert [bar.get_height() for bar in panel.patches] == [
         row.next_token_ms for stage in ("hf", rows[1].stage) for row in rows + fast if row.stage == stage
     ]
-    assert [label.get_text() for label in panel.get_xticklabels()] == [rows[0].model, "fast"]
+    assert [label.get_text() for label in panel.get_xticklabels()] == [rows[0].model, "fast (random)"]
 
 
 def test_each_question_of_a_run_has_a_table_and_the_picture_that_it_needs(tmp_path):

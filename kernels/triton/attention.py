@@ -51,7 +51,7 @@ def _segments(
     SPLITS: tl.constexpr, STAGES: tl.constexpr, RESPONSE_STAGES: tl.constexpr, SOFTCAP: tl.constexpr,
     WINDOW: tl.constexpr,
 ):  # fmt: skip
-    """ROWS rows of one request and key/value head, over one of SPLITS shares of the keys."""
+    """ROWS rows of one request and key/value head, at most USED of them real, over one of SPLITS shares of the keys."""
     split, block = tl.program_id(0) % SPLITS, tl.program_id(0) // SPLITS
     kv_head, batch = tl.program_id(1), tl.program_id(2).to(tl.int64)
     row = block * ROWS + tl.arange(0, ROWS)

@@ -26,7 +26,7 @@ def draw_models(rows: Sequence[Row]) -> Figure:
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8, frameon=False)
     row = rows[0]
     asked = f"batch {row.batch}, {row.prompt_tokens} tokens in, {row.new_tokens} out"
-    figure.suptitle(f"random weights, {row.dtype}, {asked}\n{row.device}, {row.date}", fontsize=9)
+    figure.suptitle(f"{row.dtype}, {asked}\n{row.device}, {row.date}", fontsize=9)
     return figure
 
 
@@ -45,7 +45,7 @@ def _draw_panel(axes, rows: Sequence[Row], colours: dict[str, str]) -> None:
         limit = group[0].predicted_bytes_per_token / group[0].read_bandwidth_gb_s / 1e6
         label = "limit" if x == 0 else None
         axes.hlines(limit, x - 0.45, x + 0.45, color=LIMIT, linestyle="--", linewidth=1, label=label)
-    axes.set_xticks(range(len(models)), [name.removesuffix(" (random)") for name in models], fontsize=8)
+    axes.set_xticks(range(len(models)), list(models), fontsize=8)
     axes.set_ylim(0, 1.2 * max(row.next_token_ms for row in rows))
     axes.set_ylabel("ms per next token")
     axes.spines[["top", "right"]].set_visible(False)

@@ -86,9 +86,7 @@ def _tables(rows: Sequence[Row]) -> str:
     head = f"recorded on {row.device}, {row.dtype}, {row.date}: "
     if len(models) > 1:
         asked = f"{row.prompt_tokens} tokens in, {row.new_tokens} out, ms per next token and to the first"
-        return (
-            f"{head}{len(models)} models with random weights\nbatch {row.batch}, {asked}\n{aligned(models_table(rows))}"
-        )
+        return f"{head}{len(models)} models\nbatch {row.batch}, {asked}\n{aligned(models_table(rows))}"
     head += row.model
     return "\n".join([head, *(f"{title(group)}\n{as_text(group)}" for group in grouped(rows))])
 

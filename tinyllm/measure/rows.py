@@ -222,13 +222,12 @@ def models_table(rows: Sequence[Row]) -> list[tuple[str, ...]]:
         limit = group[0].predicted_bytes_per_token / group[0].read_bandwidth_gb_s / 1e6
         nexts = [next_token(found.get(name), group) for name in names]
         firsts = [f"{found[name].first_token_ms:.1f}" if name in found else "-" for name in names]
-        model = group[0].model.removesuffix(" (random)")
-        lines.append((model, beams_of(group[0]), *nexts, f"{limit:.2f}", *firsts))
+        lines.append((group[0].model, beams_of(group[0]), *nexts, f"{limit:.2f}", *firsts))
     return lines
 
 
 def next_token(row: Row | None, rows: Sequence[Row]) -> str:
-    """Milliseconds, and beside which `hf` they are how many times faster; a dash where an engine is missing."""
+    """Milliseconds per next token, in brackets how many times faster than `hf`; a dash where an engine is missing."""
     if row is None:
         return "-"
     ratio = ratio_to_peer(row, rows)

@@ -91,7 +91,7 @@ def load_hf_static(folder: Path, device: torch.device, dtype: torch.dtype, **com
 
 
 def static_options(device: torch.device, **compile_options) -> dict:
-    """What transformers' `generate` is told for that."""
+    """What transformers' `generate` is told for a cache of fixed size and `torch.compile`."""
     from transformers import CompileConfig
 
     if not compile_options and device.type == "cpu":
