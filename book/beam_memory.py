@@ -19,14 +19,14 @@ from tqdm import tqdm
 
 from tinyllm.checkpoint import open_checkpoint
 from tinyllm.checkpoint.loading import load_decoder, restage
+from tinyllm.cost.model import pass_cost, reorder_cost
+from tinyllm.cost.workload import Cost, Workload
 from tinyllm.decoder import Decoder
-from tinyllm.measure.cost_model import pass_cost, reorder_cost
 from tinyllm.measure.counters import observe, observe_reorder
 from tinyllm.measure.machine import versions
 from tinyllm.measure.memory import peak_bytes
 from tinyllm.measure.peers import transformers_twin
 from tinyllm.measure.timing import Engine
-from tinyllm.ops.cost import Cost, Workload
 from tinyllm.runtime.device import device_name
 from tinyllm.stages import STAGES
 

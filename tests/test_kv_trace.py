@@ -15,11 +15,11 @@ import tinyllm
 from tinyllm.cache.contiguous import ContiguousCache
 from tinyllm.cache.segment import SegmentCache
 from tinyllm.checkpoint.loading import restage
+from tinyllm.cost.model import pass_cost, reorder_cost
+from tinyllm.cost.workload import Cost, Workload
 from tinyllm.draw.beam_memory import NOBODY, PROMPT, RESPONSE, draw_beam_memory, draw_bytes_over_steps
 from tinyllm.draw.memory_over_time import draw_memory_over_time
-from tinyllm.measure.cost_model import pass_cost, reorder_cost
 from tinyllm.measure.kv_trace import _Watch, as_text, lines, shown, trace_beams
-from tinyllm.ops.cost import Cost, Workload
 
 every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
 searches = {

@@ -9,10 +9,10 @@ import torch
 import models
 import tinyllm
 from tinyllm.cache.segment import SegmentCache
+from tinyllm.cost.model import least_bytes, pass_cost, reorder_cost
 from tinyllm.draw import saved
 from tinyllm.draw.picture import Picture
 from tinyllm.draw.saved import MODEL, NAMES, WORK, draw_saved, saved_as_text, saved_steps
-from tinyllm.measure.cost_model import least_bytes, pass_cost, reorder_cost
 from tinyllm.measure.counters import observe, observe_reorder
 from tinyllm.measure.shapes import known_config
 from tinyllm.ops import FUSED, NAIVE

@@ -81,7 +81,7 @@ def test_import_brings_little_besides_torch():
     assert ours - sys.stdlib_module_names <= {"tinyllm", "jaxtyping", "wadler_lindig", "tqdm", "numpy"}
 
 
-ABOVE = {"decoder", "generation", "checkpoint", "families", "stages", "api", "measure", "draw", "cli"}
+ABOVE = {"decoder", "generation", "checkpoint", "families", "stages", "api", "measure", "draw", "cli", "cost"}
 MAY_NOT = {
     "config": ABOVE | {"ops", "cache", "attention", "runtime", "kernels"},
     "ops": ABOVE,

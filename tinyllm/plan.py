@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tinyllm.attention.mask import bias_elements, kinds_of_windows
-from tinyllm.ops.cost import Workload
+from tinyllm.cost.attention import bias_elements, kinds_of_windows
+from tinyllm.cost.cache import costs_of
+from tinyllm.cost.workload import Workload
 from tinyllm.runtime.device import free_bytes
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def need(stage: Stage, config: DecoderConfig, call: Call, size: int) -> Need:
 
 
 def _moment(stage: Stage, config: DecoderConfig, work: Workload, call: Call) -> Need:
-    rows, b = stage.cache.rows_at_once(work), work.batch
+    cache = costs_of(stage.cache)
+    rows, b = cache.rows_at_once(work), work.batch
     m, f, d = config.hidden_size, config.intermediate_size, config.head_dim
     heads = config.num_attention_heads + config.num_key_value_heads
     layer = 3 * m + max(4 * f, 3 * heads * d, 6 * m)  # feed-forward, attention, or a norm in float32
@@ -71,7 +73,7 @@ def _moment(stage: Stage, config: DecoderConfig, work: Workload, call: Call) -> 
     scores = b * work.copies * config.vocab_size * (work.size + 16)  # as they come, and four times in float32
     kept = (1 + 4 * call.beams) * work.copies  # running, ended, and twice as many candidates
     return Need(
-        keys_and_values=stage.cache.held_bytes(config, work),
+        keys_and_values=cache.held_bytes(config, work),
         activations=max(work.size * (rows * layer + bias) + (16 + 4 * config.alibi) * products, scores),
         sequences=8 * b * kept * (call.tokens + 2 * call.new),
     )

@@ -9,13 +9,12 @@ pytest.importorskip("triton")
 
 from tinyllm.check.references import NormWeights
 from tinyllm.config import LayerKind, Rope
+from tinyllm.cost.ops import fused_linear_cost, fused_queries_cost
+from tinyllm.cost.workload import Workload
 from tinyllm.kernels import triton as kernels
 from tinyllm.measure.kernels import moved_bytes
 from tinyllm.measure.shapes import known_config
 from tinyllm.measure.trace import record_trace
-from tinyllm.ops.cost import Workload
-from tinyllm.ops.linear import fused_linear_cost
-from tinyllm.ops.projection import fused_queries_cost
 
 ROWS, K, N = 3, 20, 12
 X, RESIDUAL, WEIGHT, BIAS = torch.randn(ROWS, K), torch.randn(ROWS, K), torch.randn(K), torch.randn(K)

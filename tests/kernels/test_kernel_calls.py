@@ -6,13 +6,13 @@ import torch
 
 import tinyllm
 from tinyllm.checkpoint.loading import restage
+from tinyllm.cost.model import layer_cost
+from tinyllm.cost.workload import Workload
 from tinyllm.draw.launches import draw_launches
 from tinyllm.kernels import plain
-from tinyllm.measure.cost_model import layer_cost
 from tinyllm.measure.counters import OperationLog
 from tinyllm.measure.kernel_calls import KernelCalls, layer_operations
 from tinyllm.ops import fused
-from tinyllm.ops.cost import Workload
 
 
 def test_calls_of_our_kernels_stand_among_torchs_operations(smollm):

@@ -12,11 +12,11 @@ import tinyllm
 from tinyllm.attention import kernel
 from tinyllm.attention.kernel import kernel_attention
 from tinyllm.cache import fixed
-from tinyllm.measure.cost_model import layer_cost
+from tinyllm.cost.model import layer_cost
+from tinyllm.cost.workload import Workload
 from tinyllm.measure.counters import OperationLog
 from tinyllm.measure.kernel_calls import KernelCalls, layer_operations
 from tinyllm.ops import fused
-from tinyllm.ops.cost import Workload
 from tinyllm.stages import pick_stage
 
 OTHERS = ["aten::copy_", "aten::copy_", "aten::_scaled_dot_product_flash_attention_for_cpu"]

@@ -13,13 +13,13 @@ import triton
 import triton.language as tl
 
 from tinyllm.config import LayerKind
+from tinyllm.cost.ops import fused_rotate_and_store_cost
+from tinyllm.cost.workload import Workload
 from tinyllm.draw.source import kernel_source
 from tinyllm.draw.trace import draw_trace
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.triton.tuning import Launch
 from tinyllm.measure.trace import RESULTS, read_trace, record_trace, toy_traces, write_trace
-from tinyllm.ops.cost import Workload
-from tinyllm.ops.rope import fused_rotate_and_store_cost
 
 
 @pytest.fixture

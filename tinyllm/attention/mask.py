@@ -6,9 +6,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tinyllm.config import DecoderConfig
-from tinyllm.ops.cost import Cost, Workload, launch
-
 
 def grown_mask(
     old: Int[Tensor, "b held"] | None, new: Int[Tensor, "b tokens"] | None, held: int, tokens: int
@@ -71,73 +68,3 @@ def alibi_slopes(heads: int) -> Float[Tensor, " h"]:
     first = 2.0 ** (-8 / whole * torch.arange(1, whole + 1))
     between = 2.0 ** (-4 / whole * torch.arange(1, 2 * (heads - whole) + 1, 2))
     return torch.cat([first, between])
-
-
-def bias_elements(config: DecoderConfig, work: Workload) -> int:
-    """Elements of the bias that `attention_bias` makes for the first kind of layer; 0 where it makes none."""
-    whole = config.score_softcap is None and (work.tokens == 1 or not work.held)
-    near = hides_something(config.kinds[0].window, work)
-    if not (work.padded or config.alibi or near) and (whole or work.tokens == 1):
-        return 0
-    heads, batch = config.num_attention_heads if config.alibi else 1, work.batch if work.padded else 1
-    return batch * heads * work.tokens * work.total
-
-
-def hides_something(window: int | None, work: Workload) -> bool:
-    """Whether a window is shorter than what there is to see."""
-    return window is not None and window < work.total
-
-
-def position_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `grown_mask`, `token_positions` and every `attention_bias` move where only a prompt comes with a mask."""
-    b, t, row = work.batch, work.tokens, 8 * work.batch * work.total
-    cost = sum((bias_cost(config.of_kind(kind), work) for kind in kinds_of_windows(config)), Cost())
-    if not work.padded:
-        return cost + launch(write=8 * t)
-    cost += launch(read=row, write=row) * 3  # cumsum, - 1, clamp
-    grown = launch(write=8 * b * t) + launch(read=row, write=row)  # ones, cat
-    return cost + grown if work.held else cost
-
-
-def kinds_of_windows(config: DecoderConfig) -> list[int]:
-    """A kind of layer for every window that there is."""
-    return list({kind.window: number for number, kind in enumerate(config.kinds)}.values())
-
-
-def bias_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `attention_bias` moves for the first kind of layer."""
-    if not bias_elements(config, work):
-        return Cost()
-    b, t, total, size = work.batch if work.padded else 1, work.tokens, work.total, work.size
-    square, scores = t * total, b * t * total
-    compare = launch(read=8 * (total + t), write=square)
-    cost = launch(write=8 * total) + compare  # arange, <=
-    if hides_something(config.kinds[0].window, work):
-        cost += launch(read=8 * t, write=8 * t) + compare + launch(read=2 * square, write=square)  # -, >, &
-    if work.padded:
-        cost += (
-            compare  # ==
-            + launch(read=8 * b * total, write=b * total)  # to bool
-            + launch(read=square + b * total, write=scores)  # &
-            + launch(read=square + scores, write=scores)  # |
-        )
-    cost += (
-        launch(read=scores, write=scores)  # ~
-        + launch(write=size * scores)  # zeros
-        + launch(read=(size + 1) * scores, write=size * scores)  # masked_fill_
-    )
-    return cost + (_alibi_cost(config, work) if config.alibi else Cost())
-
-
-def _alibi_cost(config: DecoderConfig, work: Workload) -> Cost:
-    b, h, size = work.batch if work.padded else 1, config.num_attention_heads, work.size
-    row, scores = 8 * b * work.total, b * work.tokens * work.total
-    where = launch(read=row, write=row) * 3 if work.padded else launch(write=row)
-    narrow = launch(read=4 * h * scores, write=size * h * scores) if size != 4 else Cost()
-    return (
-        where
-        + launch(read=row + 8 * b * work.tokens, write=8 * scores)  # how many tokens lie in between
-        + launch(read=4 * h + 8 * scores, write=4 * h * scores)  # * slope
-        + narrow
-        + launch(read=size * (scores + h * scores), write=size * h * scores)  # -
-    )

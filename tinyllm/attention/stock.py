@@ -10,9 +10,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tinyllm.attention import PLAIN, Scores
-from tinyllm.attention.mask import bias_elements
-from tinyllm.config import DecoderConfig
-from tinyllm.ops.cost import Cost, Workload, launch
 
 
 @runtime_checkable
@@ -57,32 +54,3 @@ def bent_attention(
     bent = (torch.tanh(products) * scores.softcap).view(b, h, t, -1)
     weights = (bent if bias is None else bent + bias).softmax(dim=-1).to(kv.v.dtype)
     return (weights.view(b, g, -1, kv.v.shape[2]) @ kv.v).view(b, h, t, d).transpose(1, 2).reshape(b, t, h * d)
-
-
-def stock_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `stock_attention` moves and computes; torch's kernel also writes a float32 log-sum-exp per row and head."""
-    h, g, d, size = config.num_attention_heads, config.num_key_value_heads, config.head_dim, work.size
-    q, bias = size * work.rows * h * d, size * bias_elements(config, work)
-    kv, flops = size * work.batch * g * work.total * d, 4 * work.rows * h * work.total * d
-    if config.score_softcap is not None:
-        return bent_attention_cost(config, work, bias)
-    log_sum_exp = 4 * work.rows * h
-    return launch(read=q + bias, kv_read=2 * kv, write=q + log_sum_exp, flops=flops)
-
-
-def bent_attention_cost(config: DecoderConfig, work: Workload, bias: int) -> Cost:
-    """What `bent_attention` moves and computes, with so many bytes of bias."""
-    h, g, d, size = config.num_attention_heads, config.num_key_value_heads, config.head_dim, work.size
-    q, scores = size * work.rows * h * d, work.rows * h * work.total
-    wide, kv, flops = 4 * scores, size * work.batch * g * work.total * d, 2 * scores * d
-    copied = launch(read=q, write=q) if work.tokens > 1 else Cost()
-    narrow = launch(read=size * scores, write=wide) + launch(read=wide, write=size * scores)
-    return (
-        copied * 2  # rows of a head side by side, before and after
-        + launch(read=q, kv_read=kv, write=size * scores, flops=flops)
-        + (narrow if size != 4 else Cost())
-        + launch(read=wide, write=wide) * 3  # * scale, tanh, * softcap
-        + (launch(read=wide + bias, write=wide) if bias else Cost())
-        + launch(read=wide, write=wide)  # softmax
-        + launch(read=size * scores, kv_read=kv, write=q, flops=flops)
-    )

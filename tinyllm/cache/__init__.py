@@ -8,9 +8,6 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Int
 from torch import Tensor
 
-from tinyllm.config import DecoderConfig
-from tinyllm.ops.cost import Workload
-
 
 @runtime_checkable
 class TakesTokens(Protocol):
@@ -36,14 +33,6 @@ class Cache(TakesTokens, Protocol):
 
     copies: int
     fixed: bool
-
-    @staticmethod
-    def held_bytes(config: DecoderConfig, work: Workload) -> int:
-        """Bytes of keys and values at the worst moment of a pass."""
-
-    @staticmethod
-    def rows_at_once(work: Workload) -> int:
-        """Tokens that a pass takes through the layers together."""
 
     @property
     def rows(self) -> int:

@@ -6,11 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tinyllm.attention.mask import grown_mask, position_cost, token_positions
+from tinyllm.attention.mask import grown_mask, token_positions
 from tinyllm.attention.views import Views
 from tinyllm.cache import TakesTokens
 from tinyllm.config import DecoderConfig
-from tinyllm.ops.cost import Cost, Workload, launch
 
 
 class ContiguousLayer:
@@ -60,21 +59,6 @@ class ContiguousCache:
         self.mask: Int[Tensor, "r total"] | None = None
         self.views = Views(config, empty)
 
-    @staticmethod
-    def held_bytes(config: DecoderConfig, work: Workload) -> int:
-        """Bytes at the worst moment of a pass: everything, and the last layer's buffers twice, old and new.
-
-        Not counted is what an allocator loses in the holes that growing buffers leave: on a GPU up to a third.
-        """
-        work = work.expanded
-        token = 2 * work.size * work.batch * config.num_key_value_heads * config.head_dim
-        return token * (config.num_hidden_layers * work.total + work.held)
-
-    @staticmethod
-    def rows_at_once(work: Workload) -> int:
-        """Tokens that a pass takes through the layers together."""
-        return work.rows
-
     @property
     def rows(self) -> int:
         """Sequences held."""
@@ -109,27 +93,3 @@ class ContiguousCache:
             rows = torch.arange(len(self.layers[0].k), device=self.layers[0].k.device).repeat_interleave(copies)
             self.reorder(rows)
             self.mask = None if self.mask is None else self.mask.index_select(0, rows)
-
-
-def admit_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `ContiguousCache.admit` moves: positions and bias, anew for every pass."""
-    return position_cost(config, work)
-
-
-def append_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `ContiguousLayer.append` moves: everything, to add `tokens`."""
-    token = work.size * work.batch * config.num_key_value_heads * config.head_dim
-    new, old = work.tokens * token, work.held * token
-    return launch(read=new, kv_copied=old, kv_written=new) * 2  # k, v
-
-
-def slots_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `ContiguousLayer.slots` moves: what is there already."""
-    old = work.size * work.batch * config.num_key_value_heads * work.held * config.head_dim
-    return launch(kv_copied=old) * 2 if work.held else Cost()
-
-
-def reorder_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `ContiguousCache.reorder` moves: everything that is held, and the rows' parents once per buffer."""
-    held = work.size * work.batch * config.num_key_value_heads * work.held * config.head_dim
-    return launch(read=8 * work.batch, kv_copied=held) * 2 * config.num_hidden_layers

@@ -14,10 +14,7 @@ import torch
 from jaxtyping import Float, Int, Int32
 from torch import Tensor
 
-from tinyllm.cache import segment
 from tinyllm.cache.segment import KV, SegmentCache, SegmentLayer, Segments, fill
-from tinyllm.config import DecoderConfig
-from tinyllm.ops.cost import Cost, Workload, launch
 from tinyllm.ops.kernel_sets import by_device
 
 
@@ -109,12 +106,6 @@ class FixedSegmentCache(SegmentCache):
     layer_type = FixedLayer
     fixed = True
 
-    @staticmethod
-    def held_bytes(config: DecoderConfig, work: Workload) -> int:
-        """Bytes of prompts, once; in a step after them what follows too, once per sequence, and who sees it."""
-        tables = (4 + 8) * work.batch * segment.response_slots(work) if work.copies > 1 else 0
-        return segment.kv_bytes(config, work) + tables
-
     def forget(self) -> None:
         """Hold nothing, in the same memory: for other prompts, as many and no longer than these.
 
@@ -204,45 +195,3 @@ def _refilled(old: Tensor | None, new: Tensor) -> Tensor:
 def padded_positions(mask: Int[Tensor, "b t"]) -> Int32[Tensor, "b t"]:
     """Where the tokens of a prompt stand; negative for padding."""
     return (mask.cumsum(-1) * mask - 1).int()
-
-
-def admit_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `FixedSegmentCache.admit` moves in front of a prompt, or of a step."""
-    b, t, w = work.batch, work.tokens, work.copies
-    where = 8 * w * (b if work.padded else 1)
-    if work.held:
-        return launch(read=24, write=12) + launch(read=where, write=where)
-    first = 8 * b if work.padded else 8
-    here = launch(read=first, write=first) + (launch(read=first, write=where) if w > 1 else Cost())
-    counters = launch(read=4, write=4) * 3
-    if not work.padded:
-        return segment.admit_cost(config, work) + counters + launch(write=8) + here
-    row = 8 * b * t
-    positions = launch(read=row, write=row) * 2 + launch(read=2 * row, write=row) + launch(read=row, write=row // 2)
-    return segment.admit_cost(config, work) + counters + here + positions
-
-
-def slots_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `FixedLayer.slots` moves: nothing; torch's own operations ask where to write."""
-    return launch(read=4) if work.held and work.kernels == "plain" else Cost()
-
-
-def append_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `FixedLayer.append` moves: the new keys and values, into their slots."""
-    return segment.append_cost(config, work) + (launch(read=4) if work.held else Cost())
-
-
-def reorder_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `FixedSegmentCache.reorder` moves: the ancestry, as long as it may become, and no key and no value."""
-    rows, room = work.batch * work.copies, work.reserved
-    if work.copies == 1:
-        return Cost()
-    own, table = 8 * rows, 4 * rows * room
-    return (
-        launch(read=own, write=own)  # %
-        + launch(write=4 * room)
-        + launch(read=4 * room + 4, write=room)  # <
-        + launch(write=4 * work.copies)
-        + launch(read=table + own, write=table)  # gather
-        + launch(read=room + table + 4 * work.copies, write=table)  # where
-    )

@@ -14,12 +14,11 @@ import torch
 from jaxtyping import Float, Int, Int32
 from torch import Tensor
 
-from tinyllm.attention.mask import grown_mask, position_cost, token_positions
+from tinyllm.attention.mask import grown_mask, token_positions
 from tinyllm.attention.views import Views, added
 from tinyllm.cache import TakesTokens
 from tinyllm.config import DecoderConfig
 from tinyllm.kernels.partial import visible_bias
-from tinyllm.ops.cost import Cost, Workload, launch
 
 TOKENS_AT_ONCE = 16384  # of prompts, in one pass: enough for any device to be busy
 FIRST_BLOCK = 16  # steps reserved where their number is not known; every further block doubles the room
@@ -28,18 +27,6 @@ FIRST_BLOCK = 16  # steps reserved where their number is not known; every furthe
 def prompts_at_once(tokens: int) -> int:
     """How many prompts of so many tokens are taken in by one pass."""
     return max(1, TOKENS_AT_ONCE // tokens)
-
-
-def response_slots(work: Workload) -> int:
-    """Slots of a request's response in a step; none while its prompt is taken in."""
-    return work.copies * (work.steps + 1) if work.held else 0
-
-
-def kv_bytes(config: DecoderConfig, work: Workload) -> int:
-    """Bytes of keys and values: of prompts once, of what follows once per sequence."""
-    token = 2 * work.size * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
-    prompt = work.held - work.steps if work.held else work.tokens
-    return token * work.batch * (prompt + response_slots(work))
 
 
 class KV(NamedTuple):
@@ -169,20 +156,6 @@ class SegmentCache:
 
     def _paths_of_their_own(self, steps: int) -> Int32[Tensor, "b w steps"]:
         return self.own[:, None].repeat(self.prompts, 1, steps)  # never a view: it is written to
-
-    @staticmethod
-    def held_bytes(config: DecoderConfig, work: Workload) -> int:
-        """Bytes of prompts, once; in a step after them what follows too, once per sequence, and its bias."""
-        heads, slots = config.num_attention_heads // config.num_key_value_heads, response_slots(work)
-        bias = work.batch * work.copies * heads * slots * (work.size + 1) if work.copies > 1 else 0
-        return kv_bytes(config, work) + bias
-
-    @staticmethod
-    def rows_at_once(work: Workload) -> int:
-        """Tokens that a pass takes through the layers together: of a large batch, the prompts come in parts."""
-        if work.held:
-            return work.rows
-        return min(work.batch, prompts_at_once(work.tokens)) * work.tokens
 
     @property
     def rows(self) -> int:
@@ -316,83 +289,3 @@ class PromptPart:
         """Positions of the tokens, and for each kind of layer the bias that says what they may look at."""
         positions = token_positions(self.mask, 0, tokens, self.like.device)
         return positions, self.view(self.mask, 0, tokens)
-
-
-def admit_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `SegmentCache.admit` moves in front of a prompt, or of a step."""
-    b, w, size = work.batch, work.copies, work.size
-    if not work.held:
-        t = work.tokens
-        starts = launch(read=8 * b * t, write=8 * b)
-        bias = launch(read=8 * b * t, write=b * t) + launch(read=b * t, write=size * b * t)
-        return position_cost(config, work) + (starts + bias if work.padded else Cost())
-    rows, slots = b * w, (work.steps + 1) * w
-    cost = launch(read=8 * b, write=8 * b) if work.padded else launch(write=8 * w)
-    cost += _fallen_cost(config, work) if config.alibi else Cost()
-    if w == 1:
-        return cost
-    cost += launch(read=8 * b, write=8 * rows) if work.padded else Cost()
-    visible = rows * config.group * slots
-    compare = launch(read=4 * rows * (work.steps + 1) + 4 * w, write=visible)
-    return cost + compare + launch(read=visible, write=size * visible)
-
-
-def _fallen_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What ALiBi moves in front of a step: distances, times slopes, to what else is added."""
-    b, w, heads = work.batch if work.padded else 1, work.copies, config.num_attention_heads
-    prompt, slots = work.held - work.steps, (work.steps + 1) * work.copies
-    row = 8 * b * prompt
-    where = launch(read=row, write=row) * 3 if work.padded else launch(write=row)
-    distances = launch(read=8 * b, write=8 * b) + launch(read=row + 8 * b, write=row)
-    distances += launch(write=8 * slots) + launch(read=8 * slots, write=8 * slots) * 2  # arange, //, -
-    apart = w > 1 and config.group > 1
-    spread, slopes = launch(read=4 * heads, write=4 * heads * w) if apart else Cost(), 4 * heads * (w if apart else 1)
-
-    def fallen(batch: int, keys: int) -> Cost:
-        wide, narrow = 4 * batch * heads * w * keys, work.size * batch * heads * w * keys
-        return (
-            spread
-            + launch(read=slopes + 8 * batch * keys, write=wide)
-            + (launch(read=wide, write=narrow) if work.size != 4 else Cost())
-        )
-
-    return where + distances + fallen(b, prompt) + fallen(1, slots) + _added_cost(config, work, prompt, slots)
-
-
-def _added_cost(config: DecoderConfig, work: Workload, prompt: int, slots: int) -> Cost:
-    """Both segments' bias put together and copied to where its rows are aligned."""
-    b, w, size = work.batch, work.copies, work.size
-    rows = size * config.num_attention_heads * w
-    cost, many = Cost(), b if work.padded else 1
-    if work.padded:
-        cost += launch(read=size * b * prompt + b * rows * prompt, write=b * rows * prompt)
-    cost += launch(read=many * rows * prompt, write=many * rows * prompt)
-    if w == 1:
-        return cost + launch(read=rows * slots, write=rows * slots)
-    seen = size * b * w * config.group * slots
-    return (
-        cost
-        + launch(read=seen + rows * slots, write=b * rows * slots)
-        + launch(read=b * rows * slots, write=b * rows * slots)
-    )
-
-
-def slots_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `SegmentLayer.slots` moves: nothing."""
-    return Cost()
-
-
-def append_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `SegmentLayer.append` moves: the new keys and values, into their slots."""
-    new = work.size * work.rows * config.num_key_value_heads * config.head_dim
-    return launch(read=new, kv_written=new) * 2  # k, v
-
-
-def reorder_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `SegmentCache.reorder` moves: the ancestry, and no key and no value."""
-    rows = work.batch * work.copies
-    if work.copies == 1 or not work.steps:
-        return Cost()
-    own, past = 8 * rows, 4 * rows * work.steps
-    gather = launch(read=past + own, write=past)
-    return launch(read=own, write=own) + gather + launch(read=past, write=past)  # %, gather, copy_

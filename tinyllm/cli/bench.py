@@ -186,7 +186,7 @@ def open_model(options: argparse.Namespace, device: torch.device, dtype: torch.d
 
 def memory_budget(options: argparse.Namespace, where) -> int:
     """Bytes that each engine may hold. Raises ValueError where the weights alone need more."""
-    from tinyllm.measure.cost_model import weight_elements
+    from tinyllm.cost.model import weight_elements
     from tinyllm.plan import as_size
 
     budget = free_bytes(where.device) if options.memory_budget is None else int(options.memory_budget * 1e9)
@@ -226,7 +226,7 @@ def say_plan(options: argparse.Namespace, preset: Preset, device: torch.device, 
 
 def say_case(case: Case, tokens: int, preset: Preset, config, size: int, room: int | None) -> None:
     """The plan of one case, as a table."""
-    from tinyllm.measure.cost_model import weight_elements
+    from tinyllm.cost.model import weight_elements
     from tinyllm.measure.table import aligned
     from tinyllm.plan import Call, as_size, most_prompts, need
 

@@ -11,12 +11,12 @@ import torch
 from ipywidgets import HBox, SelectionSlider, ToggleButtons, VBox
 
 from tinyllm.config import DecoderConfig
+from tinyllm.cost.model import least_bytes, pass_cost, reorder_cost, weight_elements
+from tinyllm.cost.workload import Cost, Workload
 from tinyllm.draw.ladder import LIMIT, OURS, PEER
 from tinyllm.draw.stepper import Look, Shown
-from tinyllm.measure.cost_model import least_bytes, pass_cost, reorder_cost, weight_elements
 from tinyllm.measure.machine import Machine
 from tinyllm.measure.table import aligned
-from tinyllm.ops.cost import Cost, Workload
 from tinyllm.runtime.graph import Replay
 from tinyllm.stages import FASTEST, STAGES, Stage
 

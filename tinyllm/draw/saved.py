@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinyllm.config import DecoderConfig
+from tinyllm.cost.model import least_bytes, pass_cost, reorder_cost
+from tinyllm.cost.workload import Cost, Workload
 from tinyllm.draw.ladder import LIMIT, OURS
 from tinyllm.draw.picture import Picture, picture
 from tinyllm.draw.waterfall import LOST, SAVED
-from tinyllm.measure.cost_model import least_bytes, pass_cost, reorder_cost
 from tinyllm.measure.shapes import known_config
 from tinyllm.measure.table import aligned
 from tinyllm.ops import FUSED, NAIVE
-from tinyllm.ops.cost import Cost, Workload
 from tinyllm.stages import STAGES, Stage
 
 if TYPE_CHECKING:

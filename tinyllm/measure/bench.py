@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tinyllm.cost.model import layer_cost, least_bytes, pass_cost, reorder_cost
+from tinyllm.cost.workload import Workload
 from tinyllm.decoder import Decoder
-from tinyllm.measure.cost_model import layer_cost, least_bytes, pass_cost, reorder_cost
 from tinyllm.measure.counters import observe, observe_reorder
 from tinyllm.measure.engines import say
 from tinyllm.measure.launches import launches_in_layer
@@ -21,7 +22,6 @@ from tinyllm.measure.machine import Machine, measure_machine
 from tinyllm.measure.rows import Row
 from tinyllm.measure.timing import Measurable, Timing, plainly, time_in_turns
 from tinyllm.ops import NAIVE
-from tinyllm.ops.cost import Workload
 
 ORACLE = "hf"
 

@@ -16,8 +16,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from tinyllm.cache import Cache
+from tinyllm.cost.workload import Cost
 from tinyllm.decoder import Decoder
-from tinyllm.ops.cost import Cost
 
 aten = torch.ops.aten
 ALLOCATIONS = (aten.empty.memory_format, aten.empty_like.default, aten.new_empty.default, aten.empty_strided.default)

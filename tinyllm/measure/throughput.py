@@ -9,8 +9,8 @@ from time import perf_counter
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from tinyllm.cost.model import weight_elements
 from tinyllm.measure.bench import COUNTS, Facts, Plan, make_row
-from tinyllm.measure.cost_model import weight_elements
 from tinyllm.measure.engines import say
 from tinyllm.measure.machine import Machine
 from tinyllm.measure.rows import Row, is_ours

@@ -8,10 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from tinyllm.config import DecoderConfig
-from tinyllm.ops.cost import Cost, Workload, launch
 from tinyllm.ops.kernel_sets import KernelsFor
-from tinyllm.ops.linear import fused_linear, fused_linear_cost, linear_cost
-from tinyllm.ops.norm import Norm, norm_cost, normalise
+from tinyllm.ops.linear import fused_linear
+from tinyllm.ops.norm import Norm, normalise
 
 
 class TokenEmbedding(nn.Embedding):
@@ -59,39 +58,3 @@ def fused_norm_head(
 ) -> Float[Tensor, "b t v"]:
     """The norm in front of the product."""
     return softcapped(fused_linear(kernels_for, x.flatten(0, 1), lm_head, norm).view(*x.shape[:2], -1), softcap)
-
-
-def embed_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `embed` moves: the rows looked up, not the table."""
-    x, row = work.size * work.rows * config.hidden_size, work.size * config.hidden_size
-    cost = launch(read=8 * work.rows, weights=x, write=x)
-    if config.embedding_scale != 1:
-        cost += launch(read=x, write=x)
-    if config.learned_positions:
-        numbers, rows = 8 * work.positions, work.positions * row
-        cost += launch(read=numbers, write=numbers) + launch(read=numbers, weights=rows, write=rows)
-        cost += launch(read=x + rows, write=x)
-    return cost + (norm_cost(config, work.rows, work.size) if config.embedding_norm else Cost())
-
-
-def norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `norm_head` moves and computes for the last token of every sequence."""
-    m, rows, v = config.hidden_size, work.batch * work.copies, config.vocab_size
-    return (
-        norm_cost(config, rows, work.size)
-        + linear_cost(rows, m, v, config.head_bias, work.size)
-        + softcapped_cost(config, rows, work.size)
-    )
-
-
-def fused_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `fused_norm_head` moves and computes for the last token of every sequence."""
-    rows, sizes = work.batch * work.copies, (config.hidden_size, config.vocab_size)
-    product = fused_linear_cost(config, work, rows, *sizes, bias=config.head_bias, normed=True)
-    return product + softcapped_cost(config, rows, work.size)
-
-
-def softcapped_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
-    """What `softcapped` moves."""
-    logits = size * rows * config.vocab_size
-    return Cost() if config.logit_softcap is None else launch(read=logits, write=logits) * 3  # /, tanh, *

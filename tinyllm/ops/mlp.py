@@ -6,22 +6,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tinyllm.config import DecoderConfig
 from tinyllm.kernels.plain import ACTIVATIONS
-from tinyllm.ops.cost import Cost, Workload
 from tinyllm.ops.kernel_sets import KernelsFor
-from tinyllm.ops.linear import (
-    activation_cost,
-    add_cost,
-    fused_linear,
-    fused_linear_cost,
-    gate_cost,
-    linear_and_add,
-    linear_and_add_cost,
-    linear_cost,
-    split_linear,
-)
-from tinyllm.ops.norm import Norm, norm_cost, normalise
+from tinyllm.ops.linear import fused_linear, linear_and_add, split_linear
+from tinyllm.ops.norm import Norm, normalise
 
 
 def mlp_and_add(
@@ -57,25 +45,3 @@ def fused_mlp_and_add(
     gated = gate_up_proj.out_features > down_proj.in_features
     inner = fused_linear(kernels_for, x.flatten(0, 1), gate_up_proj, norm, activation, gated=gated)
     return linear_and_add(kernels_for, inner, down_proj, residual, post_norm)
-
-
-def mlp_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `mlp_and_add` moves and computes."""
-    m, f, bias, rows, size = config.hidden_size, config.intermediate_size, config.mlp_bias, work.rows, work.size
-    activated = gate_cost(rows, f, size) if config.gated else activation_cost(rows, f, size)
-    return (
-        norm_cost(config, rows, size)
-        + linear_cost(rows, m, f, bias, size) * (1 + config.gated)  # gate, up
-        + activated
-        + linear_cost(rows, f, m, bias, size)  # down
-        + (norm_cost(config, rows, size) if config.post_norms else Cost())
-        + add_cost(rows, m, size)
-    )
-
-
-def fused_mlp_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `fused_mlp_and_add` moves and computes."""
-    m, f, bias = config.hidden_size, config.intermediate_size, config.mlp_bias
-    up = (work.rows, m, (1 + config.gated) * f, bias)
-    gate_up = fused_linear_cost(config, work, *up, normed=True, activated=True, gated=config.gated)
-    return gate_up + linear_and_add_cost(config, work, f, bias)

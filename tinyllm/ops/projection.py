@@ -7,21 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tinyllm.config import DecoderConfig
-from tinyllm.ops.cost import Cost, Workload
 from tinyllm.ops.kernel_sets import KernelsFor
-from tinyllm.ops.linear import (
-    FEW_ROWS,
-    add_cost,
-    fused_linear,
-    fused_linear_cost,
-    linear_and_add,
-    linear_and_add_cost,
-    linear_cost,
-    norm_apart,
-    split_linear,
-)
-from tinyllm.ops.norm import HeadNorms, Norm, norm_cost, normalise
-from tinyllm.ops.rope import HalfTables, LayerCache, fused_rotate_and_store_cost
+from tinyllm.ops.linear import FEW_ROWS, fused_linear, linear_and_add, norm_apart, split_linear
+from tinyllm.ops.norm import HeadNorms, Norm, normalise
+from tinyllm.ops.rope import HalfTables, LayerCache
 
 QKV = tuple[Float[Tensor, "b h t d"], Float[Tensor, "b g t d"], Float[Tensor, "b g t d"]]
 
@@ -112,45 +101,3 @@ def fused_project_and_add(
 ) -> Float[Tensor, "b t m"]:
     """The residual rides on the product, or on the norm behind it."""
     return linear_and_add(kernels_for, a.flatten(0, 1), o_proj, residual, post_norm)
-
-
-def norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `norm_qkv` moves and computes."""
-    m, d, rows, size = config.hidden_size, config.head_dim, work.rows, work.size
-    heads = [config.num_attention_heads, config.num_key_value_heads, config.num_key_value_heads]
-    parts = [sum(heads)] if config.qkv_per_head else heads
-    products = [linear_cost(rows, m, n * d, config.qkv_bias, size) for n in parts]
-    return sum(products, norm_cost(config, rows, size))
-
-
-def project_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `project_and_add` moves and computes."""
-    m, inner = config.hidden_size, config.num_attention_heads * config.head_dim
-    normed = norm_cost(config, work.rows, work.size) if config.post_norms else Cost()
-    return linear_cost(work.rows, inner, m, config.o_bias, work.size) + normed + add_cost(work.rows, m, work.size)
-
-
-def fused_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `fused_norm_qkv` moves and computes."""
-    outputs = (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim
-    return fused_linear_cost(config, work, work.rows, config.hidden_size, outputs, config.qkv_bias, normed=True)
-
-
-def fused_queries_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `fused_queries` moves and computes, the cache's growth aside: queries, keys and values once, as results."""
-    products, rotation = fused_norm_qkv_cost(config, work), fused_rotate_and_store_cost(config, work)
-    if not queries_at_once(config, work):
-        return products + rotation
-    made = work.size * work.rows * (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim
-    saved = Cost(launches=-1, activations_written=-made, activations_read=-made)
-    return products + rotation + saved
-
-
-def queries_at_once(config: DecoderConfig, work: Workload) -> bool:
-    """Whether our kernels make queries, keys and values in one launch."""
-    return work.kernels == "ours" and work.rows <= FEW_ROWS and not config.head_norms
-
-
-def fused_project_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `fused_project_and_add` moves and computes."""
-    return linear_and_add_cost(config, work, config.num_attention_heads * config.head_dim, config.o_bias)

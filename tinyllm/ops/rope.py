@@ -10,9 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from tinyllm.config import DecoderConfig, LinearScaling, Llama3Scaling, Rope
-from tinyllm.ops.cost import Cost, Workload, launch
 from tinyllm.ops.kernel_sets import KernelsFor
-from tinyllm.ops.norm import HeadNorms, plain_rms_norm_cost, rms_norm_cost, scaled
+from tinyllm.ops.norm import HeadNorms, scaled
 
 Rotary = tuple[Float[Tensor, "#b t d"], Float[Tensor, "#b t d"]]
 
@@ -159,77 +158,3 @@ def fused_rotate_and_store(
     more |= {} if norms is None else {"norms": norms}
     cos, sin, interleaved = rotary
     return kernels_for(q).rope_and_store(q, k, v, cos, sin, k_slot, v_slot, interleaved, **more)[0]
-
-
-def rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `rotary_tables` moves: once per forward pass, not per layer."""
-    if config.rotated == 0:
-        return Cost()
-    positions, pairs, kinds = work.positions, config.rotated // 2, len(config.kinds)
-    half, table = 4 * kinds * positions * pairs, 8 * kinds * positions * pairs
-    cost = (
-        launch(read=8 * positions, write=4 * positions)  # to float
-        + launch(read=4 * positions + 4 * kinds * pairs, write=half)  # * frequencies
-        + launch(read=2 * half, write=table)  # both elements of a pair
-        + launch(read=table, write=table) * 2  # cos, sin
-    )
-    casts = launch(read=table, write=work.size * kinds * positions * 2 * pairs) * 2
-    return cost if work.size == 4 else cost + casts
-
-
-def rotate_cost(config: DecoderConfig, work: Workload, heads: int) -> Cost:
-    """What `rotate_first` moves for `heads` heads."""
-    if config.rotated == 0:
-        return Cost()
-    whole, x = (work.size * work.rows * heads * elements for elements in (config.head_dim, config.rotated))
-    table = work.size * work.positions * config.rotated
-    joined = launch(read=whole, write=whole) if x < whole else Cost()  # cat with what stays
-    return joined + (
-        launch(read=x // 2, write=x // 2)  # -second
-        + launch(read=x, write=x)  # both elements side by side
-        + launch(read=x + table, write=x) * 2  # * cos, * sin
-        + launch(read=2 * x, write=x)  # +
-    )
-
-
-def rotate_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `rotate_and_store` moves before the cache takes over."""
-    heads, d = (config.num_attention_heads, config.num_key_value_heads), config.head_dim
-    normed = [rms_norm_cost(work.rows * n, d, work.size) for n in heads] if config.head_norms else []
-    return sum([rotate_cost(config, work, n) for n in heads] + normed, Cost())
-
-
-def half_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `half_tables` moves: once per forward pass, not per layer."""
-    positions, pairs, kinds = work.positions, max(2, config.rotated) // 2, len(config.kinds)
-    half = 4 * kinds * positions * pairs
-    return (
-        launch(read=8 * positions, write=4 * positions)  # to float
-        + launch(read=4 * positions + 4 * kinds * pairs, write=half)  # * frequencies
-        + launch(read=half, write=half) * 2  # cos, sin
-    )
-
-
-def fused_rotate_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `fused_rotate_and_store` moves, the cache's growth aside: every element once, and the tables."""
-    head, heads = work.size * work.rows * config.head_dim, (config.num_attention_heads, config.num_key_value_heads)
-    q, k = head * heads[0], head * heads[1]
-    table = 4 * work.positions * max(2, config.rotated)
-    weights = 2 * work.size * config.head_dim * config.head_norms
-    if work.kernels != "plain":
-        return launch(read=q + 2 * k + table, weights=weights, write=q, kv_written=2 * k)
-    normed = [plain_rms_norm_cost(work.rows * n, config.head_dim, work.size) for n in heads] * config.head_norms
-    rotated_q = _plain_rotation_cost(config, work, heads[0], Cost(activations_written=q))
-    rotated_k = _plain_rotation_cost(config, work, heads[1], Cost(kv_written=k))
-    return sum(normed, rotated_q + rotated_k + launch(read=k, kv_written=k))
-
-
-def _plain_rotation_cost(config: DecoderConfig, work: Workload, heads: int, written: Cost) -> Cost:
-    """Two products in float32, each followed by a multiply-add into its half of the result; what stays is copied."""
-    turned = max(2, config.rotated)
-    elements, kept = work.rows * heads * turned // 2, config.head_dim - turned
-    half, wide, table = work.size * elements, 4 * elements, 2 * work.positions * turned
-    product = launch(read=half + table, write=wide)
-    multiply_add = launch(read=wide + half + table)
-    copied = launch(read=work.size * work.rows * heads * kept) if kept else Cost()
-    return (product + multiply_add) * 2 + copied + written

@@ -6,70 +6,39 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import NamedTuple
 
 from tinyllm.attention import kernel, stock
 from tinyllm.attention import segment as segment_attention
-from tinyllm.cache import contiguous, fixed, segment
+from tinyllm.cache.contiguous import ContiguousCache
 from tinyllm.checkpoint.skeleton import skeleton
 from tinyllm.config import DecoderConfig
+from tinyllm.cost import attention as attention_costs
+from tinyllm.cost import ops as op_costs
+from tinyllm.cost.cache import CACHE_COSTS, CostOf
+from tinyllm.cost.workload import Cost, Workload
 from tinyllm.ops import embedding, mlp, projection, rope
-from tinyllm.ops.cost import Cost, Workload
 from tinyllm.stages import FASTEST, Stage, pick_stage
 
-CostOf = Callable[[DecoderConfig, Workload], Cost]
 # What each part of a stage costs. A new part needs a row here, and a test that holds it against the counters.
 COSTS: Mapping[Callable, CostOf] = MappingProxyType(
     {
-        embedding.embed: embedding.embed_cost,
-        embedding.norm_head: embedding.norm_head_cost,
-        embedding.fused_norm_head: embedding.fused_norm_head_cost,
-        rope.rotary_tables: rope.rotary_tables_cost,
-        rope.half_tables: rope.half_tables_cost,
-        rope.rotate_and_store: rope.rotate_and_store_cost,
-        rope.fused_rotate_and_store: rope.fused_rotate_and_store_cost,
-        projection.norm_qkv: projection.norm_qkv_cost,
-        projection.fused_norm_qkv: projection.fused_norm_qkv_cost,
-        projection.fused_queries: projection.fused_queries_cost,
-        projection.project_and_add: projection.project_and_add_cost,
-        projection.fused_project_and_add: projection.fused_project_and_add_cost,
-        mlp.mlp_and_add: mlp.mlp_and_add_cost,
-        mlp.fused_mlp_and_add: mlp.fused_mlp_and_add_cost,
-        stock.stock_attention: stock.stock_attention_cost,
-        segment_attention.segment_attention: segment_attention.segment_attention_cost,
-        kernel.kernel_attention: kernel.kernel_attention_cost,
-    }
-)
-
-
-class CacheCosts(NamedTuple):
-    """What a cache costs: in front of a pass, in every layer for the operation that hands it k and v, at a reorder."""
-
-    admit: CostOf
-    store: Mapping[Callable, CostOf]
-    reorder: CostOf
-
-
-CACHE_COSTS: Mapping[Callable, CacheCosts] = MappingProxyType(
-    {
-        contiguous.ContiguousCache: CacheCosts(
-            admit=contiguous.admit_cost,
-            store={
-                rope.rotate_and_store: contiguous.append_cost,
-                rope.fused_rotate_and_store: contiguous.slots_cost,
-            },
-            reorder=contiguous.reorder_cost,
-        ),
-        segment.SegmentCache: CacheCosts(
-            admit=segment.admit_cost,
-            store={rope.rotate_and_store: segment.append_cost, rope.fused_rotate_and_store: segment.slots_cost},
-            reorder=segment.reorder_cost,
-        ),
-        fixed.FixedSegmentCache: CacheCosts(
-            admit=fixed.admit_cost,
-            store={rope.rotate_and_store: fixed.append_cost, rope.fused_rotate_and_store: fixed.slots_cost},
-            reorder=fixed.reorder_cost,
-        ),
+        embedding.embed: op_costs.embed_cost,
+        embedding.norm_head: op_costs.norm_head_cost,
+        embedding.fused_norm_head: op_costs.fused_norm_head_cost,
+        rope.rotary_tables: op_costs.rotary_tables_cost,
+        rope.half_tables: op_costs.half_tables_cost,
+        rope.rotate_and_store: op_costs.rotate_and_store_cost,
+        rope.fused_rotate_and_store: op_costs.fused_rotate_and_store_cost,
+        projection.norm_qkv: op_costs.norm_qkv_cost,
+        projection.fused_norm_qkv: op_costs.fused_norm_qkv_cost,
+        projection.fused_queries: op_costs.fused_queries_cost,
+        projection.project_and_add: op_costs.project_and_add_cost,
+        projection.fused_project_and_add: op_costs.fused_project_and_add_cost,
+        mlp.mlp_and_add: op_costs.mlp_and_add_cost,
+        mlp.fused_mlp_and_add: op_costs.fused_mlp_and_add_cost,
+        stock.stock_attention: attention_costs.stock_attention_cost,
+        segment_attention.segment_attention: attention_costs.segment_attention_cost,
+        kernel.kernel_attention: attention_costs.kernel_attention_cost,
     }
 )
 
@@ -81,7 +50,7 @@ def function_of(part: Callable) -> Callable:
 
 def as_stored(stage: Stage, work: Workload) -> Workload:
     """The work as a stage's cache sees it: where prompts are not shared each sequence apart, else a prompt once."""
-    if stage.cache is contiguous.ContiguousCache:
+    if stage.cache is ContiguousCache:
         return work.expanded
     return work if work.held else replace(work, copies=1)
 
@@ -101,7 +70,7 @@ def pass_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
     ends = (COSTS[function_of(part)](config, work) for part in (ops.embed, ops.rotary_tables, ops.norm_head))
     counts = Counter(config.kind_of_layer)
     layers = sum((layer_cost(stage, config, work, kind) * n for kind, n in counts.items()), Cost())
-    admitted = work if stage.cache is contiguous.ContiguousCache else shared
+    admitted = work if stage.cache is ContiguousCache else shared
     return sum(ends, CACHE_COSTS[stage.cache].admit(config, admitted) + layers)
 
 
@@ -125,6 +94,6 @@ def least_bytes(config: DecoderConfig, work: Workload) -> int:
     tables = config.learned_positions + (0 if config.tie_word_embeddings else config.vocab_size)
     rows = work.positions * bool(config.learned_positions) + work.rows * (not config.tie_word_embeddings)
     token = 2 * config.num_key_value_heads * config.head_dim
-    seen = (kernel.in_window(config.of_kind(kind), work) for kind in config.kind_of_layer)
+    seen = (attention_costs.in_window(config.of_kind(kind), work) for kind in config.kind_of_layer)
     keys = work.batch * sum(x.held - x.steps + x.copies * (x.steps + x.tokens) for x in seen)
     return work.size * (weight_elements(config) + (rows - tables) * config.hidden_size + keys * token)

@@ -1,0 +1,1 @@
+"""What work costs, predicted before it runs: bytes, FLOPs and launches of every part of a stage."""

@@ -1,0 +1,308 @@
+"""What each operation moves, computes and launches, naive and fused."""
+
+from __future__ import annotations
+
+from tinyllm.config import DecoderConfig
+from tinyllm.cost.workload import Cost, Workload, launch
+from tinyllm.ops.linear import FEW_ROWS
+
+
+def rms_norm_cost(rows: int, m: int, size: int) -> Cost:
+    """What `rms_norm` moves for `rows` rows of `m` elements of `size` bytes: a line per kernel."""
+    row, wide, narrow = 4 * rows, 4 * rows * m, size * rows * m
+    cost = (
+        launch(read=wide, write=wide)  # x^2
+        + launch(read=wide, write=row)  # mean
+        + launch(read=row, write=row)  # + eps
+        + launch(read=row, write=row)  # 1/sqrt
+        + launch(read=wide + row, write=wide)  # x / rms
+        + launch(read=narrow, weights=size * m, write=narrow)  # * weight
+    )
+    casts = launch(read=narrow, write=wide) + launch(read=wide, write=narrow)
+    return cost if size == 4 else cost + casts
+
+
+def layer_norm_cost(rows: int, m: int, size: int) -> Cost:
+    """What `layer_norm` moves for `rows` rows of `m` elements of `size` bytes: a line per kernel."""
+    row, wide, narrow = 4 * rows, 4 * rows * m, size * rows * m
+    cost = (
+        launch(read=wide, write=row)  # mean
+        + launch(read=wide + row, write=wide)  # x - mean
+        + launch(read=wide, write=wide)  # ^2
+        + launch(read=wide, write=row)  # mean
+        + launch(read=row, write=row)  # + eps
+        + launch(read=row, write=row)  # 1/sqrt
+        + launch(read=wide + row, write=wide)  # * 1/sqrt
+        + launch(read=narrow, weights=size * m, write=narrow)  # * weight
+        + launch(read=narrow, weights=size * m, write=narrow)  # + bias
+    )
+    casts = launch(read=narrow, write=wide) + launch(read=wide, write=narrow)
+    return cost if size == 4 else cost + casts
+
+
+def norm_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
+    """What the norm of a decoder moves for so many rows of its residual stream."""
+    return (layer_norm_cost if config.layer_norm else rms_norm_cost)(rows, config.hidden_size, size)
+
+
+def plain_norm_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
+    """The same on torch's own kernels."""
+    m = config.hidden_size
+    if config.layer_norm:
+        return launch(read=size * rows * m, weights=2 * size * m, write=size * rows * m + 8 * rows)  # and statistics
+    return plain_rms_norm_cost(rows, m, size)
+
+
+def plain_rms_norm_cost(rows: int, m: int, size: int) -> Cost:
+    """`F.rms_norm` on a CPU: in 16-bit formats the weight is applied before the result is narrowed."""
+    shift = (4 - size) * rows * m
+    return rms_norm_cost(rows, m, size) + Cost(activations_read=shift, activations_written=shift)
+
+
+def linear_cost(rows: int, inputs: int, outputs: int, bias: bool, size: int) -> Cost:
+    """What one matrix product moves and computes."""
+    weights = size * outputs * (inputs + bias)
+    flops = 2 * rows * inputs * outputs
+    return launch(read=size * rows * inputs, weights=weights, write=size * rows * outputs, flops=flops)
+
+
+def add_cost(rows: int, m: int, size: int) -> Cost:
+    """What adding the residual moves."""
+    return launch(read=2 * size * rows * m, write=size * rows * m)
+
+
+def gate_cost(rows: int, f: int, size: int) -> Cost:
+    """What activation and multiplication move, one after the other."""
+    inner = size * rows * f
+    return launch(read=inner, write=inner) + launch(read=2 * inner, write=inner)
+
+
+def activation_cost(rows: int, f: int, size: int) -> Cost:
+    """What an activation moves."""
+    return launch(read=size * rows * f, write=size * rows * f)
+
+
+def fused_linear_cost(
+    config: DecoderConfig,
+    work: Workload,
+    rows: int,
+    inputs: int,
+    outputs: int,
+    bias: bool,
+    normed: bool = False,
+    activated: bool = False,
+    gated: bool = False,
+    residual: bool = False,
+) -> Cost:
+    """What `fused_linear` moves and computes with a norm, an activation or a gate, one residual, on `work`'s kernels.
+
+    Our kernels take all of that along with few rows. The vendor's product takes a bias, or a residual.
+    """
+    size, kept = work.size, outputs // 2 if gated else outputs
+    norms, x, out = 1 + config.layer_norm, size * rows * inputs, size * rows * kept
+    ours, few = work.kernels != "plain", rows <= FEW_ROWS
+    apart = normed and (not ours or norm_stands_apart(work, rows))
+    cost = Cost()
+    if apart:
+        cost += launch(read=x, weights=norms * size * inputs, write=x) if ours else plain_norm_cost(config, rows, size)
+    if ours and few:
+        weights = size * (outputs * (inputs + bias) + norms * inputs * (normed and not apart))
+        return cost + launch(read=x + out * residual, weights=weights, write=out, flops=2 * rows * inputs * outputs)
+    after = ours and activated and not gated and bias  # the bias is added together with the activation
+    cost += linear_cost(rows, inputs, outputs, bias and not after, size)
+    if gated:
+        cost += launch(read=2 * out, write=out) if ours else gate_cost(rows, kept, size)
+    elif activated:
+        cost += activation_cost(rows, kept, size) + Cost(weights=size * outputs * after)
+    riding = residual and not bias
+    return cost + Cost(activations_read=out * riding) + (add_cost(rows, outputs, size) if residual and bias else Cost())
+
+
+def linear_and_add_cost(config: DecoderConfig, work: Workload, inputs: int, bias: bool) -> Cost:
+    """What `linear_and_add` moves and computes, back to the residual stream."""
+    rows, m, size = work.rows, config.hidden_size, work.size
+    if not config.post_norms:
+        return fused_linear_cost(config, work, rows, inputs, m, bias, residual=True)
+    product, x = fused_linear_cost(config, work, rows, inputs, m, bias), size * rows * m
+    if work.kernels == "plain":
+        return product + plain_norm_cost(config, rows, size) + add_cost(rows, m, size)
+    return product + launch(read=2 * x, weights=size * m, write=x)
+
+
+def norm_stands_apart(work: Workload, rows: int) -> bool:
+    """Whether our kernels normalise so many rows in a launch of its own, as `norm_apart` does."""
+    return rows > (1 if work.kernels == "ours" else FEW_ROWS)
+
+
+def embed_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `embed` moves: the rows looked up, not the table."""
+    x, row = work.size * work.rows * config.hidden_size, work.size * config.hidden_size
+    cost = launch(read=8 * work.rows, weights=x, write=x)
+    if config.embedding_scale != 1:
+        cost += launch(read=x, write=x)
+    if config.learned_positions:
+        numbers, rows = 8 * work.positions, work.positions * row
+        cost += launch(read=numbers, write=numbers) + launch(read=numbers, weights=rows, write=rows)
+        cost += launch(read=x + rows, write=x)
+    return cost + (norm_cost(config, work.rows, work.size) if config.embedding_norm else Cost())
+
+
+def norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `norm_head` moves and computes for the last token of every sequence."""
+    m, rows, v = config.hidden_size, work.batch * work.copies, config.vocab_size
+    return (
+        norm_cost(config, rows, work.size)
+        + linear_cost(rows, m, v, config.head_bias, work.size)
+        + softcapped_cost(config, rows, work.size)
+    )
+
+
+def fused_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `fused_norm_head` moves and computes for the last token of every sequence."""
+    rows, sizes = work.batch * work.copies, (config.hidden_size, config.vocab_size)
+    product = fused_linear_cost(config, work, rows, *sizes, bias=config.head_bias, normed=True)
+    return product + softcapped_cost(config, rows, work.size)
+
+
+def softcapped_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
+    """What `softcapped` moves."""
+    logits = size * rows * config.vocab_size
+    return Cost() if config.logit_softcap is None else launch(read=logits, write=logits) * 3  # /, tanh, *
+
+
+def rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `rotary_tables` moves: once per forward pass, not per layer."""
+    if config.rotated == 0:
+        return Cost()
+    positions, pairs, kinds = work.positions, config.rotated // 2, len(config.kinds)
+    half, table = 4 * kinds * positions * pairs, 8 * kinds * positions * pairs
+    cost = (
+        launch(read=8 * positions, write=4 * positions)  # to float
+        + launch(read=4 * positions + 4 * kinds * pairs, write=half)  # * frequencies
+        + launch(read=2 * half, write=table)  # both elements of a pair
+        + launch(read=table, write=table) * 2  # cos, sin
+    )
+    casts = launch(read=table, write=work.size * kinds * positions * 2 * pairs) * 2
+    return cost if work.size == 4 else cost + casts
+
+
+def rotate_cost(config: DecoderConfig, work: Workload, heads: int) -> Cost:
+    """What `rotate_first` moves for `heads` heads."""
+    if config.rotated == 0:
+        return Cost()
+    whole, x = (work.size * work.rows * heads * elements for elements in (config.head_dim, config.rotated))
+    table = work.size * work.positions * config.rotated
+    joined = launch(read=whole, write=whole) if x < whole else Cost()  # cat with what stays
+    return joined + (
+        launch(read=x // 2, write=x // 2)  # -second
+        + launch(read=x, write=x)  # both elements side by side
+        + launch(read=x + table, write=x) * 2  # * cos, * sin
+        + launch(read=2 * x, write=x)  # +
+    )
+
+
+def rotate_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `rotate_and_store` moves before the cache takes over."""
+    heads, d = (config.num_attention_heads, config.num_key_value_heads), config.head_dim
+    normed = [rms_norm_cost(work.rows * n, d, work.size) for n in heads] if config.head_norms else []
+    return sum([rotate_cost(config, work, n) for n in heads] + normed, Cost())
+
+
+def half_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `half_tables` moves: once per forward pass, not per layer."""
+    positions, pairs, kinds = work.positions, max(2, config.rotated) // 2, len(config.kinds)
+    half = 4 * kinds * positions * pairs
+    return (
+        launch(read=8 * positions, write=4 * positions)  # to float
+        + launch(read=4 * positions + 4 * kinds * pairs, write=half)  # * frequencies
+        + launch(read=half, write=half) * 2  # cos, sin
+    )
+
+
+def fused_rotate_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `fused_rotate_and_store` moves, the cache's growth aside: every element once, and the tables."""
+    head, heads = work.size * work.rows * config.head_dim, (config.num_attention_heads, config.num_key_value_heads)
+    q, k = head * heads[0], head * heads[1]
+    table = 4 * work.positions * max(2, config.rotated)
+    weights = 2 * work.size * config.head_dim * config.head_norms
+    if work.kernels != "plain":
+        return launch(read=q + 2 * k + table, weights=weights, write=q, kv_written=2 * k)
+    normed = [plain_rms_norm_cost(work.rows * n, config.head_dim, work.size) for n in heads] * config.head_norms
+    rotated_q = _plain_rotation_cost(config, work, heads[0], Cost(activations_written=q))
+    rotated_k = _plain_rotation_cost(config, work, heads[1], Cost(kv_written=k))
+    return sum(normed, rotated_q + rotated_k + launch(read=k, kv_written=k))
+
+
+def _plain_rotation_cost(config: DecoderConfig, work: Workload, heads: int, written: Cost) -> Cost:
+    """Two products in float32, each followed by a multiply-add into its half of the result; what stays is copied."""
+    turned = max(2, config.rotated)
+    elements, kept = work.rows * heads * turned // 2, config.head_dim - turned
+    half, wide, table = work.size * elements, 4 * elements, 2 * work.positions * turned
+    product = launch(read=half + table, write=wide)
+    multiply_add = launch(read=wide + half + table)
+    copied = launch(read=work.size * work.rows * heads * kept) if kept else Cost()
+    return (product + multiply_add) * 2 + copied + written
+
+
+def norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `norm_qkv` moves and computes."""
+    m, d, rows, size = config.hidden_size, config.head_dim, work.rows, work.size
+    heads = [config.num_attention_heads, config.num_key_value_heads, config.num_key_value_heads]
+    parts = [sum(heads)] if config.qkv_per_head else heads
+    products = [linear_cost(rows, m, n * d, config.qkv_bias, size) for n in parts]
+    return sum(products, norm_cost(config, rows, size))
+
+
+def project_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `project_and_add` moves and computes."""
+    m, inner = config.hidden_size, config.num_attention_heads * config.head_dim
+    normed = norm_cost(config, work.rows, work.size) if config.post_norms else Cost()
+    return linear_cost(work.rows, inner, m, config.o_bias, work.size) + normed + add_cost(work.rows, m, work.size)
+
+
+def fused_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `fused_norm_qkv` moves and computes."""
+    outputs = (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim
+    return fused_linear_cost(config, work, work.rows, config.hidden_size, outputs, config.qkv_bias, normed=True)
+
+
+def fused_queries_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `fused_queries` moves and computes, the cache's growth aside: queries, keys and values once, as results."""
+    products, rotation = fused_norm_qkv_cost(config, work), fused_rotate_and_store_cost(config, work)
+    if not queries_at_once(config, work):
+        return products + rotation
+    made = work.size * work.rows * (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim
+    saved = Cost(launches=-1, activations_written=-made, activations_read=-made)
+    return products + rotation + saved
+
+
+def queries_at_once(config: DecoderConfig, work: Workload) -> bool:
+    """Whether our kernels make queries, keys and values in one launch."""
+    return work.kernels == "ours" and work.rows <= FEW_ROWS and not config.head_norms
+
+
+def fused_project_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `fused_project_and_add` moves and computes."""
+    return linear_and_add_cost(config, work, config.num_attention_heads * config.head_dim, config.o_bias)
+
+
+def mlp_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `mlp_and_add` moves and computes."""
+    m, f, bias, rows, size = config.hidden_size, config.intermediate_size, config.mlp_bias, work.rows, work.size
+    activated = gate_cost(rows, f, size) if config.gated else activation_cost(rows, f, size)
+    return (
+        norm_cost(config, rows, size)
+        + linear_cost(rows, m, f, bias, size) * (1 + config.gated)  # gate, up
+        + activated
+        + linear_cost(rows, f, m, bias, size)  # down
+        + (norm_cost(config, rows, size) if config.post_norms else Cost())
+        + add_cost(rows, m, size)
+    )
+
+
+def fused_mlp_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `fused_mlp_and_add` moves and computes."""
+    m, f, bias = config.hidden_size, config.intermediate_size, config.mlp_bias
+    up = (work.rows, m, (1 + config.gated) * f, bias)
+    gate_up = fused_linear_cost(config, work, *up, normed=True, activated=True, gated=config.gated)
+    return gate_up + linear_and_add_cost(config, work, f, bias)
