@@ -17,16 +17,16 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from tinyllm.bench.machine import versions
+from tinyllm.bench.peers import transformers_twin
+from tinyllm.bench.timing import Engine
 from tinyllm.checkpoint import open_checkpoint
 from tinyllm.checkpoint.loading import load_decoder, restage
 from tinyllm.cost.model import pass_cost, reorder_cost
 from tinyllm.cost.workload import Cost, Workload
 from tinyllm.decoder import Decoder
-from tinyllm.measure.counters import observe, observe_reorder
-from tinyllm.measure.machine import versions
-from tinyllm.measure.memory import peak_bytes
-from tinyllm.measure.peers import transformers_twin
-from tinyllm.measure.timing import Engine
+from tinyllm.lab.counters import observe, observe_reorder
+from tinyllm.lab.memory import peak_bytes
 from tinyllm.runtime.device import device_name
 from tinyllm.stages import STAGES
 

@@ -24,11 +24,11 @@ from tqdm import tqdm
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 import tinyllm
+from tinyllm.bench.compare import first_difference
+from tinyllm.bench.machine import versions
 from tinyllm.checkpoint.loading import restage
 from tinyllm.checkpoint.sources import default_model_file
 from tinyllm.decoder import Decoder
-from tinyllm.measure.bench import first_difference
-from tinyllm.measure.machine import versions
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "tests"))

@@ -72,7 +72,7 @@ def record(seconds: dict[str, float]) -> None:
     """Keep how long each notebook ran, with the machine and the day."""
     import torch
 
-    from tinyllm.measure.machine import versions
+    from tinyllm.bench.machine import versions
     from tinyllm.runtime.device import device_name
 
     run = {"device": device_name(torch.device("cpu")), "date": str(date.today()), "versions": versions()}

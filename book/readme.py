@@ -15,14 +15,7 @@ from typing import Any
 import beam_memory
 import pages
 
-from tinyllm.draw.attention_cells import NAMES, attention_runs, cells, draw_attention_cells, middle
-from tinyllm.draw.latency import draw_latency
-from tinyllm.draw.models import draw_models
-from tinyllm.draw.throughput import draw_batches, draw_throughput
-from tinyllm.draw.waterfall import draw_waterfall
-from tinyllm.families import registered
-from tinyllm.families.traits import traits
-from tinyllm.measure.rows import (
+from tinyllm.bench.rows import (
     Row,
     as_markdown,
     beams_of,
@@ -34,7 +27,14 @@ from tinyllm.measure.rows import (
     same_tokens,
     title,
 )
-from tinyllm.measure.table import markdown
+from tinyllm.bench.table import markdown
+from tinyllm.draw.attention_cells import NAMES, attention_runs, cells, draw_attention_cells, middle
+from tinyllm.draw.latency import draw_latency
+from tinyllm.draw.models import draw_models
+from tinyllm.draw.throughput import draw_batches, draw_throughput
+from tinyllm.draw.waterfall import draw_waterfall
+from tinyllm.families import registered
+from tinyllm.families.traits import traits
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "book" / "results"

@@ -30,8 +30,8 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import models  # noqa: E402
 import tinyllm  # noqa: E402
+from tinyllm.bench.machine import versions  # noqa: E402
 from tinyllm.decoder import Decoder  # noqa: E402
-from tinyllm.measure.machine import versions  # noqa: E402
 from tinyllm.runtime.device import device_name  # noqa: E402
 
 VOCAB, ENDS = 257, ([7], [7, 21, 90], list(range(0, 257, 5)), None)

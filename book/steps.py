@@ -14,7 +14,7 @@ from tinyllm.checkpoint.loading import restage
 from tinyllm.decoder import Decoder
 from tinyllm.draw.picture import picture
 from tinyllm.draw.stepper import Shown
-from tinyllm.measure.softmax_trace import SoftmaxTrace, trace_softmax
+from tinyllm.lab.softmax_trace import SoftmaxTrace, trace_softmax
 
 INTRO = """# Step through it
 
@@ -33,12 +33,12 @@ OFFERED = {"stage": ("fused", "segment", "final"), "beams": (1, 4, 8), "prompt":
 def widgets() -> dict[str, Shown]:
     """The widgets as the notebooks make them."""
     import tinyllm
+    from tinyllm.bench.machine import Machine
     from tinyllm.draw.beam_stepper import step_through_beams
     from tinyllm.draw.ladder_picker import pick_from_ladder
     from tinyllm.draw.softmax_stepper import step_through_softmax
-    from tinyllm.measure.kv_trace import trace_beams
-    from tinyllm.measure.machine import Machine
-    from tinyllm.measure.shapes import known_config
+    from tinyllm.lab.kv_trace import trace_beams
+    from tinyllm.lab.shapes import known_config
 
     fused = tinyllm.from_pretrained(stage="fused", device="cpu", dtype="float32")
     ids = fused.tokenizer("The capital of France is", return_tensors="pt")["input_ids"]

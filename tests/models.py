@@ -168,8 +168,8 @@ def tied(hf, ids, mask, expected, **way):
 
 def look_at_one_memory(kind, folder, device):
     """Transformers' twin of a checkpoint holds no weight of its own, but norms that it shifts itself."""
+    from tinyllm.bench.engines import load_engines
     from tinyllm.checkpoint import open_checkpoint
-    from tinyllm.measure.engines import load_engines
 
     tiny(kind, tie_word_embeddings=kind == "opt").save_pretrained(folder)
     engines = load_engines(open_checkpoint(folder), ["naive"], ["hf"], device, torch.float32)

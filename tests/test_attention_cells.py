@@ -16,7 +16,7 @@ from tinyllm.draw.attention_cells import (
 )
 from tinyllm.draw.attention_reads import NEVER, draw_reads, loads
 from tinyllm.draw.ladder import LIMIT, MOVED
-from tinyllm.measure.trace import Access, Trace
+from tinyllm.lab.trace import Access, Trace
 
 
 def row(batch, beams, expanded=80.0, flex=None, **other):

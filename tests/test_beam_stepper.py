@@ -13,7 +13,7 @@ import tinyllm
 from tinyllm.draw.beam_memory import draw_beam_memory
 from tinyllm.draw.beam_stepper import step_through_beams
 from tinyllm.draw.picture import picture
-from tinyllm.measure.kv_trace import as_text, trace_beams
+from tinyllm.lab.kv_trace import as_text, trace_beams
 
 STEPS = range(5)
 

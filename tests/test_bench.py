@@ -12,6 +12,19 @@ import torch
 
 import models
 import tinyllm
+from tinyllm.bench.compare import Plan, bench
+from tinyllm.bench.engines import Failures, Where, load_engines, open_engines
+from tinyllm.bench.export import save_folder, save_gguf
+from tinyllm.bench.machine import Machine
+from tinyllm.bench.peers import Peer, absent, pick_peers, pick_pythons
+from tinyllm.bench.presets import FIRST, PRESETS, Case, pick_preset
+from tinyllm.bench.rows import grouped, read_rows, title, write_rows
+from tinyllm.bench.timing import Engine
+from tinyllm.bench.worker_client import (
+    RemoteEngine,
+    Worker,
+    WorkerError,
+)
 from tinyllm.checkpoint import load_decoder, open_checkpoint
 from tinyllm.cli import bench as command
 from tinyllm.cli import main
@@ -19,19 +32,6 @@ from tinyllm.draw.latency import draw_latency
 from tinyllm.draw.recorded_runs import draw_rows
 from tinyllm.draw.throughput import draw_batches
 from tinyllm.draw.waterfall import SAVED, draw_waterfall, steps
-from tinyllm.measure.bench import Plan, bench
-from tinyllm.measure.engines import Failures, Where, load_engines, open_engines
-from tinyllm.measure.export import save_folder, save_gguf
-from tinyllm.measure.machine import Machine
-from tinyllm.measure.peers import Peer, absent, pick_peers, pick_pythons
-from tinyllm.measure.presets import FIRST, PRESETS, Case, pick_preset
-from tinyllm.measure.rows import grouped, read_rows, title, write_rows
-from tinyllm.measure.timing import Engine
-from tinyllm.measure.worker_client import (
-    RemoteEngine,
-    Worker,
-    WorkerError,
-)
 from tinyllm.stages import FASTEST
 
 CPU = torch.device("cpu")
@@ -69,7 +69,7 @@ def folder(decoder, saved, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small_buffers(monkeypatch):
-    monkeypatch.setattr("tinyllm.measure.machine.BUFFER_BYTES", {"cpu": 1 << 20})
+    monkeypatch.setattr("tinyllm.bench.machine.BUFFER_BYTES", {"cpu": 1 << 20})
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_the_folder_is_one_that_transformers_reads(folder, decoder):
 
 
 def test_large_weights_are_written_to_several_files(decoder, where, tmp_path, monkeypatch):
-    monkeypatch.setattr("tinyllm.measure.export.SHARD_BYTES", 20000)
+    monkeypatch.setattr("tinyllm.bench.export.SHARD_BYTES", 20000)
     save_folder(decoder, where.checkpoint, tmp_path)
     assert len(list(tmp_path.glob("*.safetensors"))) > 2
     again = load_decoder(open_checkpoint(tmp_path), tinyllm.STAGES[FIRST], CPU, torch.float32)

@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small_buffers(monkeypatch):
-    monkeypatch.setattr("tinyllm.measure.machine.BUFFER_BYTES", {"cpu": 1 << 20})
+    monkeypatch.setattr("tinyllm.bench.machine.BUFFER_BYTES", {"cpu": 1 << 20})
 
 
 @pytest.mark.parametrize("command", [[], ["generate"], ["chat"], ["check"], ["bench"]])

@@ -13,9 +13,9 @@ from tinyllm.cache.segment import SegmentCache
 from tinyllm.checkpoint.loading import restage
 from tinyllm.cost.model import layer_cost, least_bytes, pass_cost, reorder_cost, weight_elements
 from tinyllm.cost.workload import Cost, Workload
-from tinyllm.measure.counters import OperationLog, observe, observe_passes, observe_reorder, touched_bytes
-from tinyllm.measure.launches import launches_in_layer
-from tinyllm.measure.memory import allocations, peak_bytes
+from tinyllm.lab.counters import OperationLog, observe, observe_passes, observe_reorder, touched_bytes
+from tinyllm.lab.launches import launches_in_layer
+from tinyllm.lab.memory import allocations, peak_bytes
 from tinyllm.ops import NAIVE
 from tinyllm.stages import pick_stage
 

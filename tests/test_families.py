@@ -15,7 +15,7 @@ from models import close, says
 from tinyllm import families
 from tinyllm.cost.model import layer_cost, least_bytes, pass_cost
 from tinyllm.cost.workload import Workload
-from tinyllm.measure.counters import observe
+from tinyllm.lab.counters import observe
 
 # Every head has keys of its own, and heads divide the width; or the size of a head is a field of its own.
 OF_ONE_SIZE, FREE_HEADS = ("gptj", "gpt_neox", "opt", "bloom"), ("qwen3", "gemma2", "gemma3_text")

@@ -12,7 +12,7 @@ from transformers.generation.streamers import BaseStreamer
 
 import models
 import tinyllm
-from tinyllm.measure.memory import allocations
+from tinyllm.lab.memory import allocations
 
 CPU = torch.device("cpu")
 EVEN, PADDED = models.ragged(61, (5, 5)), models.ragged(61, (5, 3))

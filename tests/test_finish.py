@@ -10,7 +10,7 @@ import pytest
 
 import models
 import tinyllm
-from tinyllm.measure.counters import record
+from tinyllm.lab.counters import record
 
 WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "_unique2", "is_nonzero", "equal")
 SEARCHES = {

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinyllm.bench.rows import Row, read_rows, write_rows
 from tinyllm.draw.timeline import draw_timeline
-from tinyllm.measure.host import host_table, host_times, recorded_ladders, timeline
-from tinyllm.measure.rows import Row, read_rows, write_rows
-from tinyllm.measure.shapes import SHAPES
+from tinyllm.lab.host import host_table, host_times, recorded_ladders, timeline
+from tinyllm.lab.shapes import SHAPES
 
 LAYERS = SHAPES["llama-2-7b"]["num_hidden_layers"]
 

@@ -19,7 +19,7 @@ from tinyllm.cost.model import pass_cost, reorder_cost
 from tinyllm.cost.workload import Cost, Workload
 from tinyllm.draw.beam_memory import NOBODY, PROMPT, RESPONSE, draw_beam_memory, draw_bytes_over_steps
 from tinyllm.draw.memory_over_time import draw_memory_over_time
-from tinyllm.measure.kv_trace import _Watch, as_text, lines, shown, trace_beams
+from tinyllm.lab.kv_trace import _Watch, as_text, lines, shown, trace_beams
 
 every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
 searches = {

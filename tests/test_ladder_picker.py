@@ -9,13 +9,13 @@ import pytest
 
 import tinyllm
 from models import says
+from tinyllm.bench.machine import Machine
 from tinyllm.config import LayerKind
 from tinyllm.cost.model import least_bytes, pass_cost, reorder_cost, weight_elements
 from tinyllm.cost.workload import Workload
 from tinyllm.draw import stepper
 from tinyllm.draw.ladder_picker import PROMPTS, WIDTHS, pick_from_ladder, predict
-from tinyllm.measure.machine import Machine
-from tinyllm.measure.shapes import known_config
+from tinyllm.lab.shapes import known_config
 from tinyllm.runtime.runner import EAGER
 
 GPU = Machine("<a GPU>", read_bandwidth=2e12, copy_bandwidth=1e12, launch_overhead=5e-6)

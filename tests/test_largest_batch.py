@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 import models
 import tinyllm
+from tinyllm.bench.machine import Machine
+from tinyllm.bench.rows import read_rows, table
+from tinyllm.bench.throughput import Search, largest_batch, measure
+from tinyllm.bench.worker import is_out_of_memory, limit_memory
+from tinyllm.bench.worker_client import RemoteEngine, Worker, WorkerError, WorkerOutOfMemory
 from tinyllm.checkpoint import load_decoder, open_checkpoint
 from tinyllm.cli import main
-from tinyllm.measure.machine import Machine
-from tinyllm.measure.rows import read_rows, table
-from tinyllm.measure.throughput import Search, largest_batch, measure
-from tinyllm.measure.worker import is_out_of_memory, limit_memory
-from tinyllm.measure.worker_client import RemoteEngine, Worker, WorkerError, WorkerOutOfMemory
 from tinyllm.stages import FASTEST
 
 MACHINE = Machine("a machine", 1e9, 1e9, 1e-6)
@@ -36,7 +36,7 @@ def decoder(saved):
 
 @pytest.fixture(autouse=True)
 def small_buffers(monkeypatch):
-    monkeypatch.setattr("tinyllm.measure.machine.BUFFER_BYTES", {"cpu": 1 << 20})
+    monkeypatch.setattr("tinyllm.bench.machine.BUFFER_BYTES", {"cpu": 1 << 20})
 
 
 @given(true=st.integers(0, 3000), guess=st.integers(0, 3000), most=st.integers(1, 2000))

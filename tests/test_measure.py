@@ -9,16 +9,16 @@ from transformers import StoppingCriteriaList
 
 import models
 import tinyllm
+from tinyllm.bench.compare import Plan, bench, first_difference
+from tinyllm.bench.engines import load_engines
+from tinyllm.bench.export import save_folder
+from tinyllm.bench.machine import launch_overhead, measure_machine, versions
+from tinyllm.bench.peers import transformers_twin
+from tinyllm.bench.rows import COLUMNS, as_markdown, as_text, ratio_to_peer, read_rows, table, write_rows
+from tinyllm.bench.timing import Engine, TokenClock, time_in_turns
 from tinyllm.checkpoint import load_decoder, open_checkpoint
-from tinyllm.measure.bench import Plan, bench, first_difference
-from tinyllm.measure.engines import load_engines
-from tinyllm.measure.export import save_folder
-from tinyllm.measure.machine import launch_overhead, measure_machine, versions
-from tinyllm.measure.memory import peak_bytes
-from tinyllm.measure.peers import transformers_twin
-from tinyllm.measure.rows import COLUMNS, as_markdown, as_text, ratio_to_peer, read_rows, table, write_rows
-from tinyllm.measure.shapes import SHAPES, random_checkpoint
-from tinyllm.measure.timing import Engine, TokenClock, time_in_turns
+from tinyllm.lab.memory import peak_bytes
+from tinyllm.lab.shapes import SHAPES, random_checkpoint
 
 CPU = torch.device("cpu")
 
@@ -183,7 +183,7 @@ def test_the_first_token_that_differs_is_found():
 
 
 def test_the_machine_is_measured(monkeypatch):
-    monkeypatch.setattr("tinyllm.measure.machine.BUFFER_BYTES", {"cpu": 1 << 20})
+    monkeypatch.setattr("tinyllm.bench.machine.BUFFER_BYTES", {"cpu": 1 << 20})
     machine = measure_machine(CPU, repeats=1)
     assert min(machine.read_bandwidth, machine.copy_bandwidth, machine.launch_overhead) > 0
     assert launch_overhead(CPU, repeats=1, launches=10) > 0
@@ -205,7 +205,7 @@ def test_an_unknown_shape_is_named():
 
 
 def test_random_weights_run():
-    from tinyllm.measure import shapes
+    from tinyllm.lab import shapes
 
     small = {**SHAPES["tinyllama-1.1b"], "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 1}
     with pytest.MonkeyPatch.context() as patch:

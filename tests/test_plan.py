@@ -6,8 +6,8 @@ import torch
 import models
 import tinyllm
 from tinyllm import plan
-from tinyllm.measure.memory import peak_bytes
-from tinyllm.measure.shapes import known_config
+from tinyllm.lab.memory import peak_bytes
+from tinyllm.lab.shapes import known_config
 from tinyllm.plan import Call, as_size, most_prompts, need
 
 CPU = torch.device("cpu")

@@ -5,8 +5,8 @@ from itertools import product
 from pathlib import Path
 from statistics import median
 
+from tinyllm.bench.recorded import kernel_table
 from tinyllm.draw.throughput import draw_throughput
-from tinyllm.measure.recorded import kernel_table
 
 RESULTS = Path(__file__).parent.parent / "book" / "results"
 ROW = {

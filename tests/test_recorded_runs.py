@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from tinyllm.bench.recorded import RESULTS
+from tinyllm.bench.rows import read_rows, write_rows
 from tinyllm.draw.recorded_runs import KINDS, no_run, recorded_runs
-from tinyllm.measure.recorded import RESULTS
-from tinyllm.measure.rows import read_rows, write_rows
 from tinyllm.stages import STAGES
 
 LADDER = RESULTS / "ladder-cpu.json"

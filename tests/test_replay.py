@@ -12,7 +12,7 @@ import models
 import tinyllm
 from tinyllm.attention.kernel import kernel_attention
 from tinyllm.kernels import plain
-from tinyllm.measure.replay import HostRead, Recording, Replayed, host_reads
+from tinyllm.lab.replay import HostRead, Recording, Replayed, host_reads
 from tinyllm.ops import fused
 from tinyllm.runtime.runner import EAGER
 from tinyllm.stages import pick_stage

@@ -13,8 +13,8 @@ from tinyllm.cost.model import least_bytes, pass_cost, reorder_cost
 from tinyllm.draw import saved
 from tinyllm.draw.picture import Picture
 from tinyllm.draw.saved import MODEL, NAMES, WORK, draw_saved, saved_as_text, saved_steps
-from tinyllm.measure.counters import observe, observe_reorder
-from tinyllm.measure.shapes import known_config
+from tinyllm.lab.counters import observe, observe_reorder
+from tinyllm.lab.shapes import known_config
 from tinyllm.ops import FUSED, NAIVE
 
 SMOLLM, STAGES = known_config(MODEL), tinyllm.STAGES

@@ -15,8 +15,8 @@ from tinyllm.attention.segment import segment_attention
 from tinyllm.cache import segment
 from tinyllm.cache.segment import KV, SegmentCache
 from tinyllm.kernels.partial import Partial, attend_partly, merge, merged, spelled_out
-from tinyllm.measure.counters import observe_passes, storages
-from tinyllm.measure.memory import peak_bytes
+from tinyllm.lab.counters import observe_passes, storages
+from tinyllm.lab.memory import peak_bytes
 from tinyllm.ops import NAIVE
 
 CPU = torch.device("cpu")

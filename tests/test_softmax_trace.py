@@ -16,7 +16,7 @@ from tinyllm.check import check
 from tinyllm.draw.filmstrip import draw_filmstrip, draw_frame, weights_so_far
 from tinyllm.draw.picture import picture
 from tinyllm.draw.softmax_stepper import step_through_softmax
-from tinyllm.measure.softmax_trace import (
+from tinyllm.lab.softmax_trace import (
     absorb,
     as_text,
     before,

@@ -81,7 +81,7 @@ def test_import_brings_little_besides_torch():
     assert ours - sys.stdlib_module_names <= {"tinyllm", "jaxtyping", "wadler_lindig", "tqdm", "numpy"}
 
 
-ABOVE = {"decoder", "generation", "checkpoint", "families", "stages", "api", "measure", "draw", "cli", "cost"}
+ABOVE = {"decoder", "generation", "checkpoint", "families", "stages", "api", "bench", "lab", "draw", "cli", "cost"}
 MAY_NOT = {
     "config": ABOVE | {"ops", "cache", "attention", "runtime", "kernels"},
     "ops": ABOVE,
@@ -94,7 +94,7 @@ MAY_NOT = {
     "decoder": {"checkpoint", "families", "api"},
     "checkpoint": {"api"},
 }
-ABOUT_US = {"measure", "draw", "cli", "__main__"}
+ABOUT_US = {"bench", "lab", "draw", "cli", "__main__"}
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(ROOT)))

@@ -7,7 +7,7 @@ import models
 import tinyllm
 from models import close, says
 from tinyllm.cache.segment import SegmentCache
-from tinyllm.measure.counters import observe_passes
+from tinyllm.lab.counters import observe_passes
 
 VOCAB = 61
 every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)

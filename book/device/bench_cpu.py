@@ -25,12 +25,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tinyllm.attention.segment import segment_attention  # noqa: E402
+from tinyllm.bench.machine import versions  # noqa: E402
 from tinyllm.cache.segment import SegmentCache  # noqa: E402
 from tinyllm.checkpoint.loading import load_decoder, restage  # noqa: E402
 from tinyllm.decoder import Decoder  # noqa: E402
 from tinyllm.kernels import cpu  # noqa: E402
-from tinyllm.measure.machine import versions  # noqa: E402
-from tinyllm.measure.shapes import known_config, random_checkpoint  # noqa: E402
+from tinyllm.lab.shapes import known_config, random_checkpoint  # noqa: E402
 from tinyllm.runtime.device import device_name, pick_dtype  # noqa: E402
 from tinyllm.runtime.native import native_step, why_not  # noqa: E402
 from tinyllm.stages import pick_stage  # noqa: E402

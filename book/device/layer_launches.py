@@ -14,12 +14,12 @@ from pathlib import Path
 
 import torch
 
+from tinyllm.bench.machine import versions
 from tinyllm.checkpoint import load_decoder
 from tinyllm.checkpoint.loading import restage
 from tinyllm.decoder import Decoder
-from tinyllm.measure.launches import device_seconds, launches_in_layer
-from tinyllm.measure.machine import versions
-from tinyllm.measure.shapes import SHAPES, random_checkpoint
+from tinyllm.lab.launches import device_seconds, launches_in_layer
+from tinyllm.lab.shapes import SHAPES, random_checkpoint
 from tinyllm.runtime.device import DTYPES, device_name, pick_device
 from tinyllm.stages import STAGES
 

@@ -24,7 +24,7 @@ sys.path.append(str(ROOT))
 
 def merge(arguments: list[str]) -> int:
     """Rows of several files in one."""
-    from tinyllm.measure.rows import read_rows, write_rows
+    from tinyllm.bench.rows import read_rows, write_rows
 
     parser = argparse.ArgumentParser(prog="whole_model.py merge", description=merge.__doc__)
     parser.add_argument("parts", type=Path, nargs="+")
@@ -38,7 +38,7 @@ def merge(arguments: list[str]) -> int:
 
 def find_tinyllm() -> None:
     """As a worker finds it; the module stands by itself, so that it can be read before tinyllm can be imported."""
-    path = ROOT / "tinyllm" / "measure" / "worker_engines.py"
+    path = ROOT / "tinyllm" / "bench" / "worker_engines.py"
     spec = importlib.util.spec_from_file_location("worker_engines", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -12,9 +12,9 @@ from tinyllm.config import LayerKind, Rope
 from tinyllm.cost.ops import fused_linear_cost, fused_queries_cost
 from tinyllm.cost.workload import Workload
 from tinyllm.kernels import triton as kernels
-from tinyllm.measure.kernels import moved_bytes
-from tinyllm.measure.shapes import known_config
-from tinyllm.measure.trace import record_trace
+from tinyllm.lab.kernels import moved_bytes
+from tinyllm.lab.shapes import known_config
+from tinyllm.lab.trace import record_trace
 
 ROWS, K, N = 3, 20, 12
 X, RESIDUAL, WEIGHT, BIAS = torch.randn(ROWS, K), torch.randn(ROWS, K), torch.randn(K), torch.randn(K)

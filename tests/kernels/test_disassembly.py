@@ -7,7 +7,7 @@ import pytest
 
 from tinyllm.draw.code_map import COLOURS, draw_code_map
 from tinyllm.kernels import sycl
-from tinyllm.measure.disassembly import KINDS, disassemble, kinds_of_lines, loops, read_disassembly, without_notes
+from tinyllm.lab.disassembly import KINDS, disassemble, kinds_of_lines, loops, read_disassembly, without_notes
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def test_the_recorded_machine_code_is_current(lines):
     head, *now = disassemble().splitlines()
     if head != f"// {read_disassembly()[0]}":
         pytest.skip(f"recorded with other compilers than {head}")
-    assert now == lines, "run python -m tinyllm.measure.disassembly"
+    assert now == lines, "run python -m tinyllm.lab.disassembly"
 
 
 def test_three_passes_over_the_row_with_a_reduction_before_the_last(lines):

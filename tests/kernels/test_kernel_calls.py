@@ -10,8 +10,8 @@ from tinyllm.cost.model import layer_cost
 from tinyllm.cost.workload import Workload
 from tinyllm.draw.launches import draw_launches
 from tinyllm.kernels import plain
-from tinyllm.measure.counters import OperationLog
-from tinyllm.measure.kernel_calls import KernelCalls, layer_operations
+from tinyllm.lab.counters import OperationLog
+from tinyllm.lab.kernel_calls import KernelCalls, layer_operations
 from tinyllm.ops import fused
 
 

@@ -14,8 +14,8 @@ from tinyllm.attention.kernel import kernel_attention
 from tinyllm.cache import fixed
 from tinyllm.cost.model import layer_cost
 from tinyllm.cost.workload import Workload
-from tinyllm.measure.counters import OperationLog
-from tinyllm.measure.kernel_calls import KernelCalls, layer_operations
+from tinyllm.lab.counters import OperationLog
+from tinyllm.lab.kernel_calls import KernelCalls, layer_operations
 from tinyllm.ops import fused
 from tinyllm.stages import pick_stage
 

@@ -19,7 +19,7 @@ from tinyllm.draw.source import kernel_source
 from tinyllm.draw.trace import draw_trace
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.triton.tuning import Launch
-from tinyllm.measure.trace import RESULTS, read_trace, record_trace, toy_traces, write_trace
+from tinyllm.lab.trace import RESULTS, read_trace, record_trace, toy_traces, write_trace
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_the_committed_traces_are_current(interpreted, tmp_path):
     recorded = list(toy_traces())
     assert {f"trace-{trace.kernel}.json" for trace in recorded} == {path.name for path in RESULTS.glob("trace-*.json")}
     for trace in recorded:
-        assert trace == read_trace(trace.kernel), "run python -m tinyllm.measure.trace"
+        assert trace == read_trace(trace.kernel), "run python -m tinyllm.lab.trace"
         write_trace(trace, tmp_path / f"trace-{trace.kernel}.json")
         assert read_trace(trace.kernel, tmp_path) == trace
 

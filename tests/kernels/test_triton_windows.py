@@ -15,7 +15,7 @@ from tinyllm.check import TABLES, run_case
 from tinyllm.check.tables import Case, Draw, _prompt_maker, _segment_maker
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.triton import attention, cut, tuning
-from tinyllm.measure.trace import record_trace
+from tinyllm.lab.trace import record_trace
 
 ROW = tuning.LAUNCHES["interpreter"]["attention"]
 TILE = 16

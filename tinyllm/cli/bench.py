@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from tinyllm.bench.presets import ONE_PROMPT, PRESETS
 from tinyllm.cli.options import add_command, add_model, encode
-from tinyllm.measure.presets import ONE_PROMPT, PRESETS
 from tinyllm.runtime.device import free_bytes, pick_device, pick_dtype
 from tinyllm.stages import STAGES, pick_stage
 
 if TYPE_CHECKING:
-    from tinyllm.measure.presets import Case, Preset
-    from tinyllm.measure.rows import Row
+    from tinyllm.bench.presets import Case, Preset
+    from tinyllm.bench.rows import Row
 
 PROMPT = "What is a KV cache?"
 RANDOM_TOKENS = 32  # of a prompt for random weights
@@ -132,8 +132,8 @@ def check_files(options: argparse.Namespace) -> None:
 
 def resolve(options: argparse.Namespace) -> Preset:
     """The preset, with what the user said instead."""
-    from tinyllm.measure.peers import pick_peers
-    from tinyllm.measure.presets import pick_preset
+    from tinyllm.bench.peers import pick_peers
+    from tinyllm.bench.presets import pick_preset
 
     fields = {"stages": "stages", "peers": "peers", "prompt_tokens": "prompts", "num_beams": "beams"}
     given = {field: getattr(options, name) for name, field in fields.items()}
@@ -154,10 +154,10 @@ def resolve(options: argparse.Namespace) -> Preset:
 
 def measured(options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None) -> list[Row]:
     """Load, measure, record."""
-    from tinyllm.measure.engines import Where, say
-    from tinyllm.measure.peers import absent, pick_peers, pick_pythons
-    from tinyllm.measure.rows import write_rows
-    from tinyllm.measure.run import Budgeted, run_cases
+    from tinyllm.bench.engines import Where, say
+    from tinyllm.bench.peers import absent, pick_peers, pick_pythons
+    from tinyllm.bench.rows import write_rows
+    from tinyllm.bench.run import Budgeted, run_cases
 
     peers, pythons = pick_peers(preset.peers), pick_pythons(options.peer_python)
     for name, reason in absent(peers, device.type, pythons).items():
@@ -177,7 +177,7 @@ def measured(options: argparse.Namespace, preset: Preset, device: torch.device, 
 def open_model(options: argparse.Namespace, device: torch.device, dtype: torch.dtype | None):
     """The checkpoint to measure."""
     from tinyllm.checkpoint import open_checkpoint
-    from tinyllm.measure.shapes import random_checkpoint
+    from tinyllm.lab.shapes import random_checkpoint
 
     if options.random:
         return random_checkpoint(options.random, device, dtype or torch.bfloat16)
@@ -200,7 +200,7 @@ def memory_budget(options: argparse.Namespace, where) -> int:
 
 def show(rows: Sequence[Row]) -> None:
     """Tables on the screen, one for each question that was asked."""
-    from tinyllm.measure.rows import as_text, grouped, title
+    from tinyllm.bench.rows import as_text, grouped, title
 
     for group in grouped(rows):
         print(f"\n{group[0].model}, {group[0].device}, {title(group)}")
@@ -210,7 +210,7 @@ def show(rows: Sequence[Row]) -> None:
 def say_plan(options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None) -> int:
     """What every stage would hold in every case, and how many prompts fit; nothing is loaded, nothing allocated."""
     from tinyllm.checkpoint import open_checkpoint
-    from tinyllm.measure.shapes import known_config
+    from tinyllm.lab.shapes import known_config
 
     if options.random:
         config, tokens = known_config(options.random), RANDOM_TOKENS
@@ -226,8 +226,8 @@ def say_plan(options: argparse.Namespace, preset: Preset, device: torch.device, 
 
 def say_case(case: Case, tokens: int, preset: Preset, config, size: int, room: int | None) -> None:
     """The plan of one case, as a table."""
+    from tinyllm.bench.table import aligned
     from tinyllm.cost.model import weight_elements
-    from tinyllm.measure.table import aligned
     from tinyllm.plan import Call, as_size, most_prompts, need
 
     weights = weight_elements(config) * size

@@ -17,8 +17,8 @@ def add_to(commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what there is and what was found; returns 1 where a kernel or a stage is wrong."""
+    from tinyllm.bench.machine import measure_machine, versions
     from tinyllm.check.models import check_stages
-    from tinyllm.measure.machine import measure_machine, versions
     from tinyllm.ops.kernel_sets import KERNELS
 
     device = pick_device(options.device)
@@ -57,7 +57,7 @@ def check_kernels(device: torch.device, copy_bandwidth: float) -> tuple[list, di
     """Hold every kernel of every set against float64 and time it; returns verdicts, and seconds for one of each."""
     from tinyllm.check import check
     from tinyllm.check.backends import SHARED, absent, backends
-    from tinyllm.measure.kernels import time_kernel
+    from tinyllm.lab.kernels import time_kernel
 
     verdicts, times = [], {}
     for name, reason in absent(device).items():

@@ -8,9 +8,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tinyllm.bench.recorded import RESULTS
+from tinyllm.bench.table import aligned
 from tinyllm.draw.ladder import LIMIT, OURS, PEER
-from tinyllm.measure.recorded import RESULTS
-from tinyllm.measure.table import aligned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tinyllm.draw.ladder import LIMIT, MOVED
-from tinyllm.measure.trace import Trace
+from tinyllm.lab.trace import Trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

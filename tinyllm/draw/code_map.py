@@ -10,7 +10,7 @@ from tinyllm.draw.ladder import LIMIT, MOVED, OURS, PEER
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from tinyllm.measure.disassembly import Loop
+    from tinyllm.lab.disassembly import Loop
 
 COLOURS = {"load": OURS, "store": LIMIT, "local memory": "#f2b134", "barrier": "black", "1/sqrt": "#3a9d5d"}
 

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from tinyllm.draw.ladder import LIMIT, OURS, PEER
-from tinyllm.measure.softmax_trace import SoftmaxTrace, before, span
+from tinyllm.lab.softmax_trace import SoftmaxTrace, before, span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

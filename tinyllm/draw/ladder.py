@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tinyllm.measure.rows import Row, ratio_to_peer, title
+from tinyllm.bench.rows import Row, ratio_to_peer, title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

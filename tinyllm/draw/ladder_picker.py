@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from ipywidgets import HBox, SelectionSlider, ToggleButtons, VBox
 
+from tinyllm.bench.machine import Machine
+from tinyllm.bench.table import aligned
 from tinyllm.config import DecoderConfig
 from tinyllm.cost.model import least_bytes, pass_cost, reorder_cost, weight_elements
 from tinyllm.cost.workload import Cost, Workload
 from tinyllm.draw.ladder import LIMIT, OURS, PEER
 from tinyllm.draw.stepper import Look, Shown
-from tinyllm.measure.machine import Machine
-from tinyllm.measure.table import aligned
 from tinyllm.runtime.graph import Replay
 from tinyllm.stages import FASTEST, STAGES, Stage
 

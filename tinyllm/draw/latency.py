@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tinyllm.bench.rows import Row, is_ours
 from tinyllm.draw.ladder import LIMIT
-from tinyllm.measure.rows import Row, is_ours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

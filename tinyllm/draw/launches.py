@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tinyllm.draw.shares import COLOURS
-from tinyllm.measure.kinds import KINDS, kind_of, short_name
+from tinyllm.lab.kinds import KINDS, kind_of, short_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

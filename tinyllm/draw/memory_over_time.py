@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def draw_memory_over_time(allocations: Sequence[tuple[float, int]]) -> Figure:
-    """Seconds and bytes then held, as `tinyllm.measure.memory.allocations` traces them; the peak is a dashed line."""
+    """Seconds and bytes then held, as `tinyllm.lab.memory.allocations` traces them; the peak is a dashed line."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.2, 2.6), layout="constrained", dpi=100)

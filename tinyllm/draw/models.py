@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tinyllm.bench.rows import Row, beams_of, by_model, ratio_to_peer
 from tinyllm.draw.ladder import LIMIT
 from tinyllm.draw.latency import engines
-from tinyllm.measure.rows import Row, beams_of, by_model, ratio_to_peer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

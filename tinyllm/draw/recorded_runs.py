@@ -8,14 +8,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tinyllm.bench.recorded import RESULTS
+from tinyllm.bench.rows import Row, as_text, by_model, grouped, models_table, read_rows, title
+from tinyllm.bench.table import aligned
 from tinyllm.draw.ladder import draw_ladder
 from tinyllm.draw.latency import draw_latency
 from tinyllm.draw.models import draw_models
 from tinyllm.draw.throughput import draw_batches, draw_throughput
 from tinyllm.draw.waterfall import draw_waterfall
-from tinyllm.measure.recorded import RESULTS
-from tinyllm.measure.rows import Row, as_text, by_model, grouped, models_table, read_rows, title
-from tinyllm.measure.table import aligned
 from tinyllm.stages import STAGES
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from tinyllm.bench.machine import Machine
 from tinyllm.draw.ladder import LIMIT, OURS
-from tinyllm.measure.machine import Machine
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

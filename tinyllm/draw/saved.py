@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from tinyllm.bench.table import aligned
 from tinyllm.config import DecoderConfig
 from tinyllm.cost.model import least_bytes, pass_cost, reorder_cost
 from tinyllm.cost.workload import Cost, Workload
 from tinyllm.draw.ladder import LIMIT, OURS
 from tinyllm.draw.picture import Picture, picture
 from tinyllm.draw.waterfall import LOST, SAVED
-from tinyllm.measure.shapes import known_config
-from tinyllm.measure.table import aligned
+from tinyllm.lab.shapes import known_config
 from tinyllm.ops import FUSED, NAIVE
 from tinyllm.stages import STAGES, Stage
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from tinyllm.draw.filmstrip import draw_frame
 from tinyllm.draw.stepper import Stepper
-from tinyllm.measure.softmax_trace import SoftmaxTrace, as_text
+from tinyllm.lab.softmax_trace import SoftmaxTrace, as_text
 
 
 def step_through_softmax(trace: SoftmaxTrace) -> Stepper:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tinyllm.bench.rows import Row, grouped, is_ours
 from tinyllm.draw.ladder import OURS, PEER
 from tinyllm.draw.latency import engines
-from tinyllm.measure.rows import Row, grouped, is_ours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from tinyllm.measure.host import Kernel
+    from tinyllm.lab.host import Kernel
 
 
 def draw_timeline(ways: Mapping[str, Sequence[Kernel]]) -> Figure:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from tinyllm.measure.trace import Access, Trace
+    from tinyllm.lab.trace import Access, Trace
 
 COLOURS = {"load": MOVED, "store": LIMIT}
 INK = {"load": "black", "store": "white"}

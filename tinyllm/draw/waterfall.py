@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tinyllm.bench.rows import Row, ratio_to_peer
 from tinyllm.draw.ladder import LIMIT, OURS, PEER, heading
-from tinyllm.measure.rows import Row, ratio_to_peer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tinyllm.measure.recorded import RESULTS
-from tinyllm.measure.rows import Row, read_rows, title
-from tinyllm.measure.shapes import SHAPES
-from tinyllm.measure.table import aligned
+from tinyllm.bench.recorded import RESULTS
+from tinyllm.bench.rows import Row, read_rows, title
+from tinyllm.bench.table import aligned
+from tinyllm.lab.shapes import SHAPES
 
 
 class Kernel(NamedTuple):

@@ -1,6 +1,6 @@
 """A kernel's Intel GPU machine code as a recorded text, and where in it things happen.
 
-`python -m tinyllm.measure.disassembly` records it again with the ocloc that is installed.
+`python -m tinyllm.lab.disassembly` records it again with the ocloc that is installed.
 """
 
 from __future__ import annotations

@@ -9,14 +9,14 @@ from time import perf_counter
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from tinyllm.bench.compare import COUNTS, Facts, Plan, make_row
+from tinyllm.bench.engines import say
+from tinyllm.bench.machine import Machine
+from tinyllm.bench.rows import Row, is_ours
+from tinyllm.bench.timing import Timing, median_of
+from tinyllm.bench.worker import is_out_of_memory
+from tinyllm.bench.worker_client import RemoteEngine
 from tinyllm.cost.model import weight_elements
-from tinyllm.measure.bench import COUNTS, Facts, Plan, make_row
-from tinyllm.measure.engines import say
-from tinyllm.measure.machine import Machine
-from tinyllm.measure.rows import Row, is_ours
-from tinyllm.measure.timing import Timing, median_of
-from tinyllm.measure.worker import is_out_of_memory
-from tinyllm.measure.worker_client import RemoteEngine
 from tinyllm.plan import Call, most_prompts
 from tinyllm.stages import STAGES, pick_stage
 

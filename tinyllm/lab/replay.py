@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from tinyllm.measure.counters import ALLOCATIONS, aliases
+from tinyllm.lab.counters import ALLOCATIONS, aliases
 
 aten = torch.ops.aten
 # Operations after which the host knows something that stood in the device's memory; on a GPU it waits for that.

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from tinyllm.bench.machine import seconds
 from tinyllm.check.references import NormWeights
 from tinyllm.check.tables import Draw
-from tinyllm.measure.launches import device_seconds
-from tinyllm.measure.machine import seconds
+from tinyllm.lab.launches import device_seconds
 
 ROTATED_BYTES = {"cpu": 1 << 27, "cuda": 1 << 29, "xpu": 1 << 29}  # more than the caches hold: every call reads memory
 

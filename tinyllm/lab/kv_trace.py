@@ -21,7 +21,7 @@ from tinyllm.cache.segment import SegmentBias
 from tinyllm.checkpoint.loading import restage
 from tinyllm.cost.workload import Cost
 from tinyllm.decoder import Decoder
-from tinyllm.measure.counters import OperationLog, classify, storages
+from tinyllm.lab.counters import OperationLog, classify, storages
 
 MARKS = {"written": "+", "copied": "~", "kept": " ", "free": "_"}
 NEAR = 0.05  # how far a value may be from that of its token, as a share of its length: kernels round differently

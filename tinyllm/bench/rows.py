@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
-from tinyllm.measure.table import aligned, markdown
+from tinyllm.bench.table import aligned, markdown
 from tinyllm.stages import pick_stage
 
 

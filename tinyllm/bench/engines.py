@@ -13,15 +13,15 @@ from typing import Any
 
 import torch
 
+from tinyllm.bench.export import save_folder, save_gguf
+from tinyllm.bench.peers import Peer, pick_peers, transformers_twin
+from tinyllm.bench.timing import Engine
+from tinyllm.bench.worker_client import RemoteEngine, start_engine
+from tinyllm.bench.worker_engines import static_options
 from tinyllm.checkpoint import Checkpoint
 from tinyllm.checkpoint.loading import load_decoder, restage
 from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
-from tinyllm.measure.export import save_folder, save_gguf
-from tinyllm.measure.peers import Peer, pick_peers, transformers_twin
-from tinyllm.measure.timing import Engine
-from tinyllm.measure.worker_client import RemoteEngine, start_engine
-from tinyllm.measure.worker_engines import static_options
 from tinyllm.stages import FASTEST, pick_stage
 
 # Peers that can look at our weights, and what their `generate` is told.

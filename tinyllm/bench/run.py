@@ -13,9 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tinyllm.config import DecoderConfig
-from tinyllm.measure.bench import ORACLE, Plan, bench
-from tinyllm.measure.engines import (
+from tinyllm.bench.compare import ORACLE, Plan, bench
+from tinyllm.bench.engines import (
     Failures,
     Where,
     load_stages,
@@ -26,13 +25,14 @@ from tinyllm.measure.engines import (
     start_stage,
     write_weights,
 )
-from tinyllm.measure.machine import Machine, measure_machine
-from tinyllm.measure.peers import Peer
-from tinyllm.measure.presets import Case, Preset
-from tinyllm.measure.rows import Row
-from tinyllm.measure.throughput import Search, measure
-from tinyllm.measure.timing import Measurable
-from tinyllm.measure.worker_client import RemoteEngine
+from tinyllm.bench.machine import Machine, measure_machine
+from tinyllm.bench.peers import Peer
+from tinyllm.bench.presets import Case, Preset
+from tinyllm.bench.rows import Row
+from tinyllm.bench.throughput import Search, measure
+from tinyllm.bench.timing import Measurable
+from tinyllm.bench.worker_client import RemoteEngine
+from tinyllm.config import DecoderConfig
 from tinyllm.stages import FASTEST
 
 Record = Callable[[list[Row]], object]

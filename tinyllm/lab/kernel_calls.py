@@ -8,7 +8,7 @@ import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
 from tinyllm.decoder import Decoder
-from tinyllm.measure.counters import Operation, OperationLog
+from tinyllm.lab.counters import Operation, OperationLog
 
 
 class KernelCalls:

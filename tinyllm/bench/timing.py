@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from tinyllm.bench.machine import versions
 from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
 from tinyllm.families import family_of
-from tinyllm.measure.machine import versions
-from tinyllm.measure.memory import peak_bytes
+from tinyllm.lab.memory import peak_bytes
 from tinyllm.runtime.device import synchronize
 
 

@@ -12,15 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tinyllm.bench.engines import say
+from tinyllm.bench.machine import Machine, measure_machine
+from tinyllm.bench.rows import Row
+from tinyllm.bench.timing import Measurable, Timing, plainly, time_in_turns
 from tinyllm.cost.model import layer_cost, least_bytes, pass_cost, reorder_cost
 from tinyllm.cost.workload import Workload
 from tinyllm.decoder import Decoder
-from tinyllm.measure.counters import observe, observe_reorder
-from tinyllm.measure.engines import say
-from tinyllm.measure.launches import launches_in_layer
-from tinyllm.measure.machine import Machine, measure_machine
-from tinyllm.measure.rows import Row
-from tinyllm.measure.timing import Measurable, Timing, plainly, time_in_turns
+from tinyllm.lab.counters import observe, observe_reorder
+from tinyllm.lab.launches import launches_in_layer
 from tinyllm.ops import NAIVE
 
 ORACLE = "hf"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from types import MappingProxyType
 
-from tinyllm.measure.peers import PEERS
+from tinyllm.bench.peers import PEERS
 from tinyllm.stages import FASTEST, STAGES
 
 FIRST = next(iter(STAGES))

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tinyllm.bench.timing import Timing
 from tinyllm.config import DecoderConfig
-from tinyllm.measure.timing import Timing
 
 WORKER = Path(__file__).with_name("worker.py")
 PATIENCE = 20  # seconds that a worker has to end by itself

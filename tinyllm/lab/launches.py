@@ -10,7 +10,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from tinyllm.decoder import Decoder
-from tinyllm.measure.counters import OperationLog
+from tinyllm.lab.counters import OperationLog
 from tinyllm.runtime.device import synchronize
 
 ACTIVITIES = {"cuda": ProfilerActivity.CUDA, "xpu": ProfilerActivity.XPU}

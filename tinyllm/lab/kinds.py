@@ -9,7 +9,7 @@ from time import perf_counter
 
 from torch.profiler import ProfilerActivity, profile
 
-from tinyllm.measure.counters import Operation
+from tinyllm.lab.counters import Operation
 
 PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "linear")
 COPIES = ("cat", "copy_", "clone", "embedding", "index_select", "gather")

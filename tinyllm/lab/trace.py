@@ -1,6 +1,6 @@
 """What a kernel touches: every load and store of every program, recorded in Triton's interpreter.
 
-`python -m tinyllm.measure.trace` records the toy sizes again that the notebooks step through.
+`python -m tinyllm.lab.trace` records the toy sizes again that the notebooks step through.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Engines beside each other: loaded, run in turns, timed, told in rows."""

@@ -1,0 +1,127 @@
+"""One door for the notebooks: `from tinyllm import lab`, then `lab.NAME`.
+
+A name is imported from where it lives when it is first used, so that this costs nothing by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+# What each module gives. A name may also be that of a module; `new=old` gives it another name here.
+EXPORTS: Mapping[str, str] = MappingProxyType(
+    {
+        "tinyllm": "families",
+        "tinyllm.attention": "segment",
+        "tinyllm.attention.kernel": "kernel_attention",
+        "tinyllm.attention.mask": "alibi_slopes",
+        "tinyllm.attention.segment": "segment_attention",
+        "tinyllm.attention.stock": "stock_attention",
+        "tinyllm.bench.compare": "Plan bench",
+        "tinyllm.bench.engines": "load_engines",
+        "tinyllm.bench.machine": "Machine launch_overhead measure_machine peak_flops seconds versions",
+        "tinyllm.bench.peers": "transformers_twin",
+        "tinyllm.bench.recorded": "kernel_table",
+        "tinyllm.bench.rows": "as_markdown as_text read_rows",
+        "tinyllm.bench.table": "side_by_side",
+        "tinyllm.bench.timing": "Engine time_in_turns",
+        "tinyllm.cache.contiguous": "ContiguousCache ContiguousLayer",
+        "tinyllm.cache.segment": "KV SegmentBias SegmentCache",
+        "tinyllm.check": "check",
+        "tinyllm.check.backends": "naive_kernels=NAIVE",
+        "tinyllm.check.models": "check_stages small_model",
+        "tinyllm.checkpoint": "open_checkpoint",
+        "tinyllm.checkpoint.loading": "restage",
+        "tinyllm.config": "LayerKind",
+        "tinyllm.cost.attention": "segment_attention_cost stock_attention_cost",
+        "tinyllm.cost.cache": "CACHE_COSTS contiguous_append_cost contiguous_slots_cost",
+        "tinyllm.cost.model": "layer_cost least_bytes pass_cost reorder_cost weight_elements",
+        "tinyllm.cost.ops": "fused_rotate_and_store_cost linear_cost rms_norm_cost rotate_and_store_cost",
+        "tinyllm.cost.workload": "Workload",
+        "tinyllm.decoder": "DecoderLayer",
+        "tinyllm.draw.attention_cells": "attention_runs attention_table cells draw_attention_cells middle",
+        "tinyllm.draw.attention_reads": "draw_reads",
+        "tinyllm.draw.beam_memory": "draw_beam_memory draw_bytes_over_steps",
+        "tinyllm.draw.beam_stepper": "step_through_beams",
+        "tinyllm.draw.code_map": "draw_code_map",
+        "tinyllm.draw.filmstrip": "draw_filmstrip",
+        "tinyllm.draw.grids": "draw_grids",
+        "tinyllm.draw.growth": "draw_growth",
+        "tinyllm.draw.ladder": "draw_ladder",
+        "tinyllm.draw.ladder_picker": "pick_from_ladder",
+        "tinyllm.draw.launches": "draw_launches",
+        "tinyllm.draw.memory_over_time": "draw_memory_over_time",
+        "tinyllm.draw.picture": "picture",
+        "tinyllm.draw.recorded_runs": "no_run recorded_runs",
+        "tinyllm.draw.roofline": "draw_roofline",
+        "tinyllm.draw.rotation": "draw_rotation",
+        "tinyllm.draw.saved": "draw_saved saved_as_text",
+        "tinyllm.draw.shares": "draw_shares",
+        "tinyllm.draw.softmax_stepper": "step_through_softmax",
+        "tinyllm.draw.source": "kernel_source",
+        "tinyllm.draw.timeline": "draw_timeline",
+        "tinyllm.draw.trace": "draw_trace",
+        "tinyllm.draw.trips": "draw_trips",
+        "tinyllm.draw.two_limits": "draw_two_limits",
+        "tinyllm.draw.waterfall": "draw_waterfall",
+        "tinyllm.families": "Family reading registered",
+        "tinyllm.families.llama": "LLAMA MLP",
+        "tinyllm.families.reading": "activation described head_dim layers window",
+        "tinyllm.families.traits": "traits",
+        "tinyllm.generation": "search",
+        "tinyllm.generation.parts": "kind replayable",
+        "tinyllm.generation.searches": "MOST Searches",
+        "tinyllm.generation.waves": "waves",
+        "tinyllm.kernels": "partial plain sycl triton",
+        "tinyllm.kernels.partial": "Partial attend_partly visible_bias",
+        "tinyllm.kernels.plain": "ACTIVATIONS",
+        "tinyllm.kernels.sycl.runtime": "Source",
+        "tinyllm.kernels.triton.attention": "workspace",
+        "tinyllm.kernels.triton.cut": "cut cut_of",
+        "tinyllm.kernels.triton.paths": "seen_by",
+        "tinyllm.kernels.triton.tuning": "key_tile launch_for",
+        "tinyllm.lab": "softmax_trace",
+        "tinyllm.lab.counters": "OperationLog classify count observe observe_passes observe_reorder record",
+        "tinyllm.lab.disassembly": "disassemble kinds_of_lines loops read_disassembly without_notes",
+        "tinyllm.lab.host": "host_table host_times recorded_ladders timeline",
+        "tinyllm.lab.kernel_calls": "KernelCalls layer_operations",
+        "tinyllm.lab.kinds": "bytes_by_kind launches_by_kind seconds_by_kind short_name",
+        "tinyllm.lab.kv_trace": "beams_as_text=as_text trace_beams",
+        "tinyllm.lab.memory": "allocations peak_bytes",
+        "tinyllm.lab.replay": "HostRead Replayed host_reads",
+        "tinyllm.lab.shapes": "known_config",
+        "tinyllm.lab.trace": "read_trace record_trace toy_traces",
+        "tinyllm.ops": "FUSED NAIVE fused mlp norm rope",
+        "tinyllm.ops.kernel_sets": "by_device",
+        "tinyllm.ops.linear": "FEW_ROWS split_linear",
+        "tinyllm.plan": "Call as_size most_prompts need",
+        "tinyllm.runtime": "runner",
+        "tinyllm.runtime.device": "available",
+        "tinyllm.runtime.native": "why_not",
+        "tinyllm.stages": "pick_stage",
+    }
+)
+NAMES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        given.partition("=")[0]: (module, given.rpartition("=")[2])
+        for module, names in EXPORTS.items()
+        for given in names.split()
+    }
+)
+__all__ = sorted(NAMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}: expected one of dir(lab)")
+    module, attribute = NAMES[name]
+    if module == __name__:
+        return import_module(f"{module}.{attribute}")
+    home = import_module(module)
+    return getattr(home, attribute) if hasattr(home, attribute) else import_module(f"{module}.{attribute}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *NAMES})

@@ -1,1 +1,0 @@
-"""The ruler: what work costs, predicted, counted and timed."""
