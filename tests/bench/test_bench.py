@@ -35,7 +35,7 @@ from tinyllm.draw.waterfall import SAVED, draw_waterfall, steps
 from tinyllm.stages import FASTEST
 
 CPU = torch.device("cpu")
-RESULTS = Path(__file__).parent.parent / "book" / "results"
+RESULTS = Path(__file__).parents[2] / "book" / "results"
 MACHINE = Machine("a machine", 1e9, 1e9, 1e-6)
 PROMPT = torch.arange(3, 15).reshape(2, 6)
 EAGER = {"backend": "eager", "mode": None}  # hf-static compiles for minutes otherwise

@@ -385,7 +385,7 @@ def test_a_streamer_is_given_no_token_too_many(late):
 
 def test_recorded_table_of_identity():
     """Every stage, width and batch is in it, and none differs: `python book/identity.py` makes it."""
-    path = Path(__file__).parent.parent / "book" / "results" / "identity.json"
+    path = Path(__file__).parents[2] / "book" / "results" / "identity.json"
     rows = json.loads(path.read_text())
     found = [(row["model"], row["stage"], row["width"], row["batch"]) for row in rows]
     names = {name for name, *_ in found}

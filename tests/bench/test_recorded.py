@@ -8,7 +8,7 @@ from statistics import median
 from tinyllm.bench.recorded import kernel_table
 from tinyllm.draw.throughput import draw_throughput
 
-RESULTS = Path(__file__).parent.parent / "book" / "results"
+RESULTS = Path(__file__).parents[2] / "book" / "results"
 ROW = {
     "kernel": "rms_norm",
     "shape": "4096",

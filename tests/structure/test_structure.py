@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 LIBRARY = sorted((ROOT / "tinyllm").rglob("*.py"))
 KERNELS = sorted((ROOT / "kernels").rglob("*.py"))
 LISTED = """
@@ -128,7 +128,7 @@ def test_every_package_is_installed():
 
 
 @pytest.mark.parametrize(
-    "path", [*LIBRARY, *KERNELS, *sorted(Path(__file__).parent.rglob("*.py"))], ids=lambda path: path.name
+    "path", [*LIBRARY, *KERNELS, *sorted((ROOT / "tests").rglob("*.py"))], ids=lambda path: path.name
 )
 def test_files_are_short(path):
     assert len(path.read_text().splitlines()) <= 400

@@ -18,7 +18,7 @@ from tinyllm.cli import main
 from tinyllm.cli.chat import Chat
 from tinyllm.cli.check import advice, check_kernels
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

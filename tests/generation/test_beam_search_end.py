@@ -1,7 +1,7 @@
 """A beam search that is over stays as it is."""
 
 import pytest
-from test_beams import MOST, OVER, SEARCHES, batch_of, ours, run
+from test_beam_search import MOST, OVER, SEARCHES, batch_of, ours, run
 
 
 @pytest.mark.parametrize("end", ["soon", "with the first token"])

@@ -202,7 +202,7 @@ def test_what_they_have_and_we_do_not_is_refused_by_name(kind, changes, message)
 
 
 def test_the_family_that_the_contributors_page_adds(monkeypatch):
-    page = (Path(__file__).parent.parent / "book" / "adding_a_family.md").read_text()
+    page = (Path(__file__).parents[2] / "book" / "adding_a_family.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names: dict = {}
     exec(code, names)
