@@ -23,15 +23,16 @@ if __name__ == "__main__":  # our modules have names that the standard library h
 import torch  # noqa: E402
 
 
-def beside(name: str):
-    """A module that stands beside this file and needs torch alone."""
-    spec = importlib.util.spec_from_file_location(f"tinyllm_{name}", HERE / f"{name}.py")
+def load_file(path: Path):
+    """A module of this package by its file: one that needs torch alone."""
+    spec = importlib.util.spec_from_file_location(f"tinyllm_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-engines, memory = beside("worker_engines"), beside("memory")
+engines = load_file(HERE / "worker_engines.py")
+memory = load_file(HERE.parent / "lab" / "memory.py")
 
 PACKAGES = {
     "ipex": ("intel-extension-for-pytorch",),
