@@ -1,6 +1,6 @@
 """The pages of the site that are made of recorded runs and of the notebooks: `python book/pages.py [FOLDER]`.
 
-`book/conf.py` calls it before a build, and `book/readme.py` takes the map of the notebooks from here.
+`book/conf.py` calls it before a build; `book/readme.py` takes the map of the notebooks and the list of files from here.
 """
 
 from __future__ import annotations
@@ -53,25 +53,6 @@ def course_map(folder: str) -> str:
         seconds = f"{times['seconds'][path.stem]:.0f}"
         lines.append(f"| [{title}]({folder}{path.name}) | {question(path)} | {seconds} | {needs(path)} |")
     return "\n".join(lines)
-
-
-def results() -> str:
-    """Every recorded run: first the tables and pictures, then the list of files with devices and dates."""
-    import readme
-
-    parts = {
-        "The ladder, and other engines": readme.ladder(),
-        "Beam search, memory and throughput": readme.beams(),
-        "Attention over both segments": readme.attention(),
-        "Tests on GPUs": "\n\n".join(gpu_tests(path) for path in sorted(RESULTS.glob("gpu-tests-*.json"))),
-        "All files": files(),
-    }
-    intro = (
-        "Every number of the course comes from a run that is recorded here or made live in a notebook. A comparison is "
-        "made within one run; runs on different days or devices are not compared.\n"
-    )
-    sections = (f"## {title}\n\n{text}" for title, text in parts.items())
-    return "\n\n".join(["# Recorded results", intro, *sections]).replace("](book/results/", "](../results/")
 
 
 def gpu_tests(path: Path) -> str:
@@ -129,7 +110,7 @@ def write(folder: Path) -> None:
     import steps
 
     folder.mkdir(parents=True, exist_ok=True)
-    pages = {"map": course_map("../notebooks/"), "results": results(), "families": families()}
+    pages = {"map": course_map("../notebooks/"), "families": families()}
     pages["kernels_by_gpu"] = kernels_by_gpu()
     pages["steps"] = steps.page(folder / "static" / "steps", "../../_static/steps")
     for name, text in pages.items():

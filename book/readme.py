@@ -1,6 +1,7 @@
-"""Put the recorded runs into the README: `python book/readme.py [--check]`.
+"""Put the recorded runs into README.md and book/results.md: `python book/readme.py [--check]`.
 
-The tables and pictures between the markers come from `book/results/*.json`; nobody types them.
+The tables and pictures between the markers come from `book/results/*.json`; nobody types them. The README has a few
+figures, the page of results has every recorded run.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,13 @@ from tinyllm.bench.rows import (
     grouped,
     models_table,
     next_token,
+    ratio_to_peer,
     read_rows,
     same_tokens,
+    table,
     title,
 )
-from tinyllm.bench.table import markdown
+from tinyllm.bench.table import aligned, markdown
 from tinyllm.draw.attention_cells import NAMES, attention_runs, cells, draw_attention_cells, middle
 from tinyllm.draw.latency import draw_latency
 from tinyllm.draw.models import draw_models
@@ -38,6 +41,7 @@ from tinyllm.families.traits import traits
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "book" / "results"
+README, PAGE = ROOT / "README.md", ROOT / "book" / "results.md"
 THROUGHPUTS, EXPANDABLE = (
     ("throughput-h100-llama-2-7b-64gb", "throughput-h200-llama-2-7b"),
     "throughput-h200-llama-2-7b-expandable",
@@ -71,7 +75,7 @@ def beams() -> str:
     """What beam search costs: throughput on a GPU, memory on a CPU, and whether the tokens are the same."""
     runs = []
     for name in THROUGHPUTS:
-        runs += [throughput(load(name)), f"![Batch and tokens per second of each engine](book/results/{name}.png)"]
+        runs += [throughput(load(name)), f"![Batch and tokens per second of each engine](results/{name}.png)"]
     return "\n\n".join([*runs, expandable(load(EXPANDABLE)), memory(), identity(load("identity"))])
 
 
@@ -164,7 +168,7 @@ def attention_of(run: Mapping[str, Any]) -> str:
         f"{faster}, at most 5% slower in {len(ratios) - slower - faster}, and slower by more in {slower}, at worst "
         f"{max(ratios):.2f} times. The expanded cache is timed without the copies that a reorder makes of it."
         + (f" This run was {run['note']}." if "note" in run else "")
-        + f"\n\n![Microseconds of each way over beams and batches](book/results/{picture_of(run)})"
+        + f"\n\n![Microseconds of each way over beams and batches](results/{picture_of(run)})"
     )
 
 
@@ -206,7 +210,7 @@ def spread(run: Mapping[str, Any], name: str) -> str:
 
 def described(kind: str, name: str, rows: list[Row]) -> str:
     """One run: what and where, the tables, the picture."""
-    return f"{tables(rows)}\n\n![{PICTURES[kind]}](book/results/{name}.png)"
+    return f"{tables(rows)}\n\n![{PICTURES[kind]}](results/{name}.png)"
 
 
 def tables(rows: list[Row]) -> str:
@@ -269,33 +273,111 @@ def medians(rows: Sequence[Row]) -> str:
     return f"medians of {' to '.join(map(str, turns[:1] + turns[1:][-1:]))} turns; " if turns else ""
 
 
+def tests() -> str:
+    """The outcome of every recorded run of the tests that need a GPU."""
+    return "\n\n".join(pages.gpu_tests(path) for path in sorted(RESULTS.glob("gpu-tests-*.json")))
+
+
+HEADLINES = (  # file, model, beams
+    ("latency-cpu", "SmolLM2-135M-Instruct", 1),
+    ("latency-cpu", "SmolLM2-135M-Instruct", 4),
+    ("models-h200", "llama-2-7b (random)", 1),
+    ("models-h200", "llama-2-7b (random)", 4),
+)
+ENGINES = {
+    "hf-static": "static cache, `torch.compile`",
+    "openvino": "OpenVINO",
+    "ipex": "IPEX",
+    "llama.cpp": "llama.cpp",
+}
+
+
+def headline() -> str:
+    """A few figures beside transformers and the fastest other engine, each row from one run on one device."""
+    lines = [
+        "| one request, ms per next token | device | transformers | fastest other engine | tinyllm `final` | limit |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, model, num_beams in HEADLINES:
+        rows = [row for row in read_rows(RESULTS / f"{name}.json") if (row.model, row.num_beams) == (model, num_beams)]
+        row, limit = rows[0], rows[0].predicted_bytes_per_token / rows[0].read_bandwidth_gb_s / 1e6
+        asked = f"{model.replace(' (random)', '')}, {row.dtype}, {row.prompt_tokens} tokens in, {beams_of(row)}"
+        cells = [times(rows, ["hf"]), times(rows, ENGINES), times(rows, ["final"]), f"{limit:.1f}"]
+        lines.append("| " + " | ".join([asked, row.device, *cells]) + " |")
+    rows = [Row(**row) for row in load(THROUGHPUTS[0])]
+    hf, ours = (
+        next(row for row in rows if row.stage == name and row.batch == row.largest_batch) for name in ("hf", "final")
+    )
+    faster = f"{ours.call_tokens_per_s / hf.call_tokens_per_s:.1f}x"
+    return "\n".join(lines) + (
+        f"\n\nThroughput of {hf.model.replace(' (random)', '')} with {hf.num_beams} beams on an {hf.device}, "
+        f"{hf.memory_budget_bytes / 1e9:.0f} GB allowed: {hf.batch} requests at once and {hf.call_tokens_per_s:.0f} "
+        f"tokens/s in transformers, {ours.batch} requests and {ours.call_tokens_per_s:.0f} tokens/s ({faster}) in "
+        "`final`."
+    )
+
+
+def times(rows: Sequence[Row], names: Iterable[str]) -> str:
+    """The least time per next token among some engines; in brackets which, and how many times faster than `hf`."""
+    row = min((row for row in rows if row.stage in names), key=lambda row: row.next_token_ms, default=None)
+    if row is None:
+        return "-"
+    said = [ENGINES[row.stage]] if row.stage in ENGINES else []
+    said += [f"{ratio_to_peer(row, rows):.1f}x"] * (row.stage != "hf")
+    return f"{row.next_token_ms:.1f}" + (f" ({', '.join(said)})" if said else "")
+
+
+SHOWN = ("stage", "same tokens", "next token ms", "vs hf", "of read bandwidth")
+
+
+def demo() -> str:
+    """What the two commands print, in short: of the table some columns, as they are recorded."""
+    head, *lines = table(recorded("ladder")["ladder-cpu"])
+    shown = [head.index(name) for name in SHOWN]
+    printed = aligned([tuple(line[i] for i in shown) for line in (head, *lines)])
+    answers = "[a question to SmolLM2-135M-Instruct, answered by transformers and by each stage]"
+    tested = "[ruff, pytest, then every notebook, its outputs compared with the recorded ones]"
+    return f"```\n$ make demo\n{answers}\n{printed}\n$ make test\n{tested}\n```"
+
+
 def notebooks() -> str:
     """The map of the course."""
     return pages.course_map("notebooks/")
 
 
-SECTIONS = {"run": ladder, "beams": beams, "attention": attention, "families": families, "notebooks": notebooks}
+SECTIONS = {
+    README: {"demo": demo, "headline": headline, "notebooks": notebooks},
+    PAGE: {
+        "run": ladder,
+        "beams": beams,
+        "attention": attention,
+        "families": families,
+        "tests": tests,
+        "files": pages.files,
+    },
+}
 
 
-def updated(readme: str) -> str:
-    """The README with its sections made anew. Raises ValueError where a marker is missing."""
-    for name, made in SECTIONS.items():
+def updated(path: Path) -> str:
+    """A file with its sections made anew. Raises ValueError where a marker is missing."""
+    text = path.read_text()
+    for name, made in SECTIONS[path].items():
         start, end = (marker.format(name) for marker in MARKERS)
-        if start not in readme or end not in readme:
-            raise ValueError(f"README.md has no section between {start!r} and {end!r}")
-        readme = f"{readme.split(start)[0]}{start}\n\n{made()}\n\n{end}{readme.split(end)[1]}"
-    return readme
+        if start not in text or end not in text:
+            raise ValueError(f"{path.name} has no section between {start!r} and {end!r}")
+        text = f"{text.split(start)[0]}{start}\n\n{made()}\n\n{end}{text.split(end)[1]}"
+    return text
 
 
 def main() -> int:
-    """Write the README and its pictures, or with --check say whether they are current."""
+    """Write both files and the pictures, or with --check say whether the files are current."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where the README is stale")
-    check, path = parser.parse_args().check, ROOT / "README.md"
-    new = updated(path.read_text())
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where a file is stale")
+    check, new = parser.parse_args().check, {path: updated(path) for path in SECTIONS}
     if check:
-        return int(new != path.read_text())
-    path.write_text(new)
+        return int(any(text != path.read_text() for path, text in new.items()))
+    for path, text in new.items():
+        path.write_text(text)
     for kind, draw in (("ladder", draw_waterfall), ("models", draw_models), ("latency", draw_latency)):
         for name, rows in recorded(kind).items():
             draw(rows).savefig(RESULTS / f"{name}.png")

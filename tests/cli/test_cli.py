@@ -5,7 +5,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from io import StringIO
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,8 +16,6 @@ from tinyllm.checkpoint.loading import restage
 from tinyllm.cli import main
 from tinyllm.cli.chat import Chat
 from tinyllm.cli.check import advice, check_kernels
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -209,8 +206,3 @@ def test_errors_are_one_line_and_exit_2(arguments, message, capsys):
 def test_no_tokenizer_is_said(folder, capsys):
     assert main(["generate", "hello", "--model", str(folder)]) == 2
     assert "has no tokenizer" in capsys.readouterr().err
-
-
-def test_the_readme_shows_the_recorded_run():
-    run = subprocess.run([sys.executable, ROOT / "book" / "readme.py", "--check"], capture_output=True, text=True)
-    assert run.returncode == 0, "the README is stale: run `make readme`"

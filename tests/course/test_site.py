@@ -8,7 +8,7 @@ import pytest
 
 PAGES = (
     *("book/index", "book/glossary", "book/negative_results", "book/device_code", "book/api", "README"),
-    *("book/generated/results", "book/generated/families", "book/generated/steps", "book/adding_a_family"),
+    *("book/results", "book/library", "book/generated/families", "book/generated/steps", "book/adding_a_family"),
     *(f"notebooks/{path.stem}" for path in sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))),
 )
 
