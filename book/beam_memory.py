@@ -21,12 +21,11 @@ from tinyllm.bench.machine import versions
 from tinyllm.bench.peers import transformers_twin
 from tinyllm.bench.timing import Engine
 from tinyllm.checkpoint import open_checkpoint
-from tinyllm.checkpoint.loading import load_decoder, restage
 from tinyllm.cost.model import pass_cost, reorder_cost
 from tinyllm.cost.workload import Cost, Workload
-from tinyllm.decoder import Decoder
 from tinyllm.lab.counters import observe, observe_reorder
 from tinyllm.lab.memory import peak_bytes
+from tinyllm.model import Model, load_model, restage
 from tinyllm.runtime.device import device_name
 from tinyllm.stages import STAGES
 
@@ -57,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, default=FILE)
     checkpoint = open_checkpoint()
-    fused = load_decoder(checkpoint, STAGES["fused"], CPU, torch.float32)
+    fused = load_model(checkpoint, STAGES["fused"], CPU, torch.float32)
     engines = [
         Engine("hf", transformers_twin(fused, checkpoint)),
         Engine("fused", fused),
@@ -72,7 +71,7 @@ def main() -> None:
 def measured(engine: Engine, prompt: int, width: int) -> Row:
     """One call of one engine, and one step of it looked at closely."""
     ids = torch.randint(1000, 2000, (1, prompt), generator=torch.Generator().manual_seed(0))
-    ours = isinstance(engine.model, Decoder)
+    ours = isinstance(engine.model, Model)
     return Row(
         engine=engine.name,
         model="SmolLM2-135M-Instruct",
@@ -93,7 +92,7 @@ def of_cache(cost: Cost) -> int:
     return cost.kv_read + cost.kv_written + 2 * cost.kv_copied
 
 
-def predicted(model: Decoder, prompt: int, width: int) -> Cost:
+def predicted(model: Model, prompt: int, width: int) -> Cost:
     """A reorder, and the pass that takes the last token but one in."""
     steps = NEW - 2
     work = Workload(1, 1, prompt + steps, 4, copies=width, steps=steps)
@@ -101,7 +100,7 @@ def predicted(model: Decoder, prompt: int, width: int) -> Cost:
     return cost + reorder_cost(model.stage, model.config, work) if width > 1 else cost
 
 
-def counted(model: Decoder, ids: torch.Tensor, width: int) -> Cost:
+def counted(model: Model, ids: torch.Tensor, width: int) -> Cost:
     """The same, as it happens."""
     cache = model.new_cache(1, width, NEW - 1)
     prompt = ids.expand(cache.rows // cache.copies, -1)

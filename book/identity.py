@@ -26,9 +26,8 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 import tinyllm
 from tinyllm.bench.compare import first_difference
 from tinyllm.bench.machine import versions
-from tinyllm.checkpoint.loading import restage
 from tinyllm.checkpoint.sources import default_model_file
-from tinyllm.decoder import Decoder
+from tinyllm.model import Model, restage
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "tests"))
@@ -62,7 +61,7 @@ class Subject:
 
     name: str
     hf: PreTrainedModel
-    stages: Mapping[str, Decoder]
+    stages: Mapping[str, Model]
     input_ids: Tensor
     attention_mask: Tensor
     ends: Sequence[int]
@@ -93,7 +92,7 @@ class Row:
     date: str
 
 
-def in_every_stage(first: Decoder) -> dict[str, Decoder]:
+def in_every_stage(first: Model) -> dict[str, Model]:
     """The same weights in all stages."""
     return {name: restage(first, stage) for name, stage in tinyllm.STAGES.items()}
 

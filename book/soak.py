@@ -2,7 +2,7 @@
 
 The stage `final` answers requests of random lengths, widths and options, batches cut into waves among them, in float32
 on a small model with random weights. Every so often the answer is compared with that of `naive` under the same seed.
-Memory is what tensors hold once searches kept for later are let go of. The outcome goes to `book/results/soak-*.json`:
+Memory is what tensors hold once sessions kept for later are let go of. The outcome goes to `book/results/soak-*.json`:
 
     python book/soak.py [--device cuda] [--requests 2000] [--sample 50] [--json FILE]
 """
@@ -31,7 +31,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import models  # noqa: E402
 import tinyllm  # noqa: E402
 from tinyllm.bench.machine import versions  # noqa: E402
-from tinyllm.decoder import Decoder  # noqa: E402
+from tinyllm.model import Model  # noqa: E402
 from tinyllm.runtime.device import device_name  # noqa: E402
 
 VOCAB, ENDS = 257, ([7], [7, 21, 90], list(range(0, 257, 5)), None)
@@ -99,16 +99,16 @@ def sampling(rng: random.Random) -> dict[str, Any]:
     return options | rng.choice(({}, {"top_p": 0.8}, {"min_p": 0.05}))
 
 
-def answered(model: Decoder, asked: Asked, seed: int) -> list[list[int]]:
+def answered(model: Model, asked: Asked, seed: int) -> list[list[int]]:
     """The tokens of a request."""
     torch.manual_seed(seed)
     out = model.generate(asked.ids, asked.mask, **asked.options)
     return getattr(out, "sequences", out).tolist()
 
 
-def held(model: Decoder) -> int:
+def held(model: Model) -> int:
     """Bytes of tensors that are alive, without what is kept for later."""
-    model.searches.clear()
+    model.sessions.clear()
     gc.collect()
     if model.device.type != "cpu":
         backend = getattr(torch, model.device.type)
@@ -138,10 +138,10 @@ def main() -> int:
     before, most = held(final), 0
     for number in tqdm(range(options.requests)):
         asked = drawn(rng, device)
-        seen = {id(replay) for replay in final.searches.captures}
+        seen = {id(graph) for graph in final.sessions.captures}
         tokens = answered(final, asked, number)
-        captures += len({id(replay) for replay in final.searches.captures} - seen)
-        most = max(most, final.searches.bytes)
+        captures += len({id(graph) for graph in final.sessions.captures} - seen)
+        most = max(most, final.sessions.nbytes)
         kinds["beams" if asked.options.get("num_beams", 1) > 1 else "one by one"] += 1
         kinds["drawn"] += asked.options.get("do_sample", False)
         kinds["memory_budget"] += "memory_budget" in asked.options

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tinyllm.attention.stock import stock_attention
-from tinyllm.checkpoint.loading import restage
-from tinyllm.decoder import Decoder
 from tinyllm.draw.picture import picture
 from tinyllm.draw.stepper import Shown
 from tinyllm.lab.softmax_trace import SoftmaxTrace, trace_softmax
+from tinyllm.model import Model, restage
 
 INTRO = """# Step through it
 
@@ -53,15 +52,15 @@ def widgets() -> dict[str, Shown]:
     }
 
 
-def last_token(model: Decoder, text: str, layer: int, head: int) -> SoftmaxTrace:
+def last_token(model: Model, text: str, layer: int, head: int) -> SoftmaxTrace:
     """One head of the last token of a text, four keys at a time."""
     seen, ids = [], model.tokenizer(text, return_tensors="pt")["input_ids"]
 
-    def watching(q, kv, bias, scores):
-        seen.append((q, kv.k, kv.v))
-        return stock_attention(q, kv, bias, scores)
+    def watching(q, segments, metadata, options):
+        seen.append((q, *segments[0].part(0, metadata.length)))
+        return stock_attention(q, segments, metadata, options)
 
-    restage(model, replace(model.stage, attend=watching))(ids)
+    restage(model, replace(model.stage, attention=watching))(ids)
     (q, k, v), group = seen[layer], model.config.group
     keys = [model.tokenizer.decode(token) for token in ids[0]]
     return trace_softmax(q[0, head, -1], k[0, head // group], v[0, head // group], 4, keys)

@@ -1,1 +1,64 @@
-"""Our device code: Triton for every GPU, SYCL for Intel's. Nothing here knows of the rest of tinyllm."""
+"""Our device code, and torch's: one `KernelSet` for each way to run the operations of a decoder.
+
+The folder stands beside `tinyllm/` in the repository, as the text of its own that it is, and is installed as
+`tinyllm.kernels`. It imports nothing of the rest of tinyllm.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import torch
+
+from .kernel_set import KernelSet
+from .torch_kernels import TORCH, TorchKernels
+
+KERNEL_SETS = ("torch", "triton", "sycl", "cpu", "ipex")
+
+
+class DefaultCpuKernels(TorchKernels):
+    """Torch's operations one by one, where a runner may replace a whole decode step by native code."""
+
+    native_step = True
+
+
+DEFAULT_CPU = DefaultCpuKernels()
+
+
+def for_device(device: torch.device) -> KernelSet:
+    """The kernel set of a kind of device: Triton on XPU and CUDA, where it is installed, else torch's operations."""
+    if device.type == "cpu":
+        return DEFAULT_CPU
+    if device.type in ("xpu", "cuda") and find_spec("triton") is not None:
+        return by_name("triton")
+    return TORCH
+
+
+def by_name(name: str) -> KernelSet:
+    """A kernel set by its name. Raises ValueError naming those there are."""
+    if name == "torch":
+        return TORCH
+    if name == "triton":
+        from .triton import TRITON
+
+        return TRITON
+    if name == "sycl":
+        from .sycl import SYCL
+
+        return SYCL
+    if name == "cpu":
+        from .cpu import CPU
+
+        return CPU
+    if name == "ipex":
+        from .ipex import IPEX
+
+        return IPEX
+    raise ValueError(f"kernels {name!r} are unknown: expected one of {list(KERNEL_SETS)}, or a KernelSet")
+
+
+def pick_kernels(kernels: str | KernelSet | None, device: torch.device) -> KernelSet:
+    """The set that a stage names, the set itself, or for None the one of the device."""
+    if kernels is None:
+        return for_device(device)
+    return by_name(kernels) if isinstance(kernels, str) else kernels

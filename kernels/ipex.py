@@ -1,7 +1,7 @@
-"""The fused functional operations of Intel Extension for PyTorch as a kernel set, to compare ours with.
+"""The fused functions of Intel Extension for PyTorch as a kernel set, to compare ours with.
 
-The extension is archived, and each release works with one release of torch alone. It is imported when the first of its
-functions is called. What it has no function for is left to torch.
+The extension is archived, and each release works with one release of torch only. It is imported
+when the first of its functions is called. Operations that it lacks are torch's.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from . import plain
-from .plain import bias_and_activate
+from .torch_kernels import TORCH, TorchKernels
+from .weights import DenseWeight
 
 __all__ = [
+    "IPEX",
+    "IpexKernels",
     "activate_and_multiply",
-    "add_layer_norm",
-    "add_rms_norm",
-    "bias_and_activate",
     "layer_norm",
     "linear",
     "norm_and_add",
@@ -52,12 +51,6 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return _functions().rms_norm(x, weight, eps)
 
 
-def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    """The sum, and its RMSNorm; the extension would add in place, to memory that is the caller's."""
-    total = x + residual
-    return total, rms_norm(total, weight, eps)
-
-
 def norm_and_add(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> Tensor:
     """The norm, and the sum."""
     return residual + rms_norm(x, weight, eps)
@@ -66,12 +59,6 @@ def norm_and_add(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> Ten
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """One launch."""
     return _functions().fast_layer_norm(x, tuple(weight.shape), weight, bias, eps)
-
-
-def add_layer_norm(x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    """The sum, and its LayerNorm."""
-    total = x + residual
-    return total, layer_norm(total, weight, bias, eps)
 
 
 def rope_and_store(
@@ -86,19 +73,37 @@ def rope_and_store(
     start: Tensor | None = None,
     norms: object | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Rotated by the extension, heads behind tokens as it expects them; then copied to where the cache keeps them."""
+    """Rotated by the extension, which takes [b, t, heads, d]; then copied into the slots."""
     if norms is not None:
-        q, k = rms_norm(q, norms.q, norms.eps), rms_norm(k, norms.k, norms.eps)
-    (b, _, t, _), half = q.shape, cos.shape[-1]
-    tables = (torch.cat([x, x], dim=-1).expand(b, t, 2 * half).reshape(b * t, 2 * half) for x in (sin, cos))
-    heads_last = (x.transpose(1, 2).clone(memory_format=torch.contiguous_format) for x in (q, k))  # turned in place
-    rows = torch.arange(b * t, device=q.device).view(b, t)  # of the tables
-    turned = _functions().rotary_embedding(*heads_last, *tables, 2 * half, not interleaved, rows)
-    rotated, k = (x.transpose(1, 2) for x in turned)
+        q = rms_norm(q, norms.q, norms.eps)
+        k = rms_norm(k, norms.k, norms.eps)
+    b, _, t, _ = q.shape
+    rotary_dim = 2 * cos.shape[-1]
+    rows = torch.arange(b * t, dtype=torch.int64, device=q.device).view(b, t)  # of the tables
+    rotated_q, rotated_k = _functions().rotary_embedding(
+        _heads_last(q),
+        _heads_last(k),
+        _full_table(sin, b, t),
+        _full_table(cos, b, t),
+        rotary_dim,
+        not interleaved,
+        rows,
+    )
     first = 0 if start is None else int(start)
-    k_slot[:, :, first : first + t] = k
+    k_slot[:, :, first : first + t] = rotated_k.transpose(1, 2)
     v_slot[:, :, first : first + t] = v
-    return rotated, k_slot, v_slot
+    return rotated_q.transpose(1, 2), k_slot, v_slot
+
+
+def _heads_last(x: Tensor) -> Tensor:
+    """A copy [b, t, heads, d], which the extension rotates in place."""
+    return x.transpose(1, 2).clone(memory_format=torch.contiguous_format)
+
+
+def _full_table(half: Tensor, b: int, t: int) -> Tensor:
+    """Half a table [b or 1, t, r / 2] as the extension reads it, [b * t, r]."""
+    table = torch.cat([half, half], dim=-1)
+    return table.expand(b, t, -1).reshape(b * t, -1)
 
 
 def activate_and_multiply(gate_up: Tensor, activation: str) -> Tensor:
@@ -108,22 +113,44 @@ def activate_and_multiply(gate_up: Tensor, activation: str) -> Tensor:
         return _functions().silu_mul(gate, up)
     if activation.startswith("gelu"):
         return _functions().gelu_mul(gate, up, approximate="none" if activation == "gelu" else "tanh")
-    return plain.activate_and_multiply(gate_up, activation)
+    return TORCH.activate_and_multiply(gate_up, activation)
 
 
 def linear(
     x: Tensor,
-    weight: Tensor,
+    weight: DenseWeight,
     bias: Tensor | None = None,
     norm: object | None = None,
     activation: str | None = None,
     gated: bool = False,
     residuals: tuple[Tensor, ...] = (),
 ) -> Tensor:
-    """Norm and gated activation of the extension beside torch's matrix product."""
+    """Norm and gated activation of the extension beside torch's matmul."""
     if norm is not None:
-        x = rms_norm(x, norm.weight, norm.eps) if norm.bias is None else layer_norm(x, norm.weight, norm.bias, norm.eps)
+        x = _norm(x, norm)
     if not gated:
-        return plain.linear(x, weight, bias, None, activation, gated, residuals)
-    out = activate_and_multiply(plain.linear(x, weight, bias), activation)
+        return TORCH.linear(x, weight.data, bias, norm=None, activation=activation, residuals=residuals)
+    out = activate_and_multiply(TORCH.linear(x, weight.data, bias), activation)
     return sum(residuals, out)
+
+
+def _norm(x: Tensor, norm: object) -> Tensor:
+    if norm.bias is None:
+        return rms_norm(x, norm.weight, norm.eps)
+    return layer_norm(x, norm.weight, norm.bias, norm.eps)
+
+
+class IpexKernels(TorchKernels):
+    """The set of these kernels; the signatures are those of `KernelSet`."""
+
+    name = "ipex"
+
+    rms_norm = staticmethod(rms_norm)
+    layer_norm = staticmethod(layer_norm)
+    norm_and_add = staticmethod(norm_and_add)
+    rope_and_store = staticmethod(rope_and_store)
+    activate_and_multiply = staticmethod(activate_and_multiply)
+    linear = staticmethod(linear)
+
+
+IPEX = IpexKernels()

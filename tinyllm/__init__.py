@@ -1,6 +1,6 @@
 """tinyllm: how LLM inference becomes fast on Intel GPUs, stage by stage, in one decoder that you can import."""
 
-from tinyllm.api import from_pretrained, optimize
+from tinyllm.model import from_pretrained, optimize
 from tinyllm.stages import STAGES, Stage
 
 __version__ = "0.1.0"

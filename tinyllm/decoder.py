@@ -2,187 +2,154 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, no_type_check
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from tinyllm.attention import scores_of
-from tinyllm.cache import Cache, TakesTokens
+from tinyllm.attention.metadata import Attention, Metadata, attention_options
+from tinyllm.cache import LayerCache, PrefillCache
 from tinyllm.config import DecoderConfig
-from tinyllm.generation import generate
-from tinyllm.generation.prompt import check_ids, check_mask
-from tinyllm.generation.searches import Searches
+from tinyllm.kernels import KernelSet
+from tinyllm.linear import Linear, Norm, QKVLinear
+from tinyllm.ops import Operations
 from tinyllm.ops.embedding import TokenEmbedding
-from tinyllm.ops.norm import Norm
-from tinyllm.ops.projection import QKVProjection
-from tinyllm.ops.rope import Rotation
-from tinyllm.stages import Stage
-
-if TYPE_CHECKING:
-    from transformers import (
-        GenerationConfig,
-        LogitsProcessorList,
-        PreTrainedTokenizerBase,
-        StoppingCriteriaList,
-    )
-    from transformers.generation import GenerateBeamDecoderOnlyOutput, GenerateDecoderOnlyOutput
-    from transformers.generation.streamers import BaseStreamer
+from tinyllm.ops.rope import RotaryEmbedding, RotaryTables
 
 
 class DecoderLayer(nn.Module):
     """Attention and a feed-forward block, each added to the residual stream."""
 
-    def __init__(self, config: DecoderConfig, stage: Stage, kind: int) -> None:
+    def __init__(
+        self, config: DecoderConfig, kind: int, ops: Operations, attention: Attention
+    ) -> None:
         super().__init__()
-        m, f, n = config.hidden_size, config.intermediate_size, config.num_attention_heads * config.head_dim
-        norm = partial(Norm, m, config.norm_eps, config.layer_norm)
-        self.ops, self.attend, self.activation = stage.ops, stage.attend, config.activation
-        self.kind, self.scores, self.parallel = kind, scores_of(config, kind), config.parallel
-        self.attention_norm = norm()
-        self.qkv_proj = QKVProjection(config)
-        self.o_proj = nn.Linear(n, m, bias=config.o_bias)
-        self.attention_post_norm = norm() if config.post_norms else None
-        self.mlp_norm = self.attention_norm if config.shared_norm else norm()
-        self.gate_up_proj = nn.Linear(m, (1 + config.gated) * f, bias=config.mlp_bias)
-        self.down_proj = nn.Linear(f, m, bias=config.mlp_bias)
-        self.mlp_post_norm = norm() if config.post_norms else None
+        m = config.hidden_size
+        f = config.intermediate_size
+        self.ops = ops
+        self.attention = attention
+        self.kind = kind
+        self.options = attention_options(config, kind)
+        self.activation = config.activation
+        self.parallel = config.parallel
+        self.attention_norm = Norm(m, config.norm_eps, config.layer_norm)
+        self.qkv_proj = QKVLinear(config)
+        self.o_proj = Linear(config.num_attention_heads * config.head_dim, m, bias=config.o_bias)
+        self.attention_post_norm = Norm(m, config.norm_eps) if config.post_norms else None
+        self.mlp_norm = self.attention_norm
+        if not config.shared_norm:
+            self.mlp_norm = Norm(m, config.norm_eps, config.layer_norm)
+        self.gate_up_proj = Linear(m, (1 + config.gated) * f, bias=config.mlp_bias)
+        self.down_proj = Linear(f, m, bias=config.mlp_bias)
+        self.mlp_post_norm = Norm(m, config.norm_eps) if config.post_norms else None
 
-    def forward(self, x: Float[Tensor, "b t m"], rotary: object, bias: object, kv: object) -> Float[Tensor, "b t m"]:
-        """`kv` holds this layer's keys and values, and takes the `t` tokens of `x` in; `bias` is what they see."""
-        added = self.ops.project_and_add(self.attention(x, rotary, bias, kv), self.o_proj, x, self.attention_post_norm)
-        read = x if self.parallel else added
-        mlp = self.mlp_norm, self.gate_up_proj, self.down_proj, self.activation
-        return self.ops.mlp_and_add(read, *mlp, added, self.mlp_post_norm)
+    def forward(
+        self,
+        x: Float[Tensor, "b t m"],
+        rope: RotaryTables | None,
+        metadata: Metadata,
+        kv: LayerCache,
+    ) -> Float[Tensor, "b t m"]:
+        """x [b, t, m]; writes this layer's new keys and values into kv."""
+        attention = self.attend(x, rope, metadata, kv)
+        h = self.ops.project(attention, self.o_proj, x, self.attention_post_norm)
+        return self.ops.mlp(
+            x if self.parallel else h,
+            self.mlp_norm,
+            self.gate_up_proj,
+            self.down_proj,
+            self.activation,
+            residual=h,
+            post_norm=self.mlp_post_norm,
+        )
 
-    def attention(self, x: Float[Tensor, "b t m"], rotary: object, bias: object, kv: object) -> Float[Tensor, "b t n"]:
-        """What every head gathered; queries, keys and values are not held longer than this."""
-        q = self.ops.queries(x, self.attention_norm, self.qkv_proj, rotary, kv)
-        return self.attend(q, kv, bias, self.scores)
+    def attend(
+        self,
+        x: Float[Tensor, "b t m"],
+        rope: RotaryTables | None,
+        metadata: Metadata,
+        kv: LayerCache,
+    ) -> Float[Tensor, "b t n"]:
+        """The heads of all tokens, side by side; queries are not held longer than this."""
+        q = self.ops.norm_qkv_rope(x, self.attention_norm, self.qkv_proj, rope, kv)
+        return self.attention(q, kv.segments, metadata, self.options)
 
 
 class Decoder(nn.Module):
-    """A decoder-only language model in one stage of the ladder.
+    """A decoder-only language model: operations, attention and kernels are given to it.
 
-    Made by `tinyllm.from_pretrained` or `tinyllm.optimize`. `tokenizer` is None where there is none;
-    `generation_config` holds the checkpoint's defaults for `generate`.
+    `kernels` is the set that the operations run on; `bind` chooses another.
     """
 
-    tokenizer: PreTrainedTokenizerBase | None = None
-    generation_config: GenerationConfig | None = None
-
-    def __init__(self, config: DecoderConfig, stage: Stage) -> None:
+    def __init__(
+        self, config: DecoderConfig, ops: Operations, attention: Attention, kernels: KernelSet
+    ) -> None:
         super().__init__()
-        self.config, self.stage = config, stage
+        self.config = config
+        self.operations = ops
+        self.attention = attention
+        self.kernels = kernels
+        self.ops = ops.on(kernels)
         self.embed_tokens = TokenEmbedding(config)
-        self.layers = nn.ModuleList(DecoderLayer(config, stage, kind) for kind in config.kind_of_layer)
+        self.layers = nn.ModuleList(
+            DecoderLayer(config, kind, self.ops, attention) for kind in config.kind_of_layer
+        )
         self.norm = Norm(config.hidden_size, config.norm_eps, config.layer_norm)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=config.head_bias)
+        self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=config.head_bias)
         if config.tie_word_embeddings:
             self.lm_head.weight = self.embed_tokens.weight
-        self.rotation = Rotation(config)
-        self.requires_grad_(False)
-        self.searches = Searches()
+        self.rotary = RotaryEmbedding(config)
 
-    def _apply(self, *args: Any, **kwargs: Any) -> Decoder:
-        self.searches.clear()  # captured work knows the weights by their addresses
-        return super()._apply(*args, **kwargs)
+    def bind(self, kernels: KernelSet) -> None:
+        """Run the operations on this set of kernels from now on."""
+        self.kernels = kernels
+        self.ops = self.operations.on(kernels)
+        for layer in self.layers:
+            layer.ops = self.ops
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.embed_tokens.weight.device
+        return self.embed_tokens.storage.device
 
     @property
     def dtype(self) -> torch.dtype:
         """The number format of the weights."""
-        return self.embed_tokens.weight.dtype
+        return self.embed_tokens.storage.dtype
 
     @property
-    def hooked(self) -> bool:
-        """Whether somebody has put hooks on a layer: every pass then goes through the layers, one by one."""
+    def has_hooks(self) -> bool:
+        """Whether a layer has hooks: every pass then goes through the layers, one by one."""
         return any(layer._forward_hooks or layer._forward_pre_hooks for layer in self.layers)
 
-    def new_cache(self, prompts: int, copies: int = 1, steps: int | None = None) -> Cache:
-        """An empty cache of this stage's kind for so many prompts, each continued by `copies` sequences.
-
-        Where the number of `steps` after the prompt is known, a cache may reserve the memory for them at once.
-        """
-        return self.stage.cache(self.config, prompts, copies, steps, self.device, self.dtype)
-
     def hidden_states(
-        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None, cache: TakesTokens
+        self,
+        input_ids: Int[Tensor, "b t"],
+        attention_mask: Int[Tensor, "b t"] | None,
+        cache: PrefillCache,
     ) -> Float[Tensor, "b t m"]:
         """Run the layers on `t` new tokens, padding where the mask is 0; no mask, no padding."""
-        ops = self.stage.ops
-        positions, views = cache.admit(input_ids.shape[1], attention_mask)
-        x = ops.embed(input_ids, positions, self.embed_tokens)
-        rotary = ops.rotary_tables(positions, self.rotation, x.dtype)
+        positions, metadata = cache.prepare(input_ids.shape[1], attention_mask)
+        x = self.ops.embed(input_ids, positions, self.embed_tokens)
+        rope = self.ops.rotary_tables(positions, self.rotary, x.dtype)
         for layer, kv in zip(self.layers, cache.layers, strict=True):
-            x = layer(x, rotary[layer.kind], views[layer.kind], kv)
+            x = layer(x, rope[layer.kind], metadata, kv)
         return x
 
     def logits(self, x: Float[Tensor, "b t m"]) -> Float[Tensor, "b t v"]:
-        """Scores of every word in the vocabulary."""
-        return self.stage.ops.norm_head(x, self.norm, self.lm_head, self.config.logit_softcap)
-
-    @torch.inference_mode()
-    @no_type_check  # what users pass is checked below, with messages of our own
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Float[Tensor, "b t v"]:
-        """Logits of every position of token ids `[b, t]`, for evaluation; padding may stand on either side.
-
-        Raises TypeError or ValueError for ids or a mask that are not what the decoder takes.
-        """
-        check_ids(input_ids, self.config)
-        input_ids = input_ids.to(self.device, torch.int64)
-        if attention_mask is not None:
-            check_mask(attention_mask, input_ids)
-            attention_mask = attention_mask.to(self.device, torch.int64)
-        x = self.hidden_states(input_ids, attention_mask, self.new_cache(len(input_ids)))
-        return self.logits(x)
+        """The scores of every word in the vocabulary."""
+        return self.ops.norm_head(x, self.norm, self.lm_head, self.config.logit_softcap)
 
     @torch.inference_mode()
     def step(
-        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None, cache: TakesTokens
+        self,
+        input_ids: Int[Tensor, "b t"],
+        attention_mask: Int[Tensor, "b t"] | None,
+        cache: PrefillCache,
     ) -> Float[Tensor, "r v"]:
         """Take `t` new tokens into the cache and return the logits of what follows: prefill and decode alike.
 
-        `r` rows: one for each sequence that the tokens continue. In a prompt that is the last token of each row;
-        after it, a cache that stores a prompt once for several sequences takes their tokens side by side in one row.
+        `r` rows, one for each sequence that the tokens continue: in a prefill the last token of each row; after it, a
+        cache that stores a prompt once for several sequences takes their tokens side by side in one row.
         """
         x = self.hidden_states(input_ids, attention_mask, cache)
-        return self.logits(x[:, -cache.branches :]).flatten(0, 1)
-
-    @no_type_check
-    def generate(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        generation_config: GenerationConfig | None = None,
-        *,
-        streamer: BaseStreamer | None = None,
-        logits_processor: LogitsProcessorList | None = None,
-        stopping_criteria: StoppingCriteriaList | None = None,
-        **kwargs: Any,
-    ) -> Tensor | GenerateDecoderOnlyOutput | GenerateBeamDecoderOnlyOutput:
-        """Continue token ids `[b, t]`, padded on the left where `attention_mask` `[b, t]` is 0; returns ids `[b, n]`.
-
-        Arguments and result are those of `transformers.GenerationMixin.generate`; an option that is not
-        supported raises ValueError naming it, one that does not exist TypeError. Nothing is ignored.
-        `past_key_values`, of the output of an earlier answer, goes on where that ended. What would not fit into
-        memory raises MemoryError before it begins. `split_batch=True` answers as many prompts at a time as what is free
-        has room for, the longest together and under a progress bar; `memory_budget=` as many as so many bytes have room
-        for, taken by keys, values and activations beside the weights.
-        """
-        return generate(
-            self,
-            input_ids,
-            attention_mask,
-            generation_config,
-            streamer=streamer,
-            logits_processor=logits_processor,
-            stopping_criteria=stopping_criteria,
-            **kwargs,
-        )
+        return self.logits(x[:, -cache.logits_to_keep :]).flatten(0, 1)

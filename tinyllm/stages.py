@@ -1,54 +1,75 @@
-"""The ladder: each stage changes one part of the decoder and keeps its tokens."""
+"""The ladder: each stage changes one field of the stage before, and keeps its tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 
 from tinyllm.attention.kernel import kernel_attention
-from tinyllm.attention.segment import segment_attention
+from tinyllm.attention.metadata import Attention
 from tinyllm.attention.stock import stock_attention
+from tinyllm.cache import Cache, CacheFactory
 from tinyllm.cache.contiguous import ContiguousCache
-from tinyllm.cache.fixed import FixedSegmentCache
 from tinyllm.cache.segment import SegmentCache
+from tinyllm.decoder import Decoder
+from tinyllm.kernels import KernelSet
 from tinyllm.ops import FUSED, NAIVE, Operations
-from tinyllm.ops.kernel_sets import by_device
 from tinyllm.runtime.runner import CAPTURED, EAGER, Runner
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The four seams of a decoder; `dataclasses.replace(stage, attend=...)` makes a variant."""
+    """How a decoder is run; `dataclasses.replace(stage, attention=...)` makes a variant.
+
+    `kernels` is the name of a set ("torch", "triton", "sycl", "cpu", "ipex") or the set itself, on which operations,
+    attention and the cache's reorder run together; None for the one of the model's device.
+
+    >>> from dataclasses import replace
+    >>> replace(STAGES["final"], kernels="torch").kernels
+    'torch'
+    """
 
     name: str
     ops: Operations
-    cache: Callable
-    attend: Callable
+    cache: CacheFactory
+    attention: Attention
     runner: Runner
+    kernels: str | KernelSet | None = None
 
+    def new_cache(
+        self, decoder: Decoder, prompts: int, copies: int = 1, steps: int | None = None
+    ) -> Cache:
+        """An empty cache for so many prompts, each continued by `copies` sequences.
 
-OURS = partial(kernel_attention, by_device)
-STAGES = MappingProxyType(
-    {
-        stage.name: stage
-        for stage in (
-            Stage("naive", ops=NAIVE, cache=ContiguousCache, attend=stock_attention, runner=EAGER),
-            Stage("fused", ops=FUSED, cache=ContiguousCache, attend=stock_attention, runner=EAGER),
-            Stage("segment", ops=FUSED, cache=SegmentCache, attend=segment_attention, runner=EAGER),
-            Stage("sdpa", ops=FUSED, cache=FixedSegmentCache, attend=OURS, runner=EAGER),
-            Stage("final", ops=FUSED, cache=FixedSegmentCache, attend=OURS, runner=CAPTURED),
+        Where the number of `steps` after the prompt is known, a cache may reserve the memory for them at once.
+        """
+        return self.cache(
+            decoder.config,
+            prompts,
+            copies,
+            steps,
+            device=decoder.device,
+            dtype=decoder.dtype,
+            kernels=decoder.kernels,
         )
-    }
+
+
+LADDER = (
+    Stage("naive", ops=NAIVE, cache=ContiguousCache, attention=stock_attention, runner=EAGER),
+    Stage("fused", ops=FUSED, cache=ContiguousCache, attention=stock_attention, runner=EAGER),
+    Stage("segment", ops=FUSED, cache=SegmentCache, attention=stock_attention, runner=EAGER),
+    Stage("sdpa", ops=FUSED, cache=SegmentCache, attention=kernel_attention, runner=EAGER),
+    Stage("final", ops=FUSED, cache=SegmentCache, attention=kernel_attention, runner=CAPTURED),
 )
-FASTEST = next(reversed(STAGES))
+STAGES = MappingProxyType({stage.name: stage for stage in LADDER})
+FASTEST = LADDER[-1].name
 
 
-def pick_stage(stage: object) -> Stage:
+def pick_stage(stage: str | Stage) -> Stage:
     """A stage by its name, or the stage itself. Raises ValueError naming those there are."""
     if isinstance(stage, Stage):
         return stage
     if not isinstance(stage, str) or stage not in STAGES:
-        raise ValueError(f"stage {stage!r} is unknown: expected one of {list(STAGES)}, or a tinyllm.Stage")
+        expected = f"one of {list(STAGES)}, or a tinyllm.Stage"
+        raise ValueError(f"stage {stage!r} is unknown: expected {expected}")
     return STAGES[stage]

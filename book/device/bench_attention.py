@@ -33,10 +33,10 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from bench_triton import timing, tuning
 
-from tinyllm.kernels.partial import attend_partly, merged, visible_bias
+from tinyllm.kernels.torch_attention import attention_with_lse, bias_of_mask, merge_by_lse
 from tinyllm.kernels.triton import attention
-from tinyllm.kernels.triton.cut import cut_of
-from tinyllm.kernels.triton.paths import seen_by
+from tinyllm.kernels.triton.beam_mask import make_beam_mask
+from tinyllm.kernels.triton.split_plan import split_plan_of
 
 SHAPES = {"llama-2-7b": (32, 32, 128), "llama-3-8b": (32, 8, 128)}
 DTYPE = torch.bfloat16
@@ -65,7 +65,7 @@ class Cell:
 
 
 class Problem:
-    """The memory of a cell: prompts, responses, and an ancestry as a beam search leaves it."""
+    """The memory of a cell: prompts, responses, and a beam index as a beam search leaves it."""
 
     def __init__(self, cell: Cell, device: torch.device) -> None:
         (h, g, d), b, w = cell.sizes, cell.batch, cell.beams
@@ -74,13 +74,13 @@ class Problem:
         self.prompt = draw(b, g, cell.prompt, d), draw(b, g, cell.prompt, d)
         self.response = draw(b, g, cell.response * w, d), draw(b, g, cell.response * w, d)
         self.lengths = torch.tensor([cell.prompt, cell.response], dtype=torch.int32, device=device)
-        self.ancestry = searched(b, w, cell.response).to(device)
+        self.beam_index = searched(b, w, cell.response).to(device)
         own = torch.arange(w, device=device)
-        seen = (self.ancestry[..., None] == own).flatten(2)  # [b, w, slots]
+        seen = (self.beam_index[..., None] == own).flatten(2)  # [b, w, slots]
         self.live = int(seen.any(dim=1).sum())
-        self.bias = visible_bias(seen[:, None].repeat(1, 1, h // g, 1), DTYPE) if w > 1 else None
-        self.seen = seen_by(self.ancestry) if w > 1 else None
-        self.space = attention.workspace(self.q, *self.prompt, *self.response)
+        self.bias = bias_of_mask(seen[:, None].repeat(1, 1, h // g, 1), DTYPE) if w > 1 else None
+        self.beam_mask = make_beam_mask(self.beam_index) if w > 1 else None
+        self.workspace = attention.attention_workspace(self.q.shape, self.prompt[0], self.response[0])
 
     @property
     def bytes(self) -> int:
@@ -91,7 +91,7 @@ class Problem:
 
 
 def searched(b: int, w: int, steps: int) -> Tensor:
-    """The ancestry after so many steps in which a beam goes on from another one time in four."""
+    """The beam index after so many steps in which a beam goes on from another one time in four."""
     generator = torch.Generator().manual_seed(steps)
     own = torch.arange(w).expand(b, w)
     table = torch.empty(b, w, steps, dtype=torch.int64)
@@ -103,17 +103,22 @@ def searched(b: int, w: int, steps: int) -> Tensor:
     return table.int()
 
 
-def ours(p: Problem, launch: tuning.Launch | None = None, space: object = None) -> Tensor:
+def ours(
+    p: Problem,
+    launch: tuning.LaunchConfig | None = None,
+    workspace: attention.Workspace | None = None,
+) -> Tensor:
     """One launch."""
-    more = {"seen": p.seen, "space": space or p.space, "launch": launch}
-    return attention.segment_attention(p.q, *p.prompt, *p.response, p.lengths, p.ancestry, **more)
+    more = {"beam_mask": p.beam_mask, "workspace": workspace or p.workspace, "launch": launch}
+    return attention.segment_attention(p.q, *p.prompt, *p.response, p.lengths, p.beam_index, **more)
 
 
 def two_segments(p: Problem) -> Tensor:
     """As the stage `segment` does."""
     (h, g, d), b, w = p.cell.sizes, p.cell.batch, p.cell.beams
     q = p.q.reshape(b, g, -1, d)
-    out = merged([attend_partly(q, p.prompt, None), attend_partly(q, p.response, p.bias, growing=True)])
+    prompt = attention_with_lse(q, *p.prompt, None, fixed_length=True)
+    out = merge_by_lse([prompt, attention_with_lse(q, *p.response, p.bias)])
     return out.reshape(b, h, w, d).transpose(1, 2).reshape(b, w, h * d)
 
 
@@ -122,7 +127,7 @@ class Expanded:
 
     def __init__(self, p: Problem) -> None:
         (h, g, d), b, w = p.cell.sizes, p.cell.batch, p.cell.beams
-        slots = (p.ancestry.long() + w * torch.arange(p.cell.response, device=p.q.device))[:, :, None, :, None]
+        slots = (p.beam_index.long() + w * torch.arange(p.cell.response, device=p.q.device))[:, :, None, :, None]
         self.q = p.q.transpose(1, 2).reshape(b * w, h, 1, d)
         self.kv = [
             torch.cat([
@@ -137,17 +142,17 @@ class Expanded:
 
 
 class Flex:
-    """FlexAttention over prompt and response side by side; what a beam sees is a function of the ancestry."""
+    """FlexAttention over prompt and response side by side; what a beam sees is a function of the beam index."""
 
     def __init__(self, p: Problem, compiled: Callable) -> None:
         from torch.nn.attention.flex_attention import create_block_mask
 
-        cell, ancestry = p.cell, p.ancestry
+        cell, beam_index = p.cell, p.beam_index
         (_, w, t), n = (cell.batch, cell.beams, cell.prompt), cell.prompt + cell.response * cell.beams
 
         def visible(b, h, query, key):
             slot = (key - t).clamp(min=0)
-            return (key < t) | (ancestry[b, query.clamp(max=w - 1), slot // w] == slot % w)
+            return (key < t) | (beam_index[b, query.clamp(max=w - 1), slot // w] == slot % w)
 
         self.q = p.q.contiguous()
         self.kv = [torch.cat(pair, dim=2) for pair in zip(p.prompt, p.response, strict=True)]
@@ -199,13 +204,13 @@ def measure(cell: Cell, options: argparse.Namespace, device: torch.device, compi
         error = (got.float() - exact.float()).abs().max().item()
         assert error < 0.02, f"{cell}: off by {error}"
     times = microseconds(calls, options.repeats, device)
-    shape = cut_of(problems[0].q, problems[0].prompt[0], problems[0].response[0])
+    plan = split_plan_of(problems[0].q.shape, problems[0].prompt[0], problems[0].response[0])
     row = {"shape": cell.shape, "heads": h, "kv_heads": g, "head_dim": d, "dtype": "bfloat16", "batch": cell.batch}
     row |= {"beams": cell.beams, "prompt": cell.prompt, "response": cell.response, "bytes": problems[0].bytes}
     names = ("ours", "expanded", "two_segments", "flex")
     return row | {
         "us": {name: round(times[name], 2) if name in times else None for name in names},
-        "splits": shape.splits,
+        "splits": plan.splits,
     }
 
 
@@ -238,14 +243,14 @@ def layouts(options: argparse.Namespace, device: torch.device) -> list[dict]:
 
 
 def tune(device: torch.device, repeats: int) -> None:
-    """Print what other cuts take, for a few cells."""
+    """Print what other plans take, for a few cells."""
     base = tuning.launch_for("attention", device.type)
     cells = [Cell("llama-2-7b", 1, 1, 1024, 64), Cell("llama-2-7b", 1, 4, 1024, 64), Cell("llama-2-7b", 8, 4, 1024, 64),
              Cell("llama-2-7b", 64, 4, 1024, 64), Cell("llama-3-8b", 1, 1, 1024, 64),
              Cell("llama-3-8b", 8, 4, 1024, 64), Cell("llama-2-7b", 1, 1, 128, 64),
              Cell("llama-3-8b", 64, 8, 1024, 64)]  # fmt: skip
     rows = [
-        replace(base, blocks={**base.blocks, "keys": keys, "waves": waves}, num_warps=warps, num_stages=stages)
+        replace(base, blocks={**base.blocks, "block_n": keys, "waves": waves}, num_warps=warps, num_stages=stages)
         for keys, warps, stages, waves in itertools.product((64, 128), (4,), (2, 3, 4), (2, 4, 8))
         if keys * stages <= 256
     ]
@@ -253,10 +258,11 @@ def tune(device: torch.device, repeats: int) -> None:
         problems, timed = copies_of(cell, device), []
         for row in rows:
             try:
-                shape = cut_of(problems[0].q, problems[0].prompt[0], problems[0].response[0], row)
-                spaces = [attention._workspace(p.q, p.prompt[0].shape[1], shape) for p in problems]
+                first = problems[0]
+                plan = split_plan_of(first.q.shape, first.prompt[0], first.response[0], row)
+                spaces = [attention._workspace(p.q.shape, p.prompt[0], plan) for p in problems]
                 calls = [lambda p=p, s=s, row=row: ours(p, row, s) for p, s in zip(problems, spaces, strict=True)]
-                timed.append((microseconds({"ours": calls}, repeats, device)["ours"], shape.splits, row))
+                timed.append((microseconds({"ours": calls}, repeats, device)["ours"], plan.splits, row))
             except Exception as error:
                 print("failed", row, str(error)[:100])
         timed.sort(key=lambda each: each[0])
@@ -268,7 +274,7 @@ def main() -> None:
     """Check and time every cell, and write them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--tune", action="store_true", help="time other cuts for a few cells, and no more")
+    parser.add_argument("--tune", action="store_true", help="time other plans for a few cells, and no more")
     parser.add_argument("--layouts", action="store_true", help="time layouts of the response, and no more")
     parser.add_argument("--prompts", type=int, nargs="+", default=[128, 1024, 8192])
     parser.add_argument("--responses", type=int, nargs="+", default=[1, 64, 512])

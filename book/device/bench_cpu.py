@@ -24,15 +24,15 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tinyllm.attention.segment import segment_attention  # noqa: E402
+from tinyllm.attention.stock import stock_attention  # noqa: E402
 from tinyllm.bench.machine import versions  # noqa: E402
 from tinyllm.cache.segment import SegmentCache  # noqa: E402
-from tinyllm.checkpoint.loading import load_decoder, restage  # noqa: E402
-from tinyllm.decoder import Decoder  # noqa: E402
-from tinyllm.kernels import cpu  # noqa: E402
+from tinyllm.config import DecoderConfig  # noqa: E402
+from tinyllm.kernels import TORCH, cpu  # noqa: E402
 from tinyllm.lab.shapes import known_config, random_checkpoint  # noqa: E402
+from tinyllm.model import Model, load_model, restage  # noqa: E402
 from tinyllm.runtime.device import device_name, pick_dtype  # noqa: E402
-from tinyllm.runtime.native import native_step, why_not  # noqa: E402
+from tinyllm.runtime.native import NativeStep, unsupported_reason  # noqa: E402
 from tinyllm.stages import pick_stage  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -136,12 +136,12 @@ def about(dtype: torch.dtype) -> dict[str, object]:
 
 def steps(shape: str, dtype: torch.dtype, options: argparse.Namespace, prompt: int = 128) -> list[StepRow]:
     """One and four rows, ordinary and native."""
-    ordinary = load_decoder(random_checkpoint(shape, CPU, dtype), pick_stage("segment"), CPU, dtype)
+    ordinary = load_model(random_checkpoint(shape, CPU, dtype), pick_stage("segment"), CPU, dtype)
     native = restage(ordinary, pick_stage("sdpa"))
-    step = native_step(native)
-    if step is None:
-        raise SystemExit(f"there is no native step: {why_not(native)}")
-    engines = {"torch": (ordinary, ordinary.step), "native": (native, step)}
+    reason = unsupported_reason(native)
+    if reason:
+        raise SystemExit(f"there is no native step: {reason}")
+    engines = {"torch": (ordinary, ordinary.step), "native": (native, NativeStep(native))}
     works = {
         f"{name} {width}": token(model, run, width, prompt)
         for name, (model, run) in engines.items()
@@ -167,7 +167,7 @@ def steps(shape: str, dtype: torch.dtype, options: argparse.Namespace, prompt: i
     return found
 
 
-def token(model: Decoder, run: Callable, width: int, prompt: int) -> Work:
+def token(model: Model, run: Callable, width: int, prompt: int) -> Work:
     """One more token of every sequence after a prompt; the response begins anew before it is long."""
     ids = torch.randint(3, 1000, (1, prompt), generator=torch.Generator().manual_seed(0))
     new = torch.arange(5, 5 + width)[None]
@@ -181,10 +181,10 @@ def token(model: Decoder, run: Callable, width: int, prompt: int) -> Work:
     return work
 
 
-def weight_bytes(model: Decoder) -> int:
+def weight_bytes(model: Model) -> int:
     """What a step reads: all weights, but for an embedding of its own, of which it looks up some rows."""
     total = sum(x.nbytes for x in model.parameters())
-    return total - (0 if model.config.tie_word_embeddings else model.embed_tokens.weight.nbytes)
+    return total - (0 if model.config.tie_word_embeddings else model.embed_tokens.storage.nbytes)
 
 
 # ---- attention ---------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def attention(shape: str, dtype: torch.dtype, options: argparse.Namespace, after
     config, found = known_config(shape), []
     for prompt in options.prompts:
         for width in (1, 4, 8):
-            works = attention_works(filled(config, prompt, width, after, dtype), config, width, prompt, after)
+            works = attention_works(filled(config, prompt, width, after, dtype), width)
             times = in_turns(works, options.repeats, times=3)
             for engine in works:
                 us = [1e6 * x / config.num_hidden_layers for x in times[engine]]
@@ -214,33 +214,37 @@ def attention(shape: str, dtype: torch.dtype, options: argparse.Namespace, after
     return found
 
 
-def filled(config: object, prompt: int, width: int, steps: int, dtype: torch.dtype) -> SegmentCache:
-    """A cache with a prompt and some steps; `bias` is what the last step sees."""
-    cache = SegmentCache(config, 1, width, steps, CPU, dtype)
+def filled(
+    config: DecoderConfig, prompt: int, width: int, steps: int, dtype: torch.dtype
+) -> SegmentCache:
+    """A cache with a prompt and some steps."""
+    cache = SegmentCache(config, 1, width, steps, device=CPU, dtype=dtype, kernels=TORCH)
     g, d = config.num_key_value_heads, config.head_dim
-    cache.admit(prompt, None)
+    cache.prepare(prompt, None)
     for layer in cache.layers:
         layer.append(torch.randn(1, g, prompt, d).to(dtype), torch.randn(1, g, prompt, d).to(dtype))
     for _ in range(steps):
-        _, (cache.bias,) = cache.admit(width, None)
+        cache.prepare(width, None)
         for layer in cache.layers:
             layer.append(*(torch.randn(1, g, width, d).to(dtype) for _ in range(2)))
     return cache
 
 
-def attention_works(cache: SegmentCache, config: object, width: int, prompt: int, steps: int) -> dict[str, Work]:
+def attention_works(cache: SegmentCache, width: int) -> dict[str, Work]:
     """The same attention in every layer: two of torch's own, merged; and in C++."""
-    q = torch.randn(1, width, config.num_attention_heads, config.head_dim).to(cache.like.dtype).transpose(1, 2)
-    lengths = torch.tensor([prompt, steps], dtype=torch.int32)
-    ancestry = cache.ancestry if width > 1 else None
+    config = cache.config
+    metadata = cache.decode_metadata()
+    q = torch.randn(1, width, config.num_attention_heads, config.head_dim)
+    q = q.to(cache.state.like.dtype).transpose(1, 2)
 
     def stock() -> None:
         for layer in cache.layers:
-            segment_attention(q, layer, cache.bias)
+            stock_attention(q, layer.segments, metadata)
 
     def native() -> None:
         for layer in cache.layers:
-            cpu.segment_attention(q, *layer.prompt, *layer.blocks[0], lengths, ancestry)
+            prompt, response = layer.segments
+            cpu.segment_attention(q, *prompt, *response, metadata.lengths(CPU), metadata.beam_index)
 
     return {"torch": stock, "native": native}
 

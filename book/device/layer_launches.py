@@ -1,4 +1,4 @@
-"""What a decode layer launches on this GPU, by name, and how long the device is busy: `layer_launches.py --json FILE`.
+"""What the last layer launches in a decode step on this GPU, by name, and how long the device is busy: `layer_launches.py --json FILE`.
 
 For every stage, random weights: the kernels that the profiler saw in one layer, and the milliseconds per token that the
 device worked. `python -m tinyllm bench` tells those that pass; in between the device waits for Python.
@@ -15,16 +15,14 @@ from pathlib import Path
 import torch
 
 from tinyllm.bench.machine import versions
-from tinyllm.checkpoint import load_decoder
-from tinyllm.checkpoint.loading import restage
-from tinyllm.decoder import Decoder
 from tinyllm.lab.launches import device_seconds, launches_in_layer
 from tinyllm.lab.shapes import SHAPES, random_checkpoint
+from tinyllm.model import Model, load_model, restage
 from tinyllm.runtime.device import DTYPES, device_name, pick_device
 from tinyllm.stages import STAGES
 
 
-def filled(model: Decoder, context: int) -> Callable[[], object]:
+def filled(model: Model, context: int) -> Callable[[], object]:
     """A decode step of a model whose cache holds `context` tokens."""
     cache, token = model.new_cache(1), torch.ones(1, 1, dtype=torch.int64, device=model.device)
     model.step(token.expand(-1, context), None, cache)
@@ -40,7 +38,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True, help="where to record")
     options = parser.parse_args()
     device, dtype = pick_device(None), DTYPES[options.dtype]
-    model = load_decoder(random_checkpoint(options.shape, device, dtype), STAGES["naive"], device, dtype)
+    model = load_model(random_checkpoint(options.shape, device, dtype), STAGES["naive"], device, dtype)
     models = {stage.name: restage(model, stage) for stage in STAGES.values()}
     rows = []
     for name, staged in models.items():

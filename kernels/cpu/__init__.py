@@ -1,23 +1,32 @@
-"""The reader's laptop: C++ for its processor, built on first use.
+"""C++ kernels for the processor of this machine, built on first use.
 
-`unavailable` says why there is none, where that is so; torch's operations then do the work.
+`unavailable` gives the reason where there are none; torch's operations then do the work.
 """
 
 from __future__ import annotations
 
-from torch import Tensor
-
+from ..torch_kernels import TorchKernels
 from .build import BuildError, cache_folder
-from .operations import MAX_HEAD_DIM, MAX_ROWS, Kernels, kernels, kernels_in
-from .step import DecodeStep, Weights
+from .operations import (
+    MAX_HEAD_DIM,
+    MAX_ROWS,
+    Kernels,
+    kernels,
+    linear,
+    load_kernels,
+    segment_attention,
+)
+from .step import DecoderWeights, DecodeStep
 
 __all__ = [
+    "CPU",
     "MAX_HEAD_DIM",
     "MAX_ROWS",
     "BuildError",
+    "CpuKernels",
     "DecodeStep",
+    "DecoderWeights",
     "Kernels",
-    "Weights",
     "kernels",
     "linear",
     "segment_attention",
@@ -27,15 +36,18 @@ __all__ = [
 
 def unavailable() -> str | None:
     """Why the kernels cannot be used on this machine, and what helps; None where they can."""
-    found = kernels_in(cache_folder())
-    return found if isinstance(found, str) else None
+    loaded = load_kernels(cache_folder())
+    return loaded if isinstance(loaded, str) else None
 
 
-def linear(x: Tensor, weight: Tensor, *args: object, **kwargs: object) -> Tensor:
-    """See `Kernels.linear`; raises BuildError where there are no kernels."""
-    return kernels().linear(x, weight, *args, **kwargs)
+class CpuKernels(TorchKernels):
+    """The set of these kernels; the signatures are those of `KernelSet`."""
+
+    name = "cpu"
+    native_step = True
+
+    linear = staticmethod(linear)
+    segment_attention = staticmethod(segment_attention)
 
 
-def segment_attention(q: Tensor, *args: object, **kwargs: object) -> Tensor:
-    """See `Kernels.segment_attention`; raises BuildError where there are no kernels."""
-    return kernels().segment_attention(q, *args, **kwargs)
+CPU = CpuKernels()

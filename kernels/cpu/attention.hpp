@@ -1,128 +1,154 @@
-// Attention of a few sequences that share a prompt: over the prompt, read once for all of them, and over each one's
-// own path through the response. Exact softmax in one pass, all sums in float32.
+// Split-KV attention of a few sequences that share a prompt: over the prompt, each key read once
+// for all of them, and over each sequence's own path through the response, gathered through the
+// beam index. Exact online softmax, all sums in float32.
 //
-// The keys of all requests and key/value heads form one line; every thread takes an equal stretch of it and leaves a
-// partial result for each (request, head) it came by. Whoever needs the whole merges those.
+// The visible keys of all requests and key/value heads are divided equally among the threads; each
+// thread stores a partial result for every (request, head) pair of its stretch, and
+// `reduce_partials` combines them.
 #pragma once
 
-#include "gather.hpp"
+#include "online_softmax.hpp"
 
-// What one thread does of the attention of one layer.
+// One thread's part of the attention of one layer.
 template <class T>
 struct Attention {
-    Heads n;
-    Memory prompt, response;
-    Sight sight;
-    Fresh<T> fresh;
-    Line line;
-    Pieces pieces;
-    float* scratch;  // of this thread: `floats(n)`
+    AttentionShape shape;
+    KVSegment prompt, response;
+    AttentionMask mask;
+    NewQKV<T> new_qkv;
+    KeyPartition partition;
+    Partials partials;
+    float* scratch;  // of this thread: `floats(shape)`
 
-    static int64_t floats(const Heads& n) { return padded(n.rows() * (n.width() + 1) + Block::floats(n.width()), 16); }
-
-    int64_t tokens() const { return sight.tokens(); }
-    int64_t steps() const { return sight.steps(); }
+    static int64_t floats(const AttentionShape& shape) {
+        return round_up(shape.rows() * (shape.width() + 1) + KVBlock::floats(shape.width()), 16);
+    }
 
     void run(int thread) const {
-        int64_t begin = line.begin(thread), end = line.begin(thread + 1);
-        for (int64_t pair = begin / line.units; begin < end; pair++) {
-            int64_t stop = (pair + 1) * line.units < end ? (pair + 1) * line.units : end;
-            int64_t start = pair * line.units - sight.begin();
-            piece(pair, thread, begin - start, stop - start);
+        int64_t begin = partition.begin(thread), end = partition.begin(thread + 1);
+        for (int64_t pair = begin / partition.keys; begin < end; pair++) {
+            int64_t pair_end = (pair + 1) * partition.keys;
+            int64_t stop = pair_end < end ? pair_end : end;
+            int64_t first_token = pair * partition.keys - mask.first_visible();
+            attend_pair(pair, thread, begin - first_token, stop - first_token);
             begin = stop;
         }
     }
 
-    void piece(int64_t pair, int thread, int64_t from, int64_t to) const {
-        int64_t request = pair / n.g, head = pair % n.g, t = tokens();
-        Block block(scratch + n.rows() * n.width(), n.width());
-        float* slopes = sight.slopes ? block.k + Block::floats(n.width()) : nullptr;
-        Gather gather{scratch, slopes, pieces.of(pair, thread), n.width(), n.rows(), sight.softcap};
-        gather.start();
-        take_queries(request, head, slopes);
-        if (from < t) see_prompt(gather, block, request, head, from, to < t ? to : t);
-        if (to <= t) return;
-        if (to == t + steps() && fresh.k) keep(request, head);
-        see_response(gather, block, request, head, (from > t ? from : t) - t, to - t);
+    // Tokens [begin, end), counted through prompt and response, of one (request, head) pair.
+    void attend_pair(int64_t pair, int thread, int64_t begin, int64_t end) const {
+        int64_t request = pair / shape.g, head = pair % shape.g, t = mask.prompt_tokens();
+        int64_t width = shape.width();
+        KVBlock block(scratch + shape.rows() * width, width);
+        float* slopes = mask.slopes ? block.k + KVBlock::floats(width) : nullptr;
+        OnlineSoftmax softmax{scratch, slopes,       partials.at(pair, thread),
+                              width,   shape.rows(), mask.softcap};
+        softmax.reset();
+        load_queries(request, head, slopes);
+        if (begin < t) attend_prompt(softmax, block, request, head, begin, end < t ? end : t);
+        if (end <= t) return;
+        if (end == t + mask.steps() && new_qkv.k) store_kv(request, head);
+        attend_response(softmax, block, request, head, (begin > t ? begin : t) - t, end - t);
     }
 
-    void take_queries(int64_t request, int64_t head, float* slopes) const {
-        int group = n.group();
-        for (int row = 0; row < n.rows(); row++) {
-            int64_t r = request * n.w + row / group, h = head * group + row % group;
-            float* q = scratch + row * n.width();
-            fresh.ready(fresh.q + r * fresh.row + h * fresh.q_head, fresh.q_norm, n.d, r, q);
-            for (int64_t i = 0; i < n.d; i++) q[i] *= sight.scale;
-            for (int64_t i = n.d; i < n.width(); i++) q[i] = 0;
-            if (slopes) slopes[row] = sight.slopes[h];
+    void load_queries(int64_t request, int64_t head, float* slopes) const {
+        int group = shape.group();
+        for (int row = 0; row < shape.rows(); row++) {
+            int64_t sequence = request * shape.w + row / group, h = head * group + row % group;
+            float* q = scratch + row * shape.width();
+            const float* x = new_qkv.q + sequence * new_qkv.row_stride + h * new_qkv.q_head;
+            new_qkv.norm_and_rotate(x, new_qkv.q_norm, shape.d, sequence, q);
+            for (int64_t i = 0; i < shape.d; i++) q[i] *= mask.scale;
+            for (int64_t i = shape.d; i < shape.width(); i++) q[i] = 0;
+            if (slopes) slopes[row] = mask.slopes[h];
         }
     }
 
-    // Write this step's keys and values where they stay; whoever looks at them first does it.
-    void keep(int64_t request, int64_t head) const {
-        float k[MAX_HEAD];
-        for (int j = 0; j < n.w; j++) {
-            int64_t r = request * n.w + j, slot = (steps() - 1) * n.w + j;
-            int64_t at = request * response.batch + head * response.head + slot * response.token;
-            const int64_t from = r * fresh.row + head * fresh.kv_head;
-            fresh.ready(fresh.k + from, fresh.k_norm, n.d, r, k);
-            narrow(k, n.d, static_cast<T*>(response.k) + at);
-            narrow(fresh.v + from, n.d, static_cast<T*>(response.v) + at);
+    // Stores this step's keys and values; done by the thread that reads them first.
+    void store_kv(int64_t request, int64_t head) const {
+        float k[MAX_HEAD_DIM];
+        for (int beam = 0; beam < shape.w; beam++) {
+            int64_t sequence = request * shape.w + beam;
+            int64_t slot = (mask.steps() - 1) * shape.w + beam;
+            int64_t to = request * response.batch + head * response.head + slot * response.token;
+            int64_t from = sequence * new_qkv.row_stride + head * new_qkv.kv_head;
+            new_qkv.norm_and_rotate(new_qkv.k + from, new_qkv.k_norm, shape.d, sequence, k);
+            from_float32(k, shape.d, static_cast<T*>(response.k) + to);
+            from_float32(new_qkv.v + from, shape.d, static_cast<T*>(response.v) + to);
         }
     }
 
-    void see_prompt(const Gather& gather, Block& block, int64_t request, int64_t head, int64_t from, int64_t to) const {
-        const int32_t* where = sight.positions ? sight.positions + request * sight.positions_batch : nullptr;
-        int64_t at = request * prompt.batch + head * prompt.head;
-        const T *k = static_cast<T*>(prompt.k) + at, *v = static_cast<T*>(prompt.v) + at;
-        for (int64_t i = from; i < to; i++) {
-            if (where && where[i] < 0) continue;
-            block.take(k + i * prompt.token, v + i * prompt.token, n.d, n.width(), where ? where[i] : i);
-            if (block.n == KEYS) gather.see(0, n.rows(), block);
+    void attend_prompt(const OnlineSoftmax& softmax, KVBlock& block, int64_t request, int64_t head,
+                       int64_t begin, int64_t end) const {
+        const int32_t* positions = mask.prompt_positions;
+        if (positions) positions += request * mask.prompt_positions_batch;
+        int64_t offset = request * prompt.batch + head * prompt.head;
+        const T* k = static_cast<T*>(prompt.k) + offset;
+        const T* v = static_cast<T*>(prompt.v) + offset;
+        for (int64_t i = begin; i < end; i++) {
+            if (positions && positions[i] < 0) continue;
+            int64_t position = positions ? positions[i] : i;
+            block.append(k + i * prompt.token, v + i * prompt.token, shape.d, shape.width(),
+                         position);
+            if (block.n == BLOCK_KEYS) softmax.attend(0, shape.rows(), block);
         }
-        gather.see(0, n.rows(), block);
+        softmax.attend(0, shape.rows(), block);
     }
 
-    // Every sequence along its own path: at each step, the slot of its ancestor.
-    void see_response(const Gather& gather, Block& block, int64_t request, int64_t head, int64_t from, int64_t to) const {
-        int64_t at = request * response.batch + head * response.head, group = n.group();
-        int64_t start = sight.positions ? sight.positions[request * sight.positions_batch + tokens() - 1] + 1 : tokens();
-        const T *k = static_cast<T*>(response.k) + at, *v = static_cast<T*>(response.v) + at;
-        for (int64_t j = 0; j < n.w; j++) {
-            const int32_t* path = sight.ancestry;
-            if (path) path += request * sight.ancestry_batch + j * sight.ancestry_row;
-            for (int64_t step = from; step < to; step++) {
-                int64_t slot = (step * n.w + (path ? path[step] : j)) * response.token;
-                block.take(k + slot, v + slot, n.d, n.width(), start + step);
-                if (block.n == KEYS) gather.see(j * group, (j + 1) * group, block);
+    // Every sequence along its own path: at each step, the slot that the beam index names.
+    void attend_response(const OnlineSoftmax& softmax, KVBlock& block, int64_t request,
+                         int64_t head, int64_t begin, int64_t end) const {
+        int64_t offset = request * response.batch + head * response.head, group = shape.group();
+        const T* k = static_cast<T*>(response.k) + offset;
+        const T* v = static_cast<T*>(response.v) + offset;
+        int64_t first_position = mask.prompt_tokens();
+        if (mask.prompt_positions) {
+            int64_t last = request * mask.prompt_positions_batch + mask.prompt_tokens() - 1;
+            first_position = mask.prompt_positions[last] + 1;
+        }
+        for (int64_t beam = 0; beam < shape.w; beam++) {
+            const int32_t* beam_index = mask.beam_index;
+            if (beam_index)
+                beam_index += request * mask.beam_index_batch + beam * mask.beam_index_beam;
+            int64_t first_row = beam * group;
+            for (int64_t step = begin; step < end; step++) {
+                int64_t slot = step * shape.w + (beam_index ? beam_index[step] : beam);
+                block.append(k + slot * response.token, v + slot * response.token, shape.d,
+                             shape.width(), first_position + step);
+                if (block.n == BLOCK_KEYS) softmax.attend(first_row, first_row + group, block);
             }
-            gather.see(j * group, (j + 1) * group, block);
+            softmax.attend(first_row, first_row + group, block);
         }
     }
 
-    // What all threads have gathered for one row of the batch: out [h * d].
-    void merge(int64_t r, float* out) const {
-        int64_t request = r / n.w, group = n.group();
-        for (int64_t h = 0; h < n.h; h++) {
-            int64_t pair = request * n.g + h / group, row = r % n.w * group + h % group;
-            merge_row(pair, row, out + h * n.d);
+    // Combines the partial results of all threads for one sequence: out [h * d].
+    void reduce_partials(int64_t sequence, float* out) const {
+        int64_t request = sequence / shape.w, group = shape.group();
+        for (int64_t h = 0; h < shape.h; h++) {
+            int64_t pair = request * shape.g + h / group;
+            int64_t row = sequence % shape.w * group + h % group;
+            reduce_row(pair, row, out + h * shape.d);
         }
     }
 
-    void merge_row(int64_t pair, int64_t row, float* out) const {
-        int first = line.first(pair), last = line.last(pair);
-        float most = -INFINITY, total = 0;
-        auto sums = [&](int t) { return pieces.of(pair, t); };
-        auto score = [&](int t) { return sums(t)[n.rows() * n.width() + row]; };
+    void reduce_row(int64_t pair, int64_t row, float* out) const {
+        int first = partition.first_thread(pair), last = partition.last_thread(pair);
+        int64_t rows = shape.rows(), width = shape.width();
+        float max = -INFINITY, sum = 0;
+        auto acc = [&](int thread) { return partials.at(pair, thread); };
+        auto row_max = [&](int thread) { return acc(thread)[rows * width + row]; };
+        auto is_empty = [&](int thread) {
+            return partition.begin(thread) == partition.begin(thread + 1);
+        };
         for (int t = first; t <= last; t++)
-            if (line.begin(t) < line.begin(t + 1) && score(t) > most) most = score(t);
-        for (int64_t i = 0; i < n.d; i++) out[i] = 0;
+            if (!is_empty(t) && row_max(t) > max) max = row_max(t);
+        for (int64_t i = 0; i < shape.d; i++) out[i] = 0;
         for (int t = first; t <= last; t++) {
-            if (line.begin(t) == line.begin(t + 1)) continue;
-            float factor = std::exp(score(t) - most);
-            total += factor * sums(t)[n.rows() * (n.width() + 1) + row];
-            for (int64_t i = 0; i < n.d; i++) out[i] += factor * sums(t)[row * n.width() + i];
+            if (is_empty(t)) continue;
+            float rescale = std::exp(row_max(t) - max);
+            sum += rescale * acc(t)[rows * (width + 1) + row];
+            for (int64_t i = 0; i < shape.d; i++) out[i] += rescale * acc(t)[row * width + i];
         }
-        for (int64_t i = 0; i < n.d; i++) out[i] /= total;
+        for (int64_t i = 0; i < shape.d; i++) out[i] /= sum;
     }
 };

@@ -1,4 +1,4 @@
-"""The library is built once per user, for the processor it will run on, by the compiler that is installed."""
+"""The library is built once per user, for its processor, by the installed compiler."""
 
 from __future__ import annotations
 
@@ -17,10 +17,17 @@ import torch
 HERE = Path(__file__).parent
 SOURCES = (HERE / "cpu.cpp", *sorted(HERE.glob("*.hpp")))
 COMPILERS = ("g++", "clang++")
-FLAGS = ("-std=c++20", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fopenmp")
+FLAGS = (
+    "-std=c++20",
+    "-O3",
+    "-ffp-contract=fast",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fopenmp",
+)
 LIBRARY = ("-fPIC", "-shared", "-w")
-# What the processor has; where the compiler does not know it, what every processor of its kind has.
-NATIVE, ANY = ("-march=native",), ()
+NATIVE = ("-march=native",)
+GENERIC = ()  # for a compiler that does not know the processor
 
 
 class BuildError(RuntimeError):
@@ -32,15 +39,19 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinyllm" / "cpu"
 
 
-def library(folder: Path, compilers: tuple[str, ...] = COMPILERS, tuning: tuple[str, ...] | None = None) -> Path:
-    """The library in a folder, built there first where it has none; raises BuildError where that cannot be done.
+def library(
+    folder: Path,
+    compilers: tuple[str, ...] = COMPILERS,
+    tuning: tuple[str, ...] | None = None,
+) -> Path:
+    """The library in a folder, built there where it has none.
 
-    `tuning` replaces the flags that choose the processor.
+    `tuning` replaces the flags that choose the processor. Raises BuildError with the reason.
     """
     compiler = next(filter(None, map(shutil.which, compilers)), None)
     if compiler is None:
         raise BuildError(f"there is no C++ compiler ({' or '.join(compilers)}): apt install g++")
-    for flags in (NATIVE, ANY) if tuning is None else (tuning,):
+    for flags in (NATIVE, GENERIC) if tuning is None else (tuning,):
         path = folder / f"cpu-{digest(compiler, flags)}.so"
         failure = None if path.exists() else _build(path, compiler, flags)
         if failure is None:
@@ -49,31 +60,39 @@ def library(folder: Path, compilers: tuple[str, ...] = COMPILERS, tuning: tuple[
 
 
 def digest(compiler: str, tuning: tuple[str, ...]) -> str:
-    """A name for what this compiler makes of the sources on this processor."""
+    """The name of the library that this compiler builds on this processor."""
     version = _run([compiler, "--version"]).stdout
-    parts = [*(path.read_text() for path in SOURCES), *FLAGS, *tuning, *openmp(), version, _processor()]
+    sources = [path.read_text() for path in SOURCES]
+    parts = [*sources, *FLAGS, *tuning, *openmp(), version, _processor()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
 def openmp() -> tuple[str, ...]:
-    """torch's own OpenMP library, where it is not found under the usual name: with a second one, threads would be in
-    each other's way."""
-    folders = [Path(torch.__file__).parent / "lib", Path(torch.__file__).parents[1] / "torch.libs"]
+    """torch's own OpenMP library, where it is not found under the usual name.
+
+    With a second one, the threads of both would compete for the processors.
+    """
+    package = Path(torch.__file__).parent
+    folders = [package / "lib", package.parent / "torch.libs"]
     names = ("libgomp-*.so*", "libiomp5.so")
     found = [path for folder in folders for name in names for path in folder.glob(name)]
     return tuple(str(path) for path in found[:1])
 
 
 def _processor() -> str:
-    """What distinguishes this processor: a folder may be shared by several machines."""
+    """Model and features of this processor: a folder may be shared by several machines."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    told = {line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))}
-    return "\n".join(sorted(told)) or platform.processor() or platform.machine()
+    fields = ("model name", "flags", "Features", "CPU part")
+    features = {line for line in lines if line.startswith(fields)}
+    return "\n".join(sorted(features)) or platform.processor() or platform.machine()
 
 
 def _build(path: Path, compiler: str, tuning: tuple[str, ...]) -> str | None:
-    """Build, and return what the compiler complained of; another process that builds the same is not disturbed."""
+    """Build, and return the compiler's message where that fails.
+
+    The library is moved into place at the end: another process may build the same one.
+    """
     print("tinyllm: building the CPU kernels (once) ... ", end="", file=sys.stderr, flush=True)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,8 +102,10 @@ def _build(path: Path, compiler: str, tuning: tuple[str, ...]) -> str | None:
     os.close(handle)
     began = time.perf_counter()
     try:
-        done = _run([compiler, str(SOURCES[0]), "-o", part, *FLAGS, *tuning, *LIBRARY, *openmp()])
-        print("failed" if done.returncode else f"{time.perf_counter() - began:.0f} s", file=sys.stderr)
+        flags = [*FLAGS, *tuning, *LIBRARY, *openmp()]
+        done = _run([compiler, str(SOURCES[0]), "-o", part, *flags])
+        seconds = time.perf_counter() - began
+        print("failed" if done.returncode else f"{seconds:.0f} s", file=sys.stderr)
         if done.returncode:
             return done.stderr or f"exit status {done.returncode}"
         os.replace(part, path)

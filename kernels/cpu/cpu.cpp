@@ -6,18 +6,18 @@
 
 namespace {
 
-// Call `work(T{})` with the number format of the data.
+// Calls `work(T{})` with the C++ type of a dtype.
 template <class Work>
-void with_format(int32_t format, Work work) {
-    if (format == FLOAT32) work(float{});
-    if (format == FLOAT16) work(fp16{});
-    if (format == BFLOAT16) work(bf16{});
+void with_dtype(int32_t dtype, Work work) {
+    if (dtype == FLOAT32) work(float{});
+    if (dtype == FLOAT16) work(fp16{});
+    if (dtype == BFLOAT16) work(bf16{});
 }
 
-// As many threads as asked for, or as there are: within another parallel region, one.
+// Within another parallel region there is one thread, whatever the argument.
 template <class Work>
-void in_parallel(int threads, Work work) {
-#pragma omp parallel num_threads(threads)
+void in_parallel(int num_threads, Work work) {
+#pragma omp parallel num_threads(num_threads)
     work(omp_get_thread_num(), omp_get_num_threads());
 }
 
@@ -25,40 +25,41 @@ void in_parallel(int threads, Work work) {
 
 extern "C" {
 
-Workspace* tinyllm_workspace() { return new (std::nothrow) Workspace; }
+Scratch* tinyllm_new_scratch() { return new (std::nothrow) Scratch; }
 
-void tinyllm_free(Workspace* space) { delete space; }
+void tinyllm_free_scratch(Scratch* scratch) { delete scratch; }
 
-int tinyllm_lanes() { return W; }
+int tinyllm_lanes() { return LANES; }
 
 int tinyllm_max_rows() { return MAX_ROWS; }
 
 // 0; or 1 where there is no memory, 2 where a token is not in the vocabulary.
-int tinyllm_step(const Model* model, const Call* call, Workspace* space) {
-    for (int i = 0; !call->embedded && i < call->b * call->w; i++)
-        if (call->tokens[i] < 0 || call->tokens[i] >= model->vocabulary) return 2;
-    Heads heads{call->b, call->w, model->h, model->g, model->d};
-    if (!space->reserve(Buffers::floats(*model, heads, call->threads))) return 1;
-    with_format(model->format, [&](auto format) {
-        in_parallel(call->threads, [&](int thread, int threads) {
-            DecodeStep<decltype(format)>(*model, *call, *space, heads, threads, thread).run();
+int tinyllm_step(const ModelArgs* model, const StepArgs* args, Scratch* scratch) {
+    for (int i = 0; !args->inputs_embeds && i < args->b * args->w; i++)
+        if (args->tokens[i] < 0 || args->tokens[i] >= model->vocab_size) return 2;
+    AttentionShape shape{args->b, args->w, model->h, model->g, model->d};
+    if (!scratch->reserve(StepBuffers::floats(*model, shape, args->num_threads))) return 1;
+    with_dtype(model->dtype, [&](auto dtype) {
+        in_parallel(args->num_threads, [&](int thread, int num_threads) {
+            DecodeStep<decltype(dtype)>(*model, *args, *scratch, shape, num_threads, thread).run();
         });
     });
     return 0;
 }
 
-void tinyllm_linear(const Product* product) {
-    with_format(product->format, [&](auto format) {
-        in_parallel(product->threads,
-                    [&](int thread, int threads) { linear<decltype(format)>(*product, thread, threads); });
+void tinyllm_linear(const GemvArgs* args) {
+    with_dtype(args->dtype, [&](auto dtype) {
+        in_parallel(args->num_threads, [&](int thread, int num_threads) {
+            linear<decltype(dtype)>(*args, thread, num_threads);
+        });
     });
 }
 
-int tinyllm_segment_attention(const SegmentAttention* arguments, Workspace* space) {
-    if (!space->reserve(attention_floats(arguments->heads, arguments->threads))) return 1;
-    with_format(arguments->format, [&](auto format) {
-        in_parallel(arguments->threads, [&](int thread, int threads) {
-            segment_attention<decltype(format)>(*arguments, *space, thread, threads);
+int tinyllm_segment_attention(const SegmentAttentionArgs* args, Scratch* scratch) {
+    if (!scratch->reserve(attention_floats(args->shape, args->num_threads))) return 1;
+    with_dtype(args->dtype, [&](auto dtype) {
+        in_parallel(args->num_threads, [&](int thread, int num_threads) {
+            segment_attention<decltype(dtype)>(*args, *scratch, thread, num_threads);
         });
     });
     return 0;

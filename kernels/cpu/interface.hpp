@@ -1,98 +1,103 @@
-// What Python passes: mirrored by the ctypes structures of structs.py, in the same order.
+// Arguments from Python: mirrored by the ctypes structures of structs.py, in the same order.
 #pragma once
 
 #include <cstdlib>
 
 #include "attention.hpp"
 
-enum Format : int32_t { FLOAT32, FLOAT16, BFLOAT16 };
+enum Dtype : int32_t { FLOAT32, FLOAT16, BFLOAT16 };
 
 struct LayerWeights {  // matrices [outputs, inputs], contiguous; null where there is none
     const void *attention_norm, *attention_norm_bias, *qkv, *qkv_bias, *o, *o_bias;
-    const void *mlp_norm, *mlp_norm_bias, *up, *up_bias, *down, *down_bias;
+    const void *mlp_norm, *mlp_norm_bias, *gate_up, *gate_up_bias, *down, *down_bias;
     const void *q_norm, *k_norm, *attention_post_norm, *mlp_post_norm;
-    int64_t window, kind;  // 0: all is seen; the row of frequencies
+    int64_t window, frequency_set;  // window 0: none; frequency_set: a row of `frequencies`
 };
 
-struct Model {
+// A model: its weights, sizes and options.
+struct ModelArgs {
     const LayerWeights* layers;
-    const void *embedding, *norm, *norm_bias, *head, *head_bias;
-    const float *frequencies, *slopes;  // [kinds, pairs], [h]
-    int64_t layer_count, hidden, inner, vocabulary;
-    int32_t format, h, g, d;
-    int32_t kinds, pairs, interleaved, activation;
-    int32_t gated;     // `up` holds the gate's rows, then as many to multiply with
+    const void *embedding, *norm, *norm_bias, *lm_head, *lm_head_bias;
+    const float *frequencies, *slopes;  // [num_frequency_sets, num_pairs], [h]
+    int64_t num_layers, hidden_size, intermediate_size, vocab_size;
+    int32_t dtype, h, g, d;
+    int32_t num_frequency_sets, num_pairs, interleaved, activation;
+    int32_t gated;     // `gate_up` holds the rows of the gate, then those it is multiplied with
     int32_t per_head;  // `qkv` holds the rows of q, k and v of one head after the other
     int32_t parallel, post_norms;
     float eps;
 };
 
-struct LayerMemory {
+struct LayerKV {
     void *prompt_k, *prompt_v, *response_k, *response_v;
 };
 
-struct Call {
-    const LayerMemory* layers;
-    const void* embedded;  // [b, w, hidden]; null: tokens are looked up
+// One decode step: what changes from token to token.
+struct StepArgs {
+    const LayerKV* layers;
+    const void* inputs_embeds;  // [b, w, hidden_size]; null: tokens are looked up in `embedding`
     const int64_t *tokens, *positions;
     float* logits;
-    int64_t positions_batch;  // elements from request to request; 0 where they share positions
-    int64_t prompt_batch, prompt_head, prompt_token, response_batch, response_head, response_token;
-    Sight sight;
-    int32_t b, w, threads;
+    int64_t positions_batch;  // stride; 0 where all requests have the same positions
+    int64_t prompt_batch, prompt_head, prompt_token;
+    int64_t response_batch, response_head, response_token;
+    AttentionMask mask;
+    int32_t b, w, num_threads;
 };
 
-// One linear layer and what rides on it.
-struct Product {
+// One linear layer with its prologue (norm) and epilogue (bias, activation, residuals).
+struct GemvArgs {
     const void *x, *weight, *bias, *norm, *norm_bias;
     const void* const* residuals;
     const int64_t* residual_strides;
     void* out;  // [rows, gated ? n / 2 : n]
     int64_t x_stride, k, n;
-    int32_t format, rows, activation, gated, residual_count, threads;
+    int32_t dtype, rows, activation, gated, num_residuals, num_threads;
     float eps;
 };
 
-struct SegmentAttention {
+struct SegmentAttentionArgs {
     const void* q;
     void* out;  // [b, w, h * d]
-    int64_t q_batch, q_head, q_row;
-    Memory prompt, response;
-    Sight sight;
-    Heads heads;
-    int32_t format, threads;
+    int64_t q_batch, q_head, q_beam;
+    KVSegment prompt, response;
+    AttentionMask mask;
+    AttentionShape shape;
+    int32_t dtype, num_threads;
 };
 
-// Memory for what is computed on the way; grows, and is kept from token to token.
-class Workspace {
+// Memory for intermediate results; it grows, and is kept from token to token.
+class Scratch {
     float* memory_ = nullptr;
-    int64_t floats_ = 0;
+    int64_t capacity_ = 0;
 
 public:
     Barrier barrier;
-    Workspace() = default;
-    Workspace(const Workspace&) = delete;
-    ~Workspace() { std::free(memory_); }
+    Scratch() = default;
+    Scratch(const Scratch&) = delete;
+    ~Scratch() { std::free(memory_); }
 
     bool reserve(int64_t floats) {
-        if (floats <= floats_) return true;
+        if (floats <= capacity_) return true;
         std::free(memory_);
-        floats_ = 0;
-        memory_ = static_cast<float*>(std::aligned_alloc(64, padded(floats, 16) * sizeof(float)));
+        capacity_ = 0;
+        int64_t bytes = round_up(floats, 16) * sizeof(float);
+        memory_ = static_cast<float*>(std::aligned_alloc(64, bytes));
         if (!memory_) return false;
         std::memset(memory_, 0, floats * sizeof(float));
-        floats_ = floats;
+        capacity_ = floats;
         return true;
     }
     float* begin() const { return memory_; }
 };
 
-// Hands out parts of a workspace, each on cache lines of its own; every thread has one, and finds the same places.
-struct Parts {
+// Divides scratch memory into buffers that begin on cache lines of their own. Every thread has an
+// allocator, and all of them compute the same addresses.
+struct ScratchAllocator {
     float* next;
-    float* take(int64_t floats) {
-        float* at = next;
-        next += padded(floats, 16);
-        return at;
+    float* allocate(int64_t floats) {
+        float* buffer = next;
+        next += round_up(floats, 16);
+        return buffer;
     }
 };

@@ -1,4 +1,4 @@
-// Single operations, for whoever wants one without the step around it; arguments as in tinyllm.check.references.
+// Single operations, callable without the decode step; arguments as in tinyllm.check.references.
 #pragma once
 
 #include <vector>
@@ -7,60 +7,81 @@
 
 // One thread's outputs of a linear layer.
 template <class T>
-void linear(const Product& p, int thread, int threads) {
-    const T *x = static_cast<const T*>(p.x), *w = static_cast<const T*>(p.weight), *bias = static_cast<const T*>(p.bias);
-    int64_t outputs = p.gated ? p.n / 2 : p.n;
-    Range r = share(outputs, thread, threads);
-    int64_t mine = r.to - r.from;
-    std::vector<float> wide(p.k), out(2 * p.rows * mine);
-    std::vector<Operand<T>> operand(p.rows * padded(p.k));
-    Norm<T> norm{static_cast<const T*>(p.norm), static_cast<const T*>(p.norm_bias), p.eps};
-    for (int i = 0; i < p.rows; i++) {
-        widen(x + i * p.x_stride, p.k, wide.data());
-        prepare_row(wide.data(), p.k, norm, operand.data() + i * padded(p.k));
+void linear(const GemvArgs& args, int thread, int num_threads) {
+    const T* x = static_cast<const T*>(args.x);
+    const T* weight = static_cast<const T*>(args.weight);
+    const T* bias = static_cast<const T*>(args.bias);
+    int64_t outputs = args.gated ? args.n / 2 : args.n;
+    IndexRange range = thread_range(outputs, thread, num_threads);
+    int64_t width = range.size(), k_padded = round_up(args.k);
+    std::vector<float> x_row(args.k), out(2 * args.rows * width);
+    std::vector<Operand<T>> operand(args.rows * k_padded);
+    Norm<T> norm{static_cast<const T*>(args.norm), static_cast<const T*>(args.norm_bias), args.eps};
+    for (int i = 0; i < args.rows; i++) {
+        to_float32(x + i * args.x_stride, args.k, x_row.data());
+        norm_row(x_row.data(), args.k, norm, operand.data() + i * k_padded);
     }
-    for (int half = 0; half <= p.gated; half++) {
-        int64_t first = r.from + half * outputs;
-        float* to = out.data() + half * p.rows * mine;
-        product(w + first * p.k, p.k, 0, mine, p.rows, operand.data(), padded(p.k), to, mine);
-        for (int i = 0; bias && i < p.rows; i++) add_bias(to + i * mine, bias + first, 0, mine);
+    for (int half = 0; half <= args.gated; half++) {
+        int64_t first = range.begin + half * outputs;
+        float* half_out = out.data() + half * args.rows * width;
+        gemv(weight + first * args.k, args.k, 0, width, args.rows, operand.data(), k_padded,
+             half_out, width);
+        for (int i = 0; bias && i < args.rows; i++)
+            add_bias(half_out + i * width, bias + first, 0, width);
     }
-    for (int i = 0; i < p.rows; i++) {
-        float *row = out.data() + i * mine, *up = p.gated ? row + p.rows * mine : nullptr;
-        if (p.activation || up) activate(row, up, p.activation, 0, mine);
-        for (int j = 0; j < p.residual_count; j++)
-            add_bias(row, static_cast<const T*>(p.residuals[j]) + i * p.residual_strides[j] + r.from, 0, mine);
-        narrow(row, mine, static_cast<T*>(p.out) + i * outputs + r.from);
+    for (int i = 0; i < args.rows; i++) {
+        float* row = out.data() + i * width;
+        float* up = args.gated ? row + args.rows * width : nullptr;
+        if (args.activation || up) activate(row, up, args.activation, 0, width);
+        for (int j = 0; j < args.num_residuals; j++) {
+            const T* residual = static_cast<const T*>(args.residuals[j]);
+            add_bias(row, residual + i * args.residual_strides[j] + range.begin, 0, width);
+        }
+        from_float32(row, width, static_cast<T*>(args.out) + i * outputs + range.begin);
     }
 }
 
-// One thread's part of attention; `space` has room for `attention_floats`.
-inline int64_t attention_floats(const Heads& n, int threads) {
-    int64_t queries = padded(int64_t(n.b) * n.w * n.h * n.d, 16);
-    return 2 * queries + (n.b * n.g + threads) * Pieces::floats(n) + threads * (Attention<float>::floats(n) + 16) + 64;
+// The scratch memory of `segment_attention`.
+inline int64_t attention_floats(const AttentionShape& shape, int num_threads) {
+    int64_t queries = round_up(int64_t(shape.b) * shape.w * shape.h * shape.d, 16);
+    int64_t partials = (shape.b * shape.g + num_threads) * Partials::floats(shape);
+    return 2 * queries + partials + num_threads * (Attention<float>::floats(shape) + 16) + 64;
 }
 
+// One thread's part of attention.
 template <class T>
-void segment_attention(const SegmentAttention& p, Workspace& space, int thread, int threads) {
-    const Heads& n = p.heads;
-    int64_t rows = int64_t(n.b) * n.w, width = int64_t(n.h) * n.d;
-    Parts parts{space.begin()};
-    float *q = parts.take(rows * width), *out = parts.take(rows * width);
-    Pieces pieces{parts.take((n.b * n.g + threads) * Pieces::floats(n)), Pieces::floats(n)};
-    float* scratch = parts.take(threads * Attention<T>::floats(n)) + thread * Attention<T>::floats(n);
-    Range mine = share(rows, thread, threads, 1);
-    for (int64_t r = mine.from; r < mine.to; r++)
-        for (int64_t h = 0; h < n.h; h++)
-            widen(static_cast<const T*>(p.q) + r / n.w * p.q_batch + h * p.q_head + r % n.w * p.q_row, n.d,
-                  q + r * width + h * n.d);
-    Ahead nothing;
-    space.barrier.wait(threads, nothing);
-    Fresh<T> fresh{q, nullptr, nullptr, width, n.d};
-    Attention<T> attention{n, p.prompt, p.response, p.sight, fresh, Line(p.sight, n, threads), pieces, scratch};
+void segment_attention(const SegmentAttentionArgs& args, Scratch& scratch, int thread,
+                       int num_threads) {
+    const AttentionShape& shape = args.shape;
+    int64_t rows = int64_t(shape.b) * shape.w, width = int64_t(shape.h) * shape.d;
+    ScratchAllocator allocator{scratch.begin()};
+    float* q = allocator.allocate(rows * width);
+    float* out = allocator.allocate(rows * width);
+    int64_t partial_floats = (shape.b * shape.g + num_threads) * Partials::floats(shape);
+    Partials partials{allocator.allocate(partial_floats), Partials::floats(shape)};
+    int64_t thread_floats = Attention<T>::floats(shape);
+    float* thread_scratch =
+        allocator.allocate(num_threads * thread_floats) + thread * thread_floats;
+
+    IndexRange range = thread_range(rows, thread, num_threads, 1);
+    for (int64_t row = range.begin; row < range.end; row++)
+        for (int64_t h = 0; h < shape.h; h++) {
+            int64_t request = row / shape.w, beam = row % shape.w;
+            int64_t offset = request * args.q_batch + h * args.q_head + beam * args.q_beam;
+            to_float32(static_cast<const T*>(args.q) + offset, shape.d,
+                       q + row * width + h * shape.d);
+        }
+    Prefetcher nothing;
+    scratch.barrier.wait(num_threads, nothing);
+
+    NewQKV<T> new_qkv{q, nullptr, nullptr, width, shape.d};
+    KeyPartition partition(args.mask, shape, num_threads);
+    Attention<T> attention{shape,   args.prompt, args.response, args.mask,
+                           new_qkv, partition,   partials,      thread_scratch};
     attention.run(thread);
-    space.barrier.wait(threads, nothing);
-    for (int64_t r = mine.from; r < mine.to; r++) {
-        attention.merge(r, out + r * width);
-        narrow(out + r * width, width, static_cast<T*>(p.out) + r * width);
+    scratch.barrier.wait(num_threads, nothing);
+    for (int64_t row = range.begin; row < range.end; row++) {
+        attention.reduce_partials(row, out + row * width);
+        from_float32(out + row * width, width, static_cast<T*>(args.out) + row * width);
     }
 }

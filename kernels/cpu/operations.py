@@ -9,19 +9,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..weights import DenseWeight
 from .build import BuildError, cache_folder, library
 from .structs import (
     ACTIVATIONS,
-    FORMATS,
-    Heads,
+    DTYPES,
+    AttentionMask,
+    AttentionShape,
+    GemvArgs,
+    KVSegment,
     Library,
-    Memory,
-    Product,
-    SegmentAttention,
-    Sight,
-    Workspace,
+    Scratch,
+    SegmentAttentionArgs,
     address,
-    checked,
+    check_tensor,
 )
 
 MAX_ROWS = 16
@@ -29,7 +30,7 @@ MAX_HEAD_DIM = 1024
 
 
 class Kernels:
-    """The operations of one built library."""
+    """The operations of one built library; arguments as those of the functions below."""
 
     def __init__(self, path: Path) -> None:
         self.library = Library(path)
@@ -37,35 +38,47 @@ class Kernels:
     def linear(
         self,
         x: Tensor,
-        weight: Tensor,
+        weight: DenseWeight,
         bias: Tensor | None = None,
         norm: object | None = None,
         activation: str | None = None,
         gated: bool = False,
         residuals: tuple[Tensor, ...] = (),
     ) -> Tensor:
-        """A product of at most `MAX_ROWS` rows, and what rides on it; the weights are read once.
-
-        Raises ValueError for shapes, formats or an activation that the kernel does not take.
-        """
-        (rows, k), n = x.shape, len(weight)
-        outputs = n // 2 if gated else n
-        _check_linear(x, weight, bias, norm, activation, residuals, outputs)
-        out = x.new_empty(rows, outputs)
-        pointers = (ctypes.c_void_p * len(residuals))(*(address(residual) for residual in residuals))
-        strides = (ctypes.c_int64 * len(residuals))(*(residual.stride(0) for residual in residuals))
-        weight = weight.contiguous()
-        self.library.linear(
-            Product(
-                x=address(x), weight=address(weight), bias=address(bias), out=address(out),
-                norm=None if norm is None else address(norm.weight),
-                norm_bias=None if norm is None else address(norm.bias),
-                residuals=ctypes.addressof(pointers), residual_strides=ctypes.addressof(strides),
-                x_stride=x.stride(0), k=k, n=n, format=FORMATS[x.dtype], rows=rows, activation=ACTIVATIONS[activation],
-                gated=gated, residual_count=len(residuals), threads=torch.get_num_threads(),
-                eps=0.0 if norm is None else norm.eps,
-            )
-        )  # fmt: skip
+        """See `linear`."""
+        data = weight.data
+        rows, k = x.shape
+        n = len(data)
+        columns = n // 2 if gated else n
+        _check_linear_input(x, data, bias, norm)
+        _check_epilogue(x, n, activation, gated, residuals)
+        out = x.new_empty(rows, columns)
+        data = data.contiguous()
+        count = len(residuals)
+        pointers = (ctypes.c_void_p * count)(*(address(residual) for residual in residuals))
+        strides = (ctypes.c_int64 * count)(*(residual.stride(0) for residual in residuals))
+        args = GemvArgs(
+            x=address(x),
+            weight=address(data),
+            bias=address(bias),
+            residuals=ctypes.addressof(pointers),
+            residual_strides=ctypes.addressof(strides),
+            out=address(out),
+            x_stride=x.stride(0),
+            k=k,
+            n=n,
+            dtype=DTYPES[x.dtype],
+            rows=rows,
+            activation=ACTIVATIONS[activation],
+            gated=gated,
+            num_residuals=count,
+            num_threads=torch.get_num_threads(),
+        )
+        if norm is not None:
+            args.norm = address(norm.weight)
+            args.norm_bias = address(norm.bias)
+            args.eps = norm.eps
+        self.library.linear(args)
         return out
 
     def segment_attention(
@@ -76,114 +89,192 @@ class Kernels:
         response_k: Tensor,
         response_v: Tensor,
         lengths: Tensor,
-        ancestry: Tensor | None = None,
-        positions: Tensor | None = None,
+        beam_index: Tensor | None = None,
+        prompt_positions: Tensor | None = None,
         slopes: Tensor | None = None,
         scale: float | None = None,
         softcap: float | None = None,
         window: int | None = None,
         *,
-        space: object | None = None,
+        beam_mask: object | None = None,
+        workspace: object | None = None,
     ) -> Tensor:
-        """Attention over prompt and response: of a prompt every key is read once, of a response its own path.
-
-        Raises ValueError for shapes, formats or a window that the kernel does not take.
-        """
-        (b, h, w, d), g = q.shape, prompt_k.shape[1]
+        """See `segment_attention`."""
+        b, h, w, d = q.shape
+        g = prompt_k.shape[1]
+        _check_queries(q, g)
+        check_tensor("lengths", lengths, torch.int32, [2])
         t, steps = lengths.tolist()
-        _check_attention(q, g, d)
-        checked("lengths", lengths, torch.int32, [2])
-        for name, k, v, least in (("prompt", prompt_k, prompt_v, t), ("response", response_k, response_v, steps * w)):
-            checked(f"{name}_k", k, q.dtype, [b, g, least, d])
-            checked(f"{name}_v", v, q.dtype, k.shape)
-            if k.stride() != v.stride():
-                raise ValueError(f"{name}_k has strides {k.stride()}, {name}_v {v.stride()}: expected the same")
-        sight = sight_of(lengths, ancestry, positions, slopes, (b, w, h, t, steps))
-        sight.scale, sight.softcap, sight.window = scale or d**-0.5, softcap or 0.0, window_of(window)
+        _check_segment("prompt", prompt_k, prompt_v, q.dtype, (b, g, t, d))
+        _check_segment("response", response_k, response_v, q.dtype, (b, g, steps * w, d))
+        shape = AttentionShape(b=b, w=w, h=h, g=g, d=d)
+        mask = attention_mask(shape, lengths, beam_index, prompt_positions, slopes=slopes)
+        mask.scale = scale or d**-0.5
+        mask.softcap = softcap or 0.0
+        mask.window = window_size(window)
         out = q.new_empty(b, w, h * d)
-        memory = Workspace(self.library)
-        failed = self.library.segment_attention(
-            SegmentAttention(
-                q=address(q), out=address(out), q_batch=q.stride(0), q_head=q.stride(1), q_row=q.stride(2),
-                prompt=Memory(address(prompt_k), address(prompt_v), *prompt_k.stride()[:3]),
-                response=Memory(address(response_k), address(response_v), *response_k.stride()[:3]),
-                sight=sight, heads=Heads(b, w, h, g, d), format=FORMATS[q.dtype], threads=torch.get_num_threads(),
-            ),
-            memory.address,
-        )  # fmt: skip
+        q_batch, q_head, q_beam, _ = q.stride()
+        args = SegmentAttentionArgs(
+            q=address(q),
+            out=address(out),
+            q_batch=q_batch,
+            q_head=q_head,
+            q_beam=q_beam,
+            prompt=kv_segment(prompt_k, prompt_v),
+            response=kv_segment(response_k, response_v),
+            mask=mask,
+            shape=shape,
+            dtype=DTYPES[q.dtype],
+            num_threads=torch.get_num_threads(),
+        )
+        scratch = Scratch(self.library)
+        failed = self.library.segment_attention(args, scratch.address)
         if failed:
             raise MemoryError(f"no memory for attention of {b} x {w} sequences")
         return out
 
 
-def sight_of(
+def linear(
+    x: Tensor,
+    weight: DenseWeight,
+    bias: Tensor | None = None,
+    norm: object | None = None,
+    activation: str | None = None,
+    gated: bool = False,
+    residuals: tuple[Tensor, ...] = (),
+) -> Tensor:
+    """A GEMV of at most `MAX_ROWS` rows with its norm, bias, activation and residuals.
+
+    The weights are read once. Raises ValueError for shapes, dtypes or an activation that the kernel
+    does not take, BuildError where there are no kernels.
+    """
+    return kernels().linear(x, weight, bias, norm=norm, activation=activation, gated=gated, residuals=residuals)
+
+
+def segment_attention(
+    q: Tensor,
+    prompt_k: Tensor,
+    prompt_v: Tensor,
+    response_k: Tensor,
+    response_v: Tensor,
     lengths: Tensor,
-    ancestry: Tensor | None,
-    positions: Tensor | None,
+    beam_index: Tensor | None = None,
+    prompt_positions: Tensor | None = None,
+    slopes: Tensor | None = None,
+    scale: float | None = None,
+    softcap: float | None = None,
+    window: int | None = None,
+    *,
+    beam_mask: object | None = None,
+    workspace: object | None = None,
+) -> Tensor:
+    """Attention over prompt and response, gathered through the beam index.
+
+    A prompt's keys are read once for all beams. The kernel needs neither `beam_mask` nor
+    `workspace`. Raises ValueError for shapes, dtypes or a window that the kernel does not take,
+    BuildError where there are no kernels.
+    """
+    return kernels().segment_attention(
+        q,
+        prompt_k,
+        prompt_v,
+        response_k=response_k,
+        response_v=response_v,
+        lengths=lengths,
+        beam_index=beam_index,
+        prompt_positions=prompt_positions,
+        slopes=slopes,
+        scale=scale,
+        softcap=softcap,
+        window=window,
+    )
+
+
+def kv_segment(k: Tensor, v: Tensor) -> KVSegment:
+    """Keys and values, which have the same strides."""
+    batch, head, token, _ = k.stride()
+    return KVSegment(k=address(k), v=address(v), batch=batch, head=head, token=token)
+
+
+def attention_mask(
+    shape: AttentionShape,
+    lengths: Tensor,
+    beam_index: Tensor | None,
+    prompt_positions: Tensor | None,
     slopes: Tensor | None,
-    sizes: tuple[int, int, int, int, int],
-) -> Sight:
-    """What sequences may see, checked; `sizes`: requests, sequences of each, heads, tokens of the prompt, steps."""
-    b, w, h, t, steps = sizes
-    checked("ancestry", ancestry, torch.int32, [b, w, steps])
-    checked("positions", positions, torch.int32, [b, t])
-    checked("slopes", slopes, torch.float32, [h])
-    return Sight(
-        lengths=address(lengths), ancestry=address(ancestry), positions=address(positions), slopes=address(slopes),
-        ancestry_batch=0 if ancestry is None else ancestry.stride(0),
-        ancestry_row=0 if ancestry is None else ancestry.stride(1),
-        positions_batch=0 if positions is None else positions.stride(0),
-    )  # fmt: skip
+) -> AttentionMask:
+    """The mask of a call, without window, scale and soft cap; raises ValueError."""
+    t, steps = lengths.tolist()
+    check_tensor("beam_index", beam_index, torch.int32, [shape.b, shape.w, steps])
+    check_tensor("prompt_positions", prompt_positions, torch.int32, [shape.b, t])
+    check_tensor("slopes", slopes, torch.float32, [shape.h])
+    mask = AttentionMask(
+        lengths=address(lengths),
+        beam_index=address(beam_index),
+        prompt_positions=address(prompt_positions),
+        slopes=address(slopes),
+    )
+    if beam_index is not None:
+        mask.beam_index_batch = beam_index.stride(0)
+        mask.beam_index_beam = beam_index.stride(1)
+    if prompt_positions is not None:
+        mask.prompt_positions_batch = prompt_positions.stride(0)
+    return mask
 
 
-def window_of(window: int | None) -> int:
-    """A window as the library takes it, 0 for none; raises ValueError where nothing would be seen."""
+def window_size(window: int | None) -> int:
+    """A window as the library takes it, 0 for none; raises ValueError for less than one token."""
     if window is not None and window < 1:
         raise ValueError(f"a window of {window} tokens: expected at least 1")
     return window or 0
 
 
-def _check_linear(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    norm: object | None,
-    activation: str | None,
-    residuals: tuple,
-    n: int,
-) -> None:
+def _check_linear_input(x: Tensor, data: Tensor, bias: Tensor | None, norm: object | None) -> None:
     rows, k = x.shape
-    if x.dtype not in FORMATS:
-        raise ValueError(f"x is {x.dtype}: expected one of {list(FORMATS)}")
+    n = len(data)
+    if x.dtype not in DTYPES:
+        raise ValueError(f"x is {x.dtype}: expected one of {list(DTYPES)}")
     if not 1 <= rows <= MAX_ROWS:
         raise ValueError(f"x has {rows} rows: expected 1 to {MAX_ROWS}")
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation {activation!r}: expected one of {[name for name in ACTIVATIONS if name]}")
-    checked("x", x, x.dtype, [1, 1])
-    if weight.shape[1] != k:
-        raise ValueError(f"weight has shape {list(weight.shape)}, expected {[len(weight), k]}")
-    checked("weight", weight, x.dtype, weight.shape)
-    checked("bias", bias, x.dtype, [len(weight)])
+    check_tensor("x", x, x.dtype, [1, 1])
+    if data.shape[1] != k:
+        raise ValueError(f"weight has shape {list(data.shape)}, expected {[n, k]}")
+    check_tensor("weight", data, x.dtype, [n, k])
+    check_tensor("bias", bias, x.dtype, [n])
     if norm is not None:
-        checked("norm.weight", norm.weight, x.dtype, [k])
-        checked("norm.bias", norm.bias, x.dtype, [k])
+        check_tensor("norm.weight", norm.weight, x.dtype, [k])
+        check_tensor("norm.bias", norm.bias, x.dtype, [k])
+
+
+def _check_epilogue(x: Tensor, n: int, activation: str | None, gated: bool, residuals: tuple[Tensor, ...]) -> None:
+    if activation not in ACTIVATIONS:
+        known = [name for name in ACTIVATIONS if name]
+        raise ValueError(f"activation {activation!r}: expected one of {known}")
+    if gated and n % 2:
+        raise ValueError(f"weight has {n} rows: expected as many of the gate as it multiplies")
     for residual in residuals:
-        checked("residual", residual, x.dtype, [rows, n])
+        check_tensor("residual", residual, x.dtype, [len(x), n // 2 if gated else n])
 
 
-def _check_attention(q: Tensor, g: int, d: int) -> None:
-    if q.dtype not in FORMATS:
-        raise ValueError(f"q is {q.dtype}: expected one of {list(FORMATS)}")
-    if q.shape[1] % g or d > MAX_HEAD_DIM:
-        raise ValueError(
-            f"{q.shape[1]} query heads of size {d} on {g}: expected a multiple, and at most {MAX_HEAD_DIM}"
-        )
-    checked("q", q, q.dtype, q.shape)
+def _check_queries(q: Tensor, g: int) -> None:
+    h, d = q.shape[1], q.shape[3]
+    if q.dtype not in DTYPES:
+        raise ValueError(f"q is {q.dtype}: expected one of {list(DTYPES)}")
+    if h % g or d > MAX_HEAD_DIM:
+        raise ValueError(f"{h} query heads of size {d} on {g}: expected a multiple, and at most {MAX_HEAD_DIM}")
+    check_tensor("q", q, q.dtype, q.shape)
+
+
+def _check_segment(name: str, k: Tensor, v: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+    check_tensor(f"{name}_k", k, dtype, shape)
+    check_tensor(f"{name}_v", v, dtype, k.shape)
+    if k.stride() != v.stride():
+        raise ValueError(f"{name}_k has strides {k.stride()}, {name}_v {v.stride()}: expected the same")
 
 
 @functools.cache
-def kernels_in(folder: Path) -> Kernels | str:
-    """The operations of the library in a cache folder, built where it has none; or why there are none."""
+def load_kernels(folder: Path) -> Kernels | str:
+    """The kernels of a cache folder, built where it has none; or the reason why there are none."""
     try:
         return Kernels(library(folder))
     except (BuildError, OSError, AttributeError) as error:
@@ -191,8 +282,8 @@ def kernels_in(folder: Path) -> Kernels | str:
 
 
 def kernels() -> Kernels:
-    """The operations, built for this user and processor at the first call; raises BuildError with the reason."""
-    found = kernels_in(cache_folder())
-    if isinstance(found, str):
-        raise BuildError(found)
-    return found
+    """The kernels of this user and processor, built at the first call; raises BuildError."""
+    loaded = load_kernels(cache_folder())
+    if isinstance(loaded, str):
+        raise BuildError(loaded)
+    return loaded

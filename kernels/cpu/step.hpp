@@ -1,202 +1,281 @@
-// A decode step: from one token of each sequence to the logits of what follows, in one parallel region.
+// A decode step: from one token of each sequence to the logits of the next, in one parallel region.
 //
-// Weights are read in place, each byte once. Between two products whose inputs need all outputs of the one before
-// stands a barrier: five in a layer, three where attention and feed-forward are parallel. Norms, and the merging of
-// attention, are done by every thread for itself, which takes less time than handing the result over. So are sums of
-// residuals that are normalised before they are added: every thread then has a residual stream of its own.
+// Weights are read in place, each byte once. Where a GEMV needs all outputs of the one before, a
+// barrier stands between them: five in a layer, three where attention and MLP are parallel. Every
+// thread computes norms and reduces the partial results of attention for itself, which takes less
+// time than sharing the result. So does it with residual sums whose branches have post norms: every
+// thread then has a residual stream of its own.
 #pragma once
 
 #include "interface.hpp"
 
-constexpr int64_t AHEAD = 64 << 10;  // bytes of the next weights that a waiting thread asks for
+constexpr int64_t MAX_PREFETCH = 64 << 10;  // bytes of the next weights, for a waiting thread
 
-struct Buffers {  // float32; shared by the threads, but for the last four
-    float *branch, *qkv, *inner, *up, *cosine, *sine;
-    Pieces pieces;
-    float *operand, *merged, *scratch;
-    float* x;  // the residual stream; shared, in the place of `branch`, where there are no norms behind branches
+struct StepBuffers {  // float32; shared by the threads, but for the last four
+    float *branch, *qkv, *gate, *up, *cos, *sin;
+    Partials partials;
+    float *operand, *attention_out, *attention_scratch;
+    float* residual;  // shared, in the place of `branch`, where there are no post norms
 
-    static int64_t widest(const Model& m) {
-        int64_t heads = int64_t(m.h) * m.d, most = m.hidden > m.inner ? m.hidden : m.inner;
-        return most > heads ? most : heads;
+    static int64_t widest(const ModelArgs& model) {
+        int64_t heads = int64_t(model.h) * model.d;
+        int64_t widest = model.hidden_size > model.intermediate_size ? model.hidden_size
+                                                                     : model.intermediate_size;
+        return widest > heads ? widest : heads;
     }
-    static int64_t private_floats(const Model& m, const Heads& n) {
-        int64_t rows = n.b * n.w;
-        int64_t stream = m.post_norms ? padded(rows * m.hidden, 16) : 0;
-        return rows * padded(widest(m)) + padded(rows * m.h * m.d, 16) + Attention<float>::floats(n) + stream + 64;
+    static int64_t private_floats(const ModelArgs& model, const AttentionShape& shape) {
+        int64_t rows = shape.b * shape.w;
+        int64_t operand = rows * round_up(widest(model));
+        int64_t attention =
+            round_up(rows * model.h * model.d, 16) + Attention<float>::floats(shape);
+        int64_t residual = model.post_norms ? round_up(rows * model.hidden_size, 16) : 0;
+        return operand + attention + residual + 64;
     }
-    static int64_t piece_floats(const Heads& n, int threads) { return (n.b * n.g + threads) * Pieces::floats(n); }
-    static int64_t floats(const Model& m, const Heads& n, int threads) {
-        int64_t rows = n.b * n.w, qkv = (m.h + 2 * m.g) * m.d;
-        int64_t shared = rows * (m.hidden + qkv + 2 * m.inner + 2 * m.kinds * m.pairs) + 6 * 16;
-        return shared + piece_floats(n, threads) + threads * private_floats(m, n);
+    static int64_t partial_floats(const AttentionShape& shape, int num_threads) {
+        return (shape.b * shape.g + num_threads) * Partials::floats(shape);
     }
-    Buffers(Parts space, const Model& m, const Heads& n, int threads, int thread) {
-        int64_t rows = n.b * n.w, angles = rows * m.kinds * m.pairs;
-        branch = space.take(rows * m.hidden), qkv = space.take(rows * (m.h + 2 * m.g) * m.d);
-        inner = space.take(rows * m.inner), up = space.take(rows * m.inner);
-        cosine = space.take(angles), sine = space.take(angles);
-        pieces = {space.take(piece_floats(n, threads)), Pieces::floats(n)};
-        operand = space.take(threads * private_floats(m, n)) + thread * private_floats(m, n);
-        merged = operand + rows * padded(widest(m)), scratch = merged + padded(rows * m.h * m.d, 16);
-        x = m.post_norms ? scratch + Attention<float>::floats(n) : branch;
+    static int64_t floats(const ModelArgs& model, const AttentionShape& shape, int num_threads) {
+        int64_t rows = shape.b * shape.w, qkv = (model.h + 2 * model.g) * model.d;
+        int64_t angles = model.num_frequency_sets * model.num_pairs;
+        int64_t row = model.hidden_size + qkv + 2 * model.intermediate_size + 2 * angles;
+        int64_t shared = rows * row + 6 * 16;
+        return shared + partial_floats(shape, num_threads) +
+               num_threads * private_floats(model, shape);
+    }
+    StepBuffers(ScratchAllocator allocator, const ModelArgs& model, const AttentionShape& shape,
+                int num_threads, int thread) {
+        int64_t rows = shape.b * shape.w;
+        int64_t angles = rows * model.num_frequency_sets * model.num_pairs;
+        branch = allocator.allocate(rows * model.hidden_size);
+        qkv = allocator.allocate(rows * (model.h + 2 * model.g) * model.d);
+        gate = allocator.allocate(rows * model.intermediate_size);
+        up = allocator.allocate(rows * model.intermediate_size);
+        cos = allocator.allocate(angles);
+        sin = allocator.allocate(angles);
+        partials.memory = allocator.allocate(partial_floats(shape, num_threads));
+        partials.size = Partials::floats(shape);
+        int64_t thread_floats = private_floats(model, shape);
+        operand = allocator.allocate(num_threads * thread_floats) + thread * thread_floats;
+        attention_out = operand + rows * round_up(widest(model));
+        attention_scratch = attention_out + round_up(rows * model.h * model.d, 16);
+        residual = model.post_norms ? attention_scratch + Attention<float>::floats(shape) : branch;
     }
 };
 
 template <class T>
 class DecodeStep {
-    const Model& m;
-    const Call& c;
-    Heads n;
-    int rows, thread, threads;
+    const ModelArgs& model;
+    const StepArgs& args;
+    AttentionShape shape;
+    int rows, thread, num_threads;
     Barrier& barrier;
-    Buffers a;
-    Ahead ahead;
+    StepBuffers buffers;
+    Prefetcher prefetcher;
 
-    const T* at(const void* p) const { return static_cast<const T*>(p); }
-    Operand<T>* operand() const { return reinterpret_cast<Operand<T>*>(a.operand); }
-    Range mine(int64_t outputs) const { return share(outputs, thread, threads); }
-
-    // Weights that this thread will read next.
-    void expect(const void* weights, int64_t k, int64_t outputs) {
-        Range r = mine(outputs);
-        ahead = Ahead(at(weights) + r.from * k, (r.to - r.from) * k * sizeof(T), AHEAD);
-    }
-    void meet() { barrier.wait(threads, ahead); }
-
-    void multiply(const void* w, const void* bias, int64_t k, Range r, float* out, int64_t stride, int64_t first = 0) {
-        product(at(w) + first * k, k, r.from, r.to, rows, operand(), padded(k), out, stride);
-        for (int i = 0; bias && i < rows; i++) add_bias(out + i * stride, at(bias) + first, r.from, r.to);
+    const T* typed(const void* p) const { return static_cast<const T*>(p); }
+    Operand<T>* operand() const { return reinterpret_cast<Operand<T>*>(buffers.operand); }
+    IndexRange own_range(int64_t outputs) const {
+        return thread_range(outputs, thread, num_threads);
     }
 
-    void multiply_and_add(const void* w, const void* bias, int64_t k) {  // to the residual stream
-        constexpr int64_t some = 64;
-        float out[MAX_ROWS * some];
-        Range r = mine(m.hidden);
-        for (int64_t from = r.from; from < r.to; from += some) {
-            int64_t count = r.to - from < some ? r.to - from : some;
-            product(at(w) + from * k, k, 0, count, rows, operand(), padded(k), out, some);
+    // Names the weights that this thread reads after the next barrier.
+    void prefetch_next(const void* weights, int64_t k, int64_t outputs) {
+        IndexRange range = own_range(outputs);
+        int64_t bytes = range.size() * k * sizeof(T);
+        prefetcher = Prefetcher(typed(weights) + range.begin * k, bytes, MAX_PREFETCH);
+    }
+    void synchronize() { barrier.wait(num_threads, prefetcher); }
+
+    // Outputs of `operand()` times the rows of `weight` from `first_row` on.
+    void gemv_bias(const void* weight, const void* bias, int64_t k, IndexRange range, float* out,
+                   int64_t out_stride, int64_t first_row = 0) {
+        gemv(typed(weight) + first_row * k, k, range.begin, range.end, rows, operand(), round_up(k),
+             out, out_stride);
+        for (int i = 0; bias && i < rows; i++)
+            add_bias(out + i * out_stride, typed(bias) + first_row, range.begin, range.end);
+    }
+
+    void gemv_add_residual(const void* weight, const void* bias, int64_t k) {
+        constexpr int64_t chunk = 64;
+        float out[MAX_ROWS * chunk];
+        IndexRange range = own_range(model.hidden_size);
+        for (int64_t first = range.begin; first < range.end; first += chunk) {
+            int64_t count = range.end - first < chunk ? range.end - first : chunk;
+            gemv(typed(weight) + first * k, k, 0, count, rows, operand(), round_up(k), out, chunk);
             for (int i = 0; i < rows; i++) {
-                if (bias) add_bias(out + i * some, at(bias) + from, 0, count);
-                for (int64_t j = 0; j < count; j++) a.x[i * m.hidden + from + j] += out[i * some + j];
+                if (bias) add_bias(out + i * chunk, typed(bias) + first, 0, count);
+                float* residual = buffers.residual + i * model.hidden_size + first;
+                for (int64_t j = 0; j < count; j++) residual[j] += out[i * chunk + j];
             }
         }
     }
 
-    // The last product of a branch: added to the residual stream, or left for `add_branch`.
-    void finish(const void* w, const void* bias, int64_t k) {
-        if (m.post_norms) multiply(w, bias, k, mine(m.hidden), a.branch, m.hidden);
-        else multiply_and_add(w, bias, k);
+    // The output projection of a branch: added to the residual stream, or stored for
+    // `add_post_normed_branch`.
+    void project_branch(const void* weight, const void* bias, int64_t k) {
+        if (model.post_norms)
+            gemv_bias(weight, bias, k, own_range(model.hidden_size), buffers.branch,
+                      model.hidden_size);
+        else
+            gemv_add_residual(weight, bias, k);
     }
 
-    // To the whole of this thread's own residual stream.
-    void add_branch(const void* norm) {
-        for (int i = 0; m.post_norms && i < rows; i++) {
-            float *x = a.x + i * m.hidden, *normed = a.operand;
-            prepare_row(a.branch + i * m.hidden, m.hidden, Norm<T>{at(norm), nullptr, m.eps}, normed);
-            add_bias(x, normed, 0, m.hidden);
+    // Adds whole rows to this thread's own residual stream.
+    void add_post_normed_branch(const void* weight) {
+        Norm<T> norm{typed(weight), nullptr, model.eps};
+        for (int i = 0; model.post_norms && i < rows; i++) {
+            float *residual = buffers.residual + i * model.hidden_size, *normed = buffers.operand;
+            norm_row(buffers.branch + i * model.hidden_size, model.hidden_size, norm, normed);
+            add_bias(residual, normed, 0, model.hidden_size);
         }
     }
 
-    void normalise(const void* weight, const void* bias) {
-        ahead.fetch(32);  // what is asked for now arrives while this is computed
-        prepare(a.x, m.hidden, m.hidden, rows, Norm<T>{at(weight), at(bias), m.eps}, operand());
+    void norm_residual(const void* weight, const void* bias) {
+        prefetcher.fetch(32);  // arrives while the norm is computed
+        Norm<T> norm{typed(weight), typed(bias), model.eps};
+        norm_rows(buffers.residual, model.hidden_size, model.hidden_size, rows, norm, operand());
     }
 
     void embed() {
-        Range r = m.post_norms ? Range{0, m.hidden} : mine(m.hidden), angles = share(rows, thread, threads, 1);
-        int64_t all = m.kinds * m.pairs;
+        int64_t m = model.hidden_size;
+        IndexRange range = model.post_norms ? IndexRange{0, m} : own_range(m);
         for (int i = 0; i < rows; i++) {
-            const T* x = c.embedded ? at(c.embedded) + i * m.hidden : at(m.embedding) + c.tokens[i] * m.hidden;
-            widen(x + r.from, r.to - r.from, a.x + i * m.hidden + r.from);
+            const T* x = args.inputs_embeds ? typed(args.inputs_embeds) + i * m
+                                            : typed(model.embedding) + args.tokens[i] * m;
+            to_float32(x + range.begin, range.size(), buffers.residual + i * m + range.begin);
         }
-        for (int64_t i = angles.from; i < angles.to; i++) {
-            float position = c.positions[i / n.w * c.positions_batch + i % n.w];
-            for (int64_t j = 0; j < all; j++) {
-                a.cosine[i * all + j] = std::cos(position * m.frequencies[j]);
-                a.sine[i * all + j] = std::sin(position * m.frequencies[j]);
+    }
+
+    void compute_rope_tables() {
+        IndexRange range = thread_range(rows, thread, num_threads, 1);
+        int64_t angles = model.num_frequency_sets * model.num_pairs;
+        for (int64_t i = range.begin; i < range.end; i++) {
+            float position = args.positions[i / shape.w * args.positions_batch + i % shape.w];
+            for (int64_t j = 0; j < angles; j++) {
+                buffers.cos[i * angles + j] = std::cos(position * model.frequencies[j]);
+                buffers.sin[i * angles + j] = std::sin(position * model.frequencies[j]);
             }
         }
     }
 
-    Fresh<T> fresh(const LayerWeights& l, const Rotary& rotary) const {
-        int64_t k = m.per_head ? m.d : m.h * m.d, v = m.per_head ? 2 * m.d : (m.h + m.g) * m.d;
-        int64_t row = (m.h + 2 * m.g) * m.d, head = m.per_head ? 3 * m.d : m.d;
-        Norm<T> q_norm{at(l.q_norm), nullptr, m.eps}, k_norm{at(l.k_norm), nullptr, m.eps};
-        return {a.qkv, a.qkv + k, a.qkv + v, row, head, head, m.pairs ? &rotary : nullptr, q_norm, k_norm};
+    NewQKV<T> new_qkv(const LayerWeights& layer, const RotaryEmbedding& rope) const {
+        int64_t d = model.d;
+        int64_t k = model.per_head ? d : model.h * d;
+        int64_t v = model.per_head ? 2 * d : (model.h + model.g) * d;
+        int64_t row_stride = (model.h + 2 * model.g) * d, head = model.per_head ? 3 * d : d;
+        Norm<T> q_norm{typed(layer.q_norm), nullptr, model.eps};
+        Norm<T> k_norm{typed(layer.k_norm), nullptr, model.eps};
+        return {buffers.qkv,
+                buffers.qkv + k,
+                buffers.qkv + v,
+                row_stride,
+                head,
+                head,
+                model.num_pairs ? &rope : nullptr,
+                q_norm,
+                k_norm};
     }
 
-    void attend(const LayerWeights& l, const LayerMemory& memory) {
-        int64_t kind = l.kind * m.pairs;
-        Rotary rotary{a.cosine + kind, a.sine + kind, m.kinds * m.pairs, m.pairs, m.interleaved != 0};
-        Sight sight = c.sight;
-        sight.window = l.window;
-        Attention<T> attention{
-            n,
-            {memory.prompt_k, memory.prompt_v, c.prompt_batch, c.prompt_head, c.prompt_token},
-            {memory.response_k, memory.response_v, c.response_batch, c.response_head, c.response_token},
-            sight,
-            fresh(l, rotary),
-            Line(sight, n, threads),
-            a.pieces,
-            a.scratch};
+    void attend(const LayerWeights& layer, const LayerKV& kv) {
+        int64_t first_angle = layer.frequency_set * model.num_pairs;
+        int64_t row_stride = model.num_frequency_sets * model.num_pairs;
+        RotaryEmbedding rope{buffers.cos + first_angle, buffers.sin + first_angle, row_stride,
+                             model.num_pairs, model.interleaved != 0};
+        KVSegment prompt{kv.prompt_k, kv.prompt_v, args.prompt_batch, args.prompt_head,
+                         args.prompt_token};
+        KVSegment response{kv.response_k, kv.response_v, args.response_batch, args.response_head,
+                           args.response_token};
+        AttentionMask mask = args.mask;
+        mask.window = layer.window;
+        KeyPartition partition(mask, shape, num_threads);
+        Attention<T> attention{shape,
+                               prompt,
+                               response,
+                               mask,
+                               new_qkv(layer, rope),
+                               partition,
+                               buffers.partials,
+                               buffers.attention_scratch};
         attention.run(thread);
-        meet();
-        ahead.fetch(32);
-        for (int r = 0; r < rows; r++) attention.merge(r, a.merged + r * m.h * m.d);
+        synchronize();
+        prefetcher.fetch(32);
+        for (int r = 0; r < rows; r++)
+            attention.reduce_partials(r, buffers.attention_out + r * model.h * model.d);
     }
 
-    void layer(const LayerWeights& l, const LayerMemory& memory) {
-        int64_t heads = int64_t(m.h) * m.d, qkv = heads + 2 * m.g * m.d, k = m.hidden;
-        normalise(l.attention_norm, l.attention_norm_bias);
-        multiply(l.qkv, l.qkv_bias, k, mine(qkv), a.qkv, qkv);
-        if (m.parallel) expect(l.up, k, m.inner), feed_forward(l);
-        expect(l.o, heads, k);
-        meet();
-        attend(l, memory);
-        prepare(a.merged, heads, heads, rows, Norm<T>{}, operand());
-        finish(l.o, l.o_bias, heads);
-        if (!m.parallel) {
-            expect(l.up, k, m.inner);
-            meet();
-            add_branch(l.attention_post_norm);
-            feed_forward(l);
+    void decode_layer(const LayerWeights& layer, const LayerKV& kv) {
+        int64_t heads = int64_t(model.h) * model.d, qkv = heads + 2 * model.g * model.d;
+        int64_t hidden = model.hidden_size, intermediate = model.intermediate_size;
+        norm_residual(layer.attention_norm, layer.attention_norm_bias);
+        gemv_bias(layer.qkv, layer.qkv_bias, hidden, own_range(qkv), buffers.qkv, qkv);
+        if (model.parallel) {
+            prefetch_next(layer.gate_up, hidden, intermediate);
+            gate_and_up(layer);
         }
-        expect(l.down, m.inner, k);
-        if (!m.parallel) meet();
-        ahead.fetch(32);
-        prepare(a.inner, m.inner, m.inner, rows, Norm<T>{}, operand());
-        finish(l.down, l.down_bias, m.inner);
+        prefetch_next(layer.o, heads, hidden);
+        synchronize();
+        attend(layer, kv);
+        norm_rows(buffers.attention_out, heads, heads, rows, Norm<T>{}, operand());
+        project_branch(layer.o, layer.o_bias, heads);
+        if (!model.parallel) {
+            prefetch_next(layer.gate_up, hidden, intermediate);
+            synchronize();
+            add_post_normed_branch(layer.attention_post_norm);
+            gate_and_up(layer);
+        }
+        prefetch_next(layer.down, intermediate, hidden);
+        if (!model.parallel) synchronize();
+        prefetcher.fetch(32);
+        norm_rows(buffers.gate, intermediate, intermediate, rows, Norm<T>{}, operand());
+        project_branch(layer.down, layer.down_bias, intermediate);
     }
 
-    void feed_forward(const LayerWeights& l) {
-        Range r = mine(m.inner);
-        bool ready = m.parallel && l.mlp_norm == l.attention_norm && l.mlp_norm_bias == l.attention_norm_bias;
-        if (!ready) normalise(l.mlp_norm, l.mlp_norm_bias);
-        multiply(l.up, l.up_bias, m.hidden, r, a.inner, m.inner);
-        if (m.gated) multiply(l.up, l.up_bias, m.hidden, r, a.up, m.inner, m.inner);
-        for (int i = 0; i < rows; i++)
-            activate(a.inner + i * m.inner, m.gated ? a.up + i * m.inner : nullptr, m.activation, r.from, r.to);
+    // The first half of the MLP: activation(gate) * up, or activation(up) where it is not gated.
+    void gate_and_up(const LayerWeights& layer) {
+        int64_t hidden = model.hidden_size, intermediate = model.intermediate_size;
+        IndexRange range = own_range(intermediate);
+        bool already_normed = model.parallel && layer.mlp_norm == layer.attention_norm &&
+                              layer.mlp_norm_bias == layer.attention_norm_bias;
+        if (!already_normed) norm_residual(layer.mlp_norm, layer.mlp_norm_bias);
+        gemv_bias(layer.gate_up, layer.gate_up_bias, hidden, range, buffers.gate, intermediate);
+        if (model.gated)
+            gemv_bias(layer.gate_up, layer.gate_up_bias, hidden, range, buffers.up, intermediate,
+                      intermediate);
+        for (int i = 0; i < rows; i++) {
+            float* up = model.gated ? buffers.up + i * intermediate : nullptr;
+            activate(buffers.gate + i * intermediate, up, model.activation, range.begin, range.end);
+        }
     }
 
 public:
-    DecodeStep(const Model& model, const Call& call, Workspace& space, Heads heads, int threads, int thread)
-        : m(model), c(call), n(heads), rows(heads.b * heads.w), thread(thread), threads(threads),
-          barrier(space.barrier), a(Parts{space.begin()}, model, heads, threads, thread) {}
+    DecodeStep(const ModelArgs& model, const StepArgs& args, Scratch& scratch, AttentionShape shape,
+               int num_threads, int thread)
+        : model(model),
+          args(args),
+          shape(shape),
+          rows(shape.b * shape.w),
+          thread(thread),
+          num_threads(num_threads),
+          barrier(scratch.barrier),
+          buffers(ScratchAllocator{scratch.begin()}, model, shape, num_threads, thread) {}
 
     void run() {
-        int64_t qkv = (m.h + 2 * m.g) * m.d;
+        int64_t qkv = (model.h + 2 * model.g) * model.d;
         embed();
-        expect(m.layers[0].qkv, m.hidden, qkv);
-        meet();
-        for (int64_t i = 0; i < m.layer_count; i++) {
-            layer(m.layers[i], c.layers[i]);
-            bool last = i + 1 == m.layer_count;
-            expect(last ? m.head : m.layers[i + 1].qkv, m.hidden, last ? m.vocabulary : qkv);
-            meet();
-            add_branch(m.layers[i].mlp_post_norm);
+        compute_rope_tables();
+        prefetch_next(model.layers[0].qkv, model.hidden_size, qkv);
+        synchronize();
+        for (int64_t i = 0; i < model.num_layers; i++) {
+            decode_layer(model.layers[i], args.layers[i]);
+            if (i + 1 < model.num_layers)
+                prefetch_next(model.layers[i + 1].qkv, model.hidden_size, qkv);
+            else
+                prefetch_next(model.lm_head, model.hidden_size, model.vocab_size);
+            synchronize();
+            add_post_normed_branch(model.layers[i].mlp_post_norm);
         }
-        normalise(m.norm, m.norm_bias);
-        multiply(m.head, m.head_bias, m.hidden, mine(m.vocabulary), c.logits, m.vocabulary);
+        norm_residual(model.norm, model.norm_bias);
+        gemv_bias(model.lm_head, model.lm_head_bias, model.hidden_size, own_range(model.vocab_size),
+                  args.logits, model.vocab_size);
     }
 };

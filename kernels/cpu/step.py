@@ -1,40 +1,64 @@
-"""A decode step as one call: pointers to all weights, put together once."""
+"""A decode step as one call: addresses of all weights, collected once."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .operations import MAX_HEAD_DIM, MAX_ROWS, Kernels, sight_of, window_of
-from .structs import ACTIVATIONS, FORMATS, Call, LayerMemory, LayerWeights, Model, Workspace, address, checked
+from .operations import MAX_HEAD_DIM, MAX_ROWS, Kernels, attention_mask, window_size
+from .structs import (
+    ACTIVATIONS,
+    DTYPES,
+    AttentionShape,
+    LayerKV,
+    LayerWeights,
+    ModelArgs,
+    Scratch,
+    StepArgs,
+    address,
+    check_tensor,
+    check_weight,
+)
 
 POST_NORMS = ("attention_post_norm", "mlp_post_norm")
+BAD_TOKEN = 2  # a result of `tinyllm_step`
+
+
+class Sizes(NamedTuple):
+    """Of the residual stream, of the MLP between its two matrices, of the vocabulary."""
+
+    hidden: int
+    intermediate: int
+    vocab: int
 
 
 @dataclass(frozen=True)
-class Weights:
-    """What a decoder is made of. `layers` name the tensors of `LayerWeights`; a matrix is [outputs, inputs].
+class DecoderWeights:
+    """The weights of a decoder. `layers` have the tensors of `LayerWeights` by name.
 
-    Where a layer has `q_norm` and `k_norm` [d], every head is normalised before it is rotated; `attention_post_norm`
-    and `mlp_post_norm` [m] normalise what attention and feed-forward give before it is added to their input.
+    A matrix is [outputs, inputs]. `q_norm` and `k_norm` [d] normalise every head before RoPE;
+    `attention_post_norm` and `mlp_post_norm` [m] normalise the output of attention and MLP before
+    it is added to their input.
 
-    `frequencies` [pairs] or [kinds, pairs], float32: radians per position of each pair of elements that is turned;
-    `kinds` says for every layer which row is its own, the first unless given. `gated`: `up` holds the rows of the gate,
-    and under them those it is multiplied with. `per_head`: `qkv` holds the rows of q, k and v of one head after the
-    other, else all of q, all of k, all of v. `parallel`: attention and feed-forward both read the input of the layer,
-    and both are added to it. `scale` (1 / sqrt(d) unless given), `softcap`, `slopes` and, for every layer, `windows` as
-    in `segment_attention`.
+    `frequencies` [pairs] or [sets, pairs], float32: radians per position of each pair of elements
+    that RoPE rotates; `frequency_sets`: for every layer a row of it, the first unless given.
+    `gated`: `gate_up` holds the rows of the gate, then those it is multiplied with. `per_head`:
+    `qkv` holds the rows of q, k and v of one head after the other, else all of q, all of k, all of
+    v. `parallel`: attention and MLP both read the input of the layer, and both are added to it.
+    `scale` (1 / sqrt(d) unless given), `softcap`, `slopes` and, for every layer, `windows` as in
+    `segment_attention`.
     """
 
     layers: Sequence[dict[str, Tensor | None]]
     embedding: Tensor
     norm: Tensor
     norm_bias: Tensor | None
-    head: Tensor
+    lm_head: Tensor
     frequencies: Tensor
     heads: tuple[int, int, int]  # query heads, key/value heads, head size
     activation: str
@@ -42,159 +66,254 @@ class Weights:
     gated: bool = True
     interleaved: bool = False
     slopes: Tensor | None = None
-    head_bias: Tensor | None = None
+    lm_head_bias: Tensor | None = None
     scale: float | None = None
     softcap: float | None = None
     windows: Sequence[int | None] | None = None
-    kinds: Sequence[int] | None = None
+    frequency_sets: Sequence[int] | None = None
     parallel: bool = False
     per_head: bool = False
 
     @property
-    def sizes(self) -> tuple[int, int, int]:
-        """Elements of the residual stream, of a feed-forward layer, and of the vocabulary."""
-        return *self.layers[0]["down"].shape, len(self.head)
+    def sizes(self) -> Sizes:
+        """Read from the shapes of the matrices."""
+        hidden, intermediate = self.layers[0]["down"].shape
+        return Sizes(hidden, intermediate, vocab=len(self.lm_head))
 
     @property
     def post_norms(self) -> bool:
-        """Whether anything is normalised before it is added."""
+        """Whether an output is normalised before it is added."""
         return any(layer.get(name) is not None for layer in self.layers for name in POST_NORMS)
+
+    @property
+    def frequency_table(self) -> Tensor:
+        """`frequencies` as [sets, pairs]."""
+        return self.frequencies if self.frequencies.ndim == 2 else self.frequencies[None]
 
     def tensors(self) -> list[Tensor]:
         """All of them."""
-        own = [self.embedding, self.norm, self.norm_bias, self.head, self.head_bias, self.frequencies, self.slopes]
-        return [x for x in (*own, *(x for layer in self.layers for x in layer.values())) if x is not None]
+        tensors = [
+            self.embedding,
+            self.norm,
+            self.norm_bias,
+            self.lm_head,
+            self.lm_head_bias,
+            self.frequencies,
+            self.slopes,
+        ]
+        for layer in self.layers:
+            tensors.extend(layer.values())
+        return [x for x in tensors if x is not None]
 
 
 class DecodeStep:
-    """The step of one model: called with tokens and the tensors of a cache, returns logits."""
+    """The decode step of one model: called with tokens and the tensors of a cache."""
 
-    def __init__(self, kernels: Kernels, weights: Weights) -> None:
-        _check(weights)
-        self.weights, self.step = weights, kernels.library.step
-        self.workspace = Workspace(kernels.library)
-        count = len(weights.layers)
-        windows, kinds = weights.windows or [None] * count, weights.kinds or [0] * count
-        if not len(windows) == len(kinds) == count:
-            raise ValueError(f"{len(windows)} windows and {len(kinds)} kinds for {count} layers")
-        self.layers = (LayerWeights * count)()
-        for there, layer, window, kind in zip(self.layers, weights.layers, windows, kinds, strict=True):
-            there.window, there.kind = window_of(window), kind
-            for name, x in layer.items():
-                setattr(there, name, address(x))
-        self.model = self._model(weights)
-        self.memory = (LayerMemory * count)()
-        self.call = Call(layers=ctypes.addressof(self.memory))
+    def __init__(self, kernels: Kernels, weights: DecoderWeights) -> None:
+        _check_sizes(weights)
+        _check_weights(weights)
+        self.weights = weights
+        self.step = kernels.library.step
+        self.scratch = Scratch(kernels.library)
+        self.layers = _layer_weights(weights)
+        self.model = _model_args(weights, self.layers)
+        self.kv = (LayerKV * len(weights.layers))()
+        self.args = StepArgs(layers=ctypes.addressof(self.kv))
 
-    def _model(self, weights: Weights) -> Model:
-        (h, g, d), (hidden, inner, vocabulary) = weights.heads, weights.sizes
-        kinds, pairs = _rows(weights.frequencies).shape
-        return Model(
-            layers=ctypes.addressof(self.layers), embedding=address(weights.embedding), norm=address(weights.norm),
-            norm_bias=address(weights.norm_bias), head=address(weights.head), head_bias=address(weights.head_bias),
-            frequencies=address(weights.frequencies), slopes=address(weights.slopes), layer_count=len(self.layers),
-            hidden=hidden, inner=inner, vocabulary=vocabulary, format=FORMATS[weights.embedding.dtype], h=h, g=g, d=d,
-            kinds=kinds, pairs=pairs, interleaved=weights.interleaved, activation=ACTIVATIONS[weights.activation],
-            gated=weights.gated, per_head=weights.per_head, parallel=weights.parallel, post_norms=weights.post_norms,
-            eps=weights.eps,
-        )  # fmt: skip
+    def bind(self, kv: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]]) -> None:
+        """The memory of every layer from now on.
 
-    def bind(self, memory: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]]) -> None:
-        """The memory of every layer from now on: prompts k and v [b, g, t, d], responses k and v [b, g, n, d].
-
-        Raises ValueError where strides differ from layer to layer, or formats from that of the weights.
+        For each layer prompt_k and prompt_v [b, g, t, d], response_k and response_v [b, g, n, d].
+        Raises ValueError where strides differ from layer to layer, or dtypes from the weights'.
         """
-        first, names = memory[0], ("prompt_k", "prompt_v", "response_k", "response_v")
-        like = first[0], first[0], first[2], first[2]
-        for layer, tensors in zip(self.memory, memory, strict=True):
-            for name, x, other in zip(names, tensors, like, strict=True):
-                checked(name, x, self.weights.embedding.dtype, other.shape)
-                if x.stride() != other.stride():
-                    raise ValueError(f"{name} has strides {x.stride()} in one layer, {other.stride()} in another")
+        prompt, _, response, _ = kv[0]
+        first_of_kind = (prompt, prompt, response, response)
+        names = ("prompt_k", "prompt_v", "response_k", "response_v")
+        for layer, tensors in zip(self.kv, kv, strict=True):
+            for name, x, first in zip(names, tensors, first_of_kind, strict=True):
+                check_tensor(name, x, self.weights.embedding.dtype, first.shape)
+                if x.stride() != first.stride():
+                    raise ValueError(f"{name} has strides {x.stride()} in one layer, {first.stride()} in another")
                 setattr(layer, name, x.data_ptr())
-        call = self.call
-        call.prompt_batch, call.prompt_head, call.prompt_token = first[0].stride()[:3]
-        call.response_batch, call.response_head, call.response_token = first[2].stride()[:3]
-        self.bound = memory
+        args = self.args
+        args.prompt_batch, args.prompt_head, args.prompt_token = prompt.stride()[:3]
+        args.response_batch, args.response_head, args.response_token = response.stride()[:3]
+        self.bound = kv
 
     def __call__(
         self,
         tokens: Tensor,
         positions: Tensor,
         lengths: Tensor,
-        ancestry: Tensor | None,
-        where: Tensor | None,
-        sizes: tuple[int, int],
-        embedded: Tensor | None = None,
+        beam_index: Tensor | None,
+        prompt_positions: Tensor | None,
+        inputs_embeds: Tensor | None = None,
     ) -> Tensor:
-        """Logits [b * w, v], float32, of what follows tokens [b, w] that stand at positions [#b, w], both int64.
+        """Logits [b * w, vocab], float32, of the tokens after `tokens`; stores keys and values.
 
-        `lengths`, `ancestry` and `where` (the positions of the prompts' tokens) as in `segment_attention`; `sizes`:
-        tokens of the prompt, and steps with this one, for which there must be memory. Keys and values are written.
-        `embedded` [b, w, m]: what the first layer reads, where it is more than the tokens' rows of the embedding.
+        tokens [b, w] and their positions [b or 1, w], int64. `lengths` (steps with this one),
+        `beam_index` and `prompt_positions` as in `segment_attention`. inputs_embeds [b, w, m]: the
+        input of the first layer, where it is more than the tokens' rows of the embedding. Raises
+        ValueError, and IndexError for a token that is not in the vocabulary.
         """
-        (b, w), (t, steps) = tokens.shape, sizes
-        h, g, d = self.weights.heads
+        b, w = tokens.shape
         if not 1 <= b * w <= MAX_ROWS:
             raise ValueError(f"{b * w} sequences: expected 1 to {MAX_ROWS}")
-        prompt, response = self.bound[0][0], self.bound[0][2]
-        checked("prompt", prompt, prompt.dtype, [b, g, t, d])
-        checked("response", response, prompt.dtype, [b, g, steps * w, d])
-        checked("lengths", lengths, torch.int32, [2])
+        self._check_memory(b, w, lengths)
         tokens = tokens.contiguous()
-        checked("tokens", tokens, torch.int64, [b, w])
-        checked("positions", positions, torch.int64, [1, w])
-        logits = torch.empty(b * w, self.model.vocabulary)
-        embedded = self._embedded(embedded, b, w)
-        call = self.call
-        call.embedded = address(embedded)
-        call.tokens, call.positions, call.logits = tokens.data_ptr(), positions.data_ptr(), logits.data_ptr()
-        call.positions_batch = positions.stride(0) if len(positions) > 1 else 0
-        call.sight = sight_of(lengths, ancestry, where, self.weights.slopes, (b, w, h, t, steps))
-        call.sight.scale, call.sight.softcap = self.weights.scale or d**-0.5, self.weights.softcap or 0.0
-        call.b, call.w, call.threads = b, w, torch.get_num_threads()
-        failed = self.step(self.model, call, self.workspace.address)
-        if failed == 2:
-            raise IndexError(f"tokens {tokens.tolist()}: expected ids from 0 to {self.model.vocabulary - 1}")
+        check_tensor("tokens", tokens, torch.int64, [b, w])
+        check_tensor("positions", positions, torch.int64, [b if len(positions) > 1 else 1, w])
+        inputs_embeds = self._checked_embeds(inputs_embeds, b, w)
+        logits = torch.empty((b * w, self.model.vocab_size), dtype=torch.float32, device=tokens.device)
+
+        args = self.args
+        args.b = b
+        args.w = w
+        args.tokens = address(tokens)
+        args.positions = address(positions)
+        args.positions_batch = positions.stride(0) if len(positions) > 1 else 0
+        args.inputs_embeds = address(inputs_embeds)
+        args.logits = address(logits)
+        args.num_threads = torch.get_num_threads()
+        h, g, d = self.weights.heads
+        shape = AttentionShape(b=b, w=w, h=h, g=g, d=d)
+        slopes = self.weights.slopes
+        args.mask = attention_mask(shape, lengths, beam_index, prompt_positions, slopes=slopes)
+        args.mask.scale = self.weights.scale or d**-0.5
+        args.mask.softcap = self.weights.softcap or 0.0
+        failed = self.step(self.model, args, self.scratch.address)
+        if failed == BAD_TOKEN:
+            vocab = self.model.vocab_size
+            raise IndexError(f"tokens {tokens.tolist()}: expected ids from 0 to {vocab - 1}")
         if failed:
             raise MemoryError(f"no memory for a step of {b * w} sequences")
         return logits
 
-    def _embedded(self, x: Tensor | None, b: int, w: int) -> Tensor | None:
-        """What was passed instead of the tokens' rows, side by side in memory."""
+    def _check_memory(self, b: int, w: int, lengths: Tensor) -> None:
+        """Raise ValueError unless there is memory for these lengths."""
+        check_tensor("lengths", lengths, torch.int32, [2])
+        t, steps = lengths.tolist()
+        if t < 0 or steps < 1:
+            raise ValueError(f"lengths are {[t, steps]}, expected a step to store")
+        _, g, d = self.weights.heads
+        prompt, _, response, _ = self.bound[0]
+        check_tensor("prompt", prompt, prompt.dtype, [b, g, t, d])
+        check_tensor("response", response, prompt.dtype, [b, g, steps * w, d])
+
+    def _checked_embeds(self, x: Tensor | None, b: int, w: int) -> Tensor | None:
+        """The inputs of the first layer, contiguous; None where tokens are looked up."""
+        hidden, _, vocab = self.weights.sizes
+        dtype = self.weights.embedding.dtype
         if x is None:
+            rows, width = self.weights.embedding.shape
+            if rows < vocab or width != hidden:
+                raise ValueError(f"embedding has shape {[rows, width]}, expected {[vocab, hidden]}, or inputs_embeds")
             return None
-        if x.shape != (b, w, self.model.hidden):
-            raise ValueError(f"embedded has shape {list(x.shape)}, expected {[b, w, self.model.hidden]}")
+        if x.shape != (b, w, hidden):
+            raise ValueError(f"inputs_embeds has shape {list(x.shape)}, expected {[b, w, hidden]}")
         x = x.contiguous()
-        checked("embedded", x, self.weights.embedding.dtype, x.shape)
+        check_tensor("inputs_embeds", x, dtype, x.shape)
         return x
 
 
-def _rows(frequencies: Tensor) -> Tensor:
-    """Frequencies [pairs] as [1, pairs], or as they are."""
-    return frequencies if frequencies.ndim == 2 else frequencies[None]
-
-
-def _check(weights: Weights) -> None:
-    """Raise ValueError for weights that cannot be read in place, or that belong to no decoder."""
-    dtype, (h, g, d), (m, _, v) = weights.embedding.dtype, weights.heads, weights.sizes
-    for layer in weights.layers:
+def _layer_weights(weights: DecoderWeights) -> ctypes.Array:
+    count = len(weights.layers)
+    windows = weights.windows or [None] * count
+    frequency_sets = weights.frequency_sets or [0] * count
+    if not len(windows) == len(frequency_sets) == count:
+        raise ValueError(f"{len(windows)} windows and {len(frequency_sets)} frequency_sets for {count} layers")
+    structs = (LayerWeights * count)()
+    for struct, layer, window, frequency_set in zip(structs, weights.layers, windows, frequency_sets, strict=True):
+        struct.window = window_size(window)
+        struct.frequency_set = frequency_set
         for name, x in layer.items():
-            checked(name, x, dtype, () if x is None else x.shape)
-        for name, size in (("q_norm", d), ("k_norm", d), *((name, m) for name in POST_NORMS)):
-            checked(name, layer.get(name), dtype, [size])
-    checked("head_bias", weights.head_bias, dtype, [v])
-    checked("slopes", weights.slopes, torch.float32, [h])
-    frequencies = _rows(weights.frequencies)
-    checked("frequencies", frequencies, torch.float32, [0, 0])
-    if not all(0 <= kind < len(frequencies) for kind in weights.kinds or ()):
-        raise ValueError(f"kinds {weights.kinds}: expected rows of frequencies, 0 to {len(frequencies) - 1}")
-    if d > MAX_HEAD_DIM or 2 * frequencies.shape[1] > d:
-        raise ValueError(f"{frequencies.shape[1]} pairs in heads of size {d}, expected at most {MAX_HEAD_DIM} elements")
-    if not all(x.is_contiguous() for x in weights.tensors()):
-        raise ValueError("weights are strided: expected contiguous ones, which are read in place")
+            setattr(struct, name, address(x))
+    return structs
+
+
+def _model_args(weights: DecoderWeights, layers: ctypes.Array) -> ModelArgs:
+    h, g, d = weights.heads
+    sizes = weights.sizes
+    num_frequency_sets, num_pairs = weights.frequency_table.shape
+    return ModelArgs(
+        layers=ctypes.addressof(layers),
+        embedding=address(weights.embedding),
+        norm=address(weights.norm),
+        norm_bias=address(weights.norm_bias),
+        lm_head=address(weights.lm_head),
+        lm_head_bias=address(weights.lm_head_bias),
+        frequencies=address(weights.frequencies),
+        slopes=address(weights.slopes),
+        num_layers=len(layers),
+        hidden_size=sizes.hidden,
+        intermediate_size=sizes.intermediate,
+        vocab_size=sizes.vocab,
+        dtype=DTYPES[weights.embedding.dtype],
+        h=h,
+        g=g,
+        d=d,
+        num_frequency_sets=num_frequency_sets,
+        num_pairs=num_pairs,
+        interleaved=weights.interleaved,
+        activation=ACTIVATIONS[weights.activation],
+        gated=weights.gated,
+        per_head=weights.per_head,
+        parallel=weights.parallel,
+        post_norms=weights.post_norms,
+        eps=weights.eps,
+    )
+
+
+def _check_sizes(weights: DecoderWeights) -> None:
+    """Raise ValueError for sizes and options that belong to no decoder."""
+    h, g, d = weights.heads
+    table = weights.frequency_table
+    check_tensor("frequencies", table, torch.float32, [0, 0])
+    if not all(0 <= index < len(table) for index in weights.frequency_sets or ()):
+        raise ValueError(
+            f"frequency_sets {weights.frequency_sets}: expected rows of frequencies, 0 to {len(table) - 1}"
+        )
+    pairs = table.shape[1]
+    if d > MAX_HEAD_DIM or 2 * pairs > d:
+        raise ValueError(f"{pairs} pairs in heads of size {d}, expected at most {MAX_HEAD_DIM} elements")
+    if h % g:
+        raise ValueError(f"{h} query heads on {g}: expected a multiple")
     if weights.per_head and h != g:
         raise ValueError(f"{h} query heads on {g}: stored for every head, there must be as many keys and values")
     if weights.parallel and weights.post_norms:
         raise ValueError("parallel layers whose branches are normalised before they are added: expected one of the two")
+
+
+def _check_weights(weights: DecoderWeights) -> None:
+    """Raise ValueError for weights that cannot be read in place."""
+    dtype = weights.embedding.dtype
+    if dtype not in DTYPES:
+        raise ValueError(f"embedding is {dtype}: expected one of {list(DTYPES)}")
+    hidden, _, vocab = weights.sizes
+    for layer in weights.layers:
+        for name, shape in _layer_shapes(weights).items():
+            check_weight(name, layer.get(name), dtype, shape)
+    check_weight("norm", weights.norm, dtype, [hidden])
+    check_weight("norm_bias", weights.norm_bias, dtype, [hidden])
+    check_weight("lm_head", weights.lm_head, dtype, [vocab, hidden])
+    check_weight("lm_head_bias", weights.lm_head_bias, dtype, [vocab])
+    check_weight("slopes", weights.slopes, torch.float32, [weights.heads[0]])
+    for name in ("embedding", "frequencies"):
+        x = getattr(weights, name)
+        check_weight(name, x, x.dtype, x.shape)
+
+
+def _layer_shapes(weights: DecoderWeights) -> dict[str, list[int]]:
+    """The shape of every weight of a layer."""
+    h, g, d = weights.heads
+    m, f, _ = weights.sizes
+    matrices = {
+        "qkv": [(h + 2 * g) * d, m],
+        "o": [m, h * d],
+        "gate_up": [2 * f if weights.gated else f, m],
+        "down": [m, f],
+    }
+    biases = {f"{name}_bias": shape[:1] for name, shape in matrices.items()}
+    norms = {"attention_norm": [m], "mlp_norm": [m], "q_norm": [d], "k_norm": [d]}
+    norm_biases = {"attention_norm_bias": [m], "mlp_norm_bias": [m]}
+    return matrices | biases | norms | norm_biases | {name: [m] for name in POST_NORMS}

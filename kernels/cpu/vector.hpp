@@ -1,6 +1,7 @@
-// Vectors of floats that the compiler maps to what the processor has, and the three number formats.
+// SIMD vectors of float32, their loads and stores in three dtypes, and functions of them.
 //
-// GCC's and clang's vector extensions are used throughout: one source for AVX-512, AVX2, and processors without either.
+// GCC's and clang's vector extensions are used throughout: one source for AVX-512, AVX2, and
+// processors without either.
 #pragma once
 
 #include <cmath>
@@ -13,15 +14,15 @@
 #endif
 
 #if defined(__AVX512F__)
-constexpr int W = 16;  // lanes
+constexpr int LANES = 16;
 #else
-constexpr int W = 8;
+constexpr int LANES = 8;
 #endif
 
-typedef float vec __attribute__((vector_size(W * 4)));
-typedef int32_t ivec __attribute__((vector_size(W * 4)));
-typedef uint32_t uvec __attribute__((vector_size(W * 4)));
-typedef uint16_t hvec __attribute__((vector_size(W * 2)));
+typedef float vec __attribute__((vector_size(LANES * 4)));
+typedef int32_t ivec __attribute__((vector_size(LANES * 4)));
+typedef uint32_t uvec __attribute__((vector_size(LANES * 4)));
+typedef uint16_t hvec __attribute__((vector_size(LANES * 2)));
 
 struct bf16 {
     uint16_t bits;
@@ -34,7 +35,7 @@ struct fp16 {
 #define INLINE_LAMBDA __attribute__((always_inline))
 
 template <class V, class P>
-INLINE V raw(const P* p) {
+INLINE V load_bytes(const P* p) {
     V v;
     std::memcpy(&v, p, sizeof v);
     return v;
@@ -42,31 +43,37 @@ INLINE V raw(const P* p) {
 
 INLINE vec as_float(uvec u) { return (vec)u; }
 INLINE uvec bits_of(vec v) { return (uvec)v; }
-INLINE vec spread(float x) { return x - vec{}; }
-INLINE vec pick(ivec where, vec yes, vec no) { return (vec)(((ivec)yes & where) | ((ivec)no & ~where)); }
+INLINE vec broadcast(float x) { return x - vec{}; }
+INLINE vec select(ivec mask, vec if_true, vec if_false) {
+    return (vec)(((ivec)if_true & mask) | ((ivec)if_false & ~mask));
+}
 
-// ---- loading: W elements, widened --------------------------------------------------------------
+// ---- loads: LANES elements, converted to float32
+// -------------------------------------------------
 
-INLINE vec load(const float* p) { return raw<vec>(p); }
+INLINE vec load(const float* p) { return load_bytes<vec>(p); }
 
-INLINE vec load(const bf16* p) { return as_float(__builtin_convertvector(raw<hvec>(p), uvec) << 16); }
+INLINE vec load(const bf16* p) {
+    return as_float(__builtin_convertvector(load_bytes<hvec>(p), uvec) << 16);
+}
 
 INLINE vec load(const fp16* p) {
 #if defined(__AVX512F__)
-    return (vec)_mm512_cvtph_ps(raw<__m256i>(p));
+    return (vec)_mm512_cvtph_ps(load_bytes<__m256i>(p));
 #elif defined(__F16C__)
-    return (vec)_mm256_cvtph_ps(raw<__m128i>(p));
+    return (vec)_mm256_cvtph_ps(load_bytes<__m128i>(p));
 #else
-    // The exponent is moved to its place and corrected by a product, which also makes denormals right.
-    uvec h = __builtin_convertvector(raw<hvec>(p), uvec), magnitude = (h & 0x7fff) << 13;
+    // The exponent bits are shifted into place, then scaled, which also converts denormals.
+    uvec h = __builtin_convertvector(load_bytes<hvec>(p), uvec), magnitude = (h & 0x7fff) << 13;
     vec value = as_float(magnitude) * 0x1p112f;
     ivec special = (ivec)(magnitude >= (uvec{} + 0x0f800000u));  // infinity and NaN
-    value = pick(special, as_float(magnitude | 0x7f800000u), value);
+    value = select(special, as_float(magnitude | 0x7f800000u), value);
     return as_float(bits_of(value) | (h & 0x8000) << 16);
 #endif
 }
 
-// ---- storing: W elements, rounded to the nearest, ties to even ----------------------------------
+// ---- stores: LANES elements, rounded to nearest even
+// ---------------------------------------------
 
 INLINE void store(float* p, vec v) { std::memcpy(p, &v, sizeof v); }
 
@@ -85,8 +92,10 @@ INLINE void store(fp16* p, vec v) {
 #else
     uvec u = bits_of(v), sign = u >> 16 & 0x8000, magnitude = u & 0x7fffffff;
     uvec normal = (magnitude - (112u << 23) + 0xfff + (magnitude >> 13 & 1)) >> 13;
-    uvec tiny = bits_of(as_float(magnitude) + 0.5f) - 0x3f000000;  // the sum rounds to multiples of 2^-24
-    ivec is_tiny = (ivec)(magnitude < (uvec{} + 0x38800000u)), is_large = (ivec)(magnitude >= (uvec{} + 0x477ff000u));
+    uvec tiny =
+        bits_of(as_float(magnitude) + 0.5f) - 0x3f000000;  // the sum rounds to multiples of 2^-24
+    ivec is_tiny = (ivec)(magnitude < (uvec{} + 0x38800000u)),
+         is_large = (ivec)(magnitude >= (uvec{} + 0x477ff000u));
     uvec half = ((uvec)is_tiny & tiny) | ((uvec)~is_tiny & normal);
     half = ((uvec)is_large & 0x7c00) | ((uvec)~is_large & half);
     ivec nan = (ivec)(v != v);
@@ -95,20 +104,21 @@ INLINE void store(fp16* p, vec v) {
     std::memcpy(p, &out, sizeof out);
 }
 
-// ---- the last, incomplete vector of a row: nothing beyond `n` elements is touched ----------------
+// ---- the incomplete last vector of a row: nothing beyond `n` elements is accessed
+// ----------------
 
 template <class T>
-INLINE vec load_some(const T* p, int64_t n) {
-    if (n >= W) return load(p);
-    T part[W] = {};
+INLINE vec load_tail(const T* p, int64_t n) {
+    if (n >= LANES) return load(p);
+    T part[LANES] = {};
     std::memcpy(part, p, n * sizeof(T));
     return load(part);
 }
 
 template <class T>
-INLINE void store_some(T* p, vec v, int64_t n) {
-    if (n >= W) return store(p, v);
-    T part[W];
+INLINE void store_tail(T* p, vec v, int64_t n) {
+    if (n >= LANES) return store(p, v);
+    T part[LANES];
     store(part, v);
     std::memcpy(p, part, n * sizeof(T));
 }
@@ -118,93 +128,107 @@ INLINE void store_some(T* p, vec v, int64_t n) {
 // Lane l of the result adds two lanes of `a` where bit B of l is 0, of `b` where it is 1.
 template <int B, int... L>
 INLINE vec fold(vec a, vec b, std::integer_sequence<int, L...>) {
-    vec low = __builtin_shufflevector(a, b, ((L & B) ? W + L - B : L)...);
-    vec high = __builtin_shufflevector(a, b, ((L & B) ? W + L : L + B)...);
+    vec low = __builtin_shufflevector(a, b, ((L & B) ? LANES + L - B : L)...);
+    vec high = __builtin_shufflevector(a, b, ((L & B) ? LANES + L : L + B)...);
     return low + high;
 }
 
 template <int B = 1>
-INLINE vec sums_of(vec* v) {  // lane i: the sum of all lanes of v[i], i < W; v is used up
-    for (int i = 0; i < W / (2 * B); i++)
-        v[i] = fold<B>(v[2 * i], v[2 * i + 1], std::make_integer_sequence<int, W>());
-    if constexpr (2 * B < W) return sums_of<2 * B>(v);
+INLINE vec horizontal_sums(vec* v) {  // lane i: the sum of all lanes of v[i]; v is overwritten
+    for (int i = 0; i < LANES / (2 * B); i++)
+        v[i] = fold<B>(v[2 * i], v[2 * i + 1], std::make_integer_sequence<int, LANES>());
+    if constexpr (2 * B < LANES) return horizontal_sums<2 * B>(v);
     return v[0];
 }
 
-// Each lane beside the one whose number differs in bit B.
+// Every lane exchanged with the one whose number differs in bit B.
 template <int B, int... L>
-INLINE vec swapped(vec v, std::integer_sequence<int, L...>) {
+INLINE vec shuffle_xor(vec v, std::integer_sequence<int, L...>) {
     return __builtin_shufflevector(v, v, (L ^ B)...);
 }
 
-template <int B = W / 2>
-INLINE float sum(vec v) {
-    v += swapped<B>(v, std::make_integer_sequence<int, W>());
-    if constexpr (B > 1) return sum<B / 2>(v);
+template <int B = LANES / 2>
+INLINE float horizontal_sum(vec v) {
+    v += shuffle_xor<B>(v, std::make_integer_sequence<int, LANES>());
+    if constexpr (B > 1) return horizontal_sum<B / 2>(v);
     return v[0];
 }
 
-template <int B = W / 2>
-INLINE float largest(vec v) {
-    vec other = swapped<B>(v, std::make_integer_sequence<int, W>());
-    v = pick((ivec)(v > other), v, other);
-    if constexpr (B > 1) return largest<B / 2>(v);
+template <int B = LANES / 2>
+INLINE float horizontal_max(vec v) {
+    vec other = shuffle_xor<B>(v, std::make_integer_sequence<int, LANES>());
+    v = select((ivec)(v > other), v, other);
+    if constexpr (B > 1) return horizontal_max<B / 2>(v);
     return v[0];
 }
 
 template <int B, int... L>
 INLINE void exchange(vec& a, vec& b, std::integer_sequence<int, L...>) {
-    vec low = __builtin_shufflevector(a, b, ((L & B) ? W + L - B : L)...);
-    b = __builtin_shufflevector(a, b, ((L & B) ? W + L : L + B)...);
+    vec low = __builtin_shufflevector(a, b, ((L & B) ? LANES + L - B : L)...);
+    b = __builtin_shufflevector(a, b, ((L & B) ? LANES + L : L + B)...);
     a = low;
 }
 
 template <int B = 1>
-INLINE void transpose(vec* v) {  // lane j of v[i] and lane i of v[j] change places
-    for (int i = 0; i < W; i++)
-        if (!(i & B)) exchange<B>(v[i], v[i + B], std::make_integer_sequence<int, W>());
-    if constexpr (2 * B < W) transpose<2 * B>(v);
+INLINE void transpose(vec* v) {  // exchanges lane j of v[i] and lane i of v[j]
+    for (int i = 0; i < LANES; i++)
+        if (!(i & B)) exchange<B>(v[i], v[i + B], std::make_integer_sequence<int, LANES>());
+    if constexpr (2 * B < LANES) transpose<2 * B>(v);
 }
 
 // ---- functions ---------------------------------------------------------------------------------
 
-INLINE vec exponential(vec x) {  // relative error below 2e-7; 0 below -87
-    vec clamped = pick((ivec)(x > 88.0f), spread(88.0f), pick((ivec)(x < -87.0f), spread(-87.0f), x));
-    vec shifted = clamped * 1.44269504f + 12582912.0f, n = shifted - 12582912.0f;  // nearest integer
+INLINE vec vec_exp(vec x) {  // relative error below 2e-7; 0 below -87
+    vec clamped = select((ivec)(x > 88.0f), broadcast(88.0f),
+                         select((ivec)(x < -87.0f), broadcast(-87.0f), x));
+    vec shifted = clamped * 1.44269504f + 12582912.0f,
+        n = shifted - 12582912.0f;  // nearest integer
     vec r = clamped - n * 0.693359375f + n * 2.12194440e-4f;
-    vec p = ((((spread(1.9875691500e-4f) * r + 1.3981999507e-3f) * r + 8.3334519073e-3f) * r + 4.1665795894e-2f) * r +
-             1.6666665459e-1f) * r + 0.5f;
+    vec p = ((((broadcast(1.9875691500e-4f) * r + 1.3981999507e-3f) * r + 8.3334519073e-3f) * r +
+              4.1665795894e-2f) *
+                 r +
+             1.6666665459e-1f) *
+                r +
+            0.5f;
     p = p * r * r + r + 1.0f;
-    vec power = as_float((bits_of(shifted) + 127u) << 23);  // the low bits of `shifted` are the integer
-    return pick((ivec)(x < -87.0f), vec{}, p * power);
+    vec power =
+        as_float((bits_of(shifted) + 127u) << 23);  // the low bits of `shifted` are the integer
+    return select((ivec)(x < -87.0f), vec{}, p * power);
 }
 
-INLINE vec logistic(vec x) { return 1.0f / (1.0f + exponential(-x)); }
+INLINE vec vec_sigmoid(vec x) { return 1.0f / (1.0f + vec_exp(-x)); }
 
-INLINE vec tangent(vec x) {  // hyperbolic; relative error below 3e-7
-    vec s = x * x, a = as_float(bits_of(x) & 0x7fffffff), y = 1.0f - 2.0f / (exponential(2.0f * a) + 1.0f);
-    vec p = ((spread(-5.70498872745e-3f) * s + 2.06390887954e-2f) * s - 5.37397155531e-2f) * s + 1.33314422036e-1f;
+INLINE vec vec_tanh(vec x) {  // hyperbolic; relative error below 3e-7
+    vec s = x * x, a = as_float(bits_of(x) & 0x7fffffff),
+        y = 1.0f - 2.0f / (vec_exp(2.0f * a) + 1.0f);
+    vec p = ((broadcast(-5.70498872745e-3f) * s + 2.06390887954e-2f) * s - 5.37397155531e-2f) * s +
+            1.33314422036e-1f;
     p = (p * s - 3.33332819422e-1f) * s * x + x;
-    return pick((ivec)(a < 0.625f), p, as_float(bits_of(y) | (bits_of(x) & 0x80000000u)));
+    return select((ivec)(a < 0.625f), p, as_float(bits_of(y) | (bits_of(x) & 0x80000000u)));
 }
 
-INLINE vec error_function(vec x) {  // Abramowitz and Stegun 7.1.26: absolute error below 2e-7
+INLINE vec vec_erf(vec x) {  // Abramowitz and Stegun 7.1.26: absolute error below 2e-7
     vec a = as_float(bits_of(x) & 0x7fffffff), t = 1.0f / (1.0f + 0.3275911f * a);
-    vec p = ((((1.061405429f * t - 1.453152027f) * t + 1.421413741f) * t - 0.284496736f) * t + 0.254829592f) * t;
-    vec y = 1.0f - p * exponential(-a * a);
+    vec p = ((((1.061405429f * t - 1.453152027f) * t + 1.421413741f) * t - 0.284496736f) * t +
+             0.254829592f) *
+            t;
+    vec y = 1.0f - p * vec_exp(-a * a);
     return as_float(bits_of(y) | (bits_of(x) & 0x80000000u));
 }
 
 enum Activation : int32_t { NONE, SILU, GELU, GELU_TANH, RELU };
 
-INLINE vec activated(vec x, int32_t activation) {
+INLINE vec apply_activation(vec x, int32_t activation) {
     switch (activation) {
-        case SILU: return x * logistic(x);
-        case GELU: return 0.5f * x * (1.0f + error_function(x * 0.70710678f));
-        case GELU_TANH: return x * logistic(1.59576912f * (x + 0.044715f * x * x * x));  // 0.5 (1 + tanh z) = logistic 2z
-        case RELU: return pick((ivec)(x > 0.0f), x, vec{});
+        case SILU: return x * vec_sigmoid(x);
+        case GELU: return 0.5f * x * (1.0f + vec_erf(x * 0.70710678f));
+        case GELU_TANH:  // 0.5 (1 + tanh z) = sigmoid 2z
+            return x * vec_sigmoid(1.59576912f * (x + 0.044715f * x * x * x));
+        case RELU: return select((ivec)(x > 0.0f), x, vec{});
         default: return x;
     }
 }
 
-INLINE int64_t padded(int64_t n, int64_t unit = 2 * W) { return (n + unit - 1) / unit * unit; }
+INLINE int64_t round_up(int64_t n, int64_t unit = 2 * LANES) {
+    return (n + unit - 1) / unit * unit;
+}

@@ -1,4 +1,4 @@
-"""What the kernels ask of their tensors, checked before a launch: a kernel cannot tell a wrong address."""
+"""Checks of a kernel's tensors before a launch: a kernel cannot detect a wrong address."""
 
 from __future__ import annotations
 
@@ -7,35 +7,39 @@ from torch import Tensor
 ACTIVATIONS = {None: 0, "silu": 1, "gelu": 2, "gelu_pytorch_tanh": 3, "relu": 4}  # as in common.hpp
 
 
-def alike(first: Tensor, **others: Tensor | None) -> None:
-    """Raise ValueError unless all are on the device of `first`, in its format, with neighbours along the last axis."""
+def check_alike(first: Tensor, **others: Tensor | None) -> None:
+    """Raise ValueError unless all tensors match `first` in device and dtype.
+
+    The last axis of each must be contiguous.
+    """
     if first.stride(-1) != 1 and first.shape[-1] != 1:
         raise ValueError(f"strides {first.stride()}: the last axis must be contiguous")
     for name, other in others.items():
         if other is None:
             continue
         if other.dtype != first.dtype or other.device != first.device:
-            given, expected = f"{other.dtype} on {other.device}", f"{first.dtype} on {first.device}"
-            raise ValueError(f"{name} is {given}, expected {expected}")
+            given = f"{other.dtype} on {other.device}"
+            raise ValueError(f"{name} is {given}, expected {first.dtype} on {first.device}")
         if other.stride(-1) != 1 and other.shape[-1] != 1:
             raise ValueError(f"{name} has strides {other.stride()}: the last axis must be contiguous")
 
 
-def sized(name: str, tensor: Tensor | None, *shape: int) -> None:
+def check_shape(name: str, tensor: Tensor | None, *shape: int) -> None:
     """Raise ValueError unless the tensor, where there is one, has this shape."""
     if tensor is not None and tensor.shape != shape:
         raise ValueError(f"{name} has shape {list(tensor.shape)}, expected {list(shape)}")
 
 
-def rows(x: Tensor) -> Tensor:
+def as_matrix(x: Tensor) -> Tensor:
     """x [..., m] as a matrix, without a copy where its layout allows."""
     return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
 
 
 def activation_code(name: str | None) -> int:
-    """The kernels' number for an activation; raises ValueError for a name they do not know."""
+    """The kernels' number for an activation; raises ValueError for an unknown one."""
     if name not in ACTIVATIONS:
-        raise ValueError(f"activation {name!r}: expected one of {[known for known in ACTIVATIONS if known]}")
+        known = [known for known in ACTIVATIONS if known]
+        raise ValueError(f"activation {name!r}: expected one of {known}")
     return ACTIVATIONS[name]
 
 

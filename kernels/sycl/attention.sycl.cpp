@@ -1,46 +1,55 @@
-// Attention of one new token a sequence over two segments: the prompt of its request, which all w sequences share, and
-// its own path through the response, gathered through the beam index. One online softmax runs over both.
+// Split-KV attention of one new token a sequence over two segments: the prompt of its request,
+// which all w beams share, and its own path through the response, gathered through the beam index.
+// One online softmax runs over both.
 //
-// The rows of a KV head, w sequences x the query heads of its group, stand together: a work-group takes ROWS of them,
-// and reads each key and value of the prompt once for all. For a KV head and block of rows that is 2 * t * d elements,
-// and 2 * steps * d more for each sequence, of which memory sees those slots once that paths share.
+// The rows of a KV head are w beams x the query heads of its group: a work-group takes ROWS of
+// them, and reads each key and value of the prompt once for all. For a KV head and block of rows
+// that is 2 * t * d elements, and 2 * steps * d more for each beam, of which slots shared by
+// several paths come from memory once.
 //
-// Sub-groups share the tiles of KEYS keys among them, and work-groups too where there are splits. For scores a lane
-// owns a key, and loads it 16 bytes at a time: no sum crosses lanes. For values it owns every LANES-th column, which is
-// how a block read delivers a row.
+// The tiles of TILE_KEYS keys are divided among sub-groups, and among work-groups where there are
+// splits. For scores a lane owns a key, and loads it 16 bytes at a time: no sum crosses lanes. For
+// values it owns every LANES-th column, which is how a block read delivers a row.
 //
-// Build options: -DHEAD=64 | 80 | 96 | 128 | 256, the elements of a head; -DROWS=1 | 2 | 4 | 8; -DMATRIX=NONE, or DPAS
-// for the matrix engine's instruction (16-bit types, 2 rows or more), or EMULATED for the same tiles multiplied without
-// it; -DCAPPED=1 for scores with a soft cap; -DROLLED leaves the loops over a tile as loops, which a CPU's compiler
-// takes in a third of the time.
+// Build options: -DHEAD=64 | 80 | 96 | 128 | 256, the elements of a head; -DROWS=1 | 2 | 4 | 8;
+// -DMATRIX=NONE, or DPAS for the matrix engine's instruction (16-bit types, 2 rows or more), or
+// EMULATED for the same tiles without it; -DSOFTCAP=1 for logit soft-capping; -DROLLED keeps the
+// loops over a tile, which a CPU's compiler builds in a third of the time.
 #include "common.hpp"
 
 #ifndef SUBGROUPS
 #define SUBGROUPS 8  // of a work-group
 #endif
-#ifndef CAPPED
-#define CAPPED 0
+#ifndef SOFTCAP
+#define SOFTCAP 0
 #endif
 #ifdef ROLLED
 #define UNROLL_TILE _Pragma("unroll 1")
-#define UNROLL_SOME _Pragma("unroll 1")
+#define UNROLL_LOADS _Pragma("unroll 1")
 #else
 #define UNROLL_TILE UNROLL
-#define UNROLL_SOME _Pragma("unroll 4")  // loads under way at a time
+#define UNROLL_LOADS _Pragma("unroll 4")  // loads in flight
 #endif
-constexpr int SUMS = 32;           // registers, of a lane's 128, that they may take
-constexpr int KEYS = 16;           // of a tile: what one matrix instruction adds up over
-constexpr int OWN = KEYS / LANES;  // keys of a lane
-constexpr int ITEMS = SUBGROUPS * LANES;
-constexpr float LOG2E = 1.44269504f, NEVER = -__builtin_inff();
-constexpr float NOTHING = -1e30f;  // before the first score: its difference to itself is a number
+constexpr int ACC_REGISTERS = 32;  // of a lane's 128, for its sums of values
+constexpr int TILE_KEYS = 16;      // the reduction length of one matrix instruction
+constexpr int LANE_KEYS = TILE_KEYS / LANES;
+constexpr int WORK_ITEMS = SUBGROUPS * LANES;
+constexpr float LOG2E = 1.44269504f;
+constexpr float MINUS_INF = -__builtin_inff();
+constexpr float INITIAL_MAX =
+    -1e30f;  // before the first score: its difference to itself is a number
 
-// A lane keeps ROWS sums for each of its columns. So that they stay in registers, PARTS sub-groups share the columns of
-// the same keys, whose scores each of them computes. Where columns do not divide, a few are computed twice.
-constexpr int columns_of(int parts) { return (HEAD / LANES + parts - 1) / parts; }
-constexpr int least_parts(int parts) { return columns_of(parts) * ROWS <= SUMS ? parts : least_parts(2 * parts); }
-constexpr int PARTS = least_parts(1), STREAMS = SUBGROUPS / PARTS, COLUMNS = columns_of(PARTS);
-static_assert(STREAMS * PARTS == SUBGROUPS);
+// A lane keeps ROWS sums for each of its columns. So that they stay in registers, COLUMN_PARTS
+// sub-groups divide the columns of the same keys, whose scores each of them computes. Where columns
+// do not divide, a few are computed twice.
+constexpr int lane_columns(int parts) { return (HEAD / LANES + parts - 1) / parts; }
+constexpr int fewest_parts(int parts) {
+  return lane_columns(parts) * ROWS <= ACC_REGISTERS ? parts : fewest_parts(2 * parts);
+}
+constexpr int COLUMN_PARTS = fewest_parts(1);
+constexpr int KEY_STREAMS = SUBGROUPS / COLUMN_PARTS;
+constexpr int LANE_COLUMNS = lane_columns(COLUMN_PARTS);
+static_assert(KEY_STREAMS * COLUMN_PARTS == SUBGROUPS);
 
 // One of the two segments of a KV head.
 struct Segment {
@@ -48,23 +57,24 @@ struct Segment {
   long pitch;
 };
 
-// KEYS keys: where each of a lane's stands in memory and in the text. Only rows from .. to - 1 of the block see them.
+// TILE_KEYS keys: of each of a lane's its row in the segment and its position. Rows first_row ..
+// end_row - 1 see them.
 struct Tile {
   Segment segment;
-  int index[OWN], position[OWN], from, to;
-  bool alive[OWN];
+  int index[LANE_KEYS], position[LANE_KEYS], first_row, end_row;
+  bool valid[LANE_KEYS];
 };
 
-// Dead keys (padding, beyond the lengths) are read from where a living one stands, since 0 * NaN would not be 0.
-// False where none lives.
-inline bool bury(Tile &tile) {
-  int living = -1;
+// Invalid keys (padding, beyond the lengths) are read from the row of a valid one, since 0 * NaN
+// would not be 0. False where no key is valid.
+inline bool mask_invalid_keys(Tile &tile) {
+  int valid_index = -1;
   UNROLL
-  for (int p = 0; p < OWN; ++p) living = tile.alive[p] ? tile.index[p] : living;
-  living = sycl::reduce_over_group(this_sub_group(), living, sycl::maximum<int>());
+  for (int p = 0; p < LANE_KEYS; ++p) valid_index = tile.valid[p] ? tile.index[p] : valid_index;
+  valid_index = sycl::reduce_over_group(this_sub_group(), valid_index, sycl::maximum<int>());
   UNROLL
-  for (int p = 0; p < OWN; ++p) tile.index[p] = tile.alive[p] ? tile.index[p] : living;
-  return living >= 0;
+  for (int p = 0; p < LANE_KEYS; ++p) tile.index[p] = tile.valid[p] ? tile.index[p] : valid_index;
+  return valid_index >= 0;
 }
 
 // The value of key number `key` of a tile, from the sub-group's first column on.
@@ -76,32 +86,37 @@ inline const scalar *value_row(const Tile &tile, int key) {
 #if MATRIX == NONE
 using query = float;
 inline query as_query(scalar x) { return float(x); }
-inline int query_place(int r, int i) { return r * HEAD + i; }
+inline int query_offset(int r, int i) { return r * HEAD + i; }
 
-inline void multiply_keys(const Tile &tile, const query *q, floats<ROWS> (&scores)[OWN]) {
-  UNROLL_SOME
-  for (int i = 0; i < HEAD; i += VECTOR)
+inline void compute_scores(const Tile &tile, const query *q, floats<ROWS> (&scores)[LANE_KEYS]) {
+  UNROLL_LOADS
+  for (int i = 0; i < HEAD; i += VECTOR) {
     UNROLL
-    for (int p = 0; p < OWN; ++p) {
+    for (int p = 0; p < LANE_KEYS; ++p) {
       float key[VECTOR];
       load(tile.segment.k + tile.index[p] * tile.segment.pitch + i, key);
       UNROLL
-      for (int r = 0; r < ROWS; ++r)
+      for (int r = 0; r < ROWS; ++r) {
         UNROLL
-        for (int j = 0; j < VECTOR; ++j) scores[p][r] += key[j] * q[query_place(r, i + j)];
+        for (int j = 0; j < VECTOR; ++j) scores[p][r] += key[j] * q[query_offset(r, i + j)];
+      }
     }
+  }
 }
 
-inline void multiply_values(const Tile &tile, const floats<ROWS> (&weights)[OWN], floats<ROWS> (&sums)[COLUMNS]) {
+inline void accumulate_values(const Tile &tile, const floats<ROWS> (&weights)[LANE_KEYS],
+                              floats<ROWS> (&sums)[LANE_COLUMNS]) {
   UNROLL_TILE
-  for (int key = 0; key < KEYS; ++key) {
-    bits value[COLUMNS];
+  for (int key = 0; key < TILE_KEYS; ++key) {
+    bits value[LANE_COLUMNS];
     block_read(value_row(tile, key), value);
     UNROLL
     for (int r = 0; r < ROWS; ++r) {
-      const float weight = sycl::group_broadcast(this_sub_group(), weights[key / LANES][r], key % LANES);
+      const float weight =
+          sycl::group_broadcast(this_sub_group(), weights[key / LANES][r], key % LANES);
       UNROLL
-      for (int c = 0; c < COLUMNS; ++c) sums[c][r] += weight * float(sycl::bit_cast<scalar>(value[c]));
+      for (int c = 0; c < LANE_COLUMNS; ++c)
+        sums[c][r] += weight * float(sycl::bit_cast<scalar>(value[c]));
     }
   }
 }
@@ -110,225 +125,265 @@ inline void multiply_values(const Tile &tile, const floats<ROWS> (&weights)[OWN]
 using query = unsigned short;
 inline query as_query(scalar x) { return sycl::bit_cast<query>(x); }
 
-// q lies in local memory as the lanes need it: for each 16 elements of the head, what a lane holds of a.
-inline int query_place(int r, int i) { return ((i / 16 * LANES + i % 16 / PACK) * ROWS + r) * PACK + i % PACK; }
+// q in local memory, in the layout of the instruction: for each 16 elements of the head, a lane's
+// part of a.
+inline int query_offset(int r, int i) {
+  return ((i / 16 * LANES + i % 16 / PACK) * ROWS + r) * PACK + i % PACK;
+}
 
-// A column of b is 32 bytes of a key, as they lie in memory.
-inline void multiply_keys(const Tile &tile, const query *q, floats<ROWS> (&scores)[OWN]) {
+// A column of b is 32 consecutive bytes of a key.
+inline void compute_scores(const Tile &tile, const query *q, floats<ROWS> (&scores)[LANE_KEYS]) {
   UNROLL_TILE
   for (int i = 0; i < HEAD; i += 16) {
-    const auto a = *reinterpret_cast<const left<ROWS> *>(q + query_place(0, i + lane() * PACK));
+    const auto a =
+        *reinterpret_cast<const matrix_a<ROWS> *>(q + query_offset(0, i + lane() * PACK));
     UNROLL
-    for (int p = 0; p < OWN; ++p) {
-      const auto *key = reinterpret_cast<const vec<int, 4> *>(tile.segment.k + tile.index[p] * tile.segment.pitch + i);
-      scores[p] = multiply<ROWS>(a, __builtin_shufflevector(key[0], key[1], 0, 1, 2, 3, 4, 5, 6, 7), scores[p]);
+    for (int p = 0; p < LANE_KEYS; ++p) {
+      const auto *key = reinterpret_cast<const vec<int, 4> *>(
+          tile.segment.k + tile.index[p] * tile.segment.pitch + i);
+      scores[p] = matrix_multiply_add<ROWS>(
+          a, __builtin_shufflevector(key[0], key[1], 0, 1, 2, 3, 4, 5, 6, 7), scores[p]);
     }
   }
 }
 
-// Column l of the scores is column l of a: the weights need no way through memory. With two keys a lane they are keys
-// l and LANES + l, and the rows of b are put in the same order.
-template <int N>
-inline void multiply_columns(const Tile &tile, left<ROWS> a, int first, floats<ROWS> (&sums)[COLUMNS]) {
-  right b[N];
+// Column l of the scores is column l of a: the weights stay in registers. With two keys a lane they
+// are keys l and LANES + l, and the rows of b are in the same order.
+template <int N> inline void accumulate_columns(const Tile &tile, matrix_a<ROWS> a, int first,
+                                                floats<ROWS> (&sums)[LANE_COLUMNS]) {
+  matrix_b b[N];
   UNROLL_TILE
   for (int k = 0; k < 16; k += 2) {
     bits low[N], high[N];
     block_read(value_row(tile, k / PACK) + first * LANES, low);
     block_read(value_row(tile, (k + 1) / PACK + (k + 1) % PACK * LANES) + first * LANES, high);
     UNROLL
-    for (int c = 0; c < N; ++c) b[c][k / 2] = pair(low[c], high[c]);
+    for (int c = 0; c < N; ++c) b[c][k / 2] = pack_pair(low[c], high[c]);
   }
   UNROLL
-  for (int c = 0; c < N; ++c) sums[first + c] = multiply<ROWS>(a, b[c], sums[first + c]);
+  for (int c = 0; c < N; ++c) sums[first + c] = matrix_multiply_add<ROWS>(a, b[c], sums[first + c]);
 }
 
-inline void multiply_values(const Tile &tile, const floats<ROWS> (&weights)[OWN], floats<ROWS> (&sums)[COLUMNS]) {
+inline void accumulate_values(const Tile &tile, const floats<ROWS> (&weights)[LANE_KEYS],
+                              floats<ROWS> (&sums)[LANE_COLUMNS]) {
   const auto rounded = [&](int p, int r) { return sycl::bit_cast<bits>(scalar(weights[p][r])); };
-  left<ROWS> a;
+  matrix_a<ROWS> a;
   UNROLL
-  for (int r = 0; r < ROWS; ++r) a[r] = PACK == 1 ? rounded(0, r) : pair(rounded(0, r), rounded(OWN - 1, r));
+  for (int r = 0; r < ROWS; ++r)
+    a[r] = PACK == 1 ? rounded(0, r) : pack_pair(rounded(0, r), rounded(LANE_KEYS - 1, r));
   UNROLL
-  for (int c = 0; c + 1 < COLUMNS; c += 2) multiply_columns<2>(tile, a, c, sums);
-  if constexpr (COLUMNS % 2) multiply_columns<1>(tile, a, COLUMNS - 1, sums);
+  for (int c = 0; c + 1 < LANE_COLUMNS; c += 2) accumulate_columns<2>(tile, a, c, sums);
+  if constexpr (LANE_COLUMNS % 2) accumulate_columns<1>(tile, a, LANE_COLUMNS - 1, sums);
 }
 #endif
 
-// How a product becomes a score of base 2. With a soft cap it is cap * tanh(x), x = product * scale / cap, and tanh(x)
-// is 1 - 2 / (1 + e^2x): where the exponential is infinite or 0, the result is 1 or -1.
-struct Scores {
-  float scale, cap;
-  Scores(float asked, float softcap)
-      : scale(CAPPED ? 2 * LOG2E * asked / softcap : asked * LOG2E), cap(softcap * LOG2E) {}
-  float of(float product) const {
-    if constexpr (CAPPED) return cap - 2 * cap / (1 + sycl::exp2(product * scale));
-    else return product * scale;
+// A dot product as a score of base 2. With logit soft-capping it is cap * tanh(x), x = dot * scale
+// / cap, and tanh(x) is 1 - 2 / (1 + e^2x): where the exponential is infinite or 0, the result is 1
+// or -1.
+struct ScoreScale {
+  float factor, cap;
+  ScoreScale(float scale, float softcap)
+      : factor(SOFTCAP ? 2 * LOG2E * scale / softcap : scale * LOG2E), cap(softcap * LOG2E) {}
+  float score(float dot) const {
+    if constexpr (SOFTCAP) return cap - 2 * cap / (1 + sycl::exp2(dot * factor));
+    else return dot * factor;
   }
 };
 
-// The online softmax of a sub-group. `total` is a lane's own share, `highest` is the same in all lanes.
+// The online softmax of a sub-group. `row_sum` is of a lane's own keys, `row_max` is the same in
+// all lanes.
 struct Softmax {
-  floats<ROWS> sums[COLUMNS], highest, total;
+  floats<ROWS> acc[LANE_COLUMNS], row_max, row_sum;
 };
 
-inline void add(Softmax &softmax, const Tile &tile, const query *q, const float *slopes, Scores how) {
-  floats<ROWS> scores[OWN] = {};
-  multiply_keys(tile, q, scores);
+inline void update(Softmax &softmax, const Tile &tile, const query *q, const float *slopes,
+                   ScoreScale scale) {
+  floats<ROWS> scores[LANE_KEYS] = {};
+  compute_scores(tile, q, scores);
   UNROLL
   for (int r = 0; r < ROWS; ++r) {
-    const bool sees = r >= tile.from && r < tile.to;
-    float highest = softmax.highest[r], total = 0;
+    const bool visible = r >= tile.first_row && r < tile.end_row;
+    float row_max = softmax.row_max[r], row_sum = 0;
     UNROLL
-    for (int p = 0; p < OWN; ++p) {
-      const float score = how.of(scores[p][r]) + slopes[r] * tile.position[p];
-      scores[p][r] = sees && tile.alive[p] ? score : NEVER;
-      highest = sycl::fmax(highest, scores[p][r]);
+    for (int p = 0; p < LANE_KEYS; ++p) {
+      const float score = scale.score(scores[p][r]) + slopes[r] * tile.position[p];
+      scores[p][r] = visible && tile.valid[p] ? score : MINUS_INF;
+      row_max = sycl::fmax(row_max, scores[p][r]);
     }
-    highest = sycl::reduce_over_group(this_sub_group(), highest, sycl::maximum<float>());
-    const float kept = sycl::exp2(softmax.highest[r] - highest);
+    row_max = sycl::reduce_over_group(this_sub_group(), row_max, sycl::maximum<float>());
+    const float rescale = sycl::exp2(softmax.row_max[r] - row_max);
     UNROLL
-    for (int p = 0; p < OWN; ++p) total += scores[p][r] = sycl::exp2(scores[p][r] - highest);
-    softmax.highest[r] = highest;
-    softmax.total[r] = softmax.total[r] * kept + total;
+    for (int p = 0; p < LANE_KEYS; ++p)
+      row_sum += scores[p][r] = sycl::exp2(scores[p][r] - row_max);
+    softmax.row_max[r] = row_max;
+    softmax.row_sum[r] = softmax.row_sum[r] * rescale + row_sum;
     UNROLL
-    for (int c = 0; c < COLUMNS; ++c) softmax.sums[c][r] *= kept;
+    for (int c = 0; c < LANE_COLUMNS; ++c) softmax.acc[c][r] *= rescale;
   }
-  multiply_values(tile, scores, softmax.sums);
+  accumulate_values(tile, scores, softmax.acc);
 }
 
-struct alignas(32) Queries { query at[ROWS * HEAD]; };  // so long is the longest load
+struct alignas(32) Queries {
+  query data[ROWS * HEAD];
+};  // 32 bytes: the longest load
 
-inline int tiles_of(int tokens) { return (tokens + KEYS - 1) / KEYS; }
+inline int tiles_of(int tokens) { return (tokens + TILE_KEYS - 1) / TILE_KEYS; }
 
-// What a window leaves of the two segments. Tokens that come first and fill tiles are left out of both; `first` more
-// are out of sight, of the prompt or, where all of it is left out, of the response.
-struct Sight {
-  int left_out, steps_left_out, first;
-  Sight(int t, int steps, int window) {
-    const int hidden = sycl::max(0, t + steps - window);
-    left_out = hidden < t ? hidden / KEYS * KEYS : t;
-    steps_left_out = hidden < t ? 0 : (hidden - t) / KEYS * KEYS;
-    first = hidden - left_out - steps_left_out;
+// What a window leaves visible of the two segments. Hidden tokens that fill whole tiles are skipped
+// in both; `hidden` more are masked, of the prompt or, where all of it is skipped, of the response.
+struct VisibleRange {
+  int skipped_tokens, skipped_steps, hidden;
+  VisibleRange(int t, int steps, int window) {
+    const int all_hidden = sycl::max(0, t + steps - window);
+    skipped_tokens = all_hidden < t ? all_hidden / TILE_KEYS * TILE_KEYS : t;
+    skipped_steps = all_hidden < t ? 0 : (all_hidden - t) / TILE_KEYS * TILE_KEYS;
+    hidden = all_hidden - skipped_tokens - skipped_steps;
   }
 };
 
-// The rows of a work-group, `here` of a KV head's from the first on.
-struct Block {
+// The rows of a work-group: `rows` of a KV head's, from `first` on.
+struct RowBlock {
   long batch;
-  int head, first, here, group, w;
-  int row(int r) const { return first + sycl::min(r, here - 1); }  // past the last row the last one again, and dropped
+  int head, first, rows, group, w;
+  // Past the last row, the last one is computed again and dropped.
+  int row(int r) const { return first + sycl::min(r, rows - 1); }
   int query_head(int r) const { return head * group + row(r) % group; }
   int beam(int r) const { return row(r) / group; }
 };
 
-inline Tile prompt_tile(const Segment &prompt, const Block &block, int number, int first, int t,
-                        const int *positions) {
-  Tile tile{prompt, {}, {}, 0, block.here, {}};
+inline Tile prompt_tile(const Segment &prompt, const RowBlock &block, int tile_number, int hidden,
+                        int t, const int *positions) {
+  Tile tile{prompt, {}, {}, 0, block.rows, {}};
   UNROLL
-  for (int p = 0; p < OWN; ++p) {
-    const int token = number * KEYS + p * LANES + lane();
+  for (int p = 0; p < LANE_KEYS; ++p) {
+    const int token = tile_number * TILE_KEYS + p * LANES + lane();
     tile.index[p] = token;
-    const bool seen = token >= first && token < t;
-    tile.position[p] = seen && positions ? positions[token] : token;
-    tile.alive[p] = seen && tile.position[p] >= 0;
+    const bool visible = token >= hidden && token < t;
+    tile.position[p] = visible && positions ? positions[token] : token;
+    tile.valid[p] = visible && tile.position[p] >= 0;
   }
   return tile;
 }
 
-// `path` of the sequence `beam`; without one every sequence has its own slots.
-inline Tile response_tile(const Segment &response, const Block &block, int beam, int first_step, int hidden,
-                          int steps, int after, const int *path) {
-  const int from = beam * block.group - block.first;
-  Tile tile{response, {}, {}, from, from + block.group, {}};
+// `beam_index` of one beam; null: every beam has its own slots.
+inline Tile response_tile(const Segment &response, const RowBlock &block, int beam, int first_step,
+                          int hidden, int steps, int first_position, const int *beam_index) {
+  const int first_row = beam * block.group - block.first;
+  Tile tile{response, {}, {}, first_row, first_row + block.group, {}};
   UNROLL
-  for (int p = 0; p < OWN; ++p) {
+  for (int p = 0; p < LANE_KEYS; ++p) {
     const int step = first_step + p * LANES + lane();
-    tile.alive[p] = step >= hidden && step < steps;
-    tile.index[p] = step * block.w + (path && tile.alive[p] ? path[step] : beam);
-    tile.position[p] = after + step;
+    tile.valid[p] = step >= hidden && step < steps;
+    tile.index[p] = step * block.w + (beam_index && tile.valid[p] ? beam_index[step] : beam);
+    tile.position[p] = first_position + step;
   }
   return tile;
 }
 
-// Group (request, KV head, block of rows; share of the tiles in sight). Lengths are read here: a graph of launches
-// serves while they grow. With one share `out` [b, w, h, d] is written; else `shares` [splits, b, w, h, d + 2], for
-// add_shares: each row's sums, its highest score and its total. Null: not there.
-KERNEL(2) segment_attention(
-    const scalar *q, long q_batch, long q_head, long q_beam, const scalar *prompt_k, const scalar *prompt_v,
-    long prompt_batch, long prompt_head, long prompt_token, const scalar *response_k, const scalar *response_v,
-    long response_batch, long response_head, long response_token, const int *lengths, const int *ancestry,
-    long ancestry_batch, long ancestry_beam, const int *positions, long positions_batch, const float *slopes,
-    float scale, float softcap, int window, scalar *out, float *shares, int b, int g, int group, int w) {
+// Group (request, KV head, block of rows; split of the visible tiles). Lengths are read on the
+// device: a captured graph serves while they grow. With one split `out` [b, w, h, d] is written;
+// else `partials` [splits, b, w, h, d + 2], for reduce_partials: each row's weighted sums of
+// values, row_max and row_sum. Null: none.
+KERNEL(2)
+segment_attention(const scalar *q, long q_batch, long q_head, long q_beam, const scalar *prompt_k,
+                  const scalar *prompt_v, long prompt_batch, long prompt_head, long prompt_token,
+                  const scalar *response_k, const scalar *response_v, long response_batch,
+                  long response_head, long response_token, const int *lengths,
+                  const int *beam_index, long beam_index_batch, long beam_index_beam,
+                  const int *prompt_positions, long prompt_positions_batch, const float *slopes,
+                  float scale, float softcap, int window, scalar *out, float *partials, int b,
+                  int g, int group, int w) {
   const auto item = ext::this_work_item::get_nd_item<2>();
-  const int me = item.get_local_linear_id(), mine = this_sub_group().get_group_linear_id();
-  const int rows = w * group, blocks = (rows + ROWS - 1) / ROWS, number = item.get_group(0);
-  const int first = number % blocks * ROWS;
-  const Block block{number / blocks / g, number / blocks % g, first, sycl::min(ROWS, rows - first), group, w};
+  const int me = item.get_local_linear_id();
+  const int sub_group = this_sub_group().get_group_linear_id();
+  const int rows = w * group, blocks = (rows + ROWS - 1) / ROWS;
+  const int block_number = item.get_group(0), head_number = block_number / blocks;
+  const int first_row = block_number % blocks * ROWS;
+  const RowBlock block{
+      head_number / g, head_number % g, first_row, sycl::min(ROWS, rows - first_row), group, w};
 
   xp::work_group_static<Queries> queries;
   xp::work_group_static<float[ROWS]> row_slopes;
-  for (int i = me; i < ROWS * HEAD; i += ITEMS) {
+  for (int i = me; i < ROWS * HEAD; i += WORK_ITEMS) {
     const int r = i / HEAD, column = i % HEAD;
-    (&queries)->at[query_place(r, column)] =
-        as_query(q[block.batch * q_batch + block.query_head(r) * q_head + block.beam(r) * q_beam + column]);
+    (&queries)->data[query_offset(r, column)] = as_query(
+        q[block.batch * q_batch + block.query_head(r) * q_head + block.beam(r) * q_beam + column]);
   }
   if (me < ROWS) row_slopes[me] = slopes ? slopes[block.query_head(me)] * LOG2E : 0;
   sycl::group_barrier(item.get_group());
 
-  const Sight sight(lengths[0], lengths[1], window);
-  const int t = lengths[0] - sight.left_out, steps = lengths[1] - sight.steps_left_out;
-  if (positions) positions += block.batch * positions_batch + sight.left_out;
-  if (ancestry) ancestry += block.batch * ancestry_batch + sight.steps_left_out;
-  const int after = t == 0 ? 0 : positions ? positions[t - 1] + 1 : t;
-  const int stream = mine / PARTS;  // takes every STREAMS-th tile
-  const int columns = sycl::min(mine % PARTS * COLUMNS, HEAD / LANES - COLUMNS) * LANES;
-  const long in_prompt = block.batch * prompt_batch + block.head * prompt_head + sight.left_out * prompt_token;
-  const long in_response = block.batch * response_batch + block.head * response_head +
-                           long(sight.steps_left_out) * w * response_token;
-  const Segment prompt{prompt_k + in_prompt, prompt_v + in_prompt + columns, prompt_token};
-  const Segment response{response_k + in_response, response_v + in_response + columns, response_token};
+  const VisibleRange visible(lengths[0], lengths[1], window);
+  const int t = lengths[0] - visible.skipped_tokens, steps = lengths[1] - visible.skipped_steps;
+  if (prompt_positions)
+    prompt_positions += block.batch * prompt_positions_batch + visible.skipped_tokens;
+  if (beam_index) beam_index += block.batch * beam_index_batch + visible.skipped_steps;
+  const int first_position = t == 0 ? 0 : prompt_positions ? prompt_positions[t - 1] + 1 : t;
+  const int stream = sub_group / COLUMN_PARTS;  // takes every KEY_STREAMS-th tile
+  const int first_column =
+      sycl::min(sub_group % COLUMN_PARTS * LANE_COLUMNS, HEAD / LANES - LANE_COLUMNS) * LANES;
+  const long prompt_offset =
+      block.batch * prompt_batch + block.head * prompt_head + visible.skipped_tokens * prompt_token;
+  const long response_offset = block.batch * response_batch + block.head * response_head +
+                               long(visible.skipped_steps) * w * response_token;
+  const Segment prompt{prompt_k + prompt_offset, prompt_v + prompt_offset + first_column,
+                       prompt_token};
+  const Segment response{response_k + response_offset, response_v + response_offset + first_column,
+                         response_token};
 
-  // Sequence after sequence for the same steps: neighbouring sub-groups meet in the slots that paths share.
+  // Beam after beam for the same steps: adjacent sub-groups read the slots that paths share.
   const int beams = block.beam(ROWS) - block.beam(0) + 1;
   const auto tile_of = [&](int i) {
-    if (i < tiles_of(t)) return prompt_tile(prompt, block, i, sight.first, t, positions);
+    if (i < tiles_of(t)) return prompt_tile(prompt, block, i, visible.hidden, t, prompt_positions);
     const int j = i - tiles_of(t), beam = block.beam(0) + j % beams;
-    const int *path = ancestry ? ancestry + beam * ancestry_beam : nullptr;
-    return response_tile(response, block, beam, j / beams * KEYS, sight.first - t, steps, after, path);
+    const int *beam_steps = beam_index ? beam_index + beam * beam_index_beam : nullptr;
+    return response_tile(response, block, beam, j / beams * TILE_KEYS, visible.hidden - t, steps,
+                         first_position, beam_steps);
   };
   const int tiles = tiles_of(t) + tiles_of(steps) * beams;
-  const int splits = item.get_group_range(1), split = item.get_group(1), share = (tiles + splits - 1) / splits;
-  const Scores scores(scale, softcap);
-  Softmax softmax{{}, NOTHING, 0};
-  for (int i = split * share + stream; i < sycl::min((split + 1) * share, tiles); i += STREAMS) {
+  const int splits = item.get_group_range(1), split = item.get_group(1);
+  const int split_tiles = (tiles + splits - 1) / splits;
+  const ScoreScale score_scale(scale, softcap);
+  Softmax softmax{{}, INITIAL_MAX, 0};
+  for (int i = split * split_tiles + stream; i < sycl::min((split + 1) * split_tiles, tiles);
+       i += KEY_STREAMS) {
     Tile tile = tile_of(i);
-    if (bury(tile)) add(softmax, tile, (&queries)->at, &row_slopes[0], scores);
+    if (mask_invalid_keys(tile))
+      update(softmax, tile, (&queries)->data, &row_slopes[0], score_scale);
   }
 
-  xp::work_group_static<float[STREAMS][ROWS][HEAD]> sums;
-  xp::work_group_static<float[STREAMS][ROWS]> highest, total;
+  xp::work_group_static<float[KEY_STREAMS][ROWS][HEAD]> stream_acc;
+  xp::work_group_static<float[KEY_STREAMS][ROWS]> stream_max, stream_sum;
   UNROLL
   for (int r = 0; r < ROWS; ++r) {
     UNROLL
-    for (int c = 0; c < COLUMNS; ++c) sums[stream][r][columns + c * LANES + lane()] = softmax.sums[c][r];
-    const float whole = sycl::reduce_over_group(this_sub_group(), softmax.total[r], sycl::plus<float>());
-    if (lane() == 0) highest[stream][r] = softmax.highest[r], total[stream][r] = whole;
+    for (int c = 0; c < LANE_COLUMNS; ++c)
+      stream_acc[stream][r][first_column + c * LANES + lane()] = softmax.acc[c][r];
+    const float row_sum =
+        sycl::reduce_over_group(this_sub_group(), softmax.row_sum[r], sycl::plus<float>());
+    if (lane() == 0) {
+      stream_max[stream][r] = softmax.row_max[r];
+      stream_sum[stream][r] = row_sum;
+    }
   }
   sycl::group_barrier(item.get_group());
 
-  for (int i = me; i < block.here * HEAD; i += ITEMS) {
+  for (int i = me; i < block.rows * HEAD; i += WORK_ITEMS) {
     const int r = i / HEAD, column = i % HEAD;
-    float top = NOTHING, value = 0, weights = 0;
-    for (int s = 0; s < STREAMS; ++s) top = sycl::fmax(top, highest[s][r]);
-    for (int s = 0; s < STREAMS; ++s) {
-      const float weight = sycl::exp2(highest[s][r] - top);
-      value += weight * sums[s][r][column];
-      weights += weight * total[s][r];
+    float row_max = INITIAL_MAX, acc = 0, row_sum = 0;
+    for (int s = 0; s < KEY_STREAMS; ++s) row_max = sycl::fmax(row_max, stream_max[s][r]);
+    for (int s = 0; s < KEY_STREAMS; ++s) {
+      const float rescale = sycl::exp2(stream_max[s][r] - row_max);
+      acc += rescale * stream_acc[s][r][column];
+      row_sum += rescale * stream_sum[s][r];
     }
-    const long h = long(g) * group, place = (block.batch * w + block.beam(r)) * h + block.query_head(r);
-    float *part = shares + (split * b * w * h + place) * (HEAD + 2);
-    if (splits == 1) out[place * HEAD + column] = scalar(value / weights);
-    else part[column] = value;
-    if (splits > 1 && column == 0) part[HEAD] = top, part[HEAD + 1] = weights;
+    const long h = long(g) * group;
+    const long row = (block.batch * w + block.beam(r)) * h + block.query_head(r);
+    float *partial = partials + (split * b * w * h + row) * (HEAD + 2);
+    if (splits == 1) out[row * HEAD + column] = scalar(acc / row_sum);
+    else partial[column] = acc;
+    if (splits > 1 && column == 0) {
+      partial[HEAD] = row_max;
+      partial[HEAD + 1] = row_sum;
+    }
   }
 }

@@ -1,4 +1,4 @@
-"""What is built once per user: the host library, by g++, and the files beside it in the cache folder."""
+"""The host library, built once per user by g++, and the files beside it in the cache folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOST = Path(__file__).with_name("host.cpp")
 
 @functools.cache
 def header() -> str:
-    """What `#include "common.hpp"` finds."""
+    """The text of common.hpp, for `#include "common.hpp"`."""
     return Path(__file__).with_name("common.hpp").read_text()
 
 
@@ -31,13 +31,13 @@ def cache_folder() -> Path:
 
 
 def digest(*parts: str) -> str:
-    """A name for what is made from `parts` by the installed release."""
-    whole = "\0".join((packages.version("intel-sycl-rt"), *parts))
-    return hashlib.sha256(whole.encode()).hexdigest()[:24]
+    """The name of a file that the installed release makes from `parts`."""
+    text = "\0".join((packages.version("intel-sycl-rt"), *parts))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file that another process may be writing too: whoever reads it sees all of it or nothing."""
+    """Write a file atomically: another process may write it too, and readers see all of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     with os.fdopen(handle, "wb") as file:
@@ -46,10 +46,10 @@ def write(path: Path, content: bytes) -> None:
 
 
 def host_library(cache: Path, cpu: bool) -> Path:
-    """The host library, built with g++ where the cache has none; raises ToolchainError where something is missing."""
+    """The host library, built with g++ where the cache has none; raises ToolchainError."""
     root = packages.root()
     if cpu:
-        # OpenCL finds Intel's CPU driver by the full path in this variable; one that is set already stays.
+        # OpenCL finds Intel's CPU driver by the full path in this variable; a set one stays.
         os.environ.setdefault("OCL_ICD_FILENAMES", str(packages.opencl_library()))
     path = cache / f"host-{digest(HOST.read_text(), str(root))}.so"
     if not path.exists():
@@ -62,7 +62,8 @@ def _build_host(path: Path, root: Path) -> None:
         raise ToolchainError("g++ is not installed; it is needed once, to build the SYCL host library: apt install g++")
     path.parent.mkdir(parents=True, exist_ok=True)
     print("tinyllm: building the SYCL host library (once) ... ", end="", file=sys.stderr, flush=True)
-    began, part = time.perf_counter(), path.with_suffix(f".{os.getpid()}.part")
+    began = time.perf_counter()
+    part = path.with_suffix(f".{os.getpid()}.part")
     flags = [
         "-std=c++17",
         "-O1",
@@ -74,7 +75,10 @@ def _build_host(path: Path, root: Path) -> None:
         f"-Wl,-rpath,{root}/lib",
     ]
     done = subprocess.run(
-        ["g++", str(HOST), "-o", str(part), *flags, "-l:libsycl.so"], capture_output=True, text=True, check=False
+        ["g++", str(HOST), "-o", str(part), *flags, "-l:libsycl.so"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise ToolchainError(f"g++ could not build the SYCL host library:\n{done.stderr}")
@@ -86,12 +90,16 @@ class HostLibrary:
     """The functions of host.cpp, with their types; addresses of SYCL objects are plain integers."""
 
     def __init__(self, path: Path) -> None:
-        library, address, text, number = ctypes.CDLL(str(path)), ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
+        library = ctypes.CDLL(str(path))
+        address = ctypes.c_void_p
+        text = ctypes.c_char_p
+        number = ctypes.c_int
         size = ctypes.c_size_t
 
         def function(name: str, result: type | None, *arguments: type):
             found = getattr(library, f"tinyllm_{name}")
-            found.restype, found.argtypes = result, arguments
+            found.restype = result
+            found.argtypes = arguments
             return found
 
         self.error = function("error", text)

@@ -1,7 +1,8 @@
 // The C interface between Python and the SYCL runtime. Host code only: plain g++ builds it, once.
 //
-// Every function that can fail returns null or 0 and leaves its message for tinyllm_error(). Kernels live as long as
-// the process: the runtime's own static objects must not be destroyed before them.
+// Every function that can fail returns null or 0 and leaves its message for tinyllm_error().
+// Kernels live as long as the process: the runtime's own static objects must not be destroyed
+// before them.
 #include <sycl/sycl.hpp>
 
 #include <cstring>
@@ -18,7 +19,8 @@ template <class Work> static auto guarded(Work work) -> decltype(work()) {
   try {
     return work();
   } catch (std::exception const &failure) {
-    message = message.empty() ? failure.what() : message;  // the compiler's log says more than the exception
+    message = message.empty() ? failure.what()
+                              : message;  // the compiler's log says more than the exception
     return {};
   }
 }
@@ -34,7 +36,8 @@ API const char *tinyllm_error() { return message.c_str(); }
 
 API sycl::queue *tinyllm_cpu_queue() {
   message.clear();
-  return guarded([] { return new sycl::queue(sycl::cpu_selector_v, sycl::property::queue::in_order()); });
+  return guarded(
+      [] { return new sycl::queue(sycl::cpu_selector_v, sycl::property::queue::in_order()); });
 }
 
 // "name\nsize size size ...": the device, and the sub-group sizes that it can run.
@@ -50,21 +53,25 @@ API const char *tinyllm_device(sycl::queue *queue) {
 }
 
 static auto parsed(sycl::queue *queue, const char *source, const char *header) {
-  return xp::create_kernel_bundle_from_source(queue->get_context(), xp::source_language::sycl, std::string(source),
-                                              xp::properties{xp::include_files{"common.hpp", header}});
+  return xp::create_kernel_bundle_from_source(
+      queue->get_context(), xp::source_language::sycl, std::string(source),
+      xp::properties{xp::include_files{"common.hpp", header}});
 }
 
 // Compiles SYCL C++. `options` has one option a line; `header` is what #include "common.hpp" finds.
-API Bundle *tinyllm_compile(sycl::queue *queue, const char *source, const char *header, const char *options) {
+API Bundle *tinyllm_compile(sycl::queue *queue, const char *source, const char *header,
+                            const char *options) {
   message.clear();
   return guarded([&] {
     auto text = parsed(queue, source, header);
-    return new Bundle(xp::build(text, std::vector<sycl::device>{queue->get_device()},
-                                xp::properties{xp::build_options{lines(options)}, xp::save_log{&message}}));
+    return new Bundle(
+        xp::build(text, std::vector<sycl::device>{queue->get_device()},
+                  xp::properties{xp::build_options{lines(options)}, xp::save_log{&message}}));
   });
 }
 
-// SYCL shows what an image holds once it is built for the device, which a CPU refuses if it lacks an instruction.
+// SYCL shows what an image holds once it is built for the device, which a CPU refuses if it lacks
+// an instruction.
 struct Image : sycl::detail::device_image_plain {
   static auto content(const sycl::detail::device_image_plain &image) {
     return (image.*&Image::ext_oneapi_get_backend_content_view_impl)();
@@ -72,14 +79,15 @@ struct Image : sycl::detail::device_image_plain {
 };
 
 // The SPIR-V of SYCL C++ for any device, until the next call.
-API const char *tinyllm_translate(sycl::queue *queue, const char *source, const char *header, const char *options,
-                                  size_t *size) {
+API const char *tinyllm_translate(sycl::queue *queue, const char *source, const char *header,
+                                  const char *options, size_t *size) {
   message.clear();
   return guarded([&] {
     static thread_local std::string spirv;
     auto text = parsed(queue, source, header);
-    auto object = xp::compile(text, std::vector<sycl::device>{queue->get_device()},
-                              xp::properties{xp::build_options{lines(options)}, xp::save_log{&message}});
+    auto object =
+        xp::compile(text, std::vector<sycl::device>{queue->get_device()},
+                    xp::properties{xp::build_options{lines(options)}, xp::save_log{&message}});
     auto [begin, end] = Image::content(*object.begin());
     spirv.assign(reinterpret_cast<const char *>(begin), reinterpret_cast<const char *>(end));
     *size = spirv.size();
@@ -92,8 +100,9 @@ API Bundle *tinyllm_load(sycl::queue *queue, const char *spirv, size_t size) {
   message.clear();
   return guarded([&] {
     auto *bytes = reinterpret_cast<const std::byte *>(spirv);
-    auto code = xp::create_kernel_bundle_from_source(queue->get_context(), xp::source_language::spirv,
-                                                     std::vector<std::byte>(bytes, bytes + size));
+    auto code =
+        xp::create_kernel_bundle_from_source(queue->get_context(), xp::source_language::spirv,
+                                             std::vector<std::byte>(bytes, bytes + size));
     return new Bundle(xp::build(code, std::vector<sycl::device>{queue->get_device()}));
   });
 }
@@ -114,8 +123,8 @@ API sycl::kernel *tinyllm_kernel(Bundle *bundle, const char *name, int expected_
     auto *kernel = new sycl::kernel(bundle->ext_oneapi_get_kernel(name));
     const int takes = kernel->get_info<sycl::info::kernel::num_args>();
     if (takes != expected_arguments)
-      throw std::runtime_error(std::string(name) + " takes " + std::to_string(takes) + " arguments, declared with " +
-                               std::to_string(expected_arguments));
+      throw std::runtime_error(std::string(name) + " takes " + std::to_string(takes) +
+                               " arguments, declared with " + std::to_string(expected_arguments));
     return kernel;
   });
 }
@@ -126,16 +135,18 @@ template <class T> static void set(sycl::handler &handler, int index, const uint
   handler.set_arg(index, value);
 }
 
-template <int N> static void run(sycl::handler &handler, sycl::kernel *kernel, const uint64_t *size) {
+template <int N>
+static void run(sycl::handler &handler, sycl::kernel *kernel, const uint64_t *size) {
   sycl::range<N> groups, local;
   for (int i = 0; i < N; ++i) groups[i] = size[i] * size[N + i], local[i] = size[N + i];
   handler.parallel_for(sycl::nd_range<N>(groups, local), *kernel);
 }
 
-// `kinds` has a letter per argument: P pointer, i int32, q int64, f float; `slots` 8 bytes each. `size` holds the
-// number of work-groups, then of work-items in each, for `dimensions` dimensions. Enqueues, and does not wait.
-API int tinyllm_launch(sycl::queue *queue, sycl::kernel *kernel, const char *kinds, const uint64_t *slots,
-                       int dimensions, const uint64_t *size) {
+// `kinds` has a letter per argument: P pointer, i int32, q int64, f float; `slots` 8 bytes each.
+// `size` holds the number of work-groups, then of work-items in each, for `dimensions` dimensions.
+// Enqueues, and does not wait.
+API int tinyllm_launch(sycl::queue *queue, sycl::kernel *kernel, const char *kinds,
+                       const uint64_t *slots, int dimensions, const uint64_t *size) {
   message.clear();
   return guarded([&] {
     xp::submit(*queue, [&](sycl::handler &handler) {

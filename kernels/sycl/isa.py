@@ -1,8 +1,9 @@
 """The machine code that Intel GPUs run, read on a machine that has none.
 
-SPIR-V from our runtime goes through Intel's offline compiler; what it says of registers, and the disassembly, tell
-whether a kernel keeps its sums in registers and loads 16 bytes at a time. `python -m tinyllm.kernels.sycl.isa`
-rewrites `book/device/isa.md`; a kernel that spills registers, or keeps an array in memory, makes it fail.
+SPIR-V from our runtime goes through Intel's offline compiler; its register counts and disassembly
+show whether a kernel keeps its sums in registers and loads 16 bytes at a time.
+`python -m tinyllm.kernels.sycl.isa` rewrites `book/device/isa.md`, and fails where a kernel spills
+registers or keeps an array in memory.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from .packages import version
 from .runtime import SCALARS, Runtime, Source
 
 TABLE = Path(__file__).parents[2] / "book" / "device" / "isa.md"
-# The families, and the build options of each: the smallest and the largest product and block of rows, so that the rest
-# lies in between.
+# The families with their build options: the smallest and the largest GEMV and block of rows. The
+# rest lies in between.
 VARIANTS: dict[str, tuple[str, dict[str, int | str]]] = {
     "norm": ("norm", {}),
     "rope": ("rope", {}),
@@ -41,22 +42,40 @@ VARIANTS: dict[str, tuple[str, dict[str, int | str]]] = {
     "8 rows of 80, matrix": ("attention", {"HEAD": 80, "ROWS": 8, "MATRIX": "DPAS"}),
     "8 rows of 128, matrix": ("attention", {"HEAD": 128, "ROWS": 8, "MATRIX": "DPAS"}),
     "8 rows of 256, matrix": ("attention", {"HEAD": 256, "ROWS": 8, "MATRIX": "DPAS"}),
-    "1 row of 64, softcap": ("attention", {"HEAD": 64, "ROWS": 1, "MATRIX": "NONE", "CAPPED": 1}),
-    "8 rows of 64, softcap": ("attention", {"HEAD": 64, "ROWS": 8, "MATRIX": "NONE", "CAPPED": 1}),
-    "2 rows of 256, softcap": ("attention", {"HEAD": 256, "ROWS": 2, "MATRIX": "NONE", "CAPPED": 1}),
-    "8 rows of 256, matrix, softcap": ("attention", {"HEAD": 256, "ROWS": 8, "MATRIX": "DPAS", "CAPPED": 1}),
-    "shares": ("shares", {}),
+    "1 row of 64, softcap": ("attention", {"HEAD": 64, "ROWS": 1, "MATRIX": "NONE", "SOFTCAP": 1}),
+    "8 rows of 64, softcap": ("attention", {"HEAD": 64, "ROWS": 8, "MATRIX": "NONE", "SOFTCAP": 1}),
+    "2 rows of 256, softcap": (
+        "attention",
+        {"HEAD": 256, "ROWS": 2, "MATRIX": "NONE", "SOFTCAP": 1},
+    ),
+    "8 rows of 256, matrix, softcap": (
+        "attention",
+        {"HEAD": 256, "ROWS": 8, "MATRIX": "DPAS", "SOFTCAP": 1},
+    ),
+    "reduce_partials": ("reduce_partials", {}),
 }
-COUNTS = ("SIMD", "registers", "spilled bytes", "instructions", "loads", "of 16 bytes", "stores", "dpas")
+COUNTS = (
+    "SIMD",
+    "registers",
+    "spilled bytes",
+    "instructions",
+    "loads",
+    "of 16 bytes",
+    "stores",
+    "dpas",
+)
 LABEL, JUMP = re.compile(r"L\d+:"), re.compile(r"\b(L\d+)\b(?!:)")
 # The disassembler's notes: pvc and later name a load, Arc's older messages a read.
-LOAD, STORE = re.compile(r"\bsend.*// .*\b(load|read)\b"), re.compile(r"\bsend.*// .*\b(store|write)\b")
+LOAD, STORE = (
+    re.compile(r"\bsend.*// .*\b(load|read)\b"),
+    re.compile(r"\bsend.*// .*\b(store|write)\b"),
+)
 WIDE = re.compile(r"\bload\.\w+\.d32x4\.|read with xyzw|\(8\|M0\).* rd:4; a64 dword gathering read")
 
 
 @dataclass(frozen=True)
 class Report:
-    """One kernel for one GPU: work-items per instruction, registers, bytes spilled, and instructions of each kind."""
+    """One kernel for one GPU: its SIMD width, registers, spilled bytes and instruction counts."""
 
     kernel: str
     dtype: torch.dtype
@@ -73,7 +92,7 @@ class Report:
 
 @functools.cache
 def spirv(variant: str, dtype: torch.dtype, lanes: int) -> bytes:
-    """The SPIR-V of one of `VARIANTS`; raises CompileError, or ToolchainError where SYCL is not installed."""
+    """The SPIR-V of one of `VARIANTS`; raises CompileError, ToolchainError without SYCL."""
     family, macros = VARIANTS[variant]
     host = _host(lanes)
     return host.spirv(Source.file(family), host.options(dtype, **macros))
@@ -89,7 +108,10 @@ def kernels() -> dict[str, tuple[str, str]]:
     found = {}
     for variant, (family, _) in VARIANTS.items():
         for name in Source.file(family).signatures:
-            found[f"{name}, {variant}" if family in ("linear", "attention") else name] = (variant, name)
+            found[f"{name}, {variant}" if family in ("linear", "attention") else name] = (
+                variant,
+                name,
+            )
     return found
 
 
@@ -99,31 +121,35 @@ def dtypes(variant: str) -> list[torch.dtype]:
 
 
 def disassemble(kernel: str, dtype: torch.dtype, gpu: str = "pvc", compiler: Compiler | None = None) -> str:
-    """The machine code of a kernel, one instruction a line; raises ValueError for a name that `kernels()` has not."""
+    """The machine code of one of `kernels()`, one instruction a line; raises ValueError."""
     if kernel not in kernels():
         raise ValueError(f"kernel {kernel!r}: expected one of {list(kernels())}")
     compiler, (variant, name) = compiler or ocloc.installed(), kernels()[kernel]
     if gpu not in compiler.gpus:
-        raise ValueError(f"GPU {gpu!r}: {compiler.version} is asked for {list(compiler.gpus)}")
+        raise ValueError(f"GPU {gpu!r}: {compiler.version} compiles for {list(compiler.gpus)}")
     with ocloc.scratch() as folder:
         compiler.build(spirv(variant, dtype, compiler.gpus[gpu]), gpu, Path(folder))
         return _text(Path(folder), name)
 
 
 def main_loop(text: str) -> str:
-    """The loop of a disassembly that does the work: of all branches back, the one around the most 16-byte loads."""
+    """The main loop of a disassembly: of all backward branches, the one with most 16-byte loads."""
     lines = text.splitlines()
     labels = {line.rstrip(":"): number for number, line in enumerate(lines) if LABEL.match(line)}
     jumps = ((labels.get(label, len(lines)), end) for end, line in enumerate(lines) for label in JUMP.findall(line))
     loops = [lines[start : end + 1] for start, end in jumps if start < end]
     return "\n".join(
-        max(loops, key=lambda loop: (sum(bool(WIDE.search(line)) for line in loop), -len(loop)), default=[])
+        max(
+            loops,
+            key=lambda loop: (sum(bool(WIDE.search(line)) for line in loop), -len(loop)),
+            default=[],
+        )
     )
 
 
 def reports(compiler: Compiler) -> list[Report]:
     """Every kernel in every dtype for the GPUs of a compiler."""
-    for lanes in set(compiler.gpus.values()):  # one after the other: the SYCL compiler is asked from this thread alone
+    for lanes in set(compiler.gpus.values()):  # in sequence: the SYCL compiler is called from this thread only
         for variant in VARIANTS:
             for dtype in dtypes(variant):
                 spirv(variant, dtype, lanes)
@@ -148,7 +174,7 @@ def _text(folder: Path, kernel: str) -> str:
 
 
 def _registers(info: str, kernel: str) -> tuple[int, int, int]:
-    """SIMD width, registers, and bytes of registers and arrays that went to memory, from the compiler's own account."""
+    """SIMD width, registers, and spilled bytes (registers and arrays), as the compiler reports."""
     (entry,) = (part for part in info.split("kernels_misc_info:")[0].split("- name:")[1:]
                 if part.split()[0] == f"__sycl_kernel_{kernel}")  # fmt: skip
     fields = {name: int(value) for name, value in re.findall(r"(\w+): +(\d+)\s*$", entry, re.MULTILINE)}
@@ -176,18 +202,28 @@ def section(compiler: Compiler, rows: Iterable[Report]) -> str:
     ]
     for r in sorted(rows, key=lambda r: (list(kernels()).index(r.kernel), list(SCALARS).index(r.dtype))):
         dtype = str(r.dtype).removeprefix("torch.")
-        numbers = (r.simd, r.registers, r.spilled, r.instructions, r.loads, r.wide_loads, r.stores, r.dpas)
+        numbers = (
+            r.simd,
+            r.registers,
+            r.spilled,
+            r.instructions,
+            r.loads,
+            r.wide_loads,
+            r.stores,
+            r.dpas,
+        )
         lines.append(f"| {r.kernel} | {dtype} | {r.gpu} | {' | '.join(map(str, numbers))} |")
     return "\n".join(lines) + "\n"
 
 
 PREFACE = """# The machine code of the SYCL kernels
 
-Made by `python -m tinyllm.kernels.sycl.isa` on a machine without a GPU; `--newer` makes the second table. SIMD is the
-number of work-items in one instruction. Spilled bytes must be 0: registers that the compiler ran out of, and arrays
-that it kept in memory. Loads and stores count instructions in the text, not executions, and include the scalar path
-for rows that are not aligned; "of 16 bytes" are the widest that a lane can do. Matrix instructions (dpas) serve where
-many rows meet the same keys, in segment_attention; the other kernels are bound by bytes.
+Made by `python -m tinyllm.kernels.sycl.isa` on a machine without a GPU; `--newer` makes the second
+table. SIMD is the number of work-items in one instruction. Spilled bytes must be 0: registers that
+the compiler ran out of, and arrays that it kept in memory. Loads and stores count instructions in
+the text, not executions, and include the scalar path for rows that are not aligned; "of 16 bytes"
+are the widest that a lane can do. Matrix instructions (dpas) serve where many rows meet the same
+keys, in segment_attention; the other kernels are bound by bytes.
 
 """
 
@@ -201,7 +237,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Rewrite the page, or its second table with --newer; returns 1 where a kernel spills."""
     parser = argparse.ArgumentParser(prog="python -m tinyllm.kernels.sycl.isa", description=__doc__.split("\n")[0])
     parser.add_argument(
-        "--newer", action="store_true", help="fetch Debian unstable's ocloc, and rewrite its table only"
+        "--newer",
+        action="store_true",
+        help="fetch Debian unstable's ocloc, and rewrite its table only",
     )
     with ocloc.scratch() as folder:
         newer = parser.parse_args(arguments).newer

@@ -1,44 +1,50 @@
-// y = x W^T for the few rows of a decode step, with everything around it in the same launch:
-// norm(x) before; bias, activation (or gated multiplication) and residuals after.
+// GEMV, y = x W^T, for the few rows of a decode step, with prologue and epilogue in the same
+// launch: norm(x) before; bias, activation (or gated multiplication) and residuals after.
 //
-// Decoding is bound by the bytes of W [n, k]: each is read exactly once, whatever the number of rows, and used for all of
-// them from registers. x, rows * k elements, comes from the cache again for every work-group.
+// Decoding is bound by the bytes of W [n, k]: each is read exactly once, whatever the number of
+// rows, and used for all of them from registers. x, rows * k elements, comes from the cache again
+// for every work-group.
 //
-// A work-group owns WEIGHT_ROWS rows of W. Its work-items walk along k together, 16 bytes of each weight row a step, and
-// keep one partial sum per row of x and row of W. Partial sums meet at the end: by shuffles within a sub-group, then in
-// local memory.
+// A work-group owns WEIGHT_ROWS rows of W. Its work-items walk along k together, 16 bytes of each
+// weight row a step, and keep one partial sum per row of x and row of W. Partial sums are reduced
+// at the end: by shuffles within a sub-group, then in local memory.
 //
-// Build options: -DROWS=1 | 2 | 4 | 8 | 16, the rows of x (fewer may be there); -DNORM=NO_NORM | RMS_NORM | LAYER_NORM.
+// Build options: -DROWS=1 | 2 | 4 | 8 | 16, the rows of x (fewer may be there); -DNORM=NO_NORM |
+// RMS_NORM | LAYER_NORM.
 #include "common.hpp"
 
 enum { NO_NORM, RMS_NORM, LAYER_NORM };
 #ifndef WEIGHT_ROWS
-#define WEIGHT_ROWS 2  // even: a gated product needs a row of gate and its row of up
+#define WEIGHT_ROWS 2  // even: a gated layer needs a row of gate and its row of up
 #endif
 constexpr int MAX_SUBGROUPS = 16;
 
-// The sums that travel: x . w for each pair of rows, the squares of each row of x, bias . w for each row of W.
+// The partial sums: x . w for each pair of rows, the squares of each row of x, bias . w for each
+// row of W.
 constexpr int SQUARES = ROWS * WEIGHT_ROWS, SHIFTS = SQUARES + (NORM != NO_NORM ? ROWS : 0),
               SUMS = SHIFTS + (NORM == LAYER_NORM ? WEIGHT_ROWS : 0);
 
-// The norm costs no pass of its own. With the mean taken off (RMSNorm takes none off), norm(x) . w is
+// The norm costs no pass of its own. With the mean subtracted (for LayerNorm), norm(x) . w is
 //   sum((x - mean) * norm_weight * w) / deviation + sum(norm_bias * w),
-// and the deviation, known only at the end of the row, divides once. norm_weight scales w, once for all rows of x.
-template <int N>
-inline void accumulate(float (&sums)[SUMS], const scalar *const (&x)[ROWS], const scalar *const (&w)[WEIGHT_ROWS],
-                       const scalar *norm_weight, const scalar *norm_bias, const float (&mean)[ROWS], int i) {
+// and the deviation, known only at the end of the row, divides once. norm_weight scales w, once for
+// all rows of x.
+template <int N> inline void accumulate(float (&sums)[SUMS], const scalar *const (&x)[ROWS],
+                                        const scalar *const (&w)[WEIGHT_ROWS],
+                                        const scalar *norm_weight, const scalar *norm_bias,
+                                        const float (&mean)[ROWS], int i) {
   float b[WEIGHT_ROWS][N], scale[N], shift[N], a[N];
   UNROLL
   for (int c = 0; c < WEIGHT_ROWS; ++c) load(w[c] + i, b[c]);
   if constexpr (NORM != NO_NORM) load(norm_weight + i, scale);
   if constexpr (NORM == LAYER_NORM) load(norm_bias + i, shift);
   UNROLL
-  for (int c = 0; c < WEIGHT_ROWS; ++c)
+  for (int c = 0; c < WEIGHT_ROWS; ++c) {
     UNROLL
     for (int j = 0; j < N; ++j) {
       if constexpr (NORM == LAYER_NORM) sums[SHIFTS + c] += shift[j] * b[c][j];
       if constexpr (NORM != NO_NORM) b[c][j] *= scale[j];
     }
+  }
   UNROLL
   for (int r = 0; r < ROWS; ++r) {
     load(x[r] + i, a);
@@ -52,7 +58,7 @@ inline void accumulate(float (&sums)[SUMS], const scalar *const (&x)[ROWS], cons
   }
 }
 
-// LayerNorm alone needs a pass over x, from the cache, before the first product.
+// Only LayerNorm needs a pass over x, from the cache, before the GEMV.
 inline float row_mean(const scalar *x, int k, bool vectors, int me, int threads) {
   float sum = 0;
   walk(k, vectors, me, threads, [&](int i, auto width) {
@@ -61,13 +67,18 @@ inline float row_mean(const scalar *x, int k, bool vectors, int me, int threads)
     UNROLL
     for (int j = 0; j < width(); ++j) sum += a[j];
   });
-  return sycl::reduce_over_group(ext::this_work_item::get_work_group<1>(), sum, sycl::plus<float>()) / k;
+  return sycl::reduce_over_group(ext::this_work_item::get_work_group<1>(), sum,
+                                 sycl::plus<float>()) /
+         k;
 }
 
-// n counts rows of W. Gated: the first n / 2 are gate, the others up, and y has n / 2 columns. Null: not there.
-KERNEL(1) linear(const scalar *x, long x_pitch, const scalar *weight, long weight_pitch, const scalar *norm_weight,
-                 const scalar *norm_bias, float eps, const scalar *bias, const scalar *residual, long residual_pitch,
-                 const scalar *other, long other_pitch, scalar *y, int rows, int k, int n, int activation, int gated) {
+// n counts rows of W. Gated: the first n / 2 are gate, the others up, and y has n / 2 columns.
+// Null: none.
+KERNEL(1)
+linear(const scalar *x, long x_pitch, const scalar *weight, long weight_pitch,
+       const scalar *norm_weight, const scalar *norm_bias, float eps, const scalar *bias,
+       const scalar *residual, long residual_pitch, const scalar *residual2, long residual2_pitch,
+       scalar *y, int rows, int k, int n, int activation, int gated) {
   const auto item = ext::this_work_item::get_nd_item<1>();
   const auto sub_group = item.get_sub_group();
   const int me = item.get_local_id(0), threads = item.get_local_range(0);
@@ -75,20 +86,25 @@ KERNEL(1) linear(const scalar *x, long x_pitch, const scalar *weight, long weigh
   const int first = item.get_group(0) * own;
 
   // Past the last row the last one is read again, and its result dropped: no branch in the loop.
-  const auto weight_row = [&](int c) { return sycl::min(first + c % own, columns - 1) + c / own * columns; };
+  const auto weight_row = [&](int c) {
+    return sycl::min(first + c % own, columns - 1) + c / own * columns;
+  };
   const scalar *w[WEIGHT_ROWS], *xs[ROWS];
   UNROLL
   for (int c = 0; c < WEIGHT_ROWS; ++c) w[c] = weight + weight_row(c) * weight_pitch;
   UNROLL
   for (int r = 0; r < ROWS; ++r) xs[r] = x + sycl::min(r, rows - 1) * x_pitch;
-  const bool vectors = aligned(x, weight, norm_weight, norm_bias) && (x_pitch | weight_pitch) % VECTOR == 0;
+  const bool vectors =
+      aligned(x, weight, norm_weight, norm_bias) && (x_pitch | weight_pitch) % VECTOR == 0;
 
   float sums[SUMS] = {}, mean[ROWS] = {};
-  if constexpr (NORM == LAYER_NORM)
+  if constexpr (NORM == LAYER_NORM) {
     UNROLL
     for (int r = 0; r < ROWS; ++r) mean[r] = row_mean(xs[r], k, vectors, me, threads);
-  walk(k, vectors, me, threads,
-       [&](int i, auto width) { accumulate<width()>(sums, xs, w, norm_weight, norm_bias, mean, i); });
+  }
+  walk(k, vectors, me, threads, [&](int i, auto width) {
+    accumulate<width()>(sums, xs, w, norm_weight, norm_bias, mean, i);
+  });
 
   xp::work_group_static<float[MAX_SUBGROUPS][SUMS]> shared;
   UNROLL
@@ -103,7 +119,7 @@ KERNEL(1) linear(const scalar *x, long x_pitch, const scalar *weight, long weigh
     for (int g = 0; g < threads / LANES; ++g) sum += shared[g][s];
     return sum;
   };
-  const auto product = [&](int r, int c) {
+  const auto dot_product = [&](int r, int c) {
     float value = total(r * WEIGHT_ROWS + c);
     if constexpr (NORM != NO_NORM) value *= sycl::rsqrt(total(SQUARES + r) / k + eps);
     if constexpr (NORM == LAYER_NORM) value += total(SHIFTS + c);
@@ -112,10 +128,10 @@ KERNEL(1) linear(const scalar *x, long x_pitch, const scalar *weight, long weigh
   for (int out = me; out < rows * own; out += threads) {
     const int r = out / own, c = out % own, column = first + c;
     if (column >= columns) continue;
-    float value = activate(activation, product(r, c));
-    if (gated) value *= product(r, c + own);
+    float value = activate(activation, dot_product(r, c));
+    if (gated) value *= dot_product(r, c + own);
     if (residual) value += float(residual[r * residual_pitch + column]);
-    if (other) value += float(other[r * other_pitch + column]);
+    if (residual2) value += float(residual2[r * residual2_pitch + column]);
     y[size_t(r) * columns + column] = scalar(value);
   }
 }

@@ -1,4 +1,4 @@
-"""Intel's offline compiler for GPUs: the one that is installed, or Debian's newest, unpacked beside the system."""
+"""Intel's offline compiler for GPUs: the installed one, or Debian's newest in a folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from pathlib import Path
 
 from .packages import ToolchainError
 
-GPUS = {"pvc": 16, "dg2": 8}  # Max, Arc A: what Debian 12's ocloc knows, with the sub-group size of each
+GPUS = {
+    "pvc": 16,
+    "dg2": 8,
+}  # Max, Arc A: what Debian 12's ocloc knows, with the sub-group size of each
 NEWER = {"bmg": 16, "lnl": 16, "mtl": 8}  # Battlemage, Lunar Lake, Meteor Lake
 PACKAGES = ("intel-ocloc", "libigc2", "libigdfcl2")
 
@@ -28,10 +31,11 @@ class Compiler:
     gpus: dict[str, int]
 
     def build(self, spirv: bytes, gpu: str, folder: Path) -> None:
-        """Compile SPIR-V for a GPU and disassemble it into `folder`; raises RuntimeError with ocloc's message."""
+        """Compile SPIR-V for a GPU and disassemble it into `folder`; raises RuntimeError."""
         (folder / "code.spv").write_bytes(spirv)
-        self._run("compile", "-spirv_input", "-file", f"{folder}/code.spv", "-device", gpu, "--format", "zebin",
-                  "-out_dir", f"{folder}/out")  # fmt: skip
+        code = ("-spirv_input", "-file", f"{folder}/code.spv")
+        target = ("-device", gpu, "--format", "zebin", "-out_dir", f"{folder}/out")
+        self._run("compile", *code, *target)
         (binary,) = (folder / "out").glob("*.bin")
         self._run("disasm", "-file", str(binary), "-device", gpu, "-dump", str(folder))
         if not (folder / ".ze_info").exists():
@@ -40,7 +44,13 @@ class Compiler:
     def _run(self, *arguments: str) -> None:
         paths = [self.libraries, os.environ.get("LD_LIBRARY_PATH")]
         environment = {**os.environ, "LD_LIBRARY_PATH": ":".join(path for path in paths if path)}
-        done = subprocess.run([*self.command, *arguments], capture_output=True, text=True, env=environment, check=False)
+        done = subprocess.run(
+            [*self.command, *arguments],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+        )
         if done.returncode:
             raise RuntimeError(f"{' '.join(done.args)}:\n{done.stdout}{done.stderr}")
 
@@ -53,14 +63,17 @@ def installed() -> Compiler:
             "ocloc, Intel's offline compiler, is not installed: apt install intel-opencl-icd libigc-dev"
         )
     version = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Version}", "intel-opencl-icd"], capture_output=True, text=True, check=False
+        ["dpkg-query", "-W", "-f", "${Version}", "intel-opencl-icd"],
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout
-    # The disassembler is looked for without a version in its name, which is how libigc-dev installs it.
+    # ocloc loads the disassembler by its name without a version, as libigc-dev installs it.
     return Compiler(("ocloc",), "", f"Debian's intel-opencl-icd {version}", GPUS)
 
 
 def newer(folder: Path) -> Compiler:
-    """Debian unstable's ocloc, fetched by apt into `folder` and run with the libc that belongs to it.
+    """Debian unstable's ocloc, fetched by apt into `folder` and run with its own libc.
 
     Nothing is installed. Raises ToolchainError, with apt's message, where it cannot be fetched.
     """
@@ -76,12 +89,17 @@ def newer(folder: Path) -> Compiler:
     (libraries / "libiga64.so").unlink(missing_ok=True)
     (libraries / "libiga64.so").symlink_to(disassembler.name)
     (package,) = (folder / "archives").glob("intel-ocloc_*.deb")
-    command = (str(root / "usr/lib64/ld-linux-x86-64.so.2"), "--library-path", str(libraries), str(binary))
+    command = (
+        str(root / "usr/lib64/ld-linux-x86-64.so.2"),
+        "--library-path",
+        str(libraries),
+        str(binary),
+    )
     return Compiler(command, "", f"Debian's intel-ocloc {package.name.split('_')[1]}", NEWER)
 
 
 def _unstable(folder: Path) -> list[str]:
-    """apt's options for a system of its own in `folder`, in which nothing is installed and Debian is unstable."""
+    """apt's options for an empty system of Debian unstable in `folder`."""
     for part in ("lists/partial", "archives/partial"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     (folder / "status").touch()

@@ -17,7 +17,7 @@ PACKAGES = {
 
 
 class ToolchainError(RuntimeError):
-    """Something that compiles or runs SYCL kernels is not there; the message says what, and how to install it."""
+    """A package to compile or run SYCL kernels is missing; the message names the remedy."""
 
 
 @functools.cache
@@ -31,7 +31,7 @@ def version(package: str) -> str:
 
 @functools.cache
 def root() -> Path:
-    """The folder with `include/sycl` and `lib/libsycl.so`; raises ToolchainError where a package is missing."""
+    """The folder with `include/sycl` and `lib/libsycl.so`; raises ToolchainError."""
     for package in ("intel-sycl-rt", "intel-cmplr-lib-ur", "intel-cmplr-lib-rt"):
         version(package)
     for file in metadata.files("intel-sycl-rt") or ():
@@ -41,11 +41,12 @@ def root() -> Path:
 
 
 def opencl_library() -> Path:
-    """Intel's OpenCL driver for the CPU; raises ToolchainError where it, or SYCL's way to it, is missing."""
+    """Intel's OpenCL driver for the CPU; raises ToolchainError without it or SYCL's adapter."""
     version("intel-opencl-rt")
     if not (root() / "lib" / "libur_adapter_opencl.so").exists():
         raise ToolchainError(
-            f"intel-cmplr-lib-ur {version('intel-cmplr-lib-ur')} has no OpenCL adapter, so SYCL cannot run on the CPU "
+            f"intel-cmplr-lib-ur {version('intel-cmplr-lib-ur')} has no OpenCL adapter,"
+            " so SYCL cannot run on the CPU "
             f"(releases up to {RELEASE} are known to have it): {install(*PACKAGES)}"
         )
     return root() / "lib" / "libintelocl.so"

@@ -1,8 +1,9 @@
-// One launch between the QKV projection and attention: q rotated, k rotated straight into its cache slot, v copied into
-// its own. Every element of q, k and v is read once and written once; the naive stage moves q and k five times.
+// One launch between the QKV projection and attention: q rotated, k rotated straight into its cache
+// slot, v copied into its own. Every element of q, k and v is read once and written once; the naive
+// stage moves q and k five times.
 //
-// A sub-group takes one head of one token; a lane takes every LANES-th pair of its elements. Heads that are normalised
-// first are passed over twice, and the second time found in the first-level cache.
+// A sub-group takes one head of one token; a lane takes every LANES-th pair of its elements. Heads
+// that are normalised first are read twice, the second time from the first-level cache.
 #include "common.hpp"
 
 struct Strides {
@@ -11,15 +12,15 @@ struct Strides {
 };
 
 // Pair `i` of a head: elements (2i, 2i + 1) where interleaved, (i, i + half) where half-split.
-template <class Read>
-inline void turn(Read read, scalar *out, const float *cos, const float *sin, int i, int half, bool interleaved) {
-  const int first = interleaved ? 2 * i : i, second = interleaved ? 2 * i + 1 : i + half;
-  const float a = float(read(first)), b = float(read(second));
-  out[first] = scalar(a * cos[i] - b * sin[i]);
-  out[second] = scalar(b * cos[i] + a * sin[i]);
+template <class Read> inline void rotate_pair(Read read, scalar *out, const float *cos,
+                                              const float *sin, int i, int half, bool interleaved) {
+  const int i1 = interleaved ? 2 * i : i, i2 = interleaved ? 2 * i + 1 : i + half;
+  const float x1 = float(read(i1)), x2 = float(read(i2));
+  out[i1] = scalar(x1 * cos[i] - x2 * sin[i]);
+  out[i2] = scalar(x2 * cos[i] + x1 * sin[i]);
 }
 
-template <class Read> inline void copy(Read read, scalar *out, int i) {
+template <class Read> inline void copy_pair(Read read, scalar *out, int i) {
   out[2 * i] = scalar(read(2 * i));
   out[2 * i + 1] = scalar(read(2 * i + 1));
 }
@@ -31,32 +32,38 @@ struct Angles {
   bool interleaved;
 };
 
-template <class Read> inline void turn_head(Read read, scalar *out, const Angles &by) {
-  for (int i = lane(); i < by.d / 2; i += LANES) {
-    if (i < by.half) turn(read, out, by.cos, by.sin, i, by.half, by.interleaved);
-    else copy(read, out, i);
+template <class Read> inline void rotate_head(Read read, scalar *out, const Angles &angles) {
+  for (int i = lane(); i < angles.d / 2; i += LANES) {
+    if (i < angles.half)
+      rotate_pair(read, out, angles.cos, angles.sin, i, angles.half, angles.interleaved);
+    else copy_pair(read, out, i);
   }
 }
 
-// What a head's elements are multiplied by, beside the weights, so that their mean square is one.
+// The factor that gives a head a mean square of one.
 inline float norm_scale(const scalar *in, int d, float eps) {
   float squares = 0;
   for (int i = lane(); i < d; i += LANES) squares += float(in[i]) * float(in[i]);
-  return sycl::rsqrt(sycl::reduce_over_group(this_sub_group(), squares, sycl::plus<float>()) / d + eps);
+  return sycl::rsqrt(sycl::reduce_over_group(this_sub_group(), squares, sycl::plus<float>()) / d +
+                     eps);
 }
 
-// Group (token of any request, a few heads); heads 0 .. h - 1 are q's, then g of k, then g of v. q's result is contiguous.
-// Slots are written from number *start on, read here, so that a graph of launches serves while it grows; null: from 0.
-// cos and sin hold `half` angles a token, so the first 2 * half of the d elements turn and the rest are kept. q_norm,
-// k_norm: weights [d] of an RMSNorm of every head before that; null: none.
-KERNEL(2) rope_and_store(
-    const scalar *q, long q_batch, long q_head, long q_token, const scalar *k, long k_batch, long k_head, long k_token,
-    const scalar *v, long v_batch, long v_head, long v_token, const float *cos, const float *sin, long angle_batch,
-    long angle_token, scalar *q_out, scalar *k_slot, long k_slot_batch, long k_slot_head, long k_slot_token,
-    scalar *v_slot, long v_slot_batch, long v_slot_head, long v_slot_token, const int *start, const scalar *q_norm,
-    const scalar *k_norm, float eps, int h, int g, int tokens, int d, int half, int interleaved) {
+// Group (token of any request, a few heads); heads 0 .. h - 1 are q's, then g of k, then g of v.
+// q's result is contiguous. Slots are written from number *start on, read here, so that a captured
+// graph serves every step; null: from 0. cos and sin hold `half` angles a token, so the first 2 *
+// half of the d elements are rotated and the rest copied. q_norm, k_norm: weights [d] of an RMSNorm
+// of every head before that; null: none.
+KERNEL(2)
+rope_and_store(const scalar *q, long q_batch, long q_head, long q_token, const scalar *k,
+               long k_batch, long k_head, long k_token, const scalar *v, long v_batch, long v_head,
+               long v_token, const float *cos, const float *sin, long angle_batch, long angle_token,
+               scalar *q_out, scalar *k_slot, long k_slot_batch, long k_slot_head,
+               long k_slot_token, scalar *v_slot, long v_slot_batch, long v_slot_head,
+               long v_slot_token, const int *start, const scalar *q_norm, const scalar *k_norm,
+               float eps, int h, int g, int tokens, int d, int half, int interleaved) {
   const auto item = ext::this_work_item::get_nd_item<2>();
-  const int n = item.get_group(1) * item.get_local_range(1) / LANES + item.get_sub_group().get_group_linear_id();
+  const int n = item.get_group(1) * item.get_local_range(1) / LANES +
+                item.get_sub_group().get_group_linear_id();
   const int b = item.get_group(0) / tokens, t = item.get_group(0) % tokens;
   if (n >= h + 2 * g) return;
 
@@ -76,11 +83,11 @@ KERNEL(2) rope_and_store(
     out = v_slot + Strides{v_slot_batch, v_slot_head, v_slot_token}.at(b, n - h - g, slot);
   }
   const long angle = b * angle_batch + t * angle_token;
-  const Angles by{cos + angle, sin + angle, n < h + g ? half : 0, d, bool(interleaved)};
+  const Angles angles{cos + angle, sin + angle, n < h + g ? half : 0, d, bool(interleaved)};
   if (weight) {
     const float scale = norm_scale(in, d, eps);
-    turn_head([=](int i) { return float(in[i]) * scale * float(weight[i]); }, out, by);
+    rotate_head([=](int i) { return float(in[i]) * scale * float(weight[i]); }, out, angles);
   } else {
-    turn_head([=](int i) { return in[i]; }, out, by);
+    rotate_head([=](int i) { return in[i]; }, out, angles);
   }
 }

@@ -1,13 +1,15 @@
 """Compile SYCL C++ at run time and launch it on torch tensors.
 
-A kernel's argument list is written once, in its C++ source: `Source` reads it there. On "xpu" tensors a kernel is
-enqueued on torch's current stream, in order with torch's own work, and nothing waits. On "cpu" tensors, for tests, it
-runs on Intel's OpenCL driver for the CPU, directly on the tensors' memory, and the launch waits.
+A kernel's argument list is written once, in its C++ source: `Source` reads it there. On "xpu"
+tensors a kernel is enqueued on torch's current stream, in order with torch's own work, and the
+launch does not wait. On "cpu" tensors, for tests, it runs on Intel's OpenCL driver for the CPU,
+directly on the tensors' memory, and the launch waits.
 
-Two things are built once and kept in the user's cache folder (`cache_folder`): the host library, by g++, and the
-SPIR-V of each kernel source, by Intel's compiler. The second is our own cache: SYCL_CACHE_PERSISTENT does the same in
-release 2026.0.0, but crashes in 2026.1.2 and, being a variable, would change the process's other SYCL code too. Code
-for one GPU is made from the SPIR-V by the driver, which keeps a cache itself.
+Two things are built once and kept in the user's cache folder (`cache_folder`): the host library, by
+g++, and the SPIR-V of each kernel source, by Intel's compiler. The second is our own cache:
+SYCL_CACHE_PERSISTENT does the same in release 2026.0.0, but crashes in 2026.1.2 and, being a
+variable, would change the process's other SYCL code too. Code for one GPU is made from the SPIR-V
+by the driver, which keeps a cache itself.
 """
 
 from __future__ import annotations
@@ -29,18 +31,18 @@ from . import build, packages
 from .packages import ToolchainError
 
 SCALARS = {torch.float32: "float", torch.float16: "_Float16", torch.bfloat16: "bf16"}
-SLOTS = {"P": "Q", "i": "i4x", "q": "q", "f": "f4x"}  # 8 bytes an argument
+PACK_FORMATS = {"P": "Q", "i": "i4x", "q": "q", "f": "f4x"}  # 8 bytes an argument
 SPIRV = struct.pack("<I", 0x07230203)  # how SPIR-V begins
 DECLARATION = re.compile(r"^KERNEL\((\d)\)\s+(\w+)\(([^)]*)\)", re.MULTILINE)
 
 
 class CompileError(RuntimeError):
-    """A kernel source that does not compile; the message is the compiler's, with the lines it complains about."""
+    """A kernel source does not compile; the message is the compiler's, with the lines."""
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a kernel is launched with: a letter per argument (P pointer, i int32, q int64, f float), and dimensions."""
+    """A letter per argument (P pointer, i int32, q int64, f float), and launch dimensions."""
 
     kinds: str
     dimensions: int
@@ -77,17 +79,28 @@ def _kind(argument: str) -> str:
 
 
 class Kernel:
-    """A compiled kernel; call it with work-groups, work-items in each, and its arguments (tensors, None, numbers)."""
+    """A compiled kernel; called with work-groups, work-items in each, and its arguments.
+
+    Arguments are tensors, None and numbers.
+    """
 
     def __init__(self, runtime: Runtime, handle: int, name: str, signature: Signature) -> None:
-        self.name, self.signature, self.handle = name, signature, handle
-        self.pack = struct.Struct("<" + "".join(SLOTS[kind] for kind in signature.kinds)).pack
-        self.kinds, self.dimensions = signature.kinds.encode(), signature.dimensions
+        self.name = name
+        self.signature = signature
+        self.handle = handle
+        self.pack = struct.Struct("<" + "".join(PACK_FORMATS[kind] for kind in signature.kinds)).pack
+        self.kinds = signature.kinds.encode()
+        self.dimensions = signature.dimensions
         self.size = struct.Struct(f"<{2 * signature.dimensions}Q").pack
-        self.run, self.wait, self.queue, self.check = runtime.library.launch, runtime.wait, runtime.queue, runtime.check
+        self.run, self.wait, self.queue, self.check = (
+            runtime.library.launch,
+            runtime.wait,
+            runtime.queue,
+            runtime.check,
+        )
 
     def __call__(self, groups: Sequence[int], items: Sequence[int], *arguments: Tensor | float | None) -> None:
-        """Enqueue, and on the CPU wait; raises RuntimeError with SYCL's message where that fails."""
+        """Enqueue, and on the CPU wait; raises RuntimeError with SYCL's message."""
         values = [x.data_ptr() if isinstance(x, Tensor) else x or 0 for x in arguments]
         size = self.size(*groups, *items)
         self.check(self.run(self.queue(), self.handle, self.kinds, self.pack(*values), self.dimensions, size))
@@ -96,31 +109,37 @@ class Kernel:
 
 
 class Runtime:
-    """One device: its queue, its sub-group size (`lanes`), its compute units, and the kernels compiled for it so far.
+    """One device: its queue, sub-group size (`lanes`), compute units, and compiled kernels.
 
-    `device` is "xpu" or "cpu"; `lanes` overrides the sub-group size; `cache` the folder of `build.cache_folder`.
-    Raises ToolchainError where the machine lacks something, naming it.
+    `device` is "xpu" or "cpu"; `lanes` overrides the sub-group size; `cache` the folder of
+    `build.cache_folder`. Raises ToolchainError where the machine lacks something, naming it.
     """
 
     def __init__(self, device: torch.device, lanes: int | None = None, cache: Path | None = None) -> None:
-        self.device, self.cache = device, cache or build.cache_folder()
+        self.device = device
+        self.cache = cache or build.cache_folder()
         self.library = build.HostLibrary(build.host_library(self.cache, cpu=device.type == "cpu"))
         self.queue: Callable[[], int] = self._torch_queue
         self.wait: Callable[[], None] | None = None
         if device.type == "cpu":
             queue = self.library.cpu_queue() or self._no_cpu()
-            self.queue, self.wait = lambda: queue, lambda: self.check(self.library.wait(queue))
+            self.queue = lambda: queue
+            self.wait = lambda: self.check(self.library.wait(queue))
         name, sizes = self.check(self.library.device(self.queue())).decode().split("\n")
-        self.name, self.lanes = name, lanes or self._lanes([int(size) for size in sizes.split()])
-        self.units, self.matrix_engine = self._facts()
+        self.name = name
+        self.lanes = lanes or self._lanes([int(size) for size in sizes.split()])
+        self.units, self.matrix_engine = self._properties()
         self.kernels: dict[tuple, Kernel] = {}
 
-    def _facts(self) -> tuple[int, bool]:
-        """Xe-cores of a GPU, or cores; and whether there is a matrix engine that takes 16-bit numbers."""
+    def _properties(self) -> tuple[int, bool]:
+        """Xe-cores of a GPU, or cores; and whether a matrix engine takes 16-bit numbers."""
         if self.device.type == "cpu":
             return os.cpu_count() or 1, False
-        facts = torch.xpu.get_device_properties(self.device)
-        return facts.gpu_subslice_count, facts.has_subgroup_matrix_multiply_accumulate
+        properties = torch.xpu.get_device_properties(self.device)
+        return (
+            properties.gpu_subslice_count,
+            properties.has_subgroup_matrix_multiply_accumulate,
+        )
 
     def _no_cpu(self) -> NoReturn:
         found = f"OCL_ICD_FILENAMES is {os.environ['OCL_ICD_FILENAMES']!r}"
@@ -133,7 +152,7 @@ class Runtime:
         return torch.xpu.current_stream(self.device).sycl_queue
 
     def _lanes(self, sizes: list[int]) -> int:
-        """One register of floats: the smallest size from 8 up on a GPU (8 on Arc A, else 16); 16 on the CPU."""
+        """One register of floats: the smallest size from 8 up (8 on Arc A, else 16)."""
         return 16 if self.device.type == "cpu" else min(size for size in sizes if size >= 8)
 
     def check(self, result: int | bytes | None) -> int | bytes:
@@ -161,7 +180,8 @@ class Runtime:
 
     def load(self, source: Source, name: str, options: tuple[str, ...]) -> Kernel:
         """One kernel of a source, from the cache where it is there; raises CompileError."""
-        signature, path = source.signatures[name], self.spirv_path(source, options)
+        signature = source.signatures[name]
+        path = self.spirv_path(source, options)
         code = path.read_bytes() if path.exists() else b""
         if code.startswith(SPIRV):
             bundle = self.library.load(self.queue(), code, len(code))
@@ -177,7 +197,8 @@ class Runtime:
 
     def spirv(self, source: Source, options: tuple[str, ...]) -> bytes:
         """The SPIR-V of a source, which is the same for every device; raises CompileError."""
-        path, size = self.spirv_path(source, options), ctypes.c_size_t()
+        path = self.spirv_path(source, options)
+        size = ctypes.c_size_t()
         if not path.exists():
             code = self.library.translate(self.queue(), *self._texts(source, options), ctypes.byref(size))
             build.write(path, ctypes.string_at(code or self._failed(source, options), size.value))
@@ -189,7 +210,7 @@ class Runtime:
         return out.raw
 
     def spirv_path(self, source: Source, options: tuple[str, ...]) -> Path:
-        """Where the cache keeps the SPIR-V of a source: the name changes with all that it is made from."""
+        """Where the cache keeps the SPIR-V of a source: named by a digest of its inputs."""
         return self.cache / f"{build.digest(source.name, source.text, build.header(), *options)}.spv"
 
     def compile(self, source: Source, options: tuple[str, ...]) -> int:
@@ -208,5 +229,5 @@ class Runtime:
 
 @functools.cache
 def runtime_of(device: torch.device) -> Runtime:
-    """The runtime of a device, made on first use; raises ToolchainError where the machine lacks something."""
+    """The runtime of a device, made on first use; raises ToolchainError."""
     return Runtime(device)

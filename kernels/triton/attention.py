@@ -2,207 +2,326 @@
 
 The rows of a program are all sequences of a request times all query heads that share a key/value head. A prompt's keys
 and values, 2*t*d*s bytes for t tokens, d elements a head and s bytes an element, are read once for all of them; of the
-response, each slot that any row descends from, once. Scores never leave the registers: one softmax runs over both.
+response, each slot reachable from any beam, once. Scores never leave the registers: one softmax runs over both.
 
-Where requests times key/value heads are too few to fill the device, the keys are split among programs. Each leaves its
-maximum, its sum and its weighted values behind, and the one that arrives last adds them up: still one launch. Nothing
-here depends on the lengths but what is read from memory, so that a captured graph can be replayed while they grow. Of a
-window, shares divide only the tiles in sight; the others are not read.
+Where requests times key/value heads are too few to fill the device, the keys are split among programs (split-KV, as in
+Flash-Decoding). Each stores its row maximum, its row sum and its weighted values, and the last to arrive reduces them:
+still one launch. Nothing here depends on the lengths but what is read from memory, so that a captured graph can be
+replayed while they grow. With a window, splits divide only the tiles within it; the others are not read.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from .cut import Cut, cut_of, slots_of
-from .paths import Seen, own_paths, seen_by
-from .tuning import Launch, launch_for
+from ..kernel_set import BeamMask, Workspace
+from .arguments import AttentionShape, BeamMaskPointers, PromptSegment, ResponseSegment, Strides
+from .beam_mask import initial_beam_index, make_beam_mask
+from .split_plan import SplitPlan, response_layout, split_plan_of
+from .tuning import LaunchConfig, launch_for
 
 LOG2_E = tl.constexpr(1.4426950408889634)
 
 
 @triton.jit
-def add_tile(q, k, v, visible, shift, scale, top, total, acc, SOFTCAP: tl.constexpr):
-    """One more tile of keys in a running softmax: k, v [BLOCK, D]; visible [ROWS or 1, BLOCK]; scale, shift in bits."""
+def online_softmax_step(q, k, v, mask, bias, scale, row_max, row_sum, acc, SOFTCAP: tl.constexpr):
+    """One more tile of keys in an online softmax (Milakov and Gimelshein 2018): k, v [BLOCK_N, BLOCK_D].
+
+    `mask` is [BLOCK_M or 1, BLOCK_N]; `scale` and `bias` are in units of log2, for exp2.
+    """
     scores = tl.dot(q, tl.trans(k), input_precision="ieee") * scale
-    if SOFTCAP is not None:  # tanh(x) = 1 - 2 / (exp(2x) + 1), whose exponential may be zero or infinite
+    if SOFTCAP is not None:
+        # tanh(x) = 1 - 2 / (exp(2x) + 1), whose exponential may be zero or infinite
         scores = (1.0 - 2.0 / (tl.exp2(scores * (2.0 / SOFTCAP)) + 1.0)) * (SOFTCAP * LOG2_E)
-    scores = tl.where(visible, scores + shift, float("-inf"))
-    higher = tl.maximum(top, tl.max(scores, 1))
-    base = tl.where(higher == float("-inf"), 0.0, higher)  # of a row that has seen nothing yet
+    scores = tl.where(mask, scores + bias, float("-inf"))
+
+    new_max = tl.maximum(row_max, tl.max(scores, 1))
+    base = tl.where(new_max == float("-inf"), 0.0, new_max)  # of a row without a key so far
     weights = tl.exp2(scores - base[:, None])
-    keep = tl.exp2(top - base)
-    acc = tl.dot(weights.to(v.dtype), v, acc * keep[:, None], input_precision="ieee")
-    return higher, total * keep + tl.sum(weights, 1), acc
+    correction = tl.exp2(row_max - base)
+    acc = tl.dot(weights.to(v.dtype), v, acc * correction[:, None], input_precision="ieee")
+    return new_max, row_sum * correction + tl.sum(weights, 1), acc
 
 
 @triton.jit
-def _segments(
-    q, prompt_k, prompt_v, response_k, response_v, lengths, bits, live, gone, positions, slopes,
-    out, partial, counters, scale,
-    q_batch, q_head, q_sequence, prompt_batch, prompt_head, prompt_token, response_batch, response_head, response_step,
-    response_own, bits_batch, live_batch, gone_batch, positions_batch, group, width, kv_heads,
-    D: tl.constexpr, BLOCK_D: tl.constexpr, ROWS: tl.constexpr, USED: tl.constexpr, BLOCK: tl.constexpr,
-    SPLITS: tl.constexpr, STAGES: tl.constexpr, RESPONSE_STAGES: tl.constexpr, SOFTCAP: tl.constexpr,
-    WINDOW: tl.constexpr,
+def _attend_to_prompt(
+    q, prompt, batch, kv_head, num_tokens, first_step, first_tile, end_tile, slope, scale,
+    d, d_mask, state,
+    BLOCK_N: tl.constexpr, NUM_STAGES: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
 ):  # fmt: skip
-    """ROWS rows of one request and key/value head, at most USED of them real, over one of SPLITS shares of the keys."""
-    split, block = tl.program_id(0) % SPLITS, tl.program_id(0) // SPLITS
-    kv_head, batch = tl.program_id(1), tl.program_id(2).to(tl.int64)
-    row = block * ROWS + tl.arange(0, ROWS)
-    exists = row < group * width
-    head, sequence = kv_head * group + row // width, row % width
-    i = tl.arange(0, BLOCK_D)
-    inside = i < D
-    tokens, steps = tl.load(lengths), tl.load(lengths + 1)
-    slots = steps * width
-    if live is not None:
-        slots -= tl.load(gone + batch * gone_batch)
+    """Tiles of the prompt's keys; `state` is that of the online softmax, row_max, row_sum and acc.
 
-    where_q = batch * q_batch + head * q_head + sequence * q_sequence
-    rows_q = tl.load(q + where_q[:, None] + i[None, :], mask=exists[:, None] & inside[None, :], other=0.0)
-    top = tl.full([ROWS], float("-inf"), tl.float32)
-    total = tl.zeros([ROWS], tl.float32)
-    acc = tl.zeros([ROWS, BLOCK_D], tl.float32)
-    if slopes is not None:
-        slope = tl.load(slopes + head, mask=exists, other=0.0) * LOG2_E
-        first = tokens if positions is None else tl.load(positions + batch * positions_batch + tokens - 1) + 1
-
-    tiles, more = tl.cdiv(tokens, BLOCK), tl.cdiv(slots, BLOCK)
-    hidden, begun = 0, 0  # tiles of either that are out of sight
-    if WINDOW is not None:
-        near = steps - WINDOW  # the first step in sight; where negative, so many tokens before them
-        hidden = tl.where(near < 0, tl.maximum(tokens + near, 0) // BLOCK, tiles)
-        begun = tl.maximum(slots - WINDOW * width, 0) // BLOCK  # also of a list: its last slots are the latest
-    share = tl.cdiv(tiles - hidden + more - begun, SPLITS)
-    start = hidden + split * share
-    end = start + share
-    prompt_k += batch * prompt_batch + kv_head * prompt_head
-    prompt_v += batch * prompt_batch + kv_head * prompt_head
-    for tile in tl.range(start, tl.minimum(end, tiles), num_stages=STAGES):
-        key = tile * BLOCK + tl.arange(0, BLOCK)
-        there = key < tokens
-        where = key
-        if positions is not None:
-            where = tl.load(positions + batch * positions_batch + key, mask=there, other=-1)
-            there = where >= 0
+    `first_step` is the first step of the response within the window; negative: the last -first_step tokens of the
+    prompt are within it too.
+    """
+    row_max, row_sum, acc = state
+    segment_offset = batch * prompt.stride_batch + kv_head * prompt.stride_head
+    k_ptr = prompt.k_ptr + segment_offset
+    v_ptr = prompt.v_ptr + segment_offset
+    for tile in tl.range(first_tile, end_tile, num_stages=NUM_STAGES):
+        # Mask
+        key = tile * BLOCK_N + tl.arange(0, BLOCK_N)
+        key_mask = key < num_tokens
+        position = key
+        if prompt.positions_ptr is not None:
+            positions_row_ptr = prompt.positions_ptr + batch * prompt.stride_positions
+            position = tl.load(positions_row_ptr + key, mask=key_mask, other=-1)
+            key_mask = position >= 0  # negative for padding
         if WINDOW is not None:
-            there = there & (key >= tokens + near)
-        shift = 0.0 if slopes is None else slope[:, None] * where.to(tl.float32)[None, :]
-        wanted = there[:, None] & inside[None, :]
-        at = key[:, None] * prompt_token + i[None, :]
-        k = tl.load(prompt_k + at, mask=wanted, other=0.0)
-        v = tl.load(prompt_v + at, mask=wanted, other=0.0)
-        top, total, acc = add_tile(rows_q, k, v, there[None, :], shift, scale, top, total, acc, SOFTCAP)
+            key_mask = key_mask & (key >= num_tokens + first_step)
+        bias = 0.0 if slope is None else slope[:, None] * position.to(tl.float32)[None, :]
 
-    response_k += batch * response_batch + kv_head * response_head
-    response_v += batch * response_batch + kv_head * response_head
-    first_tile, end_tile = tl.maximum(start, tiles) - tiles + begun, tl.minimum(end - tiles + begun, more)
-    for tile in tl.range(first_tile, end_tile, num_stages=RESPONSE_STAGES):
-        slot = tile * BLOCK + tl.arange(0, BLOCK)
-        there = slot < slots
-        visible = exists[:, None] & there[None, :]
-        if live is not None:  # the next slots that somebody descends from: sequence j where bit j is set
-            slot = tl.load(live + batch * live_batch + slot, mask=there, other=0)
-            who = tl.load(bits + batch * bits_batch + slot, mask=there, other=0)
-            visible = (who[None, :] >> sequence.to(tl.int64)[:, None]) & 1 != 0
+        # Offsets and load
+        load_mask = key_mask[:, None] & d_mask[None, :]
+        offsets = key[:, None] * prompt.stride_token + d[None, :]
+        prompt_k = tl.load(k_ptr + offsets, mask=load_mask, other=0.0)
+        prompt_v = tl.load(v_ptr + offsets, mask=load_mask, other=0.0)
+
+        # Compute
+        row_max, row_sum, acc = online_softmax_step(
+            q, prompt_k, prompt_v, key_mask[None, :], bias, scale, row_max, row_sum, acc, SOFTCAP
+        )
+    return row_max, row_sum, acc
+
+
+@triton.jit
+def _attend_to_response(
+    q, response, beam_mask, batch, kv_head, width, sequence, row_mask, num_slots, first_step,
+    first_tile, end_tile, first_position, slope, scale, d, d_mask, state,
+    BLOCK_N: tl.constexpr, NUM_STAGES: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
+):  # fmt: skip
+    """Tiles of the response's slots, with a beam mask those of its list of live slots."""
+    row_max, row_sum, acc = state
+    segment_offset = batch * response.stride_batch + kv_head * response.stride_head
+    k_ptr = response.k_ptr + segment_offset
+    v_ptr = response.v_ptr + segment_offset
+    for tile in tl.range(first_tile, end_tile, num_stages=NUM_STAGES):
+        # Mask
+        slot = tile * BLOCK_N + tl.arange(0, BLOCK_N)
+        key_mask = slot < num_slots
+        mask = row_mask[:, None] & key_mask[None, :]
+        if beam_mask.live_slots_ptr is not None:
+            live_slots_row_ptr = beam_mask.live_slots_ptr + batch * beam_mask.stride_live_slots
+            slot = tl.load(live_slots_row_ptr + slot, mask=key_mask, other=0)
+            mask_row_ptr = beam_mask.mask_ptr + batch * beam_mask.stride_mask
+            bits = tl.load(mask_row_ptr + slot, mask=key_mask, other=0)
+            # Sequence j attends to the slots whose bit j is set.
+            mask = (bits[None, :] >> sequence.to(tl.int64)[:, None]) & 1 != 0
         step = slot // width
         if WINDOW is not None:
-            there = there & (step >= near)
-            visible = visible & there[None, :]
-        shift = 0.0 if slopes is None else slope[:, None] * (first + step).to(tl.float32)[None, :]
-        wanted = there[:, None] & inside[None, :]
-        at = step.to(tl.int64) * response_step + (slot % width) * response_own
-        at = at[:, None] + i[None, :]
-        k = tl.load(response_k + at, mask=wanted, other=0.0)
-        v = tl.load(response_v + at, mask=wanted, other=0.0)
-        top, total, acc = add_tile(rows_q, k, v, visible, shift, scale, top, total, acc, SOFTCAP)
+            key_mask = key_mask & (step >= first_step)
+            mask = mask & key_mask[None, :]
+        bias = 0.0
+        if slope is not None:
+            bias = slope[:, None] * (first_position + step).to(tl.float32)[None, :]
 
+        # Offsets and load
+        load_mask = key_mask[:, None] & d_mask[None, :]
+        slot_offsets = (
+            step.to(tl.int64) * response.stride_step + (slot % width) * response.stride_slot
+        )
+        offsets = slot_offsets[:, None] + d[None, :]
+        response_k = tl.load(k_ptr + offsets, mask=load_mask, other=0.0)
+        response_v = tl.load(v_ptr + offsets, mask=load_mask, other=0.0)
+
+        # Compute
+        row_max, row_sum, acc = online_softmax_step(
+            q, response_k, response_v, mask, bias, scale, row_max, row_sum, acc, SOFTCAP
+        )
+    return row_max, row_sum, acc
+
+
+@triton.jit
+def _segment_attention(
+    q_ptr, q_strides, prompt, response, beam_mask, lengths_ptr, slopes_ptr, out_ptr, workspace,
+    scale, shape,
+    HEAD_DIM: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_M: tl.constexpr, USED_M: tl.constexpr,
+    BLOCK_N: tl.constexpr, SPLITS: tl.constexpr, PROMPT_STAGES: tl.constexpr,
+    RESPONSE_STAGES: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
+):  # fmt: skip
+    """BLOCK_M rows of one request and key/value head over one of SPLITS parts of the keys.
+
+    At most USED_M of the rows are real.
+
+    A row is a query head of the group and a sequence: row = head * width + sequence.
+    """
+    # Offsets and masks of the queries
+    split = tl.program_id(0) % SPLITS
+    block = tl.program_id(0) // SPLITS
+    kv_head = tl.program_id(1)
+    batch = tl.program_id(2).to(tl.int64)
+    row = block * BLOCK_M + tl.arange(0, BLOCK_M)
+    row_mask = row < shape.group_size * shape.width
+    head = kv_head * shape.group_size + row // shape.width
+    sequence = row % shape.width
+    d = tl.arange(0, BLOCK_D)
+    d_mask = d < HEAD_DIM
+
+    # Load lengths and queries
+    num_tokens = tl.load(lengths_ptr)
+    num_steps = tl.load(lengths_ptr + 1)
+    num_slots = num_steps * shape.width
+    if beam_mask.live_slots_ptr is not None:
+        num_slots -= tl.load(beam_mask.num_dead_ptr + batch * beam_mask.stride_num_dead)
+    q_offsets = batch * q_strides.batch + head * q_strides.head + sequence * q_strides.token
+    q_mask = row_mask[:, None] & d_mask[None, :]
+    q = tl.load(q_ptr + q_offsets[:, None] + d[None, :], mask=q_mask, other=0.0)
+    row_max = tl.full([BLOCK_M], float("-inf"), tl.float32)
+    row_sum = tl.zeros([BLOCK_M], tl.float32)
+    acc = tl.zeros([BLOCK_M, BLOCK_D], tl.float32)
+
+    # ALiBi adds slope * position to a score; the response's positions follow the prompt's last.
+    slope = None
+    first_position = num_tokens
+    if slopes_ptr is not None:
+        slope = tl.load(slopes_ptr + head, mask=row_mask, other=0.0) * LOG2_E
+        if prompt.positions_ptr is not None:
+            positions_row_ptr = prompt.positions_ptr + batch * prompt.stride_positions
+            first_position = tl.load(positions_row_ptr + num_tokens - 1) + 1
+
+    # The tiles of this split: first those of the prompt, then those of the response
+    prompt_tiles = tl.cdiv(num_tokens, BLOCK_N)
+    response_tiles = tl.cdiv(num_slots, BLOCK_N)
+    first_step = 0
+    skipped_prompt = 0  # tiles before the window
+    skipped_response = 0
+    if WINDOW is not None:
+        first_step = num_steps - WINDOW
+        first_token = tl.maximum(num_tokens + first_step, 0)
+        skipped_prompt = tl.where(first_step < 0, first_token // BLOCK_N, prompt_tiles)
+        # Of a list of live slots too: its last are the latest.
+        skipped_response = tl.maximum(num_slots - WINDOW * shape.width, 0) // BLOCK_N
+    tiles_in_window = prompt_tiles - skipped_prompt + response_tiles - skipped_response
+    tiles_per_split = tl.cdiv(tiles_in_window, SPLITS)
+    first_tile = skipped_prompt + split * tiles_per_split
+    end_tile = first_tile + tiles_per_split
+
+    state = _attend_to_prompt(
+        q, prompt, batch, kv_head, num_tokens, first_step,
+        first_tile, tl.minimum(end_tile, prompt_tiles),
+        slope, scale, d, d_mask, (row_max, row_sum, acc),
+        BLOCK_N, PROMPT_STAGES, SOFTCAP, WINDOW,
+    )  # fmt: skip
+    row_max, row_sum, acc = _attend_to_response(
+        q, response, beam_mask, batch, kv_head, shape.width, sequence, row_mask, num_slots,
+        first_step,
+        tl.maximum(first_tile, prompt_tiles) - prompt_tiles + skipped_response,
+        tl.minimum(end_tile - prompt_tiles + skipped_response, response_tiles),
+        first_position, slope, scale, d, d_mask, state,
+        BLOCK_N, RESPONSE_STAGES, SOFTCAP, WINDOW,
+    )  # fmt: skip
+
+    # Store, or leave it to the last of the splits
     if SPLITS > 1:
-        place = (batch * kv_heads + kv_head) * (tl.num_programs(0) // SPLITS) + block
-        shares = partial + place * SPLITS * ROWS * (BLOCK_D + 2)
-        if _leave(shares, counters + place, split, top, total, acc, exists, i, ROWS, BLOCK_D, SPLITS):
-            used = block * ROWS + tl.arange(0, USED)
-            real = used < group * width
-            sums, values = _join(shares, real, i, ROWS, USED, BLOCK_D, SPLITS)
-            _store(out, sums, values, used, real, i, batch, kv_head, group, width, kv_heads, D)
-            tl.store(counters + place, 0)  # ready for the next launch
+        row_blocks = tl.num_programs(0) // SPLITS
+        place = (batch * shape.kv_heads + kv_head) * row_blocks + block
+        partial_ptr = workspace.partials + place * SPLITS * BLOCK_M * (BLOCK_D + 2)
+        counter_ptr = workspace.counters + place
+        is_last = _store_partial(
+            partial_ptr, counter_ptr, split, row_max, row_sum, acc, row_mask, d,
+            BLOCK_M, BLOCK_D, SPLITS,
+        )  # fmt: skip
+        if is_last:
+            used_row = block * BLOCK_M + tl.arange(0, USED_M)
+            used_mask = used_row < shape.group_size * shape.width
+            total, values = _reduce_partials(
+                partial_ptr, used_mask, d, BLOCK_M, USED_M, BLOCK_D, SPLITS
+            )
+            _store_output(
+                out_ptr, total, values, used_row, used_mask, d, batch, kv_head, shape, HEAD_DIM
+            )
+            tl.store(counter_ptr, 0)  # ready for the next launch
     else:
-        _store(out, total, acc, row, exists, i, batch, kv_head, group, width, kv_heads, D)
+        _store_output(out_ptr, row_sum, acc, row, row_mask, d, batch, kv_head, shape, HEAD_DIM)
 
 
 @triton.jit
-def _store(out, total, acc, row, exists, i, batch, kv_head, group, width, kv_heads, D: tl.constexpr):
-    """Weighted values over their sums, as the results of these rows."""
-    head, sequence = kv_head * group + row // width, row % width
-    out += (batch * width + sequence)[:, None] * (kv_heads * group * D) + head[:, None] * D + i[None, :]
-    tl.store(out, acc / tl.where(exists, total, 1.0)[:, None], mask=exists[:, None] & (i < D)[None, :])
-
-
-@triton.jit
-def _leave(
-    shares, counter, split, top, total, acc, exists, i,
-    ROWS: tl.constexpr, BLOCK_D: tl.constexpr, SPLITS: tl.constexpr,
+def _store_output(
+    out_ptr, row_sum, acc, row, row_mask, d, batch, kv_head, shape, HEAD_DIM: tl.constexpr
 ):  # fmt: skip
-    """Leave a share behind; whether it was the last."""
-    row = tl.arange(0, ROWS)
-    values = shares + SPLITS * ROWS * 2
-    tl.store(shares + (split * 2) * ROWS + row, top, mask=exists)
-    tl.store(shares + (split * 2 + 1) * ROWS + row, total, mask=exists)
-    tl.store(values + (split * ROWS + row)[:, None] * BLOCK_D + i[None, :], acc, mask=exists[:, None])
-    tl.debug_barrier()  # before one thread says that all have stored
-    return tl.atomic_add(counter, 1, sem="acq_rel") == SPLITS - 1
+    """Normalise the weighted values by their sums and store them: out [batch, width, heads * head_dim]."""
+    head = kv_head * shape.group_size + row // shape.width
+    sequence = row % shape.width
+    stride_sequence = shape.kv_heads * shape.group_size * HEAD_DIM
+    out_row = (batch * shape.width + sequence)[:, None]
+    offsets = out_row * stride_sequence + head[:, None] * HEAD_DIM + d[None, :]
+    out = acc / tl.where(row_mask, row_sum, 1.0)[:, None]
+    tl.store(out_ptr + offsets, out, mask=row_mask[:, None] & (d < HEAD_DIM)[None, :])
 
 
 @triton.jit
-def _join(
-    shares, exists, i, ROWS: tl.constexpr, USED: tl.constexpr, BLOCK_D: tl.constexpr, SPLITS: tl.constexpr
+def _store_partial(
+    partial_ptr, counter_ptr, split, row_max, row_sum, acc, row_mask, d,
+    BLOCK_M: tl.constexpr, BLOCK_D: tl.constexpr, SPLITS: tl.constexpr,
 ):  # fmt: skip
-    """All shares of the first USED rows: their sums, and their weighted values. No load waits for another."""
-    row = tl.arange(0, USED)
-    top = tl.full([USED], float("-inf"), tl.float32)
+    """Store the softmax state of one split; returns whether it is the last to arrive."""
+    row = tl.arange(0, BLOCK_M)
+    acc_ptr = partial_ptr + SPLITS * BLOCK_M * 2
+    tl.store(partial_ptr + (split * 2) * BLOCK_M + row, row_max, mask=row_mask)
+    tl.store(partial_ptr + (split * 2 + 1) * BLOCK_M + row, row_sum, mask=row_mask)
+    acc_ptrs = acc_ptr + (split * BLOCK_M + row)[:, None] * BLOCK_D + d[None, :]
+    tl.store(acc_ptrs, acc, mask=row_mask[:, None])
+    tl.debug_barrier()  # all threads have stored before one of them counts
+    return tl.atomic_add(counter_ptr, 1, sem="acq_rel") == SPLITS - 1
+
+
+@triton.jit
+def _reduce_partials(
+    partial_ptr, row_mask, d,
+    BLOCK_M: tl.constexpr, USED_M: tl.constexpr, BLOCK_D: tl.constexpr, SPLITS: tl.constexpr,
+):  # fmt: skip
+    """Row sums and weighted values of the first USED_M rows over all splits. No load waits for another."""
+    row = tl.arange(0, USED_M)
+    row_max = tl.full([USED_M], float("-inf"), tl.float32)
     for s in tl.static_range(SPLITS):
-        top = tl.maximum(top, tl.load(shares + s * 2 * ROWS + row, mask=exists, other=0.0, cache_modifier=".cg"))
-    base = tl.where(top == float("-inf"), 0.0, top)
-    total = tl.zeros([USED], tl.float32)
-    acc = tl.zeros([USED, BLOCK_D], tl.float32)
-    values = shares + SPLITS * ROWS * 2 + row[:, None] * BLOCK_D + i[None, :]
+        max_ptrs = partial_ptr + s * 2 * BLOCK_M + row
+        split_max = tl.load(max_ptrs, mask=row_mask, other=0.0, cache_modifier=".cg")
+        row_max = tl.maximum(row_max, split_max)
+
+    base = tl.where(row_max == float("-inf"), 0.0, row_max)
+    row_sum = tl.zeros([USED_M], tl.float32)
+    acc = tl.zeros([USED_M, BLOCK_D], tl.float32)
+    acc_ptrs = partial_ptr + SPLITS * BLOCK_M * 2 + row[:, None] * BLOCK_D + d[None, :]
     for s in tl.static_range(SPLITS):
-        at = shares + s * 2 * ROWS + row
-        weight = tl.exp2(tl.load(at, mask=exists, other=0.0, cache_modifier=".cg") - base)
-        total += weight * tl.load(at + ROWS, mask=exists, other=0.0, cache_modifier=".cg")
-        more = tl.load(values + s * ROWS * BLOCK_D, mask=exists[:, None], other=0.0, cache_modifier=".cg")
-        acc += weight[:, None] * more
-    return total, acc
+        max_ptrs = partial_ptr + s * 2 * BLOCK_M + row
+        sum_ptrs = max_ptrs + BLOCK_M
+        split_max = tl.load(max_ptrs, mask=row_mask, other=0.0, cache_modifier=".cg")
+        weight = tl.exp2(split_max - base)
+        row_sum += weight * tl.load(sum_ptrs, mask=row_mask, other=0.0, cache_modifier=".cg")
+        split_acc_ptrs = acc_ptrs + s * BLOCK_M * BLOCK_D
+        split_acc = tl.load(split_acc_ptrs, mask=row_mask[:, None], other=0.0, cache_modifier=".cg")
+        acc += weight[:, None] * split_acc
+    return row_sum, acc
 
 
-@dataclass(frozen=True)
-class Workspace:
-    """Where shares of a split wait for the last; zeros in `counters` between launches."""
-
-    partial: Tensor
-    counters: Tensor
-
-
-def workspace(
-    q: Tensor, prompt_k: Tensor, prompt_v: Tensor, response_k: Tensor, response_v: Tensor
+def attention_workspace(
+    q_shape: tuple[int, int, int, int], prompt_k: Tensor, response_k: Tensor
 ) -> Workspace | None:
-    """Memory for the shares of one launch, which the next may use again; None where nothing is split."""
-    return _workspace(q, prompt_k.shape[1], cut_of(q, prompt_k, response_k))
+    """Memory for the partial results of one launch, reusable by the next; None where nothing is split.
+
+    q_shape is (b, h, w, d); format and device are those of the keys.
+    """
+    plan = split_plan_of(q_shape, prompt_k, response_k)
+    return _workspace(q_shape, prompt_k, plan)
 
 
-def _workspace(q: Tensor, kv_heads: int, cut: Cut) -> Workspace | None:
-    if cut.splits == 1:
+def _workspace(
+    q_shape: tuple[int, int, int, int], prompt_k: Tensor, plan: SplitPlan
+) -> Workspace | None:
+    if plan.splits == 1:
         return None
-    places = len(q) * kv_heads * cut.blocks
-    size = places * cut.splits * cut.rows * (max(16, triton.next_power_of_2(q.shape[-1])) + 2)
-    counters = torch.zeros(places, dtype=torch.int32, device=q.device)
-    return Workspace(torch.empty(size, dtype=torch.float32, device=q.device), counters)
+    batch, _, _, head_dim = q_shape
+    device = prompt_k.device
+    places = batch * prompt_k.shape[1] * plan.row_blocks
+    block_d = max(16, triton.next_power_of_2(head_dim))
+    size = places * plan.splits * plan.block_m * (block_d + 2)
+    return Workspace(
+        partials=torch.empty(size, dtype=torch.float32, device=device),
+        counters=torch.zeros(places, dtype=torch.int32, device=device),
+    )
 
 
 def segment_attention(
@@ -212,65 +331,136 @@ def segment_attention(
     response_k: Tensor,
     response_v: Tensor,
     lengths: Tensor,
-    ancestry: Tensor | None = None,
-    positions: Tensor | None = None,
+    beam_index: Tensor | None = None,
+    prompt_positions: Tensor | None = None,
     slopes: Tensor | None = None,
     scale: float | None = None,
     softcap: float | None = None,
     window: int | None = None,
     *,
-    seen: Seen | None = None,
-    space: Workspace | None = None,
-    launch: Launch | None = None,
+    beam_mask: BeamMask | None = None,
+    workspace: Workspace | None = None,
+    launch: LaunchConfig | None = None,
 ) -> Tensor:
-    """q [b, h, w, d] over prompts [b, g, t, d] and responses [b, g, slots, d]; see `tinyllm.check.references`.
+    """q [b, h, w, d] over prompts [b, g, t, d] and responses [b, g, slots, d].
 
-    Responses may be [b, g, steps, w, d] too, however they lie in memory: a slot is a step and the sequence it is from.
-    `seen`: what `paths.seen_by` says of the ancestry, so that it need not be asked here; `space`: the workspace of an
-    earlier call of the same shapes, so that none is made. Returns [b, w, h * d]. Raises ValueError where shapes,
-    formats or strides do not fit.
+    Responses may be [b, g, steps, w, d] too, with any strides: a slot is a step and the sequence that wrote it. The
+    meaning of the other arguments is that of `tinyllm.check.references.segment_attention`. `beam_mask`: the result of
+    `make_beam_mask` for this beam index, so that no call computes it again; `workspace`: that of an earlier call of
+    the same shapes. Returns [b, w, h * d]. Raises ValueError where shapes, formats or strides do not fit.
     """
-    _check(q, prompt_k, prompt_v, response_k, response_v, ancestry, positions, window)
+    _check(q, prompt_k, prompt_v, response_k, response_v, beam_index, prompt_positions, window)
     launch = launch or launch_for("attention", q.device.type)
-    (b, h, w, d), g = q.shape, prompt_k.shape[1]
-    shape, (slots, response) = cut_of(q, prompt_k, response_k, launch, window), slots_of(response_k, w)
-    space = space or _workspace(q, g, shape)
-    partial, counters = (None, None) if space is None else (space.partial, space.counters)
+    b, h, w, d = q.shape
+    kv_heads = prompt_k.shape[1]
+    group_size = h // kv_heads
+    plan = split_plan_of(q.shape, prompt_k, response_k, launch, window)
+    num_slots, response_strides = response_layout(response_k, w)
+    if workspace is None:
+        workspace = _workspace(q.shape, prompt_k, plan) or Workspace(None, None)
+    if beam_mask is None and w > 1:
+        if beam_index is None:
+            beam_index = initial_beam_index(w, num_slots // w, q.device)
+        beam_mask = make_beam_mask(beam_index, lengths)
+
+    stride_batch, stride_head, stride_token = prompt_k.stride()[:3]
+    prompt = PromptSegment(
+        k_ptr=prompt_k,
+        v_ptr=prompt_v,
+        positions_ptr=prompt_positions,
+        stride_batch=stride_batch,
+        stride_head=stride_head,
+        stride_token=stride_token,
+        stride_positions=_batch_stride(prompt_positions),
+    )
+    stride_batch, stride_head, stride_step, stride_slot = response_strides
+    response = ResponseSegment(
+        k_ptr=response_k,
+        v_ptr=response_v,
+        stride_batch=stride_batch,
+        stride_head=stride_head,
+        stride_step=stride_step,
+        stride_slot=stride_slot,
+    )
     out = torch.empty((b, w, h * d), dtype=q.dtype, device=q.device)
-    if seen is None and w > 1:
-        seen = seen_by(ancestry if ancestry is not None else own_paths(w, slots // w, q.device), lengths)
-    bits, live, gone = (None, None, None) if seen is None else seen
-    tables = (0 if x is None or len(x) == 1 else x.stride(0) for x in (bits, live, gone, positions))
-    steps = (*q.stride()[:3], *prompt_k.stride()[:3], *response, *tables)
-    used, pipelined = min(shape.rows, triton.next_power_of_2(h // g * w)), slots > 2 * shape.keys
-    scale = (d**-0.5 if scale is None else scale) * LOG2_E.value
-    _segments[(shape.splits * shape.blocks, g, b)](
-        q, prompt_k, prompt_v, response_k, response_v, lengths, bits, live, gone, positions, slopes,
-        out, partial, counters, scale, *steps, h // g, w, g,
-        D=d, BLOCK_D=max(16, triton.next_power_of_2(d)), ROWS=shape.rows, USED=used, BLOCK=shape.keys,
-        SPLITS=shape.splits, STAGES=launch.num_stages, RESPONSE_STAGES=launch.num_stages if pipelined else 1,
-        SOFTCAP=softcap, WINDOW=window, **launch.options,
+    scale = d**-0.5 if scale is None else scale
+    pipelined = num_slots > 2 * plan.block_n
+    _segment_attention[(plan.splits * plan.row_blocks, kv_heads, b)](
+        q, Strides(*q.stride()[:3]), prompt, response, _beam_mask_pointers(beam_mask),
+        lengths, slopes, out, workspace,
+        scale * LOG2_E.value, AttentionShape(group_size, w, kv_heads),
+        HEAD_DIM=d,
+        BLOCK_D=max(16, triton.next_power_of_2(d)),
+        BLOCK_M=plan.block_m,
+        USED_M=min(plan.block_m, triton.next_power_of_2(group_size * w)),
+        BLOCK_N=plan.block_n,
+        SPLITS=plan.splits,
+        PROMPT_STAGES=launch.num_stages,
+        RESPONSE_STAGES=launch.num_stages if pipelined else 1,
+        SOFTCAP=softcap,
+        WINDOW=window,
+        **launch.options,
     )  # fmt: skip
     return out
 
 
+def _beam_mask_pointers(beam_mask: BeamMask | None) -> BeamMaskPointers:
+    if beam_mask is None:
+        return BeamMaskPointers(None, None, None, 0, 0, 0)
+    return BeamMaskPointers(
+        mask_ptr=beam_mask.mask,
+        live_slots_ptr=beam_mask.live_slots,
+        num_dead_ptr=beam_mask.num_dead,
+        stride_mask=_batch_stride(beam_mask.mask),
+        stride_live_slots=_batch_stride(beam_mask.live_slots),
+        stride_num_dead=_batch_stride(beam_mask.num_dead),
+    )
+
+
+def _batch_stride(x: Tensor | None) -> int:
+    """The stride from one request to the next; 0 where there is one for all."""
+    return 0 if x is None or len(x) == 1 else x.stride(0)
+
+
 def _check(
-    q: Tensor, prompt_k: Tensor, prompt_v: Tensor, response_k: Tensor, response_v: Tensor,
-    ancestry: Tensor | None, positions: Tensor | None, window: int | None,
-) -> None:  # fmt: skip
-    (b, h, w, d), g = q.shape, prompt_k.shape[1]
-    for name, x, like in (("prompt_v", prompt_v, prompt_k), ("response_v", response_v, response_k)):
-        if x.shape != like.shape or x.stride() != like.stride():
-            given, expected = f"{list(x.shape)}, strides {x.stride()}", f"{list(like.shape)}, strides {like.stride()}"
+    q: Tensor,
+    prompt_k: Tensor,
+    prompt_v: Tensor,
+    response_k: Tensor,
+    response_v: Tensor,
+    beam_index: Tensor | None,
+    prompt_positions: Tensor | None,
+    window: int | None,
+) -> None:
+    b, h, w, d = q.shape
+    kv_heads = prompt_k.shape[1]
+    for name, v, k in (("prompt_v", prompt_v, prompt_k), ("response_v", response_v, response_k)):
+        if v.shape != k.shape or v.stride() != k.stride():
+            given = f"{list(v.shape)}, strides {v.stride()}"
+            expected = f"{list(k.shape)}, strides {k.stride()}"
             raise ValueError(f"{name} is {given}: expected what its keys are, {expected}")
-    for name, x in (("prompt_k", prompt_k), ("response_k", response_k)):
-        if x.dtype != q.dtype or (x.shape[0], x.shape[1], x.shape[-1]) != (b, g, d) or h % g:
-            raise ValueError(f"{name} is {list(x.shape)} of {x.dtype}: expected [{b}, g, n, {d}] of {q.dtype}, g | {h}")
+    for name, k in (("prompt_k", prompt_k), ("response_k", response_k)):
+        sizes = (k.shape[0], k.shape[1], k.shape[-1])
+        if k.dtype != q.dtype or sizes != (b, kv_heads, d) or h % kv_heads:
+            raise ValueError(
+                f"{name} is {list(k.shape)} of {k.dtype}: "
+                f"expected [{b}, g, n, {d}] of {q.dtype}, g | {h}"
+            )
     if any(x.stride(-1) != 1 for x in (q, prompt_k, response_k)):
         raise ValueError("the last dimension of q, keys and values must be dense (stride 1)")
     if window is not None and window < 1:
         raise ValueError(f"a window of {window} tokens: expected one, the query's own, or more")
-    if ancestry is not None and (ancestry.shape[:2] != (b, w) or ancestry.dtype != torch.int32):
-        raise ValueError(f"ancestry is {list(ancestry.shape)} of {ancestry.dtype}: expected [{b}, {w}, steps] of int32")
-    if positions is not None and (len(positions) != b or positions.dtype != torch.int32):
-        raise ValueError(f"positions is {list(positions.shape)} of {positions.dtype}: expected [{b}, t] of int32")
+    if beam_index is not None and (
+        beam_index.shape[:2] != (b, w) or beam_index.dtype != torch.int32
+    ):
+        raise ValueError(
+            f"beam_index is {list(beam_index.shape)} of {beam_index.dtype}: "
+            f"expected [{b}, {w}, steps] of int32"
+        )
+    if prompt_positions is not None and (
+        len(prompt_positions) != b or prompt_positions.dtype != torch.int32
+    ):
+        raise ValueError(
+            f"prompt_positions is {list(prompt_positions.shape)} of {prompt_positions.dtype}: "
+            f"expected [{b}, t] of int32"
+        )

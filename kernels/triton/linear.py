@@ -1,4 +1,4 @@
-"""A matrix product with few rows, and all that stands beside it in a decode step: one launch.
+"""A matrix product with few rows, and its neighbours in a decode step as prologue and epilogue: one launch.
 
 norm -> x @ weight.T -> bias -> activation (times up) -> residuals. The weight [n, k] is read once, n*k*s bytes for
 elements of s bytes, whatever the number of rows. x, a few KB, is read by every program from the cache, and normalised
@@ -18,174 +18,250 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..weights import DenseWeight
 from .activation import activate, check_activation
+from .arguments import LinearStrides, NormPointers
 from .norm import as_rows, row_statistics
-from .tuning import Launch, launch_for, weight_tile
+from .tuning import LaunchConfig, launch_for, weight_tile
 
 MAX_ROWS = 16
-NORM_ROWS = 1  # up to here a norm rides for free; for several rows, every program would normalise all of them again
-# A row that is not yet divided by its rms can be large: as a 16-bit operand of tl.dot it is kept this much smaller.
+# Up to so many rows a norm is a free prologue; of several rows, every program would normalise all again.
+MAX_PROLOGUE_NORM_ROWS = 1
+# A row not yet divided by its rms can be large: as a 16-bit operand of tl.dot it is kept this much smaller.
 HEADROOM = tl.constexpr(1 / 16)
 
 
 @triton.jit
-def folded(tile, N: tl.constexpr, K: tl.constexpr, FOLD: tl.constexpr):
-    """Sums of FOLD neighbours, which one thread holds: [N, K / FOLD]. Sums of one element each fill the registers."""
-    return tl.sum(tl.reshape(tile, (N, K // FOLD, FOLD)), 2)
+def _partial_sums(tile, ROWS: tl.constexpr, BLOCK_K: tl.constexpr, VECTOR_SIZE: tl.constexpr):
+    """Sums of VECTOR_SIZE neighbours, which one thread holds: [ROWS, BLOCK_K / VECTOR_SIZE].
+
+    An accumulator for each element would fill the registers.
+    """
+    return tl.sum(tl.reshape(tile, (ROWS, BLOCK_K // VECTOR_SIZE, VECTOR_SIZE)), 2)
 
 
 @triton.jit
-def product(
-    x, weight, norm_weight, norm_bias, exists, rows, k, x_stride, eps,
-    MATRIX: tl.constexpr, EVEN_K: tl.constexpr, ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
-    FOLD: tl.constexpr, BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
+def gemv_or_dot(
+    x_ptr, weight_row_ptrs, norm, weight_row_mask, num_rows, k, stride_x,
+    USE_DOT: tl.constexpr, EVEN_K: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
+    BLOCK_K: tl.constexpr, VECTOR_SIZE: tl.constexpr, BLOCK_NORM: tl.constexpr,
+    NUM_STAGES: tl.constexpr,
 ):  # fmt: skip
-    """Rows of the weight, at the addresses `weight` [BLOCK_N, 1], times all rows of x, normalised: [BLOCK_N, ROWS]."""
-    row = tl.arange(0, ROWS)[:, None]
-    if norm_bias is not None:
-        mean, scale = row_statistics(x, None, row, rows, x_stride, 0, k, eps, True, ROWS, BLOCK_NORM)
-    elif norm_weight is not None:
-        squares = tl.zeros([ROWS, BLOCK_K // FOLD], tl.float32)
+    """The transposed product of the rows of x, normalised, with BLOCK_N rows of the weight: [BLOCK_N, BLOCK_M].
 
-    # One row: sums stay apart, one for each 16 bytes of a weight row, and meet after the loop. Several: matrix engine.
-    acc = tl.zeros([BLOCK_N, ROWS if MATRIX else BLOCK_K // FOLD], tl.float32)
-    for start in tl.range(0, k, BLOCK_K, num_stages=STAGES):
+    `weight_row_ptrs` [BLOCK_N, 1] point to the rows of the weight. One row of x (a GEMV): a partial sum for each 16
+    bytes of a weight row, summed up after the loop. Several: tl.dot.
+    """
+    row = tl.arange(0, BLOCK_M)[:, None]
+    if norm.bias_ptr is not None:  # a LayerNorm
+        mean, inverse_std = row_statistics(
+            x_ptr, row, num_rows, stride_x, k, norm.eps, True, BLOCK_M, BLOCK_NORM
+        )
+    elif norm.weight_ptr is not None:  # an RMSNorm
+        squares = tl.zeros([BLOCK_M, BLOCK_K // VECTOR_SIZE], tl.float32)
+
+    acc = tl.zeros([BLOCK_N, BLOCK_M if USE_DOT else BLOCK_K // VECTOR_SIZE], tl.float32)
+    for start in tl.range(0, k, BLOCK_K, num_stages=NUM_STAGES):
         column = start + tl.arange(0, BLOCK_K)[None, :]
-        within = column < k
-        wanted = exists[:, None] if EVEN_K else exists[:, None] & within
-        w = tl.load(weight + column, mask=wanted, other=0.0, eviction_policy="evict_first")  # never needed again
-        value = tl.load(x + row * x_stride + column, mask=(row < rows) & within, other=0.0)
-        if norm_weight is not None:
-            value, gain = value.to(tl.float32), tl.load(norm_weight + column, mask=within, other=0.0).to(tl.float32)
-            if norm_bias is not None:
-                value = (value - mean) * scale * gain
-                value += tl.load(norm_bias + column, mask=within, other=0.0).to(tl.float32)
+        column_mask = column < k
+        weight_mask = weight_row_mask[:, None] if EVEN_K else weight_row_mask[:, None] & column_mask
+        # The weight is read once: it leaves the cache first.
+        w = tl.load(
+            weight_row_ptrs + column, mask=weight_mask, other=0.0, eviction_policy="evict_first"
+        )
+        x_mask = (row < num_rows) & column_mask
+        x = tl.load(x_ptr + row * stride_x + column, mask=x_mask, other=0.0)
+
+        if norm.weight_ptr is not None:
+            x = x.to(tl.float32)
+            gain = tl.load(norm.weight_ptr + column, mask=column_mask, other=0.0).to(tl.float32)
+            if norm.bias_ptr is not None:
+                x = (x - mean) * inverse_std * gain
+                x += tl.load(norm.bias_ptr + column, mask=column_mask, other=0.0).to(tl.float32)
             else:
-                squares += folded(value * value, ROWS, BLOCK_K, FOLD)
-                value *= gain * HEADROOM
-        if MATRIX:
-            acc = tl.dot(w, tl.trans(value.to(w.dtype)), acc, input_precision="ieee")
+                squares += _partial_sums(x * x, BLOCK_M, BLOCK_K, VECTOR_SIZE)
+                x *= gain * HEADROOM
+
+        if USE_DOT:
+            acc = tl.dot(w, tl.trans(x.to(w.dtype)), acc, input_precision="ieee")
         else:
-            acc += folded(w.to(tl.float32) * value.to(tl.float32), BLOCK_N, BLOCK_K, FOLD)
-    y = acc if MATRIX else tl.sum(acc, 1, keep_dims=True)
-    if norm_weight is not None and norm_bias is None:
-        deviation = tl.rsqrt(tl.sum(squares, 1) / k + eps) / HEADROOM
-        y *= deviation[None, :]
+            products = w.to(tl.float32) * x.to(tl.float32)
+            acc += _partial_sums(products, BLOCK_N, BLOCK_K, VECTOR_SIZE)
+
+    y = acc if USE_DOT else tl.sum(acc, 1, keep_dims=True)
+    if norm.weight_ptr is not None and norm.bias_ptr is None:
+        inverse_rms = tl.rsqrt(tl.sum(squares, 1) / k + norm.eps) / HEADROOM
+        y *= inverse_rms[None, :]
     return y
 
 
 @triton.jit
 def _linear(
-    x, weight, bias, norm_weight, norm_bias, first, second, out,
-    rows, n, k, x_stride, weight_stride, first_stride, second_stride, eps,
-    ACTIVATION: tl.constexpr, GATED: tl.constexpr, MATRIX: tl.constexpr, EVEN_K: tl.constexpr,
-    ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, FOLD: tl.constexpr,
-    BLOCK_NORM: tl.constexpr, STAGES: tl.constexpr,
+    x_ptr, weight_ptr, bias_ptr, norm, residual_ptr, residual2_ptr, out_ptr,
+    num_rows, n, k, strides,
+    ACTIVATION: tl.constexpr, GATED: tl.constexpr, USE_DOT: tl.constexpr, EVEN_K: tl.constexpr,
+    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, VECTOR_SIZE: tl.constexpr,
+    BLOCK_NORM: tl.constexpr, NUM_STAGES: tl.constexpr,
 ):  # fmt: skip
-    """BLOCK_N rows of the weight against all rows of x: the output, transposed, is [BLOCK_N, ROWS]."""
-    OUTPUTS: tl.constexpr = BLOCK_N // 2 if GATED else BLOCK_N
-    outputs = n // 2 if GATED else n
+    """BLOCK_N rows of the weight [n, k] with all rows of x; accumulators are transposed, [BLOCK_N, BLOCK_M]."""
+    # Offsets. Gated: gate and up rows alternate, so that a pair are neighbours in the accumulator.
+    BLOCK_OUT: tl.constexpr = BLOCK_N // 2 if GATED else BLOCK_N
+    num_outputs = n // 2 if GATED else n
     lane = tl.arange(0, BLOCK_N)
-    output = tl.program_id(0) * OUTPUTS + (lane // 2 if GATED else lane)
-    exists = output < outputs
-    # Gated: gate and up rows alternate, so that the two that belong together are neighbours in the accumulator.
-    line = output + lane % 2 * outputs if GATED else output
-    weight += line.to(tl.int64)[:, None] * weight_stride
-    output = tl.program_id(0) * OUTPUTS + tl.arange(0, OUTPUTS)[:, None]
-    row = tl.arange(0, ROWS)[None, :]
-    inside = (output < outputs) & (row < rows)
-    # What is added at the end is asked for now: its way here is as long as a tile's, and nothing would hide it there.
-    if bias is not None:
-        shift = tl.load(bias + line, mask=exists, other=0.0).to(tl.float32)[:, None]
-    if first is not None:
-        added = tl.load(first + row * first_stride + output, mask=inside, other=0.0).to(tl.float32)
-        if second is not None:
-            added += tl.load(second + row * second_stride + output, mask=inside, other=0.0).to(tl.float32)
+    output = tl.program_id(0) * BLOCK_OUT + (lane // 2 if GATED else lane)
+    weight_row_mask = output < num_outputs
+    weight_row = output + lane % 2 * num_outputs if GATED else output
+    weight_row_ptrs = weight_ptr + weight_row.to(tl.int64)[:, None] * strides.weight
+    output = tl.program_id(0) * BLOCK_OUT + tl.arange(0, BLOCK_OUT)[:, None]
+    row = tl.arange(0, BLOCK_M)[None, :]
+    out_mask = (output < num_outputs) & (row < num_rows)
 
-    y = product(
-        x, weight, norm_weight, norm_bias, exists, rows, k, x_stride, eps,
-        MATRIX, EVEN_K, ROWS, BLOCK_N, BLOCK_K, FOLD, BLOCK_NORM, STAGES,
+    # The epilogue's operands are prefetched: they take as long as a tile, and nothing would hide them there.
+    if bias_ptr is not None:
+        bias = tl.load(bias_ptr + weight_row, mask=weight_row_mask, other=0.0).to(tl.float32)[
+            :, None
+        ]
+    if residual_ptr is not None:
+        residual_offsets = residual_ptr + row * strides.residual + output
+        residual = tl.load(residual_offsets, mask=out_mask, other=0.0).to(tl.float32)
+        if residual2_ptr is not None:
+            residual2_offsets = residual2_ptr + row * strides.residual2 + output
+            residual += tl.load(residual2_offsets, mask=out_mask, other=0.0).to(tl.float32)
+
+    y = gemv_or_dot(
+        x_ptr, weight_row_ptrs, norm, weight_row_mask, num_rows, k, strides.x,
+        USE_DOT, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K, VECTOR_SIZE, BLOCK_NORM, NUM_STAGES,
     )  # fmt: skip
-    if bias is not None:
-        y += shift
+
+    if bias_ptr is not None:
+        y += bias
     if GATED:
-        gate, up = tl.split(tl.permute(tl.reshape(y, (OUTPUTS, 2, ROWS)), (0, 2, 1)))
+        gate, up = tl.split(tl.permute(tl.reshape(y, (BLOCK_OUT, 2, BLOCK_M)), (0, 2, 1)))
         y = activate(gate, ACTIVATION) * up
     elif ACTIVATION is not None:
         y = activate(y, ACTIVATION)
-    if first is not None:
-        y += added
-    tl.store(out + row * outputs + output, y, mask=inside)
+    if residual_ptr is not None:
+        y += residual
+    tl.store(out_ptr + row * num_outputs + output, y, mask=out_mask)
 
 
 def linear(
     x: Tensor,
-    weight: Tensor,
+    weight: DenseWeight,
     bias: Tensor | None = None,
     norm: Any = None,
     activation: str | None = None,
     gated: bool = False,
     residuals: tuple[Tensor, ...] = (),
     *,
-    launch: Launch | None = None,
+    launch: LaunchConfig | None = None,
 ) -> Tensor:
-    """x [..., k], at most 16 rows, times weight [n, k]; norm before; bias, activation, residuals after, in that order.
+    """x [..., k], at most 16 rows, times weight [n, k]; norm before; bias, activation, residuals after.
 
     `norm` has `weight`, `bias` and `eps`: a LayerNorm, or an RMSNorm where its bias is None. `gated`: the first half of
     the outputs is activated and multiplied by the second. Returns [..., n], gated [..., n / 2], as are the residuals.
     Raises ValueError for more rows, more than two residuals, an unknown activation, or shapes that do not fit.
     """
-    outputs = len(weight) // 2 if gated else len(weight)
-    shape, lines = (*x.shape[:-1], outputs), as_rows(x)
-    _check(lines, weight, activation, gated, residuals, shape)
-    grid, constants = plan(*weight.shape, weight.element_size(), gated, len(lines) > 1, x.device.type, launch)
-    out = torch.empty(shape, dtype=x.dtype, device=x.device)
-    first, second = (*map(as_rows, residuals), None, None)[:2]
-    strides = [t.stride(0) if t is not None else 0 for t in (lines, weight, first, second)]
-    norm_weight, norm_bias, eps = (None, None, 0.0) if norm is None else (norm.weight, norm.bias, norm.eps)
+    data = weight.data
+    n, k = data.shape
+    out_shape = (*x.shape[:-1], n // 2 if gated else n)
+    x_rows = as_rows(x)
+    _check(x_rows, data, activation, gated, residuals, out_shape)
+    num_rows = len(x_rows)
+    use_dot = num_rows > 1
+    grid, constants = gemv_launch(
+        n,
+        k,
+        data.element_size(),
+        pairs=gated,
+        use_dot=use_dot,
+        device_type=x.device.type,
+        launch=launch,
+    )
+    residual = as_rows(residuals[0]) if residuals else None
+    residual2 = as_rows(residuals[1]) if len(residuals) > 1 else None
+    strides = LinearStrides(
+        x=x_rows.stride(0),
+        weight=data.stride(0),
+        residual=0 if residual is None else residual.stride(0),
+        residual2=0 if residual2 is None else residual2.stride(0),
+    )
+    out = torch.empty(out_shape, dtype=x.dtype, device=x.device)
     _linear[grid](
-        lines, weight, bias, norm_weight, norm_bias, first, second, out, len(lines), *weight.shape, *strides, eps,
+        x_rows, data, bias, norm_pointers(norm), residual, residual2, out,
+        num_rows, n, k, strides,
         ACTIVATION=activation, GATED=gated, **constants,
     )  # fmt: skip
     return out
 
 
-def plan(*shape: Any) -> tuple[tuple[int], dict[str, Any]]:
-    """The grid, and the constants of a launch; worked out once for each weight's shape, unless a launch is given."""
-    return (_plan if shape[-1] is None else _plan.__wrapped__)(*shape)
+def norm_pointers(norm: Any) -> NormPointers:
+    """The norm in front of a matrix product as a kernel receives it; None: no norm."""
+    if norm is None:
+        return NormPointers(None, None, 0.0)
+    return NormPointers(norm.weight, norm.bias, norm.eps)
+
+
+def gemv_launch(
+    n: int, k: int, element_size: int, *, pairs: bool, use_dot: bool, device_type: str,
+    launch: LaunchConfig | None,
+) -> tuple[tuple[int], dict[str, Any]]:  # fmt: skip
+    """The grid and the constants of a launch for a weight [n, k].
+
+    `pairs`: a program holds both rows of each pair (gate and up, or the two elements of a rotation). Computed once for
+    each shape of a weight, unless a launch is given.
+    """
+    compute = _gemv_launch if launch is None else _gemv_launch.__wrapped__
+    return compute(n, k, element_size, pairs, use_dot, device_type, launch)
 
 
 @cache
-def _plan(
-    n: int, k: int, size: int, pairs: bool, matrix: bool, device_type: str, launch: Launch | None
-) -> tuple[tuple[int], dict[str, Any]]:
-    launch = launch or launch_for("linear_matrix" if matrix else "linear_vector", device_type)
-    rows = MAX_ROWS if matrix else 1  # a matrix engine's tile is 16 rows, even where few are used
-    block_n, block_k = weight_tile(n, k, size, launch)
-    block_n = max(block_n, 2) if pairs else block_n
+def _gemv_launch(
+    n: int, k: int, element_size: int, pairs: bool, use_dot: bool, device_type: str,
+    launch: LaunchConfig | None,
+) -> tuple[tuple[int], dict[str, Any]]:  # fmt: skip
+    launch = launch or launch_for("linear_matrix" if use_dot else "linear_vector", device_type)
+    block_m = MAX_ROWS if use_dot else 1  # a tile of tl.dot has 16 rows, even where few are used
+    block_n, block_k = weight_tile(n, k, element_size, launch)
+    if pairs:
+        block_n = max(block_n, 2)
     constants = {
-        "MATRIX": matrix,
+        "USE_DOT": use_dot,
         "EVEN_K": k % block_k == 0,
-        "ROWS": rows,
+        "BLOCK_M": block_m,
         "BLOCK_N": block_n,
         "BLOCK_K": block_k,
-        "FOLD": 16 // size,  # what a thread loads at once
-        "BLOCK_NORM": min(triton.next_power_of_2(k), 8192 // rows),
-        "STAGES": launch.num_stages,
+        "VECTOR_SIZE": 16 // element_size,  # elements of a thread's 16-byte load
+        "BLOCK_NORM": min(triton.next_power_of_2(k), 8192 // block_m),
+        "NUM_STAGES": launch.num_stages,
     }
     return (triton.cdiv(n, block_n),), constants | launch.options
 
 
 def _check(
-    x: Tensor, weight: Tensor, activation: str | None, gated: bool, residuals: tuple[Tensor, ...], shape: tuple
+    x: Tensor,
+    weight: Tensor,
+    activation: str | None,
+    gated: bool,
+    residuals: tuple[Tensor, ...],
+    out_shape: tuple[int, ...],
 ) -> None:
     if len(x) > MAX_ROWS:
-        raise ValueError(f"x has {len(x)} rows: expected at most {MAX_ROWS}; more belong to torch's matrix product")
+        raise ValueError(
+            f"x has {len(x)} rows: expected at most {MAX_ROWS}; more belong to torch's matmul"
+        )
     if x.shape[1] != weight.shape[1] or weight.stride(1) != 1:
-        raise ValueError(f"weight is {list(weight.shape)}, strides {weight.stride()}: expected dense [n, {x.shape[1]}]")
+        raise ValueError(
+            f"weight is {list(weight.shape)}, strides {weight.stride()}: "
+            f"expected dense [n, {x.shape[1]}]"
+        )
     if gated and (activation is None or len(weight) % 2):
-        raise ValueError(f"gated needs an activation and an even number of outputs: got {activation}, {len(weight)}")
+        raise ValueError(
+            "gated needs an activation and an even number of outputs: "
+            f"got {activation}, {len(weight)}"
+        )
     if activation is not None:
         check_activation(activation)
-    if len(residuals) > 2 or any(r.shape != shape for r in residuals):
-        raise ValueError(f"residuals are {[list(r.shape) for r in residuals]}: expected at most two {list(shape)}")
+    if len(residuals) > 2 or any(r.shape != out_shape for r in residuals):
+        shapes = [list(r.shape) for r in residuals]
+        raise ValueError(f"residuals are {shapes}: expected at most two {list(out_shape)}")

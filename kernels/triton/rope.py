@@ -1,7 +1,7 @@
 """Rotary position embedding of q and k, the norms of their heads before it, and the cache update: one launch.
 
 A token of h + 2g heads of d elements of s bytes is read once and written once, 2*(h + 2g)*d*s bytes: q to a tensor of
-its own, k and v to where the cache keeps them. Spelled out in torch, q and k make five round trips through memory each.
+its own, k and v into the cache. Unfused in torch, q and k make five round trips through memory each.
 """
 
 from __future__ import annotations
@@ -13,102 +13,133 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .tuning import Launch, launch_for
+from .arguments import CacheSlots, HeadNormPointers, RopeTables, Strides
+from .tuning import LaunchConfig, launch_for
 
 
 @triton.jit
-def _copy_heads(source, target, source_head, target_head, head, heads, WIDTH: tl.constexpr, BLOCK: tl.constexpr):
-    i = tl.arange(0, BLOCK)[None, :]
-    inside = (head < heads) & (i < WIDTH)
-    tl.store(target + head * target_head + i, tl.load(source + head * source_head + i, mask=inside), mask=inside)
+def _copy_heads(
+    in_ptr, out_ptr, stride_in_head, stride_out_head, head, num_heads,
+    NUM_COLUMNS: tl.constexpr, BLOCK_SIZE: tl.constexpr,
+):  # fmt: skip
+    column = tl.arange(0, BLOCK_SIZE)[None, :]
+    mask = (head < num_heads) & (column < NUM_COLUMNS)
+    values = tl.load(in_ptr + head * stride_in_head + column, mask=mask)
+    tl.store(out_ptr + head * stride_out_head + column, values, mask=mask)
 
 
 @triton.jit
 def _normalise_heads(
-    first, second, source, target, weight, source_head, target_head, head, heads, eps,
+    x1, x2, in_ptr, out_ptr, weight_ptr, stride_in_head, stride_out_head, head, num_heads, eps,
     HALF: tl.constexpr, KEPT: tl.constexpr, INTERLEAVED: tl.constexpr,
     BLOCK_HALF: tl.constexpr, BLOCK_KEPT: tl.constexpr,
 ):  # fmt: skip
-    """The pairs of `_turn_heads` scaled to a root mean square of one of their heads, then by weight; KEPT stored so."""
-    step: tl.constexpr = 2 if INTERLEAVED else 1
-    apart: tl.constexpr = 1 if INTERLEAVED else HALF
-    i, j = tl.arange(0, BLOCK_HALF)[None, :], 2 * HALF + tl.arange(0, BLOCK_KEPT)[None, :]
-    squares = tl.sum(first * first + second * second, 1, keep_dims=True)
+    """RMSNorm of heads whose pairs are x1, x2: the pairs are returned, the KEPT elements after them are stored."""
+    STRIDE_PAIR: tl.constexpr = 2 if INTERLEAVED else 1
+    STRIDE_SECOND: tl.constexpr = 1 if INTERLEAVED else HALF
+    pair = tl.arange(0, BLOCK_HALF)[None, :]
+    kept_column = 2 * HALF + tl.arange(0, BLOCK_KEPT)[None, :]
+    squares = tl.sum(x1 * x1 + x2 * x2, 1, keep_dims=True)
     if KEPT > 0:
-        inside = (head < heads) & (j < 2 * HALF + KEPT)
-        kept = tl.load(source + head * source_head + j, mask=inside, other=0.0).to(tl.float32)
+        kept_mask = (head < num_heads) & (kept_column < 2 * HALF + KEPT)
+        kept_ptrs = in_ptr + head * stride_in_head + kept_column
+        kept = tl.load(kept_ptrs, mask=kept_mask, other=0.0).to(tl.float32)
         squares += tl.sum(kept * kept, 1, keep_dims=True)
-    scale = tl.rsqrt(squares / (2 * HALF + KEPT) + eps)
+    inverse_rms = tl.rsqrt(squares / (2 * HALF + KEPT) + eps)
     if KEPT > 0:
-        w = tl.load(weight + j, mask=j < 2 * HALF + KEPT, other=0.0).to(tl.float32)
-        tl.store(target + head * target_head + j, kept * scale * w, mask=inside)
-    first *= scale * tl.load(weight + i * step, mask=i < HALF, other=0.0).to(tl.float32)
-    second *= scale * tl.load(weight + i * step + apart, mask=i < HALF, other=0.0).to(tl.float32)
-    return first, second
+        weight_mask = kept_column < 2 * HALF + KEPT
+        weight = tl.load(weight_ptr + kept_column, mask=weight_mask, other=0.0).to(tl.float32)
+        kept_out_ptrs = out_ptr + head * stride_out_head + kept_column
+        tl.store(kept_out_ptrs, kept * inverse_rms * weight, mask=kept_mask)
+    weight1_ptrs = weight_ptr + pair * STRIDE_PAIR
+    weight2_ptrs = weight_ptr + pair * STRIDE_PAIR + STRIDE_SECOND
+    x1 *= inverse_rms * tl.load(weight1_ptrs, mask=pair < HALF, other=0.0).to(tl.float32)
+    x2 *= inverse_rms * tl.load(weight2_ptrs, mask=pair < HALF, other=0.0).to(tl.float32)
+    return x1, x2
 
 
 @triton.jit
-def _turn_heads(
-    source, target, weight, cos, sin, source_head, target_head, head, heads, eps,
+def _rotate_heads(
+    in_ptr, out_ptr, weight_ptr, cos_ptr, sin_ptr, stride_in_head, stride_out_head, head, num_heads,
+    eps,
     HALF: tl.constexpr, KEPT: tl.constexpr, INTERLEAVED: tl.constexpr,
     BLOCK_HALF: tl.constexpr, BLOCK_KEPT: tl.constexpr,
 ):  # fmt: skip
-    """Pairs (i, i + HALF), or (2i, 2i + 1) where INTERLEAVED, turned by angle i; KEPT elements after them copied.
+    """Rotate the pairs (i, i + HALF), or (2i, 2i + 1) where INTERLEAVED, by angle i; copy KEPT elements after them.
 
     Where there is a weight, heads are normalised before.
     """
-    step: tl.constexpr = 2 if INTERLEAVED else 1
-    apart: tl.constexpr = 1 if INTERLEAVED else HALF
-    i = tl.arange(0, BLOCK_HALF)[None, :]
-    inside = (head < heads) & (i < HALF)
-    c = tl.load(cos + i, mask=i < HALF, other=0.0).to(tl.float32)
-    s = tl.load(sin + i, mask=i < HALF, other=0.0).to(tl.float32)
-    first = tl.load(source + head * source_head + i * step, mask=inside, other=0.0).to(tl.float32)
-    second = tl.load(source + head * source_head + i * step + apart, mask=inside, other=0.0).to(tl.float32)
-    if weight is not None:
-        first, second = _normalise_heads(
-            first, second, source, target, weight, source_head, target_head, head, heads, eps,
-            HALF, KEPT, INTERLEAVED, BLOCK_HALF, BLOCK_KEPT,
+    # Offsets and masks
+    STRIDE_PAIR: tl.constexpr = 2 if INTERLEAVED else 1
+    STRIDE_SECOND: tl.constexpr = 1 if INTERLEAVED else HALF
+    pair = tl.arange(0, BLOCK_HALF)[None, :]
+    mask = (head < num_heads) & (pair < HALF)
+
+    # Load
+    cos = tl.load(cos_ptr + pair, mask=pair < HALF, other=0.0).to(tl.float32)
+    sin = tl.load(sin_ptr + pair, mask=pair < HALF, other=0.0).to(tl.float32)
+    x1_ptrs = in_ptr + head * stride_in_head + pair * STRIDE_PAIR
+    x1 = tl.load(x1_ptrs, mask=mask, other=0.0).to(tl.float32)
+    x2 = tl.load(x1_ptrs + STRIDE_SECOND, mask=mask, other=0.0).to(tl.float32)
+
+    # Compute and store
+    if weight_ptr is not None:
+        x1, x2 = _normalise_heads(
+            x1, x2, in_ptr, out_ptr, weight_ptr, stride_in_head, stride_out_head, head, num_heads,
+            eps, HALF, KEPT, INTERLEAVED, BLOCK_HALF, BLOCK_KEPT,
         )  # fmt: skip
-    tl.store(target + head * target_head + i * step, first * c - second * s, mask=inside)
-    tl.store(target + head * target_head + i * step + apart, second * c + first * s, mask=inside)
-    if KEPT > 0 and weight is None:
+    out1_ptrs = out_ptr + head * stride_out_head + pair * STRIDE_PAIR
+    tl.store(out1_ptrs, x1 * cos - x2 * sin, mask=mask)
+    tl.store(out1_ptrs + STRIDE_SECOND, x2 * cos + x1 * sin, mask=mask)
+    if KEPT > 0 and weight_ptr is None:
         _copy_heads(
-            source + 2 * HALF, target + 2 * HALF, source_head, target_head, head, heads, KEPT, BLOCK_KEPT
+            in_ptr + 2 * HALF, out_ptr + 2 * HALF, stride_in_head, stride_out_head, head, num_heads,
+            KEPT, BLOCK_KEPT,
         )  # fmt: skip
 
 
 @triton.jit
 def _rope_and_store(
-    q, k, v, cos, sin, q_weight, k_weight, q_out, k_slot, v_slot, start, query_heads, kv_heads,
-    q_batch, q_head, q_token, kv_batch, kv_head, kv_token, out_batch, out_head, out_token,
-    slot_batch, slot_head, slot_token, angle_batch, angle_token, eps,
-    HALF: tl.constexpr, KEPT: tl.constexpr, INTERLEAVED: tl.constexpr,
-    HEADS: tl.constexpr, BLOCK_HALF: tl.constexpr, BLOCK_KEPT: tl.constexpr, BLOCK_D: tl.constexpr,
+    q_ptr, k_ptr, v_ptr, rope, norms, q_out_ptr, slots, query_heads, kv_heads,
+    q_strides, kv_strides, out_strides,
+    HALF: tl.constexpr, KEPT: tl.constexpr, INTERLEAVED: tl.constexpr, BLOCK_HEADS: tl.constexpr,
+    BLOCK_HALF: tl.constexpr, BLOCK_KEPT: tl.constexpr, BLOCK_D: tl.constexpr,
 ):  # fmt: skip
-    """HEADS heads of one token: all of q, or all of k, or all of v."""
-    token, batch = tl.program_id(0).to(tl.int64), tl.program_id(2).to(tl.int64)
-    q_blocks, kv_blocks = tl.cdiv(query_heads, HEADS), tl.cdiv(kv_heads, HEADS)
-    block, lane = tl.program_id(1), tl.arange(0, HEADS)[:, None]
-    first = 0 if start is None else tl.load(start).to(tl.int64)
-    kv, slot = batch * kv_batch + token * kv_token, batch * slot_batch + (first + token) * slot_token
-    cos += batch * angle_batch + token * angle_token
-    sin += batch * angle_batch + token * angle_token
+    """BLOCK_HEADS heads of one token: all of q, or all of k, or all of v."""
+    # Offsets
+    token = tl.program_id(0).to(tl.int64)
+    batch = tl.program_id(2).to(tl.int64)
+    q_blocks = tl.cdiv(query_heads, BLOCK_HEADS)
+    kv_blocks = tl.cdiv(kv_heads, BLOCK_HEADS)
+    block = tl.program_id(1)
+    head_of_block = tl.arange(0, BLOCK_HEADS)[:, None]
+    start = 0 if slots.start_ptr is None else tl.load(slots.start_ptr).to(tl.int64)
+    kv_offset = batch * kv_strides.batch + token * kv_strides.token
+    slot_offset = batch * slots.stride_batch + (start + token) * slots.stride_token
+    cos_ptr = rope.cos_ptr + batch * rope.stride_batch + token * rope.stride_token
+    sin_ptr = rope.sin_ptr + batch * rope.stride_batch + token * rope.stride_token
+
     if block < q_blocks:
-        _turn_heads(
-            q + batch * q_batch + token * q_token, q_out + batch * out_batch + token * out_token, q_weight, cos, sin,
-            q_head, out_head, block * HEADS + lane, query_heads, eps,
+        _rotate_heads(
+            q_ptr + batch * q_strides.batch + token * q_strides.token,
+            q_out_ptr + batch * out_strides.batch + token * out_strides.token,
+            norms.q_weight_ptr, cos_ptr, sin_ptr, q_strides.head, out_strides.head,
+            block * BLOCK_HEADS + head_of_block, query_heads, norms.eps,
             HALF, KEPT, INTERLEAVED, BLOCK_HALF, BLOCK_KEPT,
         )  # fmt: skip
     elif block < q_blocks + kv_blocks:
-        _turn_heads(
-            k + kv, k_slot + slot, k_weight, cos, sin,
-            kv_head, slot_head, (block - q_blocks) * HEADS + lane, kv_heads, eps,
+        _rotate_heads(
+            k_ptr + kv_offset, slots.k_ptr + slot_offset,
+            norms.k_weight_ptr, cos_ptr, sin_ptr, kv_strides.head, slots.stride_head,
+            (block - q_blocks) * BLOCK_HEADS + head_of_block, kv_heads, norms.eps,
             HALF, KEPT, INTERLEAVED, BLOCK_HALF, BLOCK_KEPT,
         )  # fmt: skip
     else:
-        head = (block - q_blocks - kv_blocks) * HEADS + lane
-        _copy_heads(v + kv, v_slot + slot, kv_head, slot_head, head, kv_heads, 2 * HALF + KEPT, BLOCK_D)
+        head = (block - q_blocks - kv_blocks) * BLOCK_HEADS + head_of_block
+        _copy_heads(
+            v_ptr + kv_offset, slots.v_ptr + slot_offset, kv_strides.head, slots.stride_head,
+            head, kv_heads, 2 * HALF + KEPT, BLOCK_D,
+        )  # fmt: skip
 
 
 def rope_and_store(
@@ -123,50 +154,95 @@ def rope_and_store(
     start: Tensor | None = None,
     norms: Any = None,
     *,
-    launch: Launch | None = None,
+    launch: LaunchConfig | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Rotate q [b, h, t, d] into a new tensor and k [b, g, t, d] into k_slot; copy v into v_slot.
 
-    cos and sin [b or 1, t, r / 2] turn the first r elements of a head. `start`, an int32 on the device: the slots are
+    cos and sin [b or 1, t, r / 2] rotate the first r elements of a head. `start`, an int32 on the device: the slots are
     memory for more tokens than t, written from there on. `norms`: weights q and k [d] and an eps, by which every head
     is RMS-normalised before it is rotated. Returns q rotated, k_slot, v_slot; the first is a view of a dense
     [b, t, h, d]. Raises ValueError where shapes differ, or where k and v, the slots, or cos and sin are not laid out
     alike, or the last dimension of any is not dense.
     """
     _check(q, k, v, cos, sin, k_slot, v_slot, start, norms)
-    (b, h, t, d), g, half = q.shape, k.shape[1], cos.shape[-1]
-    launch, kept = launch or launch_for("rope", q.device.type), d - 2 * half
+    b, h, t, d = q.shape
+    kv_heads = k.shape[1]
+    half = cos.shape[-1]
+    kept = d - 2 * half
+    launch = launch or launch_for("rope", q.device.type)
     out = torch.empty((b, t, h, d), dtype=q.dtype, device=q.device).transpose(1, 2)
-    q_weight, k_weight, eps = (None, None, None) if norms is None else (norms.q, norms.k, norms.eps)
-    steps = [step for x in (q, k, out, k_slot, cos) for step in _steps(x)]
-    heads, up = launch.blocks["heads"], triton.next_power_of_2
-    _rope_and_store[(t, triton.cdiv(h, heads) + 2 * triton.cdiv(g, heads), b)](
-        q, k, v, cos, sin, q_weight, k_weight, out, k_slot, v_slot, start, h, g, *steps, eps,
-        HALF=half, KEPT=kept, INTERLEAVED=interleaved,
-        HEADS=heads, BLOCK_HALF=up(half), BLOCK_KEPT=up(max(kept, 1)), BLOCK_D=up(d), **launch.options,
+    angle_strides = _strides(cos)
+    slot_strides = Strides(*_strides(k_slot))
+    rope = RopeTables(cos, sin, stride_batch=angle_strides[0], stride_token=angle_strides[1])
+    slots = CacheSlots(
+        k_ptr=k_slot,
+        v_ptr=v_slot,
+        start_ptr=start,
+        stride_batch=slot_strides.batch,
+        stride_head=slot_strides.head,
+        stride_token=slot_strides.token,
+    )
+    head_norms = HeadNormPointers(None, None, None)
+    if norms is not None:
+        head_norms = HeadNormPointers(norms.q, norms.k, norms.eps)
+    block_heads = launch.blocks["heads"]
+    blocks = triton.cdiv(h, block_heads) + 2 * triton.cdiv(kv_heads, block_heads)
+    _rope_and_store[(t, blocks, b)](
+        q, k, v, rope, head_norms, out, slots, h, kv_heads,
+        Strides(*_strides(q)), Strides(*_strides(k)), Strides(*_strides(out)),
+        HALF=half,
+        KEPT=kept,
+        INTERLEAVED=interleaved,
+        BLOCK_HEADS=block_heads,
+        BLOCK_HALF=triton.next_power_of_2(half),
+        BLOCK_KEPT=triton.next_power_of_2(max(kept, 1)),
+        BLOCK_D=triton.next_power_of_2(d),
+        **launch.options,
     )  # fmt: skip
     return out, k_slot, v_slot
 
 
-def _steps(x: Tensor) -> tuple[int, ...]:
-    """Strides of all but the last dimension; 0 along a dimension of one, which is never stepped along, or broadcast."""
-    return tuple(0 if size == 1 else stride for size, stride in zip(x.shape[:-1], x.stride()[:-1], strict=True))
+def _strides(x: Tensor) -> tuple[int, ...]:
+    """Strides of all but the last dimension; 0 along a dimension of one, which is broadcast or has no second index."""
+    sizes, strides = x.shape[:-1], x.stride()[:-1]
+    return tuple(0 if size == 1 else stride for size, stride in zip(sizes, strides, strict=True))
 
 
 def _check(
-    q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, k_slot: Tensor, v_slot: Tensor,
-    start: Tensor | None, norms: Any,
-) -> None:  # fmt: skip
-    own = k_slot if start is None else k_slot[:, :, : k.shape[2]]
-    for name, x, like in (("v", v, k), ("k_slot", own, k), ("v_slot", v_slot, k_slot), ("sin", sin, cos)):
-        if x.shape != like.shape:
-            raise ValueError(f"{name} has shape {list(x.shape)}: expected {list(like.shape)}")
-        if name != "k_slot" and _steps(x) != _steps(like):
-            raise ValueError(f"{name} has strides {x.stride()}: expected those of its partner, {like.stride()}")
-    if norms is not None and any(w.shape != q.shape[-1:] or w.stride(0) != 1 for w in (norms.q, norms.k)):
-        raise ValueError(f"norms are {list(norms.q.shape)} and {list(norms.k.shape)}: expected dense [{q.shape[-1]}]")
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    k_slot: Tensor,
+    v_slot: Tensor,
+    start: Tensor | None,
+    norms: Any,
+) -> None:
+    written = k_slot if start is None else k_slot[:, :, : k.shape[2]]
+    pairs = (("v", v, k), ("k_slot", written, k), ("v_slot", v_slot, k_slot), ("sin", sin, cos))
+    for name, x, partner in pairs:
+        if x.shape != partner.shape:
+            raise ValueError(f"{name} has shape {list(x.shape)}: expected {list(partner.shape)}")
+        if name != "k_slot" and _strides(x) != _strides(partner):
+            raise ValueError(
+                f"{name} has strides {x.stride()}: "
+                f"expected those of its partner, {partner.stride()}"
+            )
+    if norms is not None:  # noqa: SIM102
+        if any(w.shape != q.shape[-1:] or w.stride(0) != 1 for w in (norms.q, norms.k)):
+            raise ValueError(
+                f"norms are {list(norms.q.shape)} and {list(norms.k.shape)}: "
+                f"expected dense [{q.shape[-1]}]"
+            )
     if any(x.stride(-1) != 1 for x in (q, k, v, cos, sin, k_slot, v_slot)):
-        raise ValueError("the last dimension of q, k, v, cos, sin and the slots must be dense (stride 1)")
-    (b, _, t, d), (batch, tokens, half) = q.shape, cos.shape
-    if k.shape[0] != b or k.shape[2:] != (t, d) or batch not in (1, b) or tokens != t or 2 * half > d:
-        raise ValueError(f"q {list(q.shape)}, k {list(k.shape)} and cos {list(cos.shape)} do not belong together")
+        raise ValueError(
+            "the last dimension of q, k, v, cos, sin and the slots must be dense (stride 1)"
+        )
+    b, _, t, d = q.shape
+    batch, tokens, half = cos.shape
+    rows_fit = k.shape[0] == b and k.shape[2:] == (t, d)
+    if not rows_fit or batch not in (1, b) or tokens != t or 2 * half > d:
+        raise ValueError(
+            f"q {list(q.shape)}, k {list(k.shape)} and cos {list(cos.shape)} do not belong together"
+        )

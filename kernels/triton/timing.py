@@ -30,7 +30,9 @@ def replayed(sweep: Callable[[], None], device: torch.device) -> tuple[Callable[
         backend.synchronize()
         return graph.replay, True
     except Exception as error:
-        print(f"  no graph ({type(error).__name__}: {str(error)[:100]}); launched one by one instead")
+        print(
+            f"  no graph ({type(error).__name__}: {str(error)[:100]}); launched one by one instead"
+        )
         return sweep, False
 
 
@@ -45,5 +47,8 @@ def bandwidths(device: torch.device) -> dict[str, float]:
     target = torch.empty_like(source)
     copy = [milliseconds(lambda: target.copy_(source)) for _ in range(5)]
     read = [milliseconds(source.sum) for _ in range(5)]
-    speed = {"copy_gb_s": 2 * size / statistics.median(copy), "read_gb_s": size / statistics.median(read)}
+    speed = {
+        "copy_gb_s": 2 * size / statistics.median(copy),
+        "read_gb_s": size / statistics.median(read),
+    }
     return {name: bytes_a_millisecond / 1e6 for name, bytes_a_millisecond in speed.items()}

@@ -9,9 +9,10 @@ pytest.importorskip("triton")
 
 from tinyllm.check.references import NormWeights
 from tinyllm.config import LayerKind, Rope
-from tinyllm.cost.ops import fused_linear_cost, fused_queries_cost
+from tinyllm.cost.ops import fused_matmul_cost, fused_norm_qkv_rope_cost
 from tinyllm.cost.workload import Workload
 from tinyllm.kernels import triton as kernels
+from tinyllm.kernels.weights import DenseWeight
 from tinyllm.lab.kernels import moved_bytes
 from tinyllm.lab.shapes import known_config
 from tinyllm.lab.trace import record_trace
@@ -20,10 +21,8 @@ ROWS, K, N = 3, 20, 12
 X, RESIDUAL, WEIGHT, BIAS = torch.randn(ROWS, K), torch.randn(ROWS, K), torch.randn(K), torch.randn(K)
 CALLS = {
     "rms_norm": ({"x": X, "weight": WEIGHT, "eps": 1e-5}, ("out",)),
-    "add_rms_norm": ({"x": X, "residual": RESIDUAL, "weight": WEIGHT, "eps": 1e-5}, ("total", "out")),
     "norm_and_add": ({"x": X, "residual": RESIDUAL, "weight": WEIGHT, "eps": 1e-5}, ("out",)),
     "layer_norm": ({"x": X, "weight": WEIGHT, "bias": BIAS, "eps": 1e-5}, ("out",)),
-    "add_layer_norm": ({"x": X, "residual": RESIDUAL, "weight": WEIGHT, "bias": BIAS, "eps": 1e-5}, ("total", "out")),
     "activate_and_multiply": ({"gate_up": X, "activation": "silu"}, ("out",)),
     "bias_and_activate": ({"x": X, "bias": BIAS, "activation": "gelu"}, ("out",)),
 }
@@ -39,35 +38,35 @@ def test_each_byte_is_moved_once(name, interpreted):
         assert stored == sorted(set(stored)) and trace.touched("load", result) == []
 
 
-def riding(norm: bool, gated: bool, residual: bool):
-    """A product with what rides on it, every tensor an argument of its own."""
+def fused(norm: bool, gated: bool, residual: bool):
+    """A linear layer with its prologue and epilogue, every tensor an argument of its own."""
 
     def run(x, weight, bias, norm_weight=None, residual=None):
         weights = NormWeights(norm_weight, None, 1e-5) if norm else None
         added = () if residual is None else (residual,)
-        return kernels.linear(x, weight, bias, weights, "silu" if gated else None, gated, added)
+        return kernels.linear(x, DenseWeight(weight), bias, weights, "silu" if gated else None, gated, added)
 
     return run
 
 
 @pytest.mark.parametrize("rows", [1, 4])
 @pytest.mark.parametrize(("norm", "gated", "residual"), [(1, 0, 0), (1, 1, 0), (0, 0, 1), (0, 0, 0)])
-def test_the_product_reads_its_weight_once_and_costs_what_is_predicted(rows, norm, gated, residual, interpreted):
+def test_linear_reads_its_weight_once_and_costs_what_is_predicted(rows, norm, gated, residual, interpreted):
     tensors = {"x": torch.randn(rows, K), "weight": torch.randn(N, K), "bias": torch.randn(N)}
     tensors |= {"norm_weight": torch.randn(K)} if norm else {}
     tensors |= {"residual": torch.randn(rows, N)} if residual else {}
-    trace = record_trace("linear", riding(norm, gated, residual), tensors)
+    trace = record_trace("linear", fused(norm, gated, residual), tensors)
     assert trace.touched("load", "weight") == list(range(N * K))
     assert trace.touched("store", "out") == list(range(rows * (N // 2 if gated else N)))
-    # The kernel itself lets the norm ride on any number of rows; "ours" would put it in front of several.
-    work = Workload(batch=rows, tokens=1, held=0, size=4, kernels="sycl" if norm else "ours")
+    # The kernel itself takes a norm as prologue of any number of rows; "triton" launches it before several.
+    work = Workload(batch=rows, tokens=1, held=0, size=4, kernels="sycl" if norm else "triton")
     rides = {"normed": bool(norm), "activated": bool(gated), "gated": bool(gated), "residual": bool(residual)}
-    assert trace.bytes == fused_linear_cost(known_config("smollm2-135m"), work, rows, K, N, True, **rides).bytes
+    assert trace.bytes == fused_matmul_cost(known_config("smollm2-135m"), work, rows, K, N, True, **rides).bytes
 
 
 @pytest.mark.parametrize("rows", [1, 4])
 @pytest.mark.parametrize("interleaved", [False, True])
-def test_queries_at_once_read_their_weight_once_and_cost_what_is_predicted(rows, interleaved, interpreted):
+def test_fused_queries_read_their_weight_once_and_cost_what_is_predicted(rows, interleaved, interpreted):
     heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 6}
     kinds = (LayerKind(Rope(1e4, 6, interleaved=interleaved)),)
     config = replace(known_config("smollm2-135m"), hidden_size=K, qkv_bias=True, kinds=kinds, **heads)
@@ -76,13 +75,14 @@ def test_queries_at_once_read_their_weight_once_and_cost_what_is_predicted(rows,
     tensors |= {"norm_weight": torch.randn(K), "cos": torch.randn(1, 1, 3), "sin": torch.randn(1, 1, 3)}
 
     def run(x, weight, bias, norm_weight, cos, sin):
+        norm = NormWeights(norm_weight, None, 1e-5)
         place = (cos, sin, torch.zeros(slots), torch.zeros(slots), interleaved)
-        return kernels.qkv_rope_and_store(x, weight, bias, NormWeights(norm_weight, None, 1e-5), *place)
+        return kernels.qkv_rope_and_store(x, DenseWeight(weight), bias, norm, *place)
 
     trace = record_trace("qkv_rope_and_store", run, tensors, ("q", "k_slot", "v_slot"))
     assert trace.touched("load", "weight") == list(range(outputs * K))
     for name in ("q", "k_slot", "v_slot"):
         assert trace.touched("store", name) == list(range(trace.shapes[name][0] * trace.shapes[name][1] * 6))
-    if rows == 1:  # "ours" would put the norm in front of several
-        work = Workload(batch=rows, tokens=1, held=0, size=4, kernels="ours")
-        assert trace.bytes == fused_queries_cost(config, work).bytes
+    if rows == 1:  # "triton" launches the norm before several
+        work = Workload(batch=rows, tokens=1, held=0, size=4, kernels="triton")
+        assert trace.bytes == fused_norm_qkv_rope_cost(config, work).bytes

@@ -1,6 +1,7 @@
 """The native kernels of the CPU against float64, and the native step against the ordinary one."""
 
 import platform
+import re
 import stat
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ from models import close, tiny
 from tinyllm.check import TABLES, check, references
 from tinyllm.check.tables import TOLERANCES
 from tinyllm.kernels import cpu
-from tinyllm.kernels.cpu import build
+from tinyllm.kernels.cpu import build, structs
+from tinyllm.kernels.weights import DenseWeight
 from tinyllm.runtime.native import native_step, why_not
 
 OPERATIONS = ("linear", "segment_attention")
@@ -28,7 +30,11 @@ def margins(monkeypatch):
 
     def new_empty(self, *shape):
         shape = torch.Size(shape if isinstance(shape[0], int) else shape[0])
-        made.append(torch.full((shape.numel() + 2 * MARGIN,), float("nan"), dtype=self.dtype, device=self.device))
+        made.append(
+            torch.full(
+                (shape.numel() + 2 * MARGIN,), float("nan"), dtype=self.dtype, device=self.device
+            )
+        )
         return made[-1][MARGIN:-MARGIN].view(shape)
 
     monkeypatch.setattr(torch.Tensor, "new_empty", new_empty)
@@ -45,7 +51,9 @@ def test_they_are_here():
     assert cpu.unavailable() is None
 
 
-@pytest.mark.parametrize(("dtype", "threads"), [*((dtype, 2) for dtype in DTYPES), (DTYPES[0], 1), (DTYPES[0], 5)])
+@pytest.mark.parametrize(
+    ("dtype", "threads"), [*((dtype, 2) for dtype in DTYPES), (DTYPES[0], 1), (DTYPES[0], 5)]
+)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_table(operation, dtype, threads, margins):
     torch.set_num_threads(threads)
@@ -81,12 +89,14 @@ def test_every_number_is_read_and_rounded_as_torch_does(dtype, older):
     numbers = numbers[numbers.isfinite()[:, 0]]
     one = torch.ones(1, 1, dtype=dtype)
     for kernels in (older, cpu.kernels()):
-        got = kernels.linear(one, numbers)[0, :, None]
-        normal = (numbers.abs() >= torch.finfo(dtype).tiny) | (dtype == torch.float16)  # bf16 products flush the rest
+        got = kernels.linear(one, DenseWeight(numbers))[0, :, None]
+        normal = (numbers.abs() >= torch.finfo(dtype).tiny) | (
+            dtype == torch.float16
+        )  # bf16 products flush the rest
         assert torch.equal(got[normal], numbers[normal])
     between = torch.cat([draw(5000), draw(5000) * 1e-6, draw(5000) * 1e4])
     halves = between.to(dtype)[:, None]
-    sums = older.linear(one, halves, residuals=((halves.T / 3),))[0]
+    sums = older.linear(one, DenseWeight(halves), residuals=((halves.T / 3),))[0]
     assert torch.equal(sums, (halves.T.float() + (halves.T / 3).float()).to(dtype)[0])
 
 
@@ -99,9 +109,11 @@ def test_linear_takes_strided_and_unaligned_tensors(dtype, offset, margins):
     for rows in (1, 3, 11):
         x, weight, residual = part(rows, 130), part(37, 130) / 11, part(rows, 37)
         norm = references.NormWeights(draw(131, dtype=dtype)[1:], draw(132, dtype=dtype)[2:], 1e-5)
-        got = cpu.linear(x, weight, norm=norm, residuals=(residual,)).double()
+        got = cpu.linear(x, DenseWeight(weight), norm=norm, residuals=(residual,)).double()
         wide = references.NormWeights(norm.weight.double(), norm.bias.double(), 1e-5)
-        right = references.linear(x.double(), weight.double(), norm=wide, residuals=(residual.double(),))
+        right = references.linear(
+            x.double(), DenseWeight(weight.double()), norm=wide, residuals=(residual.double(),)
+        )
         scale = right.abs().clamp(min=right.square().mean().sqrt())
         assert ((got - right).abs() / scale).max() <= TOLERANCES[dtype]
 
@@ -110,25 +122,31 @@ def test_linear_takes_strided_and_unaligned_tensors(dtype, offset, margins):
 def test_nothing_is_written_beside_any_number_of_outputs(outputs, margins):
     x, weight = draw(3, 17), draw(outputs, 17)
     torch.set_num_threads(1 + outputs % 2)
-    close(cpu.linear(x, weight), x @ weight.T)
+    close(cpu.linear(x, DenseWeight(weight)), x @ weight.T)
 
 
 def test_what_a_kernel_cannot_take_is_named():
-    x, weight = draw(2, 64), draw(8, 64)
+    x, weight = draw(2, 64), DenseWeight(draw(8, 64))
     with pytest.raises(ValueError, match="17 rows: expected 1 to 16"):
         cpu.linear(draw(17, 64), weight)
     with pytest.raises(ValueError, match=r"weight has shape \[8, 64\], expected \[8, 32\]"):
         cpu.linear(draw(2, 32), weight)
     with pytest.raises(ValueError, match=r"weight is torch.float16 on cpu, expected torch.float32"):
-        cpu.linear(x, weight.half())
+        cpu.linear(x, DenseWeight(weight.data.half()))
     with pytest.raises(ValueError, match="activation 'swish'"):
         cpu.linear(x, weight, activation="swish")
     with pytest.raises(ValueError, match=r"x is torch\.float64"):
-        cpu.linear(x.double(), weight.double())
+        cpu.linear(x.double(), DenseWeight(weight.data.double()))
     with pytest.raises(ValueError, match="last axis"):
         cpu.linear(draw(64, 2).T, weight)
-    q, memory, lengths = draw(1, 4, 1, 64), draw(1, 2, 5, 64), torch.tensor([5, 2], dtype=torch.int32)
-    with pytest.raises(ValueError, match=r"response_k has shape \[1, 2, 1, 64\], expected at least \[1, 2, 2, 64\]"):
+    q, memory, lengths = (
+        draw(1, 4, 1, 64),
+        draw(1, 2, 5, 64),
+        torch.tensor([5, 2], dtype=torch.int32),
+    )
+    with pytest.raises(
+        ValueError, match=r"response_k has shape \[1, 2, 1, 64\], expected at least \[1, 2, 2, 64\]"
+    ):
         cpu.segment_attention(q, memory, memory, memory[:, :, :1], memory[:, :, :1], lengths)
     with pytest.raises(ValueError, match=r"lengths is torch\.int64"):
         cpu.segment_attention(q, memory, memory, memory, memory, lengths.long())
@@ -136,6 +154,26 @@ def test_what_a_kernel_cannot_take_is_named():
         cpu.segment_attention(q, memory, memory, memory, memory, lengths, window=0)
     with pytest.raises(ValueError, match="expected the same"):
         cpu.segment_attention(q, memory, draw(1, 2, 6, 64)[:, :, :5], memory, memory, lengths)
+
+
+def members_in_cpp(name):
+    """The members of a C++ structure in order, without its functions."""
+    sources = (build.HERE / file for file in ("interface.hpp", "segments.hpp"))
+    text = "\n".join(re.sub(r"//.*", "", path.read_text()) for path in sources)
+    body = re.search(rf"struct {name} {{\s*\n(.*?)\n}};", text, re.DOTALL)[1]
+    lines = [line for line in re.split(r"\n.*\(", body)[0].split(";") if line.strip()]
+    return [re.findall(r"\w+", member)[-1] for line in lines for member in line.split(",")]
+
+
+STRUCTURES = (
+    "AttentionMask AttentionShape GemvArgs KVSegment LayerKV LayerWeights ModelArgs"
+    " SegmentAttentionArgs StepArgs"
+)
+
+
+@pytest.mark.parametrize("name", STRUCTURES.split())
+def test_structures_have_the_same_members_in_python_and_cpp(name):
+    assert [member for member, _ in getattr(structs, name)._fields_] == members_in_cpp(name)
 
 
 # ---- building ------------------------------------------------------------------------------------
@@ -152,24 +190,33 @@ def test_without_a_compiler_the_reason_says_what_to_install(own_cache, monkeypat
     expected = "there is no C++ compiler (g++ or clang++): apt install g++"
     assert cpu.unavailable() == expected
     with pytest.raises(cpu.BuildError, match="no C\\+\\+ compiler"):
-        cpu.linear(draw(1, 4), draw(2, 4))
+        cpu.linear(draw(1, 4), DenseWeight(draw(2, 4)))
     model = tinyllm.optimize(tiny(), stage="sdpa")
     assert native_step(model) is None and why_not(model) == expected
 
 
 def test_a_compiler_that_fails_is_quoted(tmp_path, capsys):
-    broken = script(tmp_path / "g++", 'case "$1" in --version) echo 1.0;; *) echo "no such header" >&2; exit 1;; esac')
-    with pytest.raises(build.BuildError, match=r"g\+\+ could not build the CPU kernels:\nno such header"):
+    broken = script(
+        tmp_path / "g++",
+        'case "$1" in --version) echo 1.0;; *) echo "no such header" >&2; exit 1;; esac',
+    )
+    with pytest.raises(
+        build.BuildError, match=r"g\+\+ could not build the CPU kernels:\nno such header"
+    ):
         build.library(tmp_path / "cache", (broken,))
-    assert capsys.readouterr().err.count("tinyllm: building the CPU kernels (once) ... failed\n") == 2
+    assert (
+        capsys.readouterr().err.count("tinyllm: building the CPU kernels (once) ... failed\n") == 2
+    )
     assert not list((tmp_path / "cache").iterdir())
 
 
 def test_without_native_tuning_any_processor_will_do(tmp_path):
-    picky = script(tmp_path / "g++", 'case "$*" in *-march=native*) exit 1;; esac\nexec g++ "$@" -O0')
+    picky = script(
+        tmp_path / "g++", 'case "$*" in *-march=native*) exit 1;; esac\nexec g++ "$@" -O0'
+    )
     kernels = cpu.Kernels(build.library(tmp_path / "cache", (picky,)))
     x, weight = draw(2, 20), draw(3, 20)
-    close(kernels.linear(x, weight), x @ weight.T)
+    close(kernels.linear(x, DenseWeight(weight)), x @ weight.T)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
@@ -179,7 +226,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
 
 
 def test_it_is_built_once(tmp_path, capsys):
-    copies = script(tmp_path / "g++", 'case "$1" in --version) echo 1.0;; *) echo built > "$3"; esac')
+    copies = script(
+        tmp_path / "g++", 'case "$1" in --version) echo 1.0;; *) echo built > "$3"; esac'
+    )
     first = build.library(tmp_path / "cache", (copies,), ("-a",))
     assert capsys.readouterr().err.startswith("tinyllm: building the CPU kernels (once) ... ")
     assert build.library(tmp_path / "cache", (copies,), ("-a",)) == first
@@ -191,12 +240,17 @@ def test_it_is_built_once(tmp_path, capsys):
 
 
 def test_a_library_that_does_not_load_is_a_reason(tmp_path, own_cache, monkeypatch):
-    fake = script(tmp_path / "g++", 'case "$1" in --version) echo 1.0;; *) echo nonsense > "$3"; esac')
+    fake = script(
+        tmp_path / "g++", 'case "$1" in --version) echo 1.0;; *) echo nonsense > "$3"; esac'
+    )
     monkeypatch.setattr(build.shutil, "which", lambda name: fake)
     assert "file too short" in cpu.unavailable()
 
 
 def test_threads_are_those_of_torch():
-    cpu.linear(draw(1, 64), draw(64, 64))
+    cpu.linear(draw(1, 64), DenseWeight(draw(64, 64)))
     maps = Path("/proc/self/maps").read_text() if sys.platform == "linux" else ""
-    assert len({line.split()[-1] for line in maps.splitlines() if "gomp" in line or "iomp" in line}) <= 1
+    assert (
+        len({line.split()[-1] for line in maps.splitlines() if "gomp" in line or "iomp" in line})
+        <= 1
+    )

@@ -1,4 +1,4 @@
-"""A decode step in native code beside the ordinary step of a model; test_cpu_kinds.py has it against float64."""
+"""A decode step in native code beside the ordinary step; test_cpu_kinds.py: against float64."""
 
 from copy import deepcopy
 
@@ -32,7 +32,9 @@ def test_the_native_step_is_taken(monkeypatch):
     plain, native = twins(tiny())
     ids, cache = torch.tensor([[1, 2, 3]]), native.new_cache(1, 2)
     native.step(ids, None, cache)
-    monkeypatch.setattr(type(plain), "hidden_states", lambda *_: pytest.fail("the layers ran in torch"))
+    monkeypatch.setattr(
+        type(plain), "hidden_states", lambda *_: pytest.fail("the layers ran in torch")
+    )
     logits = native.step(torch.tensor([[4, 5]]), None, cache)
     assert logits.shape == (2, 61) and logits.dtype == torch.float32
     assert cache.length == 4
@@ -41,7 +43,9 @@ def test_the_native_step_is_taken(monkeypatch):
 def follow(plain, native, ids, mask, w, steps, reorder=True):
     """Logits of both over some steps of random tokens, with a reorder after each."""
     caches = plain.new_cache(len(ids), w), native.new_cache(len(ids), w)
-    prompts = [model.step(ids, mask, cache) for model, cache in zip((plain, native), caches, strict=True)]
+    prompts = [
+        model.step(ids, mask, cache) for model, cache in zip((plain, native), caches, strict=True)
+    ]
     assert torch.equal(*prompts)
     generator = torch.Generator().manual_seed(w)
     for _ in range(steps):
@@ -54,10 +58,18 @@ def follow(plain, native, ids, mask, w, steps, reorder=True):
 
 
 @settings(deadline=None, max_examples=12)
-@given(hf=drawn(), b=st.integers(1, 3), w=st.integers(1, 5), padded=st.booleans(), count=st.sampled_from([1, 2]))
+@given(
+    hf=drawn(),
+    b=st.integers(1, 3),
+    w=st.integers(1, 5),
+    padded=st.booleans(),
+    count=st.sampled_from([1, 2]),
+)
 def test_logits_are_those_of_the_ordinary_step(hf, b, w, padded, count):
     plain, native = twins(hf)
-    ids, mask = ragged(hf.config.vocab_size, [7 - (2 * i if padded else 0) for i in range(b)], seed=b)
+    ids, mask = ragged(
+        hf.config.vocab_size, [7 - (2 * i if padded else 0) for i in range(b)], seed=b
+    )
     torch.set_num_threads(count)
     for right, got in follow(plain, native, ids, mask if padded else None, w, steps=6):
         scale = right.abs().max().clamp(min=1)
@@ -82,7 +94,9 @@ def test_16_bits_are_no_further_off_than_in_torch(dtype, index):
     plain, native = twins(hf, dtype)
     exact = tinyllm.optimize(deepcopy(hf).float(), stage="sdpa")  # of the same rounded weights
     ids, errors = torch.arange(1, 13)[None], []
-    steps = zip(follow(plain, native, ids, None, 3, 5), follow(exact, exact, ids, None, 3, 5), strict=True)
+    steps = zip(
+        follow(plain, native, ids, None, 3, 5), follow(exact, exact, ids, None, 3, 5), strict=True
+    )
     for both, (right, _) in steps:
         errors.append([(x - right).square().mean() for x in both])
     theirs, mine = torch.tensor(errors).mean(0).sqrt()
@@ -98,7 +112,9 @@ def test_more_sequences_than_rows_go_the_ordinary_way():
 
 def test_memory_that_grows_is_found_again():
     plain, native = twins(tiny())
-    for right, got in follow(plain, native, torch.tensor([[5, 6]]), None, 2, steps=40):  # 16 are reserved, then 32, 64
+    for right, got in follow(
+        plain, native, torch.tensor([[5, 6]]), None, 2, steps=40
+    ):  # 16 are reserved, then 32, 64
         close(got, right)
 
 
@@ -119,7 +135,11 @@ def test_two_caches_side_by_side():
 def test_a_cache_is_used_again_after_weights_and_memory_have_moved():
     plain, native = twins(tiny())
     pair = plain.new_cache(1, 1, 8), native.new_cache(1, 1, 8)
-    for prompt in ([4, 5, 6], [7, 5, 6], [3, 4, 5, 6, 7]):  # the last finds no room where the others were
+    for prompt in (
+        [4, 5, 6],
+        [7, 5, 6],
+        [3, 4, 5, 6, 7],
+    ):  # the last finds no room where the others were
         for tokens in (prompt, [7], [8], [9]):
             close(*both(plain, native, pair, tokens))
         for cache in pair:
@@ -153,7 +173,10 @@ def test_no_weight_is_copied():
 def test_a_layer_norm_is_one():
     plain, native = twins(tiny())
     for model in (plain, native):
-        norms = [model.norm, *(norm for layer in model.layers for norm in (layer.attention_norm, layer.mlp_norm))]
+        norms = [
+            model.norm,
+            *(norm for layer in model.layers for norm in (layer.attention_norm, layer.mlp_norm)),
+        ]
         for norm in norms:
             norm.bias = nn.Parameter(draw(len(norm.weight)), requires_grad=False)
     for right, got in follow(plain, native, torch.tensor([[5, 6, 7]]), None, 2, steps=3):
@@ -164,7 +187,10 @@ def test_why_not(monkeypatch):
     hf = tiny()
     naive = tinyllm.optimize(hf, stage="naive")
     assert native_step(naive) is None
-    assert why_not(naive) == "stage 'naive' has operations of its own, which a native step would not run"
+    assert (
+        why_not(naive)
+        == "stage 'naive' has operations of its own, which a native step would not run"
+    )
     model = tinyllm.optimize(hf, stage="sdpa")
     assert why_not(model) is None
     assert native_step(model.double()) is None

@@ -12,11 +12,20 @@ import tinyllm.kernels.sycl as sycl
 from tinyllm.check import TABLES, check, references, run_case
 from tinyllm.check.tables import TOLERANCES
 from tinyllm.kernels.sycl import attention
-from tinyllm.kernels.sycl.attention import Plan
+from tinyllm.kernels.sycl.attention import SplitPlan
+from tinyllm.kernels.weights import DenseWeight
 
 DEVICE = torch.device("xpu:0" if torch.xpu.is_available() else "cpu")
-OPERATIONS = ("rms_norm", "add_rms_norm", "norm_and_add", "layer_norm", "add_layer_norm", "rope_and_store",
-              "activate_and_multiply", "bias_and_activate", "linear", "segment_attention")  # fmt: skip
+OPERATIONS = (
+    "rms_norm",
+    "norm_and_add",
+    "layer_norm",
+    "rope_and_store",
+    "activate_and_multiply",
+    "bias_and_activate",
+    "linear",
+    "segment_attention",
+)
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 MARGIN = 1024
 
@@ -30,8 +39,13 @@ def margins(monkeypatch):
     made = []
 
     def new_empty(self, *shape, dtype=None):
-        shape, size = torch.Size(shape if isinstance(shape[0], int) else shape[0]), dtype or self.dtype
-        made.append(torch.full((shape.numel() + 2 * MARGIN,), float("nan"), dtype=size, device=self.device))
+        shape, size = (
+            torch.Size(shape if isinstance(shape[0], int) else shape[0]),
+            dtype or self.dtype,
+        )
+        made.append(
+            torch.full((shape.numel() + 2 * MARGIN,), float("nan"), dtype=size, device=self.device)
+        )
         return made[-1][MARGIN:-MARGIN].view(shape)
 
     monkeypatch.setattr(torch.Tensor, "new_empty", new_empty)
@@ -47,15 +61,23 @@ def close(got, expected):
 
 
 def draw(*shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape))).to(DEVICE, dtype)
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape))).to(
+        DEVICE, dtype
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_rope_writes_its_slots_and_nothing_else(dtype):
     b, h, g, t, d = 2, 3, 2, 3, 64
-    q, k, v = draw(b, h, t, d, dtype=dtype), draw(b, g, t, d, dtype=dtype), draw(b, g, t, d, dtype=dtype)
+    q, k, v = (
+        draw(b, h, t, d, dtype=dtype),
+        draw(b, g, t, d, dtype=dtype),
+        draw(b, g, t, d, dtype=dtype),
+    )
     before = [x.clone() for x in (q, k, v)]
-    caches = [torch.full((b + 1, g + 1, t + 4, d + 8), 7.0, dtype=dtype, device=DEVICE) for _ in range(2)]
+    caches = [
+        torch.full((b + 1, g + 1, t + 4, d + 8), 7.0, dtype=dtype, device=DEVICE) for _ in range(2)
+    ]
     slots = [cache[:b, :g, 2 : 2 + t, :d] for cache in caches]
     angles = draw(1, t, d // 4)
     sycl.rope_and_store(q, k, v, angles.cos(), angles.sin(), *slots, False)
@@ -70,7 +92,17 @@ def test_rope_writes_its_slots_and_nothing_else(dtype):
 def test_rows_and_heads_of_small_numbers_need_eps(eps):
     q, k, residual = 1e-3 * draw(2, 3, 5, 64), 1e-3 * draw(2, 1, 5, 64), draw(30, 64)
     angles, norms = draw(1, 5, 16), references.HeadNorms(draw(64), draw(65)[1:], eps)
-    arguments = (q, k, k, angles.cos(), angles.sin(), torch.zeros_like(k), torch.zeros_like(k), False, None)
+    arguments = (
+        q,
+        k,
+        k,
+        angles.cos(),
+        angles.sin(),
+        torch.zeros_like(k),
+        torch.zeros_like(k),
+        False,
+        None,
+    )
     wide = references.HeadNorms(exact(norms.q), exact(norms.k), eps)
     results = references.rope_and_store(*map(exact, arguments), wide)
     for got, result in zip(sycl.rope_and_store(*arguments, norms), results, strict=True):
@@ -82,7 +114,9 @@ def test_rows_and_heads_of_small_numbers_need_eps(eps):
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_table(operation, dtype):
-    every = 1 if dtype == torch.float32 or DEVICE.type != "cpu" else 3  # in 16 bits loads and stores differ, no more
+    every = (
+        1 if dtype == torch.float32 or DEVICE.type != "cpu" else 3
+    )  # in 16 bits loads and stores differ, no more
     verdict = check(operation, getattr(sycl, operation), dtypes=[dtype], device=DEVICE, every=every)
     assert verdict.right, str(verdict)
     assert verdict.total == len(TABLES[operation].cases[::every]) > 1
@@ -91,7 +125,9 @@ def test_table(operation, dtype):
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_table_with_the_sub_groups_of_arc(operation, monkeypatch, eight_lanes):
     for family in ("norm", "rope", "activation", "linear", "attention"):
-        monkeypatch.setattr(sys.modules[f"tinyllm.kernels.sycl.{family}"], "runtime_of", lambda device: eight_lanes)
+        monkeypatch.setattr(
+            sys.modules[f"tinyllm.kernels.sycl.{family}"], "runtime_of", lambda device: eight_lanes
+        )
     verdict = check(operation, getattr(sycl, operation), device=DEVICE)
     assert verdict.right, str(verdict)
 
@@ -105,7 +141,7 @@ def eight_lanes():
 
 def planned(monkeypatch, *how, runtime=None):
     """Segment attention cut in another way than the rule says."""
-    monkeypatch.setattr(attention, "plan", lambda *sizes: Plan(*how))
+    monkeypatch.setattr(attention, "split_plan", lambda *_, **sizes: SplitPlan(*how))
     if runtime is not None:
         monkeypatch.setattr(attention, "runtime_of", lambda device: runtime)
 
@@ -116,13 +152,17 @@ def matrix_engine(lanes):
     return "DPAS" if runtime.matrix_engine and runtime.lanes == lanes else "EMULATED"
 
 
-@pytest.mark.parametrize(("dtype", "rows", "size"), [(torch.float16, 8, ""), (torch.bfloat16, 2, "d64")], ids=str)
+@pytest.mark.parametrize(
+    ("dtype", "rows", "size"), [(torch.float16, 8, ""), (torch.bfloat16, 2, "d64")], ids=str
+)
 def test_matrix_tiles(dtype, rows, size, monkeypatch):
     planned(monkeypatch, rows, matrix_engine(sycl.runtime_of(DEVICE).lanes), 1)
     assert_right(dtype, size)
 
 
-@pytest.mark.parametrize(("dtype", "rows", "size"), [(torch.bfloat16, 8, ""), (torch.float16, 4, "d64")], ids=str)
+@pytest.mark.parametrize(
+    ("dtype", "rows", "size"), [(torch.bfloat16, 8, ""), (torch.float16, 4, "d64")], ids=str
+)
 def test_matrix_tiles_with_the_sub_groups_of_arc(dtype, rows, size, monkeypatch, eight_lanes):
     planned(monkeypatch, rows, matrix_engine(8), 3, runtime=eight_lanes)
     assert_right(dtype, size)
@@ -137,8 +177,12 @@ def assert_right(dtype, size):
 
 
 def test_a_split_sequence(monkeypatch):
-    rule = attention.plan
-    monkeypatch.setattr(attention, "plan", lambda *sizes: replace(rule(*sizes), splits=3))
+    rule = attention.split_plan
+
+    def three_splits(*arguments, **sizes):
+        return replace(rule(*arguments, **sizes), splits=3)
+
+    monkeypatch.setattr(attention, "split_plan", three_splits)
     verdict = check("segment_attention", sycl.segment_attention, device=DEVICE)
     assert verdict.right, str(verdict)
 
@@ -147,10 +191,17 @@ def segments(b=1, h=4, g=2, w=3, d=64, t=40, steps=20, room=64, dtype=torch.floa
     """Memory for `room` tokens and steps, wherever the lengths end, and paths through it."""
     memory = [draw(b, g, n, d, dtype=dtype) for n in (room, room, room * w + 1, room * w + 1)]
     names = ("prompt_k", "prompt_v", "response_k", "response_v")
-    paths = torch.randint(w, (b, w, room), generator=torch.Generator().manual_seed(1), dtype=torch.int32)
+    paths = torch.randint(
+        w, (b, w, room), generator=torch.Generator().manual_seed(1), dtype=torch.int32
+    )
     lengths = torch.tensor([t, steps], dtype=torch.int32, device=DEVICE)
     q = draw(b, w, h, d, dtype=dtype).transpose(1, 2)
-    return {"q": q, **dict(zip(names, memory, strict=True)), "lengths": lengths, "ancestry": paths.to(DEVICE)}
+    return {
+        "q": q,
+        **dict(zip(names, memory, strict=True)),
+        "lengths": lengths,
+        "beam_index": paths.to(DEVICE),
+    }
 
 
 def expected(arguments):
@@ -174,7 +225,11 @@ def test_lengths_change_between_launches_of_one_kernel(monkeypatch):
         if lengths[0]:
             close(sycl.segment_attention(**arguments), expected(arguments))
         else:  # the reference wants a prompt: one that is padding alone
-            padded = {**arguments, "lengths": torch.tensor([1, lengths[1]]), "positions": torch.tensor([[-1]])}
+            padded = {
+                **arguments,
+                "lengths": torch.tensor([1, lengths[1]]),
+                "prompt_positions": torch.tensor([[-1]]),
+            }
             close(sycl.segment_attention(**arguments), expected(padded))
     assert len(runtime.kernels) == made
 
@@ -195,7 +250,17 @@ def test_tokens_out_of_sight_are_not_read(window, splits, monkeypatch):
 def test_a_window_moves_with_the_lengths(monkeypatch):
     planned(monkeypatch, 8, "NONE", 2)
     arguments = segments() | {"window": 18, "slopes": 2.0 ** -torch.arange(1, 5, device=DEVICE)}
-    for lengths in ([17, 0], [18, 0], [40, 0], [40, 1], [40, 17], [40, 18], [40, 19], [33, 50], [1, 64]):
+    for lengths in (
+        [17, 0],
+        [18, 0],
+        [40, 0],
+        [40, 1],
+        [40, 17],
+        [40, 18],
+        [40, 19],
+        [33, 50],
+        [1, 64],
+    ):
         arguments["lengths"].copy_(torch.tensor(lengths))
         close(sycl.segment_attention(**arguments), expected(arguments))
 
@@ -204,7 +269,10 @@ def test_a_window_moves_with_the_lengths(monkeypatch):
 @pytest.mark.parametrize("size", [0.1, 30.0])
 def test_scores_are_capped_before_alibi_is_added(softcap, size, monkeypatch):
     planned(monkeypatch, 8, "NONE", 1)
-    arguments = segments() | {"softcap": softcap, "slopes": 2.0 ** -torch.arange(1, 5, device=DEVICE)}
+    arguments = segments() | {
+        "softcap": softcap,
+        "slopes": 2.0 ** -torch.arange(1, 5, device=DEVICE),
+    }
     arguments["q"] *= size
     close(sycl.segment_attention(**arguments), expected(arguments))
 
@@ -221,7 +289,7 @@ def test_slots_without_descendants_are_not_read():
     arguments = segments()
     steps = torch.arange(20)[:, None]
     used = torch.zeros(65 * 3 - 2, dtype=torch.bool)
-    used[(steps * 3 + arguments["ancestry"][0, :, :20].T.cpu()).flatten()] = True
+    used[(steps * 3 + arguments["beam_index"][0, :, :20].T.cpu()).flatten()] = True
     for name in ("response_k", "response_v"):
         arguments[name][:, :, ~used.to(DEVICE)] = float("nan")
     assert 0 < used.sum() < 60
@@ -233,20 +301,24 @@ def test_attention_takes_strided_memory(dtype):
     arguments = segments(b=2, dtype=dtype)
     for name in ("prompt_k", "prompt_v", "response_k", "response_v"):
         b, g, n, d = arguments[name].shape
-        arguments[name] = draw(n + 1, b, g + 1, d + 16, dtype=dtype).permute(1, 2, 0, 3)[:, 1:, 1:, 16:]
+        arguments[name] = draw(n + 1, b, g + 1, d + 16, dtype=dtype).permute(1, 2, 0, 3)[
+            :, 1:, 1:, 16:
+        ]
         assert arguments[name].shape == (b, g, n, d)
     arguments["q"] = draw(5, 2, 3, 67, dtype=dtype).permute(1, 0, 2, 3)[:, 1:, :, 3:]
-    arguments["ancestry"] = torch.stack([arguments["ancestry"]] * 2, dim=1)[:, 1]
+    arguments["beam_index"] = torch.stack([arguments["beam_index"]] * 2, dim=1)[:, 1]
     close(sycl.segment_attention(**arguments), expected(arguments))
 
 
 def test_when_a_sequence_is_split():
-    assert attention.splits(groups=64, keys=1 << 20, units=64) == 1  # every unit has a work-group
-    assert attention.splits(groups=32, keys=1 << 20, units=64) == 8  # four work-groups a unit
-    assert attention.splits(groups=32, keys=1024, units=64) == 4  # 256 keys a share
-    assert attention.splits(groups=1, keys=100, units=64) == 1
-    assert attention.splits(groups=9, keys=8192, units=64) == 28
-    assert attention.splits(groups=1, keys=1 << 20, units=64) == 256
+    assert (
+        attention.num_splits(groups=64, keys=1 << 20, units=64) == 1
+    )  # every unit has a work-group
+    assert attention.num_splits(groups=32, keys=1 << 20, units=64) == 8  # four work-groups a unit
+    assert attention.num_splits(groups=32, keys=1024, units=64) == 4  # 256 keys a share
+    assert attention.num_splits(groups=1, keys=100, units=64) == 1
+    assert attention.num_splits(groups=9, keys=8192, units=64) == 28
+    assert attention.num_splits(groups=1, keys=1 << 20, units=64) == 256
 
 
 def test_how_rows_are_cut():
@@ -255,14 +327,16 @@ def test_how_rows_are_cut():
     plain = SimpleNamespace(lanes=16, units=64, matrix_engine=False)
     sizes = {"heads": 64, "d": 128, "keys": 1024}
     half = torch.float16
-    assert attention.plan(device, half, rows=1, **sizes) == Plan(1, "NONE", 1)
-    assert attention.plan(device, half, rows=3, **sizes) == Plan(4, "NONE", 1)
-    assert attention.plan(device, half, rows=5, **sizes) == Plan(8, "DPAS", 1)
-    assert attention.plan(device, half, rows=64, **sizes) == Plan(8, "DPAS", 1)
-    assert attention.plan(device, torch.float32, rows=64, **sizes) == Plan(4, "NONE", 1)
-    assert attention.plan(plain, half, rows=64, **sizes) == Plan(4, "NONE", 1)
-    assert attention.plan(arc, half, rows=4, **sizes) == Plan(4, "DPAS", 1)
-    assert attention.plan(device, half, heads=8, rows=1, d=64, keys=4096) == Plan(1, "NONE", 16)
+    assert attention.split_plan(device, half, rows=1, **sizes) == SplitPlan(1, "NONE", 1)
+    assert attention.split_plan(device, half, rows=3, **sizes) == SplitPlan(4, "NONE", 1)
+    assert attention.split_plan(device, half, rows=5, **sizes) == SplitPlan(8, "DPAS", 1)
+    assert attention.split_plan(device, half, rows=64, **sizes) == SplitPlan(8, "DPAS", 1)
+    assert attention.split_plan(device, torch.float32, rows=64, **sizes) == SplitPlan(4, "NONE", 1)
+    assert attention.split_plan(plain, half, rows=64, **sizes) == SplitPlan(4, "NONE", 1)
+    assert attention.split_plan(arc, half, rows=4, **sizes) == SplitPlan(4, "DPAS", 1)
+    assert attention.split_plan(device, half, heads=8, rows=1, d=64, keys=4096) == SplitPlan(
+        1, "NONE", 16
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -273,44 +347,55 @@ def test_linear_takes_strided_and_unaligned_tensors(dtype, offset):
 
     x, weight, residual = part(3, 128), part(10, 128) / 11, part(3, 10)
     norm = references.NormWeights(draw(129, dtype=dtype)[1:], draw(130, dtype=dtype)[2:], 1e-5)
-    got = sycl.linear(x, weight, norm=norm, residuals=(residual,))
+    got = sycl.linear(x, DenseWeight(weight), norm=norm, residuals=(residual,))
     wide = references.NormWeights(norm.weight.double().cpu(), norm.bias.double().cpu(), 1e-5)
     close(
-        got, references.linear(x.double().cpu(), weight.double().cpu(), norm=wide, residuals=(residual.double().cpu(),))
+        got,
+        references.linear(
+            exact(x), DenseWeight(exact(weight)), norm=wide, residuals=(residual.double().cpu(),)
+        ),
     )
 
 
 @pytest.mark.parametrize("k", [2048, 16384])
 def test_linear_shares_a_long_row_among_sub_groups(k):
     x, weight = draw(2, k), draw(5, k) / k**0.5
-    close(sycl.linear(x, weight), references.linear(x.double().cpu(), weight.double().cpu()))
+    close(
+        sycl.linear(x, DenseWeight(weight)), references.linear(exact(x), DenseWeight(exact(weight)))
+    )
 
 
 def test_layer_norms_survive_a_mean_far_from_zero():
     x, weight, bias, w = 1000 + draw(3, 576), draw(576), draw(576), draw(7, 576)
     wide, exact = x.double().cpu(), torch.float64
-    normed = torch.nn.functional.layer_norm(wide, (576,), weight.cpu().to(exact), bias.cpu().to(exact), 1e-5)
+    normed = torch.nn.functional.layer_norm(
+        wide, (576,), weight.cpu().to(exact), bias.cpu().to(exact), 1e-5
+    )
     # x itself is rounded to 3e-5 of its spread: ten times that is the kernels' own share
-    torch.testing.assert_close(sycl.layer_norm(x, weight, bias, 1e-5).cpu().double(), normed, atol=1e-3, rtol=0)
-    got = sycl.linear(x, w, norm=references.NormWeights(weight, bias, 1e-5))
+    torch.testing.assert_close(
+        sycl.layer_norm(x, weight, bias, 1e-5).cpu().double(), normed, atol=1e-3, rtol=0
+    )
+    got = sycl.linear(x, DenseWeight(w), norm=references.NormWeights(weight, bias, 1e-5))
     torch.testing.assert_close(got.cpu().double(), normed @ w.double().cpu().T, atol=2e-2, rtol=0)
 
 
 def test_more_than_two_axes_and_no_rows():
     x, weight = draw(2, 3, 64), draw(64)
-    assert torch.equal(sycl.rms_norm(x, weight, 1e-5), sycl.rms_norm(x.view(6, 64), weight, 1e-5).view(2, 3, 64))
+    assert torch.equal(
+        sycl.rms_norm(x, weight, 1e-5), sycl.rms_norm(x.view(6, 64), weight, 1e-5).view(2, 3, 64)
+    )
     assert sycl.rms_norm(x[:0], weight, 1e-5).shape == (0, 3, 64)
 
 
 def test_what_a_kernel_cannot_take_is_named():
-    x, weight = draw(2, 64), draw(8, 64)
+    x, weight = draw(2, 64), DenseWeight(draw(8, 64))
     norm = references.NormWeights(draw(64), None, 1e-5)
     with pytest.raises(ValueError, match="1 to 16"):
         sycl.linear(draw(17, 64), weight)
     with pytest.raises(ValueError, match=r"weight has shape \[8, 64\], expected \[8, 32\]"):
         sycl.linear(draw(2, 32), weight)
     with pytest.raises(ValueError, match=r"weight is torch.float16.*expected torch.float32"):
-        sycl.linear(x, weight.half(), norm=norm)
+        sycl.linear(x, DenseWeight(weight.data.half()), norm=norm)
     with pytest.raises(ValueError, match="activation 'swish'"):
         sycl.activate_and_multiply(x, "swish")
     with pytest.raises(ValueError, match="last axis"):
@@ -322,13 +407,20 @@ def test_what_a_kernel_cannot_take_is_named():
         angles = draw(1, 2, 32).half()
         sycl.rope_and_store(heads, heads, heads, angles, angles, heads, heads, False)
     with pytest.raises(ValueError, match=r"start is torch.int64"):
-        sycl.rope_and_store(heads, heads, heads, *[draw(1, 2, 32)] * 2, heads, heads, False, torch.tensor(0))
+        sycl.rope_and_store(
+            heads, heads, heads, *[draw(1, 2, 32)] * 2, heads, heads, False, torch.tensor(0)
+        )
     for norms, match in (
-        (references.HeadNorms(draw(64), draw(63), 1e-5), r"k_norm has shape \[63\], expected \[64\]"),
+        (
+            references.HeadNorms(draw(64), draw(63), 1e-5),
+            r"k_norm has shape \[63\], expected \[64\]",
+        ),
         (references.HeadNorms(draw(64).half(), draw(64), 1e-5), r"q_norm is torch.float16"),
     ):
         with pytest.raises(ValueError, match=match):
-            sycl.rope_and_store(heads, heads, heads, *[draw(1, 2, 32)] * 2, heads, heads, False, norms=norms)
+            sycl.rope_and_store(
+                heads, heads, heads, *[draw(1, 2, 32)] * 2, heads, heads, False, norms=norms
+            )
     with pytest.raises(ValueError, match=r"residual has shape \[2, 63\], expected \[2, 64\]"):
         sycl.norm_and_add(x, draw(2, 63), draw(64), 1e-5)
 
@@ -344,13 +436,23 @@ def test_what_attention_cannot_take_is_named():
     refused(r"heads, of size \(64, 80", q=q[..., :32])
     refused("a multiple of 2 heads", q=q[:, :3])
     refused("response_v is torch.float16", response_v=arguments["response_v"].half())
-    refused(r"prompt_k has shape \[1, 2, 64, 32\], expected \[1, 2, 64, 64\]", prompt_k=prompt[..., :32])
+    refused(
+        r"prompt_k has shape \[1, 2, 64, 32\], expected \[1, 2, 64, 64\]", prompt_k=prompt[..., :32]
+    )
     refused("prompt_k has strides.*16 bytes", prompt_k=draw(1, 2, 64, 65)[..., 1:])
-    refused("values have shape.*expected those of the keys", prompt_v=arguments["prompt_v"][:, :, :-1])
+    refused(
+        "values have shape.*expected those of the keys", prompt_v=arguments["prompt_v"][:, :, :-1]
+    )
     refused("lengths is torch.int64", lengths=arguments["lengths"].long())
     refused(r"lengths has shape \[1\], expected \[2\]", lengths=arguments["lengths"][:1])
-    refused(r"ancestry has shape \[1, 2, 64\], expected \[1, 3, 64\]", ancestry=arguments["ancestry"][:, :2])
-    refused("positions is torch.int64", positions=torch.zeros(1, 64, dtype=torch.int64, device=DEVICE))
+    refused(
+        r"beam_index has shape \[1, 2, 64\], expected \[1, 3, 64\]",
+        beam_index=arguments["beam_index"][:, :2],
+    )
+    refused(
+        "prompt_positions is torch.int64",
+        prompt_positions=torch.zeros(1, 64, dtype=torch.int64, device=DEVICE),
+    )
     refused("slopes is torch.float64", slopes=draw(4).double())
     refused(r"slopes has shape \[3\], expected \[4\]", slopes=draw(3))
     refused("softcap is 0.0, expected a positive number", softcap=0.0)

@@ -27,20 +27,31 @@ def test_the_machine_code_of_every_kernel():
 
 
 def check_registers(reports):
-    assert len(reports) == sum(len(isa.dtypes(variant)) for variant, _ in isa.kernels().values()) * len(ocloc.GPUS)
+    assert len(reports) == sum(
+        len(isa.dtypes(variant)) for variant, _ in isa.kernels().values()
+    ) * len(ocloc.GPUS)
     assert [report for report in reports if report.spilled] == []
 
 
 def check_loads(reports):
     assert all(report.simd == ocloc.GPUS[report.gpu] for report in reports)
-    assert all(report.wide_loads for report in reports if report.kernel not in ("rope_and_store", "add_shares"))
+    assert all(
+        report.wide_loads
+        for report in reports
+        if report.kernel not in ("rope_and_store", "reduce_partials")
+    )
 
 
 def check_matrix_engine(reports):
     def found(gpu, rows):
-        return {report.dpas for report in reports if report.gpu == gpu and f"{rows}, matrix" in report.kernel}
+        return {
+            report.dpas
+            for report in reports
+            if report.gpu == gpu and f"{rows}, matrix" in report.kernel
+        }
 
-    # 16 elements of a head an instruction, and the columns that a sub-group owns; Arc's takes half a tile's keys.
+    # 16 elements of a head an instruction, and the columns that a sub-group owns; Arc's takes half
+    # a tile's keys.
     assert found("pvc", "8 rows of 128") == {128 // 16 + 128 // 16 // 2}
     assert found("dg2", "8 rows of 128") == {2 * 128 // 16 + 128 // 8 // 4}
     assert all((report.dpas > 0) == ("matrix" in report.kernel) for report in reports)
@@ -55,7 +66,9 @@ def check_committed_table(compiler, reports):
 
 
 def test_a_kernel_that_needs_too_many_registers_is_seen(monkeypatch):
-    monkeypatch.setitem(isa.VARIANTS, "too many", ("linear", {"ROWS": 16, "NORM": "RMS_NORM", "WEIGHT_ROWS": 8}))
+    monkeypatch.setitem(
+        isa.VARIANTS, "too many", ("linear", {"ROWS": 16, "NORM": "RMS_NORM", "WEIGHT_ROWS": 8})
+    )
     (report,) = isa.variant_reports(ocloc.installed(), "too many", torch.float32, "pvc")
     assert report.spilled > 0
 

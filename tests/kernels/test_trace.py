@@ -18,14 +18,14 @@ from tinyllm.cost.workload import Workload
 from tinyllm.draw.source import kernel_source
 from tinyllm.draw.trace import draw_trace
 from tinyllm.kernels import triton as kernels
-from tinyllm.kernels.triton.tuning import Launch
+from tinyllm.kernels.triton.tuning import LaunchConfig
 from tinyllm.lab.trace import RESULTS, read_trace, record_trace, toy_traces, write_trace
 
 
 @pytest.fixture
 def norm(interpreted):
     """Rows of 6 in blocks of 2 x 8: the second program has one row, and both have two columns too many."""
-    rows = partial(kernels.rms_norm, eps=1e-5, launch=Launch({"block": 8, "tile": 16}))
+    rows = partial(kernels.rms_norm, eps=1e-5, launch=LaunchConfig({"block": 8, "tile": 16}))
     return record_trace("rms_norm", rows, {"x": torch.randn(3, 6), "weight": torch.randn(6)})
 
 
@@ -43,7 +43,7 @@ def test_masked_lanes_are_absent(norm):
 
 
 def test_source_lines_are_those_of_the_kernel(norm):
-    source = kernel_source("triton/norm.py", "_norm_tile")
+    source = kernel_source("triton/norm.py", "_norm_rows")
     assert all(access.source and access.source in source for access in norm.accesses)
 
 
@@ -97,7 +97,7 @@ def test_rope_moves_what_the_cost_model_says(interpreted, smollm):
     trace = read_trace("rope_and_store")
     config = replace(smollm.config, num_attention_heads=2, num_key_value_heads=1, head_dim=4)
     config = replace(config, kinds=(LayerKind(replace(config.rope, dim=4)),))
-    work = Workload(batch=1, tokens=1, held=2, size=4, kernels="ours")
+    work = Workload(batch=1, tokens=1, held=2, size=4, kernels="triton")
     assert trace.bytes == fused_rotate_and_store_cost(config, work).bytes
     for loaded, stored in (("q", "q_out"), ("k", "k_slot"), ("v", "v_slot")):
         elements = list(range(torch.Size(trace.shapes[loaded]).numel()))

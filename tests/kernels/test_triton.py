@@ -20,7 +20,8 @@ from tinyllm.check import TABLES, check, run_case
 from tinyllm.check.references import HeadNorms, NormWeights
 from tinyllm.check.tables import Case, Draw
 from tinyllm.kernels import triton as kernels
-from tinyllm.kernels.triton import cut, tuning
+from tinyllm.kernels.triton import split_plan, tuning
+from tinyllm.kernels.weights import DenseWeight
 
 KERNELS = {name: getattr(kernels, name) for name in kernels.__all__ if name in TABLES}
 GUARD = 1 << 15
@@ -84,13 +85,13 @@ def test_table_on_gpu(name, dtype, accelerator):
 @pytest.mark.parametrize("kernel", ["linear_vector", "linear_matrix"])
 def test_linear_with_the_tiles_of_a_gpu(kind, kernel, interpreted):
     row = tuning.LAUNCHES[kind][kernel]
-    run = partial(kernels.linear, launch=tuning.Launch(row.blocks, num_stages=row.num_stages))
+    run = partial(kernels.linear, launch=tuning.LaunchConfig(row.blocks, num_stages=row.num_stages))
     cases = [case for case in TABLES["linear"].cases if (kernel == "linear_vector") == case.title.startswith("1 ")]
     for case in cases[::3]:
         assert run_case(TABLES["linear"], case, run, torch.float32, interpreted)[1] is None, case.title
 
 
-@pytest.mark.parametrize("name", ["rms_norm", "add_rms_norm", "norm_and_add", "layer_norm", "add_layer_norm"])
+@pytest.mark.parametrize("name", ["rms_norm", "norm_and_add", "layer_norm"])
 @pytest.mark.parametrize(("block", "tile", "m"), [(64, 64, 200), (8192, 2048, 100), (8192, 8192, 9001)])
 def test_norm_of_rows_in_pieces_and_in_groups(name, block, tile, m, interpreted):
     def arguments(draw: Draw) -> dict:
@@ -98,14 +99,16 @@ def test_norm_of_rows_in_pieces_and_in_groups(name, block, tile, m, interpreted)
         made |= {"residual": draw.strided(5, m + 4)[:, 4:]} if "add" in name else {}
         return made | ({"bias": draw(m)} if "layer" in name else {})
 
-    launch = tuning.Launch({"block": block, "tile": tile})
+    launch = tuning.LaunchConfig({"block": block, "tile": tile})
     assert wrong(name, arguments, interpreted, kernel=partial(KERNELS[name], launch=launch)) is None
 
 
 def test_leading_dimensions_and_strides_are_kept(interpreted):
     x, weight = torch.randn(2, 3, 4, 24)[:, -1:, 1:3], torch.randn(10, 30)[:, :24]
     residual = torch.randn(2, 1, 2, 13)[..., :10]
-    assert torch.allclose(kernels.linear(x, weight, residuals=(residual,)), x @ weight.T + residual, atol=1e-5)
+    assert torch.allclose(
+        kernels.linear(x, DenseWeight(weight), residuals=(residual,)), x @ weight.T + residual, atol=1e-5
+    )
     assert kernels.rms_norm(x, torch.ones(24), 0.0).shape == x.shape
     assert kernels.activate_and_multiply(x, "relu").shape == (2, 1, 2, 12)
 
@@ -113,7 +116,7 @@ def test_leading_dimensions_and_strides_are_kept(interpreted):
 @pytest.mark.parametrize(("rows", "k", "n"), [(1, 1, 1), (1, 17, 2), (16, 513, 6), (5, 31, 66)])
 def test_linear_of_odd_sizes_with_everything(rows, k, n, interpreted):
     def arguments(draw: Draw) -> dict:
-        made = {"x": draw.strided(rows, k), "weight": draw(2 * n, k, scale=k**-0.5), "bias": draw(2 * n)}
+        made = {"x": draw.strided(rows, k), "weight": DenseWeight(draw(2 * n, k, scale=k**-0.5)), "bias": draw(2 * n)}
         made["norm"] = NormWeights(draw(k), draw(k), 1e-2)
         return made | {"activation": "gelu", "gated": True, "residuals": (draw.strided(rows, n), draw(rows, n))}
 
@@ -150,17 +153,17 @@ def test_epsilon_counts_where_heads_are_normalised(case, interpreted):
 def test_what_does_not_fit_is_refused(interpreted):
     x = torch.randn(2, 8)
     with pytest.raises(ValueError, match="17 rows"):
-        kernels.linear(torch.randn(17, 8), x)
+        kernels.linear(torch.randn(17, 8), DenseWeight(x))
     with pytest.raises(ValueError, match="expected dense"):
-        kernels.linear(x, torch.randn(8, 4).T)
+        kernels.linear(x, DenseWeight(torch.randn(8, 4).T))
     with pytest.raises(ValueError, match="gated"):
-        kernels.linear(x, x, gated=True)
+        kernels.linear(x, DenseWeight(x), gated=True)
     with pytest.raises(ValueError, match="residuals"):
-        kernels.linear(x, x, residuals=(x,))
+        kernels.linear(x, DenseWeight(x), residuals=(x,))
     with pytest.raises(ValueError, match="'tanh'"):
         kernels.activate_and_multiply(x, "tanh")
     with pytest.raises(ValueError, match="residual"):
-        kernels.add_rms_norm(x, x[:1], x[0], 1e-5)
+        kernels.norm_and_add(x, x[:1], x[0], 1e-5)
     q, angles = torch.randn(1, 2, 3, 8), torch.randn(1, 3, 4)
     with pytest.raises(ValueError, match="v_slot"):
         kernels.rope_and_store(q, q, q, angles, angles, q.clone(), q[:, :1], False)
@@ -185,16 +188,18 @@ SEGMENT_CASES = {case.title: case for case in TABLES["segment_attention"].cases}
         ("b2 h6 g2 w4 d64, 33 + 5 tokens", 16),  # a group of heads, in fewer rows than a tile has
     ],
 )
-def test_attention_is_the_same_however_it_is_cut(title, processors, interpreted, monkeypatch):
-    monkeypatch.setattr(cut, "processors", lambda device: processors)
-    row, case, cuts = tuning.LAUNCHES["interpreter"]["attention"], SEGMENT_CASES[title], set()
-    for most in (1, 2, 8):
-        row = replace(row, blocks={**row.blocks, "keys": 16, "most": most})
+def test_attention_is_the_same_however_it_is_split(title, processors, interpreted, monkeypatch):
+    monkeypatch.setattr(split_plan, "num_processors", lambda device: processors)
+    row = tuning.LAUNCHES["interpreter"]["attention"]
+    case = SEGMENT_CASES[title]
+    plans = set()
+    for max_splits in (1, 2, 8):
+        row = replace(row, blocks={**row.blocks, "block_n": 16, "max_splits": max_splits})
         run = partial(kernels.segment_attention, launch=row)
         assert run_case(TABLES["segment_attention"], case, run, torch.float32, interpreted)[1] is None
         drawn = case.make(Draw(0, torch.float32, interpreted))
-        cuts.add(cut.cut_of(drawn["q"], drawn["prompt_k"], drawn["response_k"], row))
-    assert {each.splits for each in cuts} >= ({1} if processors == 1 else {1, 2})
+        plans.add(kernels.split_plan_of(drawn["q"].shape, drawn["prompt_k"], drawn["response_k"], row))
+    assert {plan.splits for plan in plans} >= ({1} if processors == 1 else {1, 2})
 
 
 @pytest.mark.parametrize("order", [(2, 3, 0, 1, 4), (0, 1, 3, 2, 4)], ids=["steps first", "sequences first"])
@@ -210,17 +215,17 @@ def test_a_response_may_lie_in_memory_as_it_likes(order, interpreted):
 
 def test_a_workspace_serves_one_launch_after_the_other(interpreted):
     arguments = SEGMENT_CASES["b1 h1 g1 w7 d128, 129 + 33 tokens"].make(Draw(0, torch.float32, interpreted))
-    memory = [arguments[name] for name in ("prompt_k", "prompt_v", "response_k", "response_v")]
-    space = kernels.workspace(arguments["q"], *memory)
-    first = kernels.segment_attention(**arguments, space=space)
-    assert space.counters.eq(0).all() and len(space.counters) == 1
-    assert kernels.segment_attention(**arguments, space=space).equal(first)
+    q_shape = arguments["q"].shape
+    workspace = kernels.attention_workspace(q_shape, arguments["prompt_k"], arguments["response_k"])
+    first = kernels.segment_attention(**arguments, workspace=workspace)
+    assert workspace.counters.eq(0).all() and len(workspace.counters) == 1
+    assert kernels.segment_attention(**arguments, workspace=workspace).equal(first)
     assert kernels.segment_attention(**arguments).equal(first)
 
 
 def test_dead_slots_are_not_read_and_lengths_are_the_devices(interpreted):
     arguments = SEGMENT_CASES["b2 h6 g2 w4 d64, 33 + 5 tokens"].make(Draw(0, torch.float32, interpreted))
-    arguments["ancestry"] = arguments["ancestry"] % 2  # nobody goes on from sequences 2 and 3
+    arguments["beam_index"] = arguments["beam_index"] % 2  # slots of sequences 2 and 3 are dead
     for name in ("response_k", "response_v"):
         arguments[name][:, :, :20].unflatten(2, (5, 4))[:, :, :, 2:] = float("nan")
     for tokens, steps in ((33, 5), (20, 3), (1, 0)):
@@ -230,37 +235,36 @@ def test_dead_slots_are_not_read_and_lengths_are_the_devices(interpreted):
 
 
 @pytest.mark.parametrize("sizes", [(1, 1, 5, 3), (2, 3, 40, 17), (3, 64, 7, 7), (1, 5, 33, 0)], ids=str)
-def test_paths_are_followed_and_seen(sizes, interpreted):
+def test_beam_index_and_mask_are_reordered(sizes, interpreted):
     b, w, steps, taken = sizes
     own = torch.arange(w, dtype=torch.int32)[None, :, None].repeat(b, 1, steps)
-    ancestry = torch.randint(w, (b, w, steps), dtype=torch.int32)
-    ancestry[:, :, taken:] = own[:, :, taken:]
-    seen, parents = kernels.seen_by(ancestry), torch.randint(w, (b, w))
-    expected = ancestry.gather(1, parents[..., None].expand_as(ancestry))
+    beam_index = torch.randint(w, (b, w, steps), dtype=torch.int32)
+    beam_index[:, :, taken:] = own[:, :, taken:]
+    beam_mask = kernels.make_beam_mask(beam_index)
+    parents = torch.randint(w, (b, w))
+    expected = beam_index.gather(1, parents[..., None].expand_as(beam_index))
     expected[:, :, taken:] = own[:, :, taken:]
-    rows = (parents + w * torch.arange(b)[:, None]).flatten()
-    kernels.follow(ancestry, seen, rows, torch.tensor([9, taken], dtype=torch.int32))
-    assert ancestry.equal(expected)
-    bits = [
-        [(seen.bits[r, s * w + o].item() >> j) & 1 for j in range(w)]
-        for r in range(b)
-        for s in range(steps)
-        for o in range(w)
-    ]
-    told = [[int(expected[r, j, s] == o) for j in range(w)] for r in range(b) for s in range(steps) for o in range(w)]
-    assert bits == told
-    for bits, live, gone in zip(*seen, strict=True):
-        alive = bits.nonzero().flatten()
-        assert live[: len(alive)].equal(alive.int())
-        assert gone == taken * w - (alive < taken * w).sum()
-    made = kernels.seen_by(expected, torch.tensor([9, taken]))
-    assert made.bits.equal(seen.bits) and made.gone.equal(seen.gone)
+    beam_idx = (parents + w * torch.arange(b)[:, None]).flatten()
+    lengths = torch.tensor([9, taken], dtype=torch.int32)
+    kernels.reorder_beam_index(beam_index, beam_mask, beam_idx, lengths)
+    assert beam_index.equal(expected)
+
+    slots = [(r, s, slot) for r in range(b) for s in range(steps) for slot in range(w)]
+    for r, s, slot in slots:
+        bits = beam_mask.mask[r, s * w + slot].item()
+        assert [(bits >> j) & 1 for j in range(w)] == (expected[r, :, s] == slot).int().tolist()
+    for mask, live_slots, num_dead in zip(*beam_mask, strict=True):
+        live = mask.nonzero().flatten()
+        assert live_slots[: len(live)].equal(live.int())
+        assert num_dead == taken * w - (live < taken * w).sum()
+    made = kernels.make_beam_mask(expected, lengths)
+    assert made.mask.equal(beam_mask.mask) and made.num_dead.equal(beam_mask.num_dead)
 
 
 @pytest.mark.parametrize(
     ("sizes", "expected"),
     [
-        ((1, 32, 1, 1088, 64, 132), (16, 64, 1, 8)),  # one request: as many shares as one wave takes
+        ((1, 32, 1, 1088, 64, 132), (16, 64, 1, 8)),  # one request: as many splits as one wave takes
         ((8, 8, 16, 1152, 64, 132), (16, 64, 1, 4)),
         ((1, 8, 4, 8256, 64, 132), (16, 64, 1, 16)),  # never into more than 16
         ((1, 32, 1, 160, 64, 132), (16, 64, 1, 2)),  # three tiles
@@ -274,8 +278,8 @@ def test_paths_are_followed_and_seen(sizes, interpreted):
     ],
 )
 def test_the_rule_of_the_split(sizes, expected):
-    found = cut.cut(*sizes, tuning.LAUNCHES["cuda"]["attention"])
-    assert (found.rows, found.keys, found.blocks, found.splits) == expected
+    found = split_plan.plan_splits(*sizes, tuning.LAUNCHES["cuda"]["attention"])
+    assert (found.block_m, found.block_n, found.row_blocks, found.splits) == expected
 
 
 def test_what_attention_cannot_take_is_refused(interpreted):
@@ -283,22 +287,25 @@ def test_what_attention_cannot_take_is_refused(interpreted):
     for name, wrong_one, message in [
         ("prompt_k", good["prompt_k"].half(), "prompt_v|prompt_k"),
         ("response_v", good["response_v"][:, :, 1:], "response_v"),
-        ("ancestry", good["ancestry"].long(), "ancestry"),
-        ("positions", torch.zeros(2, 33), "positions"),
+        ("beam_index", good["beam_index"].long(), "beam_index"),
+        ("prompt_positions", torch.zeros(2, 33), "prompt_positions"),
     ]:
         with pytest.raises(ValueError, match=message):
             kernels.segment_attention(**good | {name: wrong_one})
     with pytest.raises(ValueError, match="window of 0"):
         kernels.segment_attention(**good, window=0)
     with pytest.raises(ValueError, match="window of 0"):
-        kernels.prompt_attention(good["q"], good["prompt_k"], good["prompt_v"], window=0)
+        kernels.prefill_attention(good["q"], good["prompt_k"], good["prompt_v"], window=0)
     with pytest.raises(ValueError, match="65 sequences"):
-        kernels.seen_by(torch.zeros(1, 65, 2, dtype=torch.int32))
+        kernels.make_beam_mask(torch.zeros(1, 65, 2, dtype=torch.int32))
     with pytest.raises(ValueError, match="belong together"):
-        kernels.prompt_attention(good["q"], good["prompt_k"], good["prompt_v"][:, :1])
+        kernels.prefill_attention(good["q"], good["prompt_k"], good["prompt_v"][:, :1])
     with pytest.raises(ValueError, match="at most 16"):
-        kernels.qkv_rope_and_store(torch.randn(17, 1, 8), torch.randn(6, 8), None, None, *[torch.ones(1, 1, 1)] * 2,
-                                   *[torch.ones(17, 1, 1, 2)] * 2, False)  # fmt: skip
+        angles, slot = torch.ones(1, 1, 1), torch.ones(17, 1, 1, 2)
+        weight = DenseWeight(torch.randn(6, 8))
+        kernels.qkv_rope_and_store(
+            torch.randn(17, 1, 8), weight, None, None, angles, angles, slot, slot, interleaved=False
+        )
 
 
 @triton.jit
@@ -318,17 +325,17 @@ def test_bfloat16_arithmetic_is_refused_by_the_interpreter(kernel, interpreted):
 
 
 def test_tiles_grow_along_k_where_rows_are_few():
-    launch = tuning.Launch({"tile": 16384, "rows": 8, "least": 1, "programs": 256})
+    launch = tuning.LaunchConfig({"tile_bytes": 16384, "max_rows": 8, "min_rows": 1, "min_programs": 256})
     assert tuning.weight_tile(4096, 4096, 2, launch) == (8, 1024)
     assert tuning.weight_tile(4096, 4096, 4, launch) == (8, 512)
     assert tuning.weight_tile(576, 4096, 2, launch) == (2, 4096)
     assert tuning.weight_tile(576, 100, 2, launch) == (2, 128)
-    matrix = tuning.Launch({"tile": 16384, "rows": 64, "least": 16, "programs": 128})
+    matrix = tuning.LaunchConfig({"tile_bytes": 16384, "max_rows": 64, "min_rows": 16, "min_programs": 128})
     assert tuning.weight_tile(192, 576, 2, matrix) == (16, 512)
 
 
 def test_tune_returns_the_fastest_row_that_runs(capsys):
-    rows = [tuning.Launch({"block": size}) for size in (1, 2, 3)]
+    rows = [tuning.LaunchConfig({"block": size}) for size in (1, 2, 3)]
 
     def measure(call) -> float:
         block = call().blocks["block"]

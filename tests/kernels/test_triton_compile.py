@@ -17,50 +17,20 @@ from typing import Any, NamedTuple
 import pytest
 
 TYPES = ("bf16", "fp16")
-POINTERS = frozenset(
-    [
-        "x",
-        "residual",
-        "weight",
-        "bias",
-        "total",
-        "out",
-        "gate_up",
-        "q",
-        "k",
-        "v",
-        "cos",
-        "sin",
-        "q_weight",
-        "k_weight",
-        "q_out",
-        "k_slot",
-        "v_slot",
-        "norm_weight",
-        "norm_bias",
-        "first",
-        "second",
-        "prompt_k",
-        "prompt_v",
-        "response_k",
-        "response_v",
-    ]
-)
-TABLES = {"cos": "fp32", "sin": "fp32", "slopes": "fp32", "partial": "fp32", "counters": "i32", "lengths": "i32"}
-TABLES |= {
-    "positions": "i32",
-    "seen": "i64",
-    "bits": "i64",
-    "live": "i32",
-    "gone": "i32",
-    "ancestry": "i32",
-    "parents": "i64",
-    "start": "i32",
-}
+# Parameters and members of grouped parameters, by name; pointers to the model's format are all others in _ptr.
+TYPES_OF = {
+    "cos_ptr": "*fp32", "sin_ptr": "*fp32", "slopes_ptr": "*fp32", "partial": "*fp32",
+    "counters": "*i32", "lengths_ptr": "*i32", "positions_ptr": "*i32", "start_ptr": "*i32",
+    "live_slots_ptr": "*i32", "num_dead_ptr": "*i32", "beam_index_ptr": "*i32",
+    "mask_ptr": "*i64", "beam_idx_ptr": "*i64", "eps": "fp32", "scale": "fp32",
+}  # fmt: skip
 
 
 class Variant(NamedTuple):
-    """One specialisation of a kernel: its constants, the pointers that are None, the row it is launched with."""
+    """One specialisation of a kernel: its constants, the pointers that are None, the row it is launched with.
+
+    A member of a grouped parameter is named `group.member`.
+    """
 
     name: str
     kernel: Any
@@ -72,25 +42,31 @@ class Variant(NamedTuple):
 
 def variants() -> list[Variant]:
     """Every kernel, at the sizes of Llama 2 7B, as the table of tuned rows launches it."""
-    from tinyllm.kernels.triton import activation, norm, paths, rope
+    from tinyllm.kernels.triton import activation, beam_mask, norm, rope
     from tinyllm.kernels.triton.tuning import LAUNCHES
 
     row = LAUNCHES["cuda"]
-    heads = {"INTERLEAVED": False, "HEADS": 8, "BLOCK_HALF": 64, "BLOCK_KEPT": 1, "BLOCK_D": 128}
-    partial = {"INTERLEAVED": True, "HEADS": 8, "BLOCK_HALF": 32, "BLOCK_KEPT": 64, "BLOCK_D": 128}
-    plain, as_they_are = ("residual", "bias", "total"), ("q_weight", "k_weight", "eps")
+    heads = {"INTERLEAVED": False, "BLOCK_HEADS": 8, "BLOCK_HALF": 64, "BLOCK_KEPT": 1, "BLOCK_D": 128}
+    partial = {"INTERLEAVED": True, "BLOCK_HEADS": 8, "BLOCK_HALF": 32, "BLOCK_KEPT": 64, "BLOCK_D": 128}
+    no_norms = ("norms.q_weight_ptr", "norms.k_weight_ptr", "norms.eps")
+    whole = {"BLOCK_M": 1, "BLOCK_SIZE": 4096}
+    reorder = {"WIDTH": 4, "BLOCK_W": 4, "BLOCK_STEPS": 32}
+    norms = [
+        ("rms_norm", ("residual_ptr", "bias_ptr")),
+        ("norm_and_add", ("bias_ptr",)),
+        ("layer_norm", ("residual_ptr",)),
+    ]
     return [
-        Variant("rms_norm", norm._norm_tile, row["norm"], {"ROWS": 1, "BLOCK": 4096}, plain),
-        Variant("add_layer_norm", norm._norm_tile, row["norm"], {"ROWS": 1, "BLOCK": 8192}),
-        Variant("add_rms_norm, long rows", norm._norm_long, row["norm"], {"BLOCK": 8192}, ("bias",)),
-        Variant("norm_and_add", norm._norm_tile, row["norm"], {"ROWS": 1, "BLOCK": 4096}, ("bias", "total")),
-        Variant("norm_and_add, long rows", norm._norm_long, row["norm"], {"BLOCK": 8192}, ("bias", "total")),
-        Variant("layer_norm, long rows", norm._norm_long, row["norm"], {"BLOCK": 8192}, ("residual", "total")),
+        *(Variant(name, norm._norm_rows, row["norm"], whole, absent) for name, absent in norms),
+        *(
+            Variant(f"{name}, long rows", norm._norm_long_row, row["norm"], {"BLOCK_SIZE": 8192}, absent)
+            for name, absent in norms
+        ),
         *(
             Variant(f"{name}{title}", rope._rope_and_store, row["rope"], constants, (*absent, *missing))
-            for name, absent in (("rope", as_they_are), ("rope of normalised heads", ()))
+            for name, absent in (("rope", no_norms), ("rope of normalised heads", ()))
             for title, constants, missing in (
-                (", half-split", {"HALF": 64, "KEPT": 0, **heads}, ("start",)),
+                (", half-split", {"HALF": 64, "KEPT": 0, **heads}, ("slots.start_ptr",)),
                 (", interleaved", {"HALF": 32, "KEPT": 64, **partial}, ()),
                 (", large heads", {"HALF": 128, "KEPT": 0, **heads, "BLOCK_HALF": 128, "BLOCK_D": 256}, ()),
             )
@@ -99,8 +75,8 @@ def variants() -> list[Variant]:
         *_linears(row),
         *_queries(row),
         *_attentions(row),
-        Variant("follow, odd", paths._follow, row["norm"], {"WIDTH": 4, "BLOCK_W": 4, "COLUMNS": 32}),
-        Variant("list, odd", paths._list_live, row["norm"], {"BLOCK": 512}),
+        Variant("reorder, odd", beam_mask._reorder_beam_index, row["norm"], reorder),
+        Variant("live slots, odd", beam_mask._list_live_slots, row["norm"], {"BLOCK_SIZE": 512}),
     ]
 
 
@@ -109,29 +85,33 @@ def _attentions(row: dict[str, Any]) -> list[Variant]:
 
     All of them with a soft cap and a window too.
     """
-    from tinyllm.kernels.triton import attention, prompt
+    from tinyllm.kernels.triton import attention, prefill
     from tinyllm.kernels.triton.tuning import key_tile
 
     tile = lambda d: key_tile(d, 2, row["attention"])  # noqa: E731
     stages = row["attention"].num_stages
     blocks = lambda d, rows, splits: {  # noqa: E731
-        "D": d, "BLOCK_D": d, "ROWS": rows, "USED": min(4, rows), "BLOCK": tile(d), "SPLITS": splits, "STAGES": stages,
-        "RESPONSE_STAGES": stages,
+        "HEAD_DIM": d, "BLOCK_D": d, "BLOCK_M": rows, "USED_M": min(4, rows), "BLOCK_N": tile(d), "SPLITS": splits,
+        "PROMPT_STAGES": stages, "RESPONSE_STAGES": stages,
     }  # fmt: skip
     make = lambda name, d, rows, splits, *absent: Variant(  # noqa: E731
-        name, attention._segments, row["attention"], blocks(d, rows, splits), absent
+        name, attention._segment_attention, row["attention"], blocks(d, rows, splits), absent
     )
-    alone = ("bits", "live", "gone")
-    whole = {"D": 128, "BLOCK_D": 128, "ROWS": 128, "BLOCK": 64, "STAGES": row["prompt"].num_stages}
-    large = whole | {"D": 256, "BLOCK_D": 256, "ROWS": 64, "BLOCK": 32}
+    alone = ("beam_mask.mask_ptr", "beam_mask.live_slots_ptr", "beam_mask.num_dead_ptr")
+    unsplit = ("workspace.partial", "workspace.counters")
+    plain = ("prompt.positions_ptr", "slopes_ptr")
+    whole = {"HEAD_DIM": 128, "BLOCK_D": 128, "BLOCK_M": 128, "BLOCK_N": 64, "NUM_STAGES": row["prefill"].num_stages}
+    large = whole | {"HEAD_DIM": 256, "BLOCK_D": 256, "BLOCK_M": 64, "BLOCK_N": 32}
     made = [
-        make("attention, one sequence, split", 128, 16, 8, *alone, "positions", "slopes"),
-        make("attention, one sequence", 64, 16, 1, *alone, "positions", "slopes", "partial", "counters"),
-        make("attention, beams, split", 128, 16, 4, "positions", "slopes"),
-        make("attention, many rows, padded, ALiBi", 128, 64, 1, "partial", "counters"),
-        make("attention, large heads", 256, 16, 2, "positions", "slopes"),
-        Variant("prompt, padded", prompt._prompt, row["prompt"], whole, ("slopes",)),
-        Variant("prompt, large heads", prompt._prompt, row["prompt"], large, ("positions", "slopes")),
+        make("attention, one sequence, split", 128, 16, 8, *alone, *plain),
+        make("attention, one sequence", 64, 16, 1, *alone, *plain, *unsplit),
+        make("attention, beams, split", 128, 16, 4, *plain),
+        make("attention, many rows, padded, ALiBi", 128, 64, 1, *unsplit),
+        make("attention, large heads", 256, 16, 2, *plain),
+        Variant("prefill, padded", prefill._prefill_attention, row["prefill"], whole, ("slopes_ptr",)),
+        Variant(
+            "prefill, large heads", prefill._prefill_attention, row["prefill"], large, ("positions_ptr", "slopes_ptr")
+        ),
     ]
     return [
         each._replace(name=each.name + title, constants=each.constants | {"SOFTCAP": softcap, "WINDOW": window})
@@ -142,7 +122,7 @@ def _attentions(row: dict[str, Any]) -> list[Variant]:
 
 def _elementwise(activation: Any, row: Any, name: str) -> Variant:
     kernel = activation._bias_and_activate if name == "gelu" else activation._activate_and_multiply
-    return Variant(name, kernel, row, {"ACTIVATION": name, "BLOCK": 1024})
+    return Variant(name, kernel, row, {"ACTIVATION": name, "BLOCK_SIZE": 1024})
 
 
 def _linears(row: dict[str, Any]) -> list[Variant]:
@@ -151,8 +131,15 @@ def _linears(row: dict[str, Any]) -> list[Variant]:
         add = lambda title, n, k, *rest, name=name, rows=rows, **more: variants.append(  # noqa: E731
             _linear(f"{name}, {title}", row[name], rows, n, k, *rest, **more)
         )
-        add("output and residual", 4096, 4096, ("bias", "norm_weight", "norm_bias", "second"))
-        add("RMSNorm and gated", 22016, 4096, ("bias", "norm_bias", "first", "second"), activation="silu", gated=True)
+        add("output and residual", 4096, 4096, ("bias_ptr", "norm.weight_ptr", "norm.bias_ptr", "residual2_ptr"))
+        add(
+            "RMSNorm and gated",
+            22016,
+            4096,
+            ("bias_ptr", "norm.bias_ptr", "residual_ptr", "residual2_ptr"),
+            activation="silu",
+            gated=True,
+        )
         add("LayerNorm, gelu, odd", 4097, 4099, (), activation="gelu", odd=True)
     return variants
 
@@ -167,13 +154,17 @@ def _linear(
 
 
 def _queries(row: dict[str, Any]) -> list[Variant]:
-    """Queries, keys and values at once: as Llama has them, as GPT-J, and as Bloom, which turns nothing."""
-    from tinyllm.kernels.triton.qkv import _qkv as kernel
+    """Queries, keys and values fused: those of Llama, of GPT-J, and of Bloom, which has no RoPE."""
+    from tinyllm.kernels.triton.qkv import _qkv_rope_and_store as kernel
 
     families = [
-        ("Llama", ("bias", "norm_bias"), {"D": 128, "HALF": 64, "INTERLEAVED": False, "PER_HEAD": False}),
-        ("GPT-J", ("bias",), {"D": 256, "HALF": 32, "INTERLEAVED": True, "PER_HEAD": False}),
-        ("Bloom", (), {"D": 128, "HALF": 0, "INTERLEAVED": False, "PER_HEAD": True}),
+        (
+            "Llama",
+            ("bias_ptr", "norm.bias_ptr"),
+            {"HEAD_DIM": 128, "HALF": 64, "INTERLEAVED": False, "PER_HEAD": False},
+        ),
+        ("GPT-J", ("bias_ptr",), {"HEAD_DIM": 256, "HALF": 32, "INTERLEAVED": True, "PER_HEAD": False}),
+        ("Bloom", (), {"HEAD_DIM": 128, "HALF": 0, "INTERLEAVED": False, "PER_HEAD": True}),
     ]
     return [
         Variant(f"queries of {family}, {name}", kernel, row[name], heads | _tiles(row[name], rows, 12288, 4096), absent)
@@ -183,9 +174,30 @@ def _queries(row: dict[str, Any]) -> list[Variant]:
 
 
 def _tiles(row: Any, rows: int, n: int, k: int) -> dict[str, Any]:
-    from tinyllm.kernels.triton.linear import plan
+    from tinyllm.kernels.triton.linear import gemv_launch
 
-    return {name: value for name, value in plan(n, k, 2, False, rows > 1, "cuda", row)[1].items() if name.isupper()}
+    _, constants = gemv_launch(n, k, 2, pairs=False, use_dot=rows > 1, device_type="cuda", launch=row)
+    return {name: value for name, value in constants.items() if name.isupper()}
+
+
+def _groups() -> dict[str, Any]:
+    """The tuple that each grouped parameter is."""
+    from tinyllm.kernels.triton import arguments, attention
+
+    return {
+        "q_strides": arguments.Strides,
+        "kv_strides": arguments.Strides,
+        "out_strides": arguments.Strides,
+        "strides": arguments.LinearStrides,
+        "prompt": arguments.PromptSegment,
+        "response": arguments.ResponseSegment,
+        "beam_mask": arguments.BeamMaskPointers,
+        "workspace": attention.Workspace,
+        "norm": arguments.NormPointers,
+        "norms": arguments.HeadNormPointers,
+        "rope": arguments.RopeTables,
+        "slots": arguments.CacheSlots,
+    }
 
 
 def compile_variant(variant: Variant, dtype: str) -> dict[str, Any]:
@@ -195,27 +207,45 @@ def compile_variant(variant: Variant, dtype: str) -> dict[str, Any]:
     from triton.compiler import ASTSource
 
     constants = variant.constants | dict.fromkeys(variant.absent)
-    signature = {name: _type_of(name, constants, dtype, variant.kernel) for name in variant.kernel.arg_names}
-    whole = {
-        (i,): [["tt.divisibility", 16]]
-        for i, (name, kind) in enumerate(signature.items())
-        if kind[0] == "*" or (kind == "i32" and name != "rows" and not variant.odd)
-    }
-    source = ASTSource(variant.kernel, signature, constants, whole)
+    signature: dict[str, Any] = {}
+    given: dict[tuple[int, ...], Any] = {}
+    divisible: dict[tuple[int, ...], list] = {}
+
+    def type_of(path: tuple[int, ...], name: str, member: str) -> str:
+        """The type of a parameter or a member; notes constants, and what 16 divides, by path."""
+        if name in constants:
+            given[path] = constants[name]
+            return "constexpr"
+        kind = _type_of(member, dtype)
+        if kind[0] == "*" or (kind == "i32" and member != "num_rows" and not variant.odd):
+            divisible[path] = [["tt.divisibility", 16]]
+        return kind
+
+    groups = _groups() | {"shape": _shape_of(variant.kernel)}
+    for i, name in enumerate(variant.kernel.arg_names):
+        if name not in groups:
+            signature[name] = type_of((i,), name, name)
+            continue
+        members = groups[name]._fields
+        signature[name] = groups[name](
+            *(type_of((i, j), f"{name}.{member}", member) for j, member in enumerate(members))
+        )
+    source = ASTSource(variant.kernel, signature, given, divisible)
     made = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=variant.row.options)
     return {"name": variant.name, "dtype": dtype, "loads": _wide_loads(made.asm["ptx"])} | _resources(made)
 
 
-def _type_of(name: str, constants: dict[str, Any], dtype: str, kernel: Any) -> str:
-    if name in constants:
-        return "constexpr"
-    if name == "k" and "weight" in kernel.arg_names:  # linear's inner size; rope's is a tensor
-        return "i32"
-    if name in TABLES:
-        return f"*{TABLES[name]}"
-    if name in POINTERS:
-        return f"*{dtype}"
-    return "fp32" if name in ("eps", "scale") else "i32"
+def _shape_of(kernel: Any) -> Any:
+    """Two kernels have a parameter `shape`: attention, and the fused queries."""
+    from tinyllm.kernels.triton import arguments
+
+    return arguments.QKVShape if "weight_ptr" in kernel.arg_names else arguments.AttentionShape
+
+
+def _type_of(name: str, dtype: str) -> str:
+    if name in TYPES_OF:
+        return TYPES_OF[name]
+    return f"*{dtype}" if name.endswith("_ptr") else "i32"
 
 
 def _wide_loads(ptx: str) -> int:

@@ -1,4 +1,4 @@
-"""Windows of the portable kernels of attention: what is out of sight is not read, and nobody waits for it."""
+"""Windows of the portable kernels of attention: tiles before the window are not read."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import torch
 pytest.importorskip("triton")
 
 from tinyllm.check import TABLES, run_case
-from tinyllm.check.tables import Case, Draw, _prompt_maker, _segment_maker
+from tinyllm.check.tables import Case, Draw, _prefill_maker, _segment_maker
 from tinyllm.kernels import triton as kernels
-from tinyllm.kernels.triton import attention, cut, tuning
+from tinyllm.kernels.triton import attention, split_plan, tuning
 from tinyllm.lab.trace import record_trace
 
 ROW = tuning.LAUNCHES["interpreter"]["attention"]
 TILE = 16
-ROW = replace(ROW, blocks={**ROW.blocks, "keys": TILE})
+ROW = replace(ROW, blocks={**ROW.blocks, "block_n": TILE})
 
 
-def hide(arguments: dict, window: int) -> None:
-    """Let all keys and values that no query sees be NaN."""
+def invalidate(arguments: dict, window: int) -> None:
+    """Let all keys and values before the window be NaN."""
     w, (tokens, steps) = arguments["q"].shape[2], arguments["lengths"].tolist()
     for name in ("prompt_k", "prompt_v"):
         arguments[name][:, :, : max(0, tokens + steps - window)] = float("nan")
@@ -34,15 +34,15 @@ def hide(arguments: dict, window: int) -> None:
 @pytest.mark.parametrize("padded", [False, True], ids=["whole", "padded"])
 @pytest.mark.parametrize("w", [1, 3])
 @pytest.mark.parametrize("window", [1, 17, 40, 41])
-def test_keys_out_of_sight_are_not_read(window, w, padded, interpreted, monkeypatch):
-    monkeypatch.setattr(cut, "processors", lambda device: 8)
+def test_keys_before_the_window_are_not_read(window, w, padded, interpreted, monkeypatch):
+    monkeypatch.setattr(split_plan, "num_processors", lambda device: 8)
     make = _segment_maker(2, 2, 1, w, 16, 70, 40, padded=padded, window=window)
     for tokens, steps in ((70, 40), (65, 16), (1, 0)):
         arguments = make(Draw(0, torch.float32, interpreted))
         arguments["lengths"].copy_(torch.tensor([tokens, steps]))
         if padded:
-            arguments["positions"].sub_(arguments["positions"][:, tokens - 1 : tokens].clamp(max=0))
-        hide(arguments, window)
+            arguments["prompt_positions"].sub_(arguments["prompt_positions"][:, tokens - 1 : tokens].clamp(max=0))
+        invalidate(arguments, window)
         expected = TABLES["segment_attention"].reference(**arguments)
         found = kernels.segment_attention(**arguments, launch=ROW)
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
@@ -54,7 +54,7 @@ def test_a_score_is_capped_before_its_shift(w, interpreted):
     asked = {"alibi": True, "softcap": 2.0, "window": 12}
     for name, make in (
         ("segment_attention", _segment_maker(1, 4, 2, w, 16, 37, 6, size=3.0, **asked)),
-        ("prompt_attention", _prompt_maker(1, 4, 2, 37, 50, 16, **asked)),
+        ("prefill_attention", _prefill_maker(1, 4, 2, 37, 50, 16, **asked)),
     ):
         found = run_case(TABLES[name], Case("", make), getattr(kernels, name), torch.float32, interpreted)
         assert found[1] is None, name
@@ -69,21 +69,17 @@ def test_scores_much_smaller_and_much_larger_than_their_cap(size, interpreted):
 
 def tiles_read(w: int, tokens: int, steps: int, window: int | None) -> dict[str, Counter]:
     """Tiles of keys of the prompt and of the response that each program of a split takes."""
-    arguments = _segment_maker(1, 1, 1, w, 16, tokens, steps)(Draw(0, torch.float32, torch.device("cpu")))
-    q, ancestry = arguments["q"], arguments.pop("ancestry", None)
-    memory = {key: x for key, x in arguments.items() if "_" in key}
-    space = attention._workspace(q, 1, cut.cut_of(q, memory["prompt_k"], memory["response_k"], ROW))
-    given = arguments | {"partial_": space.partial, "counters": space.counters}
-    given |= {} if ancestry is None else {"seen": kernels.seen_by(ancestry, arguments["lengths"])}
-
-    def run(partial_, counters, **rest):
-        return kernels.segment_attention(
-            **rest, window=window, space=attention.Workspace(partial_, counters), launch=ROW
-        )
-
-    accesses = record_trace("segments", run, given).accesses
+    make = _segment_maker(1, 1, 1, w, 16, tokens, steps)
+    arguments = make(Draw(0, torch.float32, torch.device("cpu")))
+    beam_index = arguments.pop("beam_index", None)
+    plan = kernels.split_plan_of(arguments["q"].shape, arguments["prompt_k"], arguments["response_k"], ROW)
+    arguments["workspace"] = attention._workspace(arguments["q"].shape, arguments["prompt_k"], plan)
+    if beam_index is not None:
+        arguments["beam_mask"] = kernels.make_beam_mask(beam_index, arguments["lengths"])
+    run = partial(kernels.segment_attention, window=window, launch=ROW)
+    accesses = record_trace("segment_attention", run, arguments).accesses
     return {
-        name: Counter(a.program[0] for a in accesses if a.source.startswith(f"k = tl.load({name}"))
+        name: Counter(a.program[0] for a in accesses if a.source.startswith(f"{name} = tl.load("))
         for name in ("prompt_k", "response_k")
     }
 
@@ -100,14 +96,16 @@ def tiles_read(w: int, tokens: int, steps: int, window: int | None) -> dict[str,
         (1, 50, 20, 21, {0: 1}, {0: 1, 1: 1}),  # the last token of the prompt, alone in its tile, too
     ],
 )
-def test_shares_divide_what_is_in_sight(w, tokens, steps, window, prompt, response, interpreted, monkeypatch):
-    monkeypatch.setattr(cut, "processors", lambda device: 16)
+def test_splits_divide_the_tiles_within_the_window(
+    w, tokens, steps, window, prompt, response, interpreted, monkeypatch
+):
+    monkeypatch.setattr(split_plan, "num_processors", lambda device: 16)
     found = tiles_read(w, tokens, steps, window)
     assert found == {"prompt_k": Counter(prompt), "response_k": Counter(response)}
 
 
 def test_a_list_of_slots_is_read_from_where_the_window_may_begin(interpreted, monkeypatch):
-    monkeypatch.setattr(cut, "processors", lambda device: 16)
+    monkeypatch.setattr(split_plan, "num_processors", lambda device: 16)
     whole, near = (sum(tiles_read(4, 20, 64, window)["response_k"].values()) for window in (None, 8))
     assert near == 8 * 4 // TILE + 1 < whole
 
@@ -117,15 +115,15 @@ def test_a_block_of_a_prompt_begins_with_the_first_tile_it_sees(window, first, i
     keys, rows, t, n = 32, 32, 100, 300
     draw = Draw(0, torch.float32, interpreted)
     arguments = {"q": draw(1, 1, t, 16), "k": draw(1, 1, n, 16), "v": draw(1, 1, n, 16)}
-    accesses = record_trace("prompt", partial(kernels.prompt_attention, window=window), arguments).accesses
+    accesses = record_trace("prefill_attention", partial(kernels.prefill_attention, window=window), arguments).accesses
     found = Counter(a.program[0] for a in accesses if a.source.startswith("tile_k = tl.load"))
     for program in range(4):
         begin, end = n - t + (3 - program) * rows, min(n, n - t + (4 - program) * rows)
         seen_from = 0 if window is None else max(0, begin - window + 1) // keys
         assert found[program] == -(-end // keys) - seen_from
     assert -(-(n - t + rows) // keys) - found[3] == first
-    expected = TABLES["prompt_attention"].reference(**arguments, window=window)
+    expected = TABLES["prefill_attention"].reference(**arguments, window=window)
     for x in (arguments["k"], arguments["v"]):
         x[:, :, : first * keys] = float("nan")
-    found = kernels.prompt_attention(**arguments, window=window)
+    found = kernels.prefill_attention(**arguments, window=window)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)

@@ -1,39 +1,72 @@
-"""Attention over prompt and response by a kernel made for the segment cache: one operation, the beam index inside."""
+"""Attention over prompt and response by one kernel made for the segment cache (arXiv 2401.05391, section 3.3)."""
 
 from __future__ import annotations
 
 from jaxtyping import Float
 from torch import Tensor
 
-from tinyllm.attention import PLAIN, Scores
-from tinyllm.attention.segment import KeysAndValuesInSegments
-from tinyllm.attention.stock import stock_attention
-from tinyllm.cache.fixed import PromptSight, Sight
-from tinyllm.ops.kernel_sets import KernelsFor, by_device
+from tinyllm.attention.metadata import (
+    AttentionOptions,
+    DecodeMetadata,
+    Metadata,
+    PrefillMetadata,
+    Segment,
+    Segments,
+)
+from tinyllm.attention.stock import NO_OPTIONS, stock_attention
 
 
 def kernel_attention(
-    kernels_for: KernelsFor,
     q: Float[Tensor, "b h t d"],
-    kv: KeysAndValuesInSegments,
-    sight: object,
-    scores: Scores = PLAIN,
-) -> Float[Tensor, "b t n"]:
-    """Softmax(q k^T / sqrt(d) + mask) v, the heads laid side by side: `n = h * d`.
+    segments: Segments,
+    metadata: Metadata,
+    options: AttentionOptions = NO_OPTIONS,
+) -> Float[Tensor, "b t hd"]:
+    """Softmax(q k^T / sqrt(d) + mask) v over all segments, the heads side by side.
 
-    In the prompt, stock attention; or our own, where stock attention is slow or spelled out. After it, one launch for
-    all sequences of all requests, in a workspace that stays with what they see.
+    In a decode step one launch of the kernel set, the beam index inside. In a prefill torch's attention, where it is
+    fast, else one launch too.
     """
-    kernels, how = kernels_for(q), {name: x for name, x in scores._asdict().items() if x is not None}
-    if isinstance(sight, PromptSight):
-        prompt = kernels if hasattr(kernels, "prompt_attention") else by_device(q)  # of the set that the cache asked
-        return prompt.prompt_attention(q, *kv.prompt, sight.positions, sight.slopes, **how)
-    if not isinstance(sight, Sight):
-        return stock_attention(q, kv.prompt, sight, scores)
-    memory = (*kv.memory, *kv.blocks[0])
-    if sight.space is None and hasattr(kernels, "workspace"):
-        sight.space = kernels.workspace(q, *memory)
-    seen = sight.seen if hasattr(kernels, "seen_by") else None  # a list beside the ancestry, for those who keep one
-    kept = {name: x for name, x in (("seen", seen), ("space", sight.space)) if x is not None}
-    who = (sight.lengths, sight.ancestry, sight.positions, sight.slopes)
-    return kernels.segment_attention(q, *memory, *who, **how, **kept)
+    if isinstance(metadata, DecodeMetadata):
+        return decode(q, segments, metadata, options)
+    if torch_is_fast(q, metadata, options):
+        return stock_attention(q, segments, metadata, options)
+    k, v = segments[0].part(0, metadata.length)
+    positions, slopes = metadata.positions, metadata.slopes
+    return metadata.kernels.prefill_attention(q, k, v, positions, slopes, **options._asdict())
+
+
+def torch_is_fast(q: Float[Tensor, "b h t d"], metadata: PrefillMetadata, options: AttentionOptions) -> bool:
+    """Whether torch has a fast kernel for a prompt: not for ALiBi, soft caps and windows; on XPU not for padding."""
+    device = q.device.type
+    if device == "cpu":
+        return True
+    plain = metadata.slopes is None and options.softcap is None and options.window is None
+    return plain and (device == "cuda" or metadata.mask is None)
+
+
+def decode(
+    q: Float[Tensor, "b h w d"], segments: Segments, metadata: DecodeMetadata, options: AttentionOptions
+) -> Float[Tensor, "b w hd"]:
+    """One token of every sequence; a cache of one segment has an empty response."""
+    prompt, *responses = segments
+    response = responses[0] if responses else empty_response(prompt)
+    return metadata.kernels.segment_attention(
+        q,
+        prompt.k,
+        prompt.v,
+        response.k,
+        response.v,
+        metadata.lengths(q.device),
+        metadata.beam_index,
+        metadata.positions,
+        metadata.slopes,
+        **options._asdict(),
+        beam_mask=metadata.beam_mask,
+        workspace=metadata.workspace,
+    )
+
+
+def empty_response(prompt: Segment) -> Segment:
+    """No slots, in the layout of the prompt."""
+    return prompt.part(0, 0)

@@ -1,56 +1,148 @@
-"""Attention as torch ships it: `scaled_dot_product_attention` over a contiguous cache."""
+"""Attention as torch ships it: `scaled_dot_product_attention`, on each segment, merged by log-sum-exp."""
 
 from __future__ import annotations
-
-from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from tinyllm.attention import PLAIN, Scores
+from tinyllm.attention.metadata import (
+    AttentionOptions,
+    DecodeMetadata,
+    Metadata,
+    PrefillMetadata,
+    Segment,
+    Segments,
+    visible_range,
+)
+from tinyllm.kernels.torch_attention import (
+    PartialAttention,
+    align_rows,
+    attention_with_lse,
+    merge_by_lse,
+)
 
-
-@runtime_checkable
-class KeysAndValues(Protocol):
-    """A layer's cache whose keys and values lie in one tensor each."""
-
-    k: Float[Tensor, "b g total d"]
-    v: Float[Tensor, "b g total d"]
+NO_OPTIONS = AttentionOptions()
 
 
 def stock_attention(
     q: Float[Tensor, "b h t d"],
-    kv: KeysAndValues,
-    bias: Float[Tensor, "#b #h t total"] | None,
-    scores: Scores = PLAIN,
-) -> Float[Tensor, "b t n"]:
-    """Softmax(q k^T / sqrt(d) + bias) v, the heads laid side by side: `n = h * d`.
+    segments: Segments,
+    metadata: Metadata,
+    options: AttentionOptions = NO_OPTIONS,
+) -> Float[Tensor, "b t hd"]:
+    """Softmax(q k^T / sqrt(d) + bias) v over all segments, the heads side by side.
 
-    A single query token needs no causal mask, so the query heads that share a key/value head become the rows
-    of one product: keys and values are never repeated. The window of `scores` is part of the bias already.
+    With one segment there is nothing to merge, and torch's own attention is all (notebook 07); with two, each part comes
+    with its log-sum-exp, by which they are merged exactly (notebook 08).
     """
-    (b, h, t, d), g = q.shape, kv.k.shape[1]
-    if scores.softcap is not None:
-        return bent_attention(q, kv, bias, scores)
+    if isinstance(metadata, PrefillMetadata):
+        return prefill(q, segments[0], metadata, options)
+    return decode(q, segments, metadata, options)
+
+
+def prefill(
+    q: Float[Tensor, "b h t d"], prompt: Segment, metadata: PrefillMetadata, options: AttentionOptions
+) -> Float[Tensor, "b t hd"]:
+    """Causal attention of the last `t` tokens of a prompt."""
+    b, h, t, d = q.shape
+    k, v = prompt.part(0, metadata.length)
+    bias = metadata.bias(k, options)
+    if options.softcap is not None:
+        return softcapped_attention(q, k, v, bias, options)
     if t == 1:
-        own = bias if bias is None or bias.shape[1] == 1 else bias.reshape(len(bias), g, h // g, -1)
-        rows = F.scaled_dot_product_attention(q.reshape(b, g, -1, d), kv.k, kv.v, attn_mask=own, scale=scores.scale)
-        return rows.reshape(b, 1, h * d)
+        return one_token(q, k, v, bias, options)
     out = F.scaled_dot_product_attention(
-        q, kv.k, kv.v, attn_mask=bias, is_causal=bias is None, scale=scores.scale, enable_gqa=True
+        q, k, v, attn_mask=bias, is_causal=bias is None, scale=options.scale, enable_gqa=True
     )
     return out.transpose(1, 2).reshape(b, t, h * d)
 
 
-def bent_attention(
-    q: Float[Tensor, "b h t d"], kv: KeysAndValues, bias: Float[Tensor, "#b 1 t total"] | None, scores: Scores
-) -> Float[Tensor, "b t n"]:
-    """The same with scores bent by a soft cap, which no kernel of torch's has: spelled out, in float32."""
+def one_token(
+    q: Float[Tensor, "b h 1 d"],
+    k: Float[Tensor, "b g n d"],
+    v: Float[Tensor, "b g n d"],
+    bias: Float[Tensor, "#b #h 1 n"] | None,
+    options: AttentionOptions,
+) -> Float[Tensor, "b 1 hd"]:
+    """A single query needs no causal mask: heads that share a key/value head are rows, keys are never repeated."""
+    b, h, _, d = q.shape
+    g = k.shape[1]
+    if bias is not None and bias.shape[1] > 1:
+        bias = bias.reshape(len(bias), g, h // g, -1)
+    rows = q.reshape(b, g, -1, d)
+    out = F.scaled_dot_product_attention(rows, k, v, attn_mask=bias, scale=options.scale)
+    return out.reshape(b, 1, h * d)
+
+
+def softcapped_attention(
+    q: Float[Tensor, "b h t d"],
+    k: Float[Tensor, "b g n d"],
+    v: Float[Tensor, "b g n d"],
+    bias: Float[Tensor, "#b 1 t n"] | None,
+    options: AttentionOptions,
+) -> Float[Tensor, "b t hd"]:
+    """The same with soft-capped scores, which no kernel of torch has: operation by operation, in float32."""
     b, h, t, d = q.shape
-    g, scale = kv.k.shape[1], d**-0.5 if scores.scale is None else scores.scale
-    products = (q.reshape(b, g, -1, d) @ kv.k.mT).float() * (scale / scores.softcap)
-    bent = (torch.tanh(products) * scores.softcap).view(b, h, t, -1)
-    weights = (bent if bias is None else bent + bias).softmax(dim=-1).to(kv.v.dtype)
-    return (weights.view(b, g, -1, kv.v.shape[2]) @ kv.v).view(b, h, t, d).transpose(1, 2).reshape(b, t, h * d)
+    g, n = k.shape[1:3]
+    scale = d**-0.5 if options.scale is None else options.scale
+    scores = (q.reshape(b, g, -1, d) @ k.mT).float() * (scale / options.softcap)
+    capped = (torch.tanh(scores) * options.softcap).view(b, h, t, n)
+    weights = (capped if bias is None else capped + bias).softmax(dim=-1).to(v.dtype)
+    out = (weights.view(b, g, -1, n) @ v).view(b, h, t, d)
+    return out.transpose(1, 2).reshape(b, t, h * d)
+
+
+def decode(
+    q: Float[Tensor, "b h w d"], segments: Segments, metadata: DecodeMetadata, options: AttentionOptions
+) -> Float[Tensor, "b w hd"]:
+    """One token of each of `w` sequences, which are rows of one matmul, so that every key is read once."""
+    b, h, w, d = q.shape
+    prompt, *responses = segments
+    bias = metadata.bias(prompt.k)
+    visible = visible_range(metadata.prompt_tokens, metadata.steps, options.window)
+    if not responses:
+        keys = prompt.part(visible.first_token, metadata.prompt_tokens)
+        return one_segment(q, keys, visible_bias(bias.prompt, visible.first_token), options)
+    grouped = q.reshape(b, prompt.k.shape[1], -1, d)
+    ranges = [(prompt, bias.prompt, visible.first_token, metadata.prompt_tokens)]
+    ranges += [(r, bias.response, visible.first_step * w, metadata.steps * w) for r in responses]
+    parts = [
+        segment_part(grouped, segment.part(start, end), visible_bias(bias, start), options, segment is prompt)
+        for segment, bias, start, end in ranges
+        if start < end
+    ]
+    return merge_by_lse(parts).reshape(b, h, w, d).transpose(1, 2).reshape(b, w, h * d)
+
+
+def one_segment(
+    q: Float[Tensor, "b h 1 d"],
+    segment: Segment,
+    bias: Float[Tensor, "#b #h 1 n"] | None,
+    options: AttentionOptions,
+) -> Float[Tensor, "b 1 hd"]:
+    """Nothing to merge: torch's own attention."""
+    if options.softcap is not None:
+        return softcapped_attention(q, segment.k, segment.v, bias, options)
+    return one_token(q, segment.k, segment.v, bias, options)
+
+
+def visible_bias(
+    bias: Float[Tensor, "#b #g #rows n"] | None, start: int
+) -> Float[Tensor, "#b #g #rows visible"] | None:
+    """The bias of the keys from `start` on, its rows aligned as kernels need it."""
+    return bias if bias is None or start == 0 else align_rows(bias[..., start:])
+
+
+def segment_part(
+    q: Float[Tensor, "b g rows d"],
+    segment: Segment,
+    bias: Float[Tensor, "#b #g #rows n"] | None,
+    options: AttentionOptions,
+    fixed_length: bool,
+) -> PartialAttention:
+    """Attention over the keys of one segment, with its log-sum-exp."""
+    return attention_with_lse(
+        q, segment.k, segment.v, bias, options.scale, options.softcap, fixed_length=fixed_length
+    )

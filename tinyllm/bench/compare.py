@@ -18,9 +18,9 @@ from tinyllm.bench.rows import Row
 from tinyllm.bench.timing import Measurable, Timing, plainly, time_in_turns
 from tinyllm.cost.model import layer_cost, least_bytes, pass_cost, reorder_cost
 from tinyllm.cost.workload import Workload
-from tinyllm.decoder import Decoder
 from tinyllm.lab.counters import observe, observe_reorder
 from tinyllm.lab.launches import launches_in_layer
+from tinyllm.model import Model
 from tinyllm.ops import NAIVE
 
 ORACLE = "hf"
@@ -98,7 +98,7 @@ def with_counts(engine: Measurable, plan: Plan, facts: Facts) -> Facts:
     """Those facts with memory, bytes and launches; what only our own stages can tell stays None for a peer."""
     peak = engine.peak_bytes(plan.input_ids, plan.new_tokens, plan.num_beams)
     model = getattr(engine, "model", None)
-    counts = _counts(model, workload(engine, plan)) if isinstance(model, Decoder) else facts.counts
+    counts = _counts(model, workload(engine, plan)) if isinstance(model, Model) else facts.counts
     return replace(facts, peak_bytes=peak, counts=counts)
 
 
@@ -168,23 +168,22 @@ COUNTS = (
 )
 
 
-def _counts(model: Decoder, work: Workload) -> dict[str, int | None]:
+def _counts(model: Model, work: Workload) -> dict[str, int | None]:
     """The prediction for one decode step, and the same step counted; what our device code moves is not seen."""
-    if model.device.type != "cpu":
-        work = replace(work, kernels="ours")
+    work = replace(work, kernels=model.kernels.name)
     cache = model.new_cache(work.batch, work.copies, work.steps + 1)  # as `generate` reserves them
     prompt = torch.zeros(cache.rows // cache.copies, work.held - work.steps, dtype=torch.int64, device=model.device)
     token = prompt.new_zeros(len(prompt), cache.copies)
     model.step(prompt, None, cache)
     for _ in range(work.steps - 1):
         model.step(token, None, cache)
-    before = replace(work, held=work.held - 1, steps=work.steps - 1, room=work.steps + 1)
+    before = replace(work, held=work.held - 1, steps=work.steps - 1, reserved_steps=work.steps + 1)
     moved, counted = pass_cost(model.stage, model.config, before).bytes, 0
     if work.copies > 1:
         moved += reorder_cost(model.stage, model.config, before).bytes
         counted = observe_reorder(cache, torch.arange(cache.rows, device=model.device)).bytes
     counted += observe(model, token, None, cache).total.bytes  # one step early: it compiles what the next one needs
-    unseen = model.device.type != "cpu" and model.stage.ops != NAIVE
+    unseen = model.kernels.name != "torch" and model.stage.ops != NAIVE
     return {
         "moved_bytes_per_token": moved,
         "counted_bytes_per_token": None if unseen else counted,

@@ -19,9 +19,9 @@ from tinyllm.bench.timing import Engine
 from tinyllm.bench.worker_client import RemoteEngine, start_engine
 from tinyllm.bench.worker_engines import static_options
 from tinyllm.checkpoint import Checkpoint
-from tinyllm.checkpoint.loading import load_decoder, restage
 from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
+from tinyllm.model import Model, load_model, restage
 from tinyllm.stages import FASTEST, pick_stage
 
 # Peers that can look at our weights, and what their `generate` is told.
@@ -67,11 +67,10 @@ class Where:
     pythons: Mapping[str, str] = field(default_factory=dict)
 
 
-def load_stages(where: Where, stages: Sequence[str]) -> list[Decoder]:
+def load_stages(where: Where, stages: Sequence[str]) -> list[Model]:
     """Stages on one copy of the weights; at least one, so that there are weights. Raises ValueError for a name."""
     chosen = [pick_stage(stage) for stage in stages or (FASTEST,)]
-    first = load_decoder(where.checkpoint, chosen[0], where.device, where.dtype)
-    first.tokenizer, first.generation_config = where.checkpoint.tokenizer, where.checkpoint.generation_config
+    first = load_model(where.checkpoint, chosen[0], where.device, where.dtype)
     return [first, *(restage(first, stage) for stage in chosen[1:])]
 
 
@@ -82,9 +81,9 @@ def load_engines(
     picked = pick_peers(peers)
     if set(peers) - set(SHARING):
         raise ValueError(f"peers {list(peers)}: only {list(SHARING)} run in this process; open_engines starts others")
-    decoders = load_stages(Where(checkpoint, device, dtype), stages)
-    twins = [twin(name, peer, decoders[0], checkpoint) for name, peer in picked.items()]
-    return twins + [Engine(decoder.stage.name, decoder) for decoder in decoders[: len(stages)]]
+    models = load_stages(Where(checkpoint, device, dtype), stages)
+    twins = [twin(name, peer, models[0], checkpoint) for name, peer in picked.items()]
+    return twins + [Engine(model.stage.name, model) for model in models[: len(stages)]]
 
 
 def twin(name: str, peer: Peer, decoder: Decoder, checkpoint: Checkpoint) -> Engine:
@@ -98,16 +97,16 @@ def open_engines(
     where: Where, stages: Sequence[str], peers: Mapping[str, Peer], failures: Failures, *, separate: bool = False
 ) -> Iterator[list[Any]]:
     """Peers, then stages. Peers run in processes of their own; transformers does if `separate` or given a Python."""
-    decoders = load_stages(where, stages)
-    ours = [Engine(decoder.stage.name, decoder) for decoder in decoders[: len(stages)]]
+    models = load_stages(where, stages)
+    ours = [Engine(model.stage.name, model) for model in models[: len(stages)]]
     apart = {n: peer for n, peer in peers.items() if separate or n not in SHARING or n in where.pythons}
-    found = {n: twin(n, peer, decoders[0], where.checkpoint) for n, peer in peers.items() if n not in apart}
+    found = {n: twin(n, peer, models[0], where.checkpoint) for n, peer in peers.items() if n not in apart}
     with ExitStack() as stack:
         if apart:
             folder = stack.enter_context(scratch())
-            write_weights(decoders[0], where, apart, folder, failures)
+            write_weights(models[0], where, apart, folder, failures)
         for name, peer in apart.items():
-            if engine := failures.named(name, partial(start_peer, name, peer, folder, decoders[0].config, where)):
+            if engine := failures.named(name, partial(start_peer, name, peer, folder, models[0].config, where)):
                 stack.callback(engine.close)
                 found[name] = engine
         yield [found[name] for name in peers if name in found] + ours

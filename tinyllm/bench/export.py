@@ -11,8 +11,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from tinyllm.checkpoint import Checkpoint
-from tinyllm.checkpoint.loading import as_stored_in
+from tinyllm.checkpoint.loading import source_tensors
 from tinyllm.decoder import Decoder
+from tinyllm.linear import QKVLinear
 
 SHARD_BYTES = 4 << 30  # of one file: what is held in memory beside the model while it is written
 GGUF_NAMES = {
@@ -54,7 +55,7 @@ def _shards(decoder: Decoder, checkpoint: Checkpoint) -> Iterator[dict[str, Tens
         if group and size + parameter.nbytes > SHARD_BYTES:
             yield group
             group, size = {}, 0
-        group |= as_stored_in(checkpoint, decoder, name, parameter.data)
+        group |= source_tensors(checkpoint, decoder, name, parameter.data)
         size += parameter.nbytes
     yield group
 
@@ -119,7 +120,10 @@ def _gguf_tensors(decoder: Decoder, parameter: str, merged: Tensor) -> Iterator[
     last, config = module.rsplit(".", 1)[-1], decoder.config
     prefix = f"blk.{module.split('.')[1]}." if module.startswith("layers.") else ""
     names = GGUF_PARTS.get(last) or (GGUF_NAMES[last],)
-    sizes = getattr(decoder.get_submodule(module), "row_sizes", [len(merged) // len(names)] * len(names))
+    owner = decoder.get_submodule(module)
+    sizes = [len(merged) // len(names)] * len(names)
+    if isinstance(owner, QKVLinear):
+        sizes = owner.row_sizes
     for name, rows in zip(names, merged.split(sizes), strict=True):
         if name in ("attn_q", "attn_k"):
             rows = rows.unflatten(0, (-1, 2, config.head_dim // 2)).transpose(1, 2).flatten(0, 2)

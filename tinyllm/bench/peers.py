@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from tinyllm.checkpoint import Checkpoint
-from tinyllm.checkpoint.loading import as_stored_in
+from tinyllm.checkpoint.loading import source_tensors
 from tinyllm.decoder import Decoder
 from tinyllm.runtime.device import KINDS
 
@@ -114,7 +114,7 @@ def transformers_twin(decoder: Decoder, checkpoint: Checkpoint) -> PreTrainedMod
     weights = {
         source: rows
         for name, parameter in decoder.named_parameters()
-        for source, rows in as_stored_in(checkpoint, decoder, name, parameter.data)
+        for source, rows in source_tensors(checkpoint, decoder, name, parameter.data)
     }
     # transformers copies what it loads to the CPU first: it is given shapes without memory, and the weights afterwards.
     shapes = {name: torch.empty((), dtype=decoder.dtype).expand(rows.shape) for name, rows in weights.items()}

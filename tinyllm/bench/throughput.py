@@ -17,7 +17,7 @@ from tinyllm.bench.timing import Timing, median_of
 from tinyllm.bench.worker import is_out_of_memory
 from tinyllm.bench.worker_client import RemoteEngine
 from tinyllm.cost.model import weight_elements
-from tinyllm.plan import Call, most_prompts
+from tinyllm.generation.memory import CallShape, max_prompts
 from tinyllm.stages import STAGES, pick_stage
 
 GROWTH = 4  # from one timed batch to the next
@@ -65,14 +65,15 @@ def largest_batch(fits: Callable[[int], bool], guess: int, most: int) -> int:
 
 def planned_batch(engine: RemoteEngine, search: Search) -> int | None:
     """What the planner says of one of our stages; None for a peer, which it does not know."""
-    return _most_prompts(engine, search, engine.name) if is_ours(engine.name) else None
+    return _max_prompts(engine, search, engine.name) if is_ours(engine.name) else None
 
 
-def _most_prompts(engine: RemoteEngine, search: Search, stage: str) -> int:
-    size, beams = engine.dtype.itemsize, search.num_beams
-    call = Call(1, search.prompts.shape[1], search.new_tokens, beams, beams=beams > 1)
-    room = search.budget - weight_elements(engine.config) * size
-    return most_prompts(pick_stage(stage), engine.config, call, size, room)
+def _max_prompts(engine: RemoteEngine, search: Search, stage: str) -> int:
+    size = engine.dtype.itemsize
+    beams = search.num_beams
+    call = CallShape(1, search.prompts.shape[1], search.new_tokens, beams, beams=beams > 1)
+    free = search.budget - weight_elements(engine.config) * size
+    return max_prompts(pick_stage(stage), engine.config, call, size, free)
 
 
 def find_largest(engine: RemoteEngine, search: Search) -> int:
@@ -81,7 +82,7 @@ def find_largest(engine: RemoteEngine, search: Search) -> int:
     What others hold depends on the whole length alone, so that a long prompt stands for a long answer.
     """
     ours = planned_batch(engine, search)
-    guess = ours if ours is not None else _most_prompts(engine, search, next(iter(STAGES))) // 2
+    guess = ours if ours is not None else _max_prompts(engine, search, next(iter(STAGES))) // 2
     whole = search.prompts.shape[1] + search.new_tokens - 2
     longer = search.prompts.repeat(1, 1 + whole // search.prompts.shape[1])[:, :whole]
     ids, tokens = (longer, 2) if ours is None else (search.prompts, search.new_tokens)

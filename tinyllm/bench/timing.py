@@ -15,9 +15,9 @@ from tqdm.auto import tqdm
 
 from tinyllm.bench.machine import versions
 from tinyllm.config import DecoderConfig
-from tinyllm.decoder import Decoder
 from tinyllm.families import family_of
 from tinyllm.lab.memory import peak_bytes
+from tinyllm.model import Model
 from tinyllm.runtime.device import synchronize
 
 
@@ -102,7 +102,7 @@ class Engine:
     def config(self) -> DecoderConfig:
         """The description of the model, ours or transformers'."""
         config = self.model.config
-        return config if isinstance(self.model, Decoder) else family_of(config).describe(config)
+        return config if isinstance(self.model, Model) else family_of(config).describe(config)
 
     @property
     def dtype(self) -> torch.dtype:

@@ -1,38 +1,74 @@
-"""Where keys and values are kept: the second seam."""
+"""Where keys and values are kept: the second field of a stage.
+
+A cache hands out segments, the contiguous cache one and the segment cache two, and the metadata that attention needs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Int
+import torch
+from jaxtyping import Float, Int, Int32
 from torch import Tensor
+
+from tinyllm.attention.metadata import Metadata, Segments
+from tinyllm.config import DecoderConfig
+from tinyllm.kernels.kernel_set import KernelSet
+
+
+class Slots(NamedTuple):
+    """Memory for new keys and values; they go to the slots from number `start` on, which is read on the device."""
+
+    k: Float[Tensor, "b g n d"]
+    v: Float[Tensor, "b g n d"]
+    start: Int32[Tensor, ""] | None = None
 
 
 @runtime_checkable
-class TakesTokens(Protocol):
-    """What a pass through the layers needs of a cache.
+class LayerCache(Protocol):
+    """The keys and values of one layer, as operations and attention see them."""
 
-    `branches` is how many tokens at the end of a row are continued: 1 in a prompt; after it, one for each sequence
+    @property
+    def segments(self) -> Segments:
+        """All memory of keys and values; the metadata of a pass say how much of it is valid."""
+
+    def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
+        """Copy new keys and values into their slots."""
+
+    def slots(self, tokens: int) -> Slots:
+        """The slots of so many new tokens, to be written in place."""
+
+
+@runtime_checkable
+class PrefillCache(Protocol):
+    """What a forward pass needs of a cache: of a whole one, or of some requests of it during a prefill.
+
+    `logits_to_keep`: how many tokens at the end of a row are continued; 1 in a prefill, after it one for each sequence
     that shares the prompt, side by side.
     """
 
-    branches: int
-    layers: Sequence[object]
+    @property
+    def logits_to_keep(self) -> int: ...
 
-    def admit(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> tuple[Int[Tensor, "#b t"], Sequence[object]]:
-        """Get ready for so many new tokens in every row: their positions, and what each kind of layer may look at."""
+    @property
+    def layers(self) -> Sequence[LayerCache]: ...
+
+    def prepare(
+        self, tokens: int, mask: Int[Tensor, "b t"] | None
+    ) -> tuple[Int[Tensor, "#b t"], Metadata]:
+        """Account for new tokens in every row: their positions, and the metadata for attention."""
 
 
 @runtime_checkable
-class Cache(TakesTokens, Protocol):
+class Cache(PrefillCache, Protocol):
     """The keys and values of a decoder, as generation sees them; `copies` sequences share one stored prompt.
 
-    `fixed`: a step does the same work on the same memory as the one before, so that it may be captured and replayed.
+    `fixed_addresses`: a decode step does the same work on the same memory as the one before, and can be captured.
     """
 
     copies: int
-    fixed: bool
+    fixed_addresses: bool
 
     @property
     def rows(self) -> int:
@@ -42,11 +78,33 @@ class Cache(TakesTokens, Protocol):
     def length(self) -> int:
         """Tokens held per sequence."""
 
-    def prompt_parts(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> list[tuple[slice, TakesTokens]]:
-        """How to take prompts of so many tokens in: which rows together, and the cache that is theirs."""
+    def prefill_batches(
+        self, tokens: int, mask: Int[Tensor, "b t"] | None
+    ) -> list[tuple[slice, PrefillCache]]:
+        """How prompts of so many tokens are prefilled: which rows in one pass, and the cache that is theirs."""
 
-    def reorder(self, parents: Int[Tensor, " r"]) -> None:
-        """Let every sequence go on from the one whose number it names; both continue the same prompt."""
+    def reorder(self, beam_idx: Int[Tensor, " r"]) -> None:
+        """Let every sequence continue the one whose number it names; both continue the same prompt."""
 
     def resume(self, copies: int, steps: int | None) -> None:
         """Get ready for more prompt after what is held, which so many sequences will then share."""
+
+
+@runtime_checkable
+class CacheFactory(Protocol):
+    """A class of caches, as a stage names it."""
+
+    __name__: str
+
+    def __call__(
+        self,
+        config: DecoderConfig,
+        prompts: int,
+        copies: int,
+        steps: int | None,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        kernels: KernelSet,
+    ) -> Cache:
+        """An empty cache for prompts that `copies` sequences each continue by so many steps, where that is known."""

@@ -6,27 +6,42 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tinyllm.attention.mask import grown_mask, token_positions
-from tinyllm.attention.views import Views
-from tinyllm.cache import TakesTokens
+from tinyllm.attention.mask import alibi_slopes, extend_mask, token_positions
+from tinyllm.attention.metadata import (
+    DecodeMetadata,
+    Metadata,
+    PrefillMetadata,
+    Segment,
+    Segments,
+)
+from tinyllm.cache import PrefillCache, Slots
 from tinyllm.config import DecoderConfig
+from tinyllm.kernels.kernel_set import KernelSet
 
 
 class ContiguousLayer:
     """Keys and values `[b, g, t, d]` of one layer."""
 
     def __init__(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
-        self.k, self.v = k, v
+        self.k = k
+        self.v = v
+
+    @property
+    def segments(self) -> Segments:
+        """One: prompt and response together."""
+        return (Segment(self.k, self.v),)
 
     def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
         """Grow by `torch.cat`: a new buffer, the old one copied into it, both alive in between."""
-        self.k, self.v = torch.cat([self.k, k], dim=2), torch.cat([self.v, v], dim=2)
+        self.k = torch.cat([self.k, k], dim=2)
+        self.v = torch.cat([self.v, v], dim=2)
 
-    def slots(self, tokens: int) -> tuple[Float[Tensor, "b g t d"], Float[Tensor, "b g t d"]]:
-        """Grow by a new buffer with the old one copied into it; returns the room at its end."""
+    def slots(self, tokens: int) -> Slots:
+        """Grow by a new buffer with the old one copied into it; its end is not written yet."""
         held = self.k.shape[2]
-        self.k, self.v = _grown(self.k, tokens), _grown(self.v, tokens)
-        return self.k[:, :, held:], self.v[:, :, held:]
+        self.k = _grown(self.k, tokens)
+        self.v = _grown(self.v, tokens)
+        return Slots(self.k[:, :, held:], self.v[:, :, held:])
 
 
 def _grown(old: Float[Tensor, "b g t d"], tokens: int) -> Float[Tensor, "b g total d"]:
@@ -40,9 +55,9 @@ def _grown(old: Float[Tensor, "b g t d"], tokens: int) -> Float[Tensor, "b g tot
 class ContiguousCache:
     """One `ContiguousLayer` for each layer; sequences that continue the same prompt hold a copy of it each."""
 
-    copies = 1  # sequences that share one stored prompt
-    fixed = False
-    branches = 1  # of the tokens of a pass, so many at the end of each row are continued
+    copies = 1
+    fixed_addresses = False
+    logits_to_keep = 1
 
     def __init__(
         self,
@@ -50,14 +65,18 @@ class ContiguousCache:
         prompts: int,
         copies: int,
         steps: int | None,
+        *,
         device: torch.device,
         dtype: torch.dtype,
+        kernels: KernelSet,
     ) -> None:
         shape = prompts * copies, config.num_key_value_heads, 0, config.head_dim
         empty = torch.empty(shape, device=device, dtype=dtype)
         self.layers = [ContiguousLayer(empty, empty) for _ in range(config.num_hidden_layers)]
         self.mask: Int[Tensor, "r total"] | None = None
-        self.views = Views(config, empty)
+        self.group = config.group
+        self.slopes = alibi_slopes(config.num_attention_heads, device) if config.alibi else None
+        self.kernels = kernels
 
     @property
     def rows(self) -> int:
@@ -69,27 +88,46 @@ class ContiguousCache:
         """Tokens held per sequence."""
         return self.layers[0].k.shape[2]
 
-    def admit(
+    def prepare(
         self, tokens: int, mask: Int[Tensor, "r t"] | None
-    ) -> tuple[Int[Tensor, "#r t"], list[Float[Tensor, "#r #h t total"] | None]]:
-        """Positions of `tokens` new ones in every row, and for each kind of layer the bias: what they may look at."""
-        held, k = self.length, self.layers[0].k
-        known = None if self.mask is None else self.mask[:, :held]  # where a pass has failed, it is longer
-        self.mask = grown_mask(known, mask, held, tokens)
-        return token_positions(self.mask, held, tokens, k.device), self.views.of(self.mask, held, tokens)
+    ) -> tuple[Int[Tensor, "#r t"], Metadata]:
+        """Positions of `tokens` new ones in every row, and what they attend to."""
+        held = self.length
+        device = self.layers[0].k.device
+        known = None if self.mask is None else self.mask[:, :held]  # longer where a pass has failed
+        self.mask = extend_mask(known, mask, held, tokens)
+        positions = token_positions(self.mask, held, tokens, device)
+        if held and tokens == 1 and mask is None:
+            return positions, self._decode_metadata(held + 1)
+        return positions, PrefillMetadata(held + tokens, tokens, self.mask, self.slopes, self.kernels)
 
-    def reorder(self, parents: Int[Tensor, " r"]) -> None:
+    def _decode_metadata(self, length: int) -> DecodeMetadata:
+        """One segment holds the prompt and all steps after it."""
+        return DecodeMetadata(
+            prompt_tokens=length,
+            steps=0,
+            group=self.group,
+            mask=self.mask,
+            slopes=self.slopes,
+            kernels=self.kernels,
+        )
+
+    def reorder(self, beam_idx: Int[Tensor, " r"]) -> None:
         """Let every row continue another: all its keys and values are copied."""
         for layer in self.layers:
-            layer.k, layer.v = layer.k.index_select(0, parents), layer.v.index_select(0, parents)
+            layer.k = layer.k.index_select(0, beam_idx)
+            layer.v = layer.v.index_select(0, beam_idx)
 
-    def prompt_parts(self, tokens: int, mask: Int[Tensor, "r t"] | None) -> list[tuple[slice, TakesTokens]]:
+    def prefill_batches(
+        self, tokens: int, mask: Int[Tensor, "r t"] | None
+    ) -> list[tuple[slice, PrefillCache]]:
         """All prompts in one pass: a layer's buffer is made whole."""
         return [(slice(None), self)]
 
     def resume(self, copies: int, steps: int | None) -> None:
-        """Get ready for a further turn, of so many sequences for each there is: everything held is copied to each."""
+        """Get ready for a further turn, of so many sequences for each: everything held is copied to each."""
         if copies > 1:
-            rows = torch.arange(len(self.layers[0].k), device=self.layers[0].k.device).repeat_interleave(copies)
+            device = self.layers[0].k.device
+            rows = torch.arange(self.rows, dtype=torch.int64, device=device).repeat_interleave(copies)
             self.reorder(rows)
             self.mask = None if self.mask is None else self.mask.index_select(0, rows)

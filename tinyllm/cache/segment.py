@@ -1,132 +1,120 @@
-"""The segment cache: a prompt is stored once per request, what follows once per sequence, and nothing is moved.
+"""The segment cache: a prompt is stored once per request, the response once per sequence, and nothing is moved.
 
-The sequences of a request (beams, or samples) are treated as what they are to its prompt: tokens side by side. The
-response segment holds their keys and values step by step, `copies` slots to a step. A beam reorder writes indices:
-`ancestry[request, sequence, step]` is the slot that holds the token of that step on the sequence's own path.
+The idea of the paper (arXiv 2401.05391, section 3.2). The sequences of a request (beams, or samples) are to its prompt
+what tokens side by side are. The response segment holds their keys and values step by step, `w` slots to a step. A beam
+reorder writes indices: `beam_index[request, sequence, step]` is the slot of that step on the sequence's own path.
+
+All memory stays at its address, and where a step writes is a number on the device: a step launches the same work on the
+same memory as the one before, so that it can be captured once and replayed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int, Int32
 from torch import Tensor
 
-from tinyllm.attention.mask import grown_mask, token_positions
-from tinyllm.attention.views import Views, added
-from tinyllm.cache import TakesTokens
+from tinyllm.attention.mask import alibi_slopes, extend_mask, prompt_positions, token_positions
+from tinyllm.attention.metadata import (
+    DecodeMetadata,
+    Metadata,
+    PrefillMetadata,
+    Segment,
+    Segments,
+)
+from tinyllm.cache import PrefillCache, Slots
 from tinyllm.config import DecoderConfig
-from tinyllm.kernels.partial import visible_bias
+from tinyllm.kernels.kernel_set import BeamMask, KernelSet, Workspace
 
-TOKENS_AT_ONCE = 16384  # of prompts, in one pass: enough for any device to be busy
-FIRST_BLOCK = 16  # steps reserved where their number is not known; every further block doubles the room
-
-
-def prompts_at_once(tokens: int) -> int:
-    """How many prompts of so many tokens are taken in by one pass."""
-    return max(1, TOKENS_AT_ONCE // tokens)
+MAX_PREFILL_TOKENS = 16384  # of prompts in one pass: enough for any device to be busy
+FIRST_STEPS = 16  # reserved where the number of steps is not known; the paper's step, doubled when it is used up
 
 
-class KV(NamedTuple):
-    """Keys and values."""
-
-    k: Float[Tensor, "b g n d"]
-    v: Float[Tensor, "b g n d"]
-
-    def part(self, start: int, end: int) -> KV:
-        """Those from `start` to `end`, in place."""
-        return KV(self.k[:, :, start:end], self.v[:, :, start:end])
-
-    def of(self, requests: slice) -> KV:
-        """Those of some requests, in place."""
-        return KV(self.k[requests], self.v[requests])
+def prompts_per_pass(tokens: int) -> int:
+    """How many prompts of so many tokens are prefilled in one pass."""
+    return max(1, MAX_PREFILL_TOKENS // tokens)
 
 
-def fill(slots: KV, k: Float[Tensor, "b g n d"], v: Float[Tensor, "b g n d"]) -> None:
-    """Write keys and values into their place."""
-    slots.k.copy_(k)
-    slots.v.copy_(v)
+@dataclass
+class SegmentState:
+    """What the layers of a segment cache have in common. It refers to none of them, so that memory is freed at once."""
 
+    prompts: int
+    kv_heads: int
+    head_dim: int
+    like: Float[Tensor, ...]  # an empty tensor of the cache's dtype and device
+    reserved_slots: int  # of the response, to begin with
+    prefilling: bool = True
+    prompt_tokens: int = 0  # held before the pass in hand
+    response_slots: int = 0  # written before the pass in hand
+    start: Int32[Tensor, ""] | None = None  # the slot that a step writes first, on the device
 
-class SegmentBias(NamedTuple):
-    """What a decode step may see of each segment; None: all of it. `rows` counts the queries of one key/value head."""
-
-    prompt: Float[Tensor, "#b #g #rows t"] | None
-    response: Float[Tensor, "#b #g rows slots"] | None
+    def empty(self, tokens: int) -> Segment:
+        """Memory for so many keys and values of every request, not written."""
+        shape = (self.prompts, self.kv_heads, tokens, self.head_dim)
+        return Segment(self.like.new_empty(shape), self.like.new_empty(shape))
 
 
 class SegmentLayer:
-    """Keys and values of one layer: prompts `[b, g, t, d]`, and blocks of `[b, g, slots, d]` of what follows."""
+    """Keys and values of one layer: a prompt segment `[b, g, t, d]`, and a response segment `[b, g, slots, d]`."""
 
-    def __init__(self, segments: Segments) -> None:
-        self.segments = segments
-        self.prompt = segments.empty(0)
-        self.blocks: list[KV] = []
-        self.free = 0  # slots of the last block that are not written yet
+    def __init__(self, state: SegmentState) -> None:
+        self.state = state
+        self.prompt = state.empty(0)
+        self.response = state.empty(0)
 
     @property
-    def response(self) -> list[KV]:
-        """What is written of every block."""
-        if not self.blocks:
-            return []
-        *full, last = self.blocks
-        return [*full, last.part(0, last.k.shape[2] - self.free)]
+    def segments(self) -> Segments:
+        """Prompt and response, reserved memory too."""
+        return self.prompt, self.response
 
-    def slots(self, tokens: int) -> KV:
-        """Room for new keys and values, to be written in place: at the end of the prompt, or of the response."""
-        if self.segments.in_prompt:
-            return self._more_prompt(tokens)
-        if not self.free:
-            self._add_block()
-        block, start = self.blocks[-1], self.blocks[-1].k.shape[2] - self.free
-        self.free -= tokens
-        return block.part(start, start + tokens)
+    def slots(self, tokens: int) -> Slots:
+        """The new end of the prompt; after it the response, and where on the device it stands in which slot to go on."""
+        if self.state.prefilling:
+            return Slots(*self._prompt_slots(tokens))
+        return Slots(*self.response, start=self.state.start)
 
     def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
-        """Take new keys and values in, by copying them into their slots."""
-        fill(self.slots(k.shape[2]), k, v)
+        """Copy new keys and values into their slots."""
+        slots = self.slots(k.shape[2])
+        first = 0 if slots.start is None else int(slots.start)
+        Segment(slots.k, slots.v).part(first, first + k.shape[2]).fill(k, v)
 
-    def _add_block(self) -> None:
-        room = sum(block.k.shape[2] for block in self.blocks) or self.segments.first_block
-        self.blocks.append(self.segments.empty(room))
-        self.free = room
+    def reserve_response(self) -> None:
+        """Memory for the first steps, where there is none yet."""
+        if not self.response.capacity:
+            self.response = self.state.empty(self.state.reserved_slots)
 
-    def _more_prompt(self, tokens: int) -> KV:
+    def grow_response(self) -> None:
+        """Twice the memory for the response, where the number of steps was not known."""
+        old = self.response
+        self.response = self.state.empty(2 * old.capacity)
+        self.response.part(0, old.capacity).fill(*old)
+
+    def _prompt_slots(self, tokens: int) -> Segment:
         """A prompt gets its memory once; a further turn takes prompt and answer into a longer one."""
-        old = [part for part in (self.prompt, *self.response) if part.k.shape[2]]
-        total = sum(part.k.shape[2] for part in old)
-        self.prompt, start = self.segments.empty(total + tokens), 0
-        for part in old:
-            end = start + part.k.shape[2]
-            fill(self.prompt.part(start, end), *part)
-            start = end
-        self.blocks, self.free = [], 0
-        return self.prompt.part(total, total + tokens)
-
-
-class Segments:
-    """What the layers of a segment cache have in common; it knows none of them, so that memory is freed at once."""
-
-    def __init__(self, config: DecoderConfig, prompts: int, copies: int, steps: int | None, like: Tensor) -> None:
-        self.shape = prompts, config.num_key_value_heads, config.head_dim
-        self.first_block = (steps or FIRST_BLOCK) * copies
-        self.like = like
-        self.in_prompt = True
-        self.written = 0  # slots of a response whose memory is handed out whole
-
-    def empty(self, tokens: int) -> KV:
-        """Memory for so many keys and values of every request, not written."""
-        b, g, d = self.shape
-        return KV(self.like.new_empty(b, g, tokens, d), self.like.new_empty(b, g, tokens, d))
+        parts = [
+            self.prompt.part(0, self.state.prompt_tokens),
+            self.response.part(0, self.state.response_slots),
+        ]
+        held = sum(part.capacity for part in parts)
+        if held == 0 and self.prompt.capacity >= tokens:
+            return self.prompt.part(0, tokens)
+        self.prompt = self.state.empty(held + tokens)
+        self.response = self.state.empty(0) if held else self.response
+        start = 0
+        for part in parts:
+            self.prompt.part(start, start + part.capacity).fill(*part)
+            start += part.capacity
+        return self.prompt.part(held, held + tokens)
 
 
 class SegmentCache:
-    """A `SegmentLayer` for each layer, and the ancestry they share."""
+    """A `SegmentLayer` for each layer, and the beam index they share."""
 
-    layer_type: type[SegmentLayer] = SegmentLayer
-    fixed = False
+    fixed_addresses = True
 
     def __init__(
         self,
@@ -134,28 +122,55 @@ class SegmentCache:
         prompts: int,
         copies: int,
         steps: int | None,
+        *,
         device: torch.device,
         dtype: torch.dtype,
+        kernels: KernelSet,
     ) -> None:
-        self.config, self.prompts = config, prompts
-        self.like = torch.empty(0, dtype=dtype, device=device)
-        self.views = Views(config, self.like)
+        self.config = config
+        self.prompts = prompts
+        self.kernels = kernels
+        self.device = device
+        self.slopes = alibi_slopes(config.num_attention_heads, device) if config.alibi else None
         self.mask: Int[Tensor, "b t"] | None = None
-        self.prompt_tokens = self.steps = 0
-        self.prompt_bias: Float[Tensor, "b 1 1 t"] | None = None
-        self.starts: Int[Tensor, "b 1"] | None = None  # where the token after each padded prompt stands
-        self.new_turn = False  # the next pass takes what was answered over into the prompt
-        self._share(copies, steps)
-        self.segments = Segments(config, prompts, copies, steps, self.like)
-        self.layers = [self.layer_type(self.segments) for _ in range(config.num_hidden_layers)]
+        self.prompt_tokens = 0
+        self.steps = 0
+        self.new_turn = False  # the next pass takes the response into the prompt
+        self.state = SegmentState(
+            prompts,
+            config.num_key_value_heads,
+            config.head_dim,
+            like=torch.empty(0, dtype=dtype, device=device),
+            reserved_slots=(steps or FIRST_STEPS) * copies,
+        )
+        self.layers = [SegmentLayer(self.state) for _ in range(config.num_hidden_layers)]
+        self._start_response(copies, steps)
 
-    def _share(self, copies: int, steps: int | None) -> None:
+    def _start_response(self, copies: int, steps: int | None) -> None:
+        """The beam index, and the counters that a step reads on the device."""
         self.copies = copies
-        self.own = torch.arange(copies, dtype=torch.int32, device=self.like.device)
-        self.ancestry = self._paths_of_their_own(steps or FIRST_BLOCK)
+        self.state.reserved_slots = (steps or FIRST_STEPS) * copies
+        self.beam_index = self._own_slots(steps or FIRST_STEPS)
+        self.beam_mask: BeamMask | None = None
+        self.workspace: Workspace | None = None
+        self.positions: Int[Tensor, "#b w"] | None = None
+        self.prompt_positions: Int32[Tensor, "b t"] | None = None
+        # Tokens of the prompt, steps after it, the slot that the next step writes first; what a step adds to them.
+        self.counters = torch.zeros(3, dtype=torch.int32, device=self.device)
+        self.advance = torch.zeros_like(self.counters)
+        self.advance[1:2].fill_(1)
+        self.advance[2:].fill_(copies)
+        self._publish_beam_index()
 
-    def _paths_of_their_own(self, steps: int) -> Int32[Tensor, "b w steps"]:
-        return self.own[:, None].repeat(self.prompts, 1, steps)  # never a view: it is written to
+    def _own_slots(self, steps: int) -> Int32[Tensor, "b w steps"]:
+        """The index of sequences that continue themselves."""
+        own = torch.arange(self.copies, dtype=torch.int32, device=self.device)
+        return own[:, None].repeat(self.prompts, 1, steps)  # never a view: it is written to
+
+    def _publish_beam_index(self) -> None:
+        """The beam index as the kernels' attention reads it."""
+        if self.copies > 1:
+            self.beam_mask = self.kernels.make_beam_mask(self.beam_index)
 
     @property
     def rows(self) -> int:
@@ -168,124 +183,198 @@ class SegmentCache:
         return self.prompt_tokens + self.steps
 
     @property
-    def branches(self) -> int:
-        """How many tokens of a row are continued: the last of a prompt, or every sequence's own."""
-        return 1 if self.segments.in_prompt else self.copies
+    def logits_to_keep(self) -> int:
+        """Tokens of a row that are continued: the last of a prompt, or every sequence's own."""
+        return 1 if self.state.prefilling else self.copies
 
-    def admit(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> tuple[Int[Tensor, "#b t"], Sequence[object]]:
-        """Get ready for a prompt, for more of it, or for one token of every sequence."""
-        self.segments.in_prompt = not self.length or self.new_turn or mask is not None or tokens != self.copies
-        return self._admit_prompt(tokens, mask) if self.segments.in_prompt else self._admit_step()
+    @property
+    def nbytes(self) -> int:
+        """Bytes of keys and values, reserved ones too."""
+        segments = [segment for layer in self.layers for segment in layer.segments]
+        return sum(segment.k.nbytes + segment.v.nbytes for segment in segments)
 
-    @torch.inference_mode()  # as the step is, in which the ancestry may have grown
-    def reorder(self, parents: Int[Tensor, " r"]) -> None:
-        """Let every sequence go on from another of its request: its ancestry is rewritten, no key and no value."""
-        if self.steps and self.copies > 1:
-            past = self.ancestry[:, :, : self.steps]
-            past.copy_(past.gather(1, (parents % self.copies).view(self.prompts, self.copies, 1).expand_as(past)))
+    def is_decode_step(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> bool:
+        """Whether so many new tokens in every row are one of each sequence, after its prompt."""
+        return bool(self.length) and not self.new_turn and mask is None and tokens == self.copies
 
-    def prompt_parts(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> list[tuple[slice, TakesTokens]]:
-        """The requests of a large batch in parts, for one pass each: their keys and values go to the same memory."""
-        some = prompts_at_once(tokens)
-        if self.length or self.prompts <= some:
-            return [(slice(None), self)]
-        self._note_prompt(tokens, mask)
+    def prepare(
+        self, tokens: int, mask: Int[Tensor, "b t"] | None
+    ) -> tuple[Int[Tensor, "#b t"], Metadata]:
+        """Account for a prompt, for more of it, or for one token of every sequence."""
+        if self.is_decode_step(tokens, mask):
+            return self._prepare_decode()
+        return self._prepare_prefill(tokens, mask)
+
+    def _prepare_prefill(self, tokens: int, mask: Tensor | None) -> tuple[Tensor, PrefillMetadata]:
+        if self.steps and not self.new_turn:
+            self.resume(1, None)
+        held = self.length
+        self._extend_prompt(tokens, mask)
+        positions = token_positions(self.mask, held, tokens, self.device)
+        return positions, PrefillMetadata(
+            held + tokens, tokens, self.mask, self.slopes, self.kernels
+        )
+
+    def _extend_prompt(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> None:
+        """Account for more prompt, and for padding in it, before it is there."""
+        held = self.length
+        response_mask = extend_mask(self.mask, None, self.prompt_tokens, self.steps)
+        self.mask = extend_mask(response_mask, mask, held, tokens)
+        self.state.prefilling = True
+        self.state.prompt_tokens = self.prompt_tokens
+        self.state.response_slots = self.steps
+        self.state.start = self.counters[2]
+        self.prompt_tokens = held + tokens
+        self.steps = 0
+        self.new_turn = False
+        for counter, value in zip(self.counters.split(1), (held + tokens, 0, -self.copies), strict=True):
+            counter.fill_(value)
+        last = self._last_positions() - 1
+        self.positions = _refilled(self.positions, last.expand(-1, self.copies))
+        if self.mask is not None:
+            self.prompt_positions = _refilled(self.prompt_positions, prompt_positions(self.mask))
+
+    def _last_positions(self) -> Int[Tensor, "#b 1"]:
+        """Tokens of every prompt that are not padding: the position of the token after it."""
+        if self.mask is not None:
+            return self.mask.sum(dim=1, keepdim=True)
+        return torch.full((1, 1), self.prompt_tokens, dtype=torch.int64, device=self.device)
+
+    def _prepare_decode(self) -> tuple[Tensor, DecodeMetadata]:
+        if self.steps == 0:
+            self._reserve_response()
+        self.state.prefilling = False
+        self.steps += 1
+        if self.steps > self.beam_index.shape[2]:
+            self._grow()
+        self.counters += self.advance
+        self.positions += 1
+        return self.positions, self.decode_metadata()
+
+    def decode_metadata(self) -> DecodeMetadata:
+        """What the step in hand attends to; its tensors stay at their addresses from step to step."""
+        return DecodeMetadata(
+            prompt_tokens=self.prompt_tokens,
+            steps=self.steps,
+            group=self.config.group,
+            mask=self.mask,
+            slopes=self.slopes,
+            kernels=self.kernels,
+            device_lengths=self.counters[:2],
+            device_positions=self.prompt_positions,
+            beam_index=self.beam_index if self.copies > 1 else None,
+            beam_mask=self.beam_mask,
+            workspace=self.workspace,
+        )
+
+    def _reserve_response(self) -> None:
         for layer in self.layers:
-            layer.slots(tokens)
-        starts = range(0, self.prompts, some)
-        return [(part, PromptPart(self, part)) for part in (slice(start, start + some) for start in starts)]
+            layer.reserve_response()
+        if self.workspace is None:
+            self._reserve_workspace()
+
+    def _reserve_workspace(self) -> None:
+        prompt, response = self.layers[0].segments
+        q_shape = (self.prompts, self.config.num_attention_heads, self.copies, self.config.head_dim)
+        self.workspace = self.kernels.attention_workspace(q_shape, prompt.k, response.k)
+
+    def _grow(self) -> None:
+        """Twice the memory for steps, where their number was not known."""
+        for layer in self.layers:
+            layer.grow_response()
+        more = self._own_slots(self.beam_index.shape[2])
+        self.beam_index = torch.cat([self.beam_index, more], dim=2)
+        self._publish_beam_index()
+        self._reserve_workspace()
+
+    @torch.inference_mode()  # as the step is, in which the beam index may have grown
+    def reorder(self, beam_idx: Int[Tensor, " r"]) -> None:
+        """Let every sequence continue another of its request: the beam index is rewritten, no key and no value."""
+        if self.copies > 1:
+            lengths = self.counters[:2]
+            self.kernels.reorder_beam_index(self.beam_index, self.beam_mask, beam_idx, lengths)
+
+    def sync_from_device(self) -> None:
+        """Read how many steps were taken: the host does not see those that are replayed."""
+        self.steps = int(self.counters[1])
+
+    def reset(self) -> None:
+        """Hold nothing, in the same memory: for other prompts, as many and no longer than these.
+
+        The beam index is left as it is: the first reorder after a prompt makes every slot a sequence's own again.
+        """
+        self.mask = None
+        self.prompt_tokens = 0
+        self.steps = 0
+        self.new_turn = False
+        self.state.prefilling = True
 
     def resume(self, copies: int, steps: int | None) -> None:
         """Get ready for a further turn: what was answered becomes part of the prompt."""
         if self.steps and self.copies > 1 and not self.new_turn:
-            raise ValueError(f"{self.copies} sequences share a prompt: expected one that the next turn goes on from")
+            raise ValueError(
+                f"{self.copies} sequences share a prompt: expected one that the next turn goes on from"
+            )
         self.new_turn = True
-        self.segments.first_block = (steps or FIRST_BLOCK) * copies
-        self._share(copies, steps)
+        self._start_response(copies, steps)
 
-    def _admit_prompt(self, tokens: int, mask: Tensor | None) -> tuple[Tensor, Sequence[object]]:
-        if self.steps and not self.new_turn:
-            self.resume(1, None)
-        held = self.length
-        self._note_prompt(tokens, mask)
-        positions = token_positions(self.mask, held, tokens, self.like.device)
-        return positions, self._prompt_view(self.mask, held, tokens)
-
-    def _prompt_view(self, mask: Tensor | None, held: int, tokens: int) -> Sequence[object]:
-        """What the last `tokens` of a prompt may look at, for attention in each kind of layer."""
-        return self.views.of(mask, held, tokens)
-
-    def _note_prompt(self, tokens: int, mask: Tensor | None) -> None:
-        """Account for more prompt, and for padding in it, before it is there."""
-        held = self.length
-        answered = grown_mask(self.mask, None, self.prompt_tokens, self.steps)
-        grown = grown_mask(answered, mask, held, tokens)
-        if grown is not None:
-            self.starts = grown.sum(dim=1, keepdim=True)
-            self.prompt_bias = visible_bias(grown[:, None, None, :].bool(), self.like.dtype)
-        self.mask, self.prompt_tokens, self.steps, self.new_turn = grown, held + tokens, 0, False
-
-    def _admit_step(self) -> tuple[Tensor, Sequence[SegmentBias]]:
-        self.steps += 1
-        if self.steps > self.ancestry.shape[2]:
-            self.ancestry = torch.cat([self.ancestry, self._paths_of_their_own(self.ancestry.shape[2])], dim=2)
-        if self.starts is None:
-            positions = torch.full((1, self.copies), self.length - 1, device=self.like.device)
-        else:
-            positions = (self.starts + (self.steps - 1)).expand(-1, self.copies).contiguous()
-        return positions, [self._step_bias()] * len(self.config.kinds)
-
-    def _step_bias(self) -> SegmentBias:
-        """Windows aside, which attention sees to by not reading what is out of sight."""
-        seen, w, device = self._response_bias(), self.copies, self.like.device
-        if self.views.slopes is None:
-            return SegmentBias(self.prompt_bias, seen)
-        where = token_positions(self.mask, 0, self.prompt_tokens, device)
-        prompt = where - (where[:, -1:] + self.steps)
-        response = torch.arange(self.steps * w, device=device) // w - (self.steps - 1)
-        fallen = self.views.fallen(prompt, w), self.views.fallen(response[None], w)
-        return SegmentBias(added(self.prompt_bias, fallen[0]), added(seen, fallen[1]))
-
-    def _response_bias(self) -> Tensor | None:
-        """A sequence sees at every step the slot on its own path, whichever sequence wrote it."""
-        if self.copies == 1:
-            return None
-        group = self.config.group
-        paths = self.ancestry[:, None, :, : self.steps, None].expand(-1, group, -1, -1, -1)
-        visible = paths == self.own  # [b, group, w, steps, w]
-        return visible_bias(
-            visible.view(self.prompts, 1, group * self.copies, self.steps * self.copies), self.like.dtype
-        )
+    def prefill_batches(
+        self, tokens: int, mask: Int[Tensor, "b t"] | None
+    ) -> list[tuple[slice, PrefillCache]]:
+        """The requests of a large batch in parts, for one pass each, whose keys and values go to the same memory."""
+        size = prompts_per_pass(tokens)
+        if self.length or self.prompts <= size:
+            return [(slice(None), self)]
+        self._extend_prompt(tokens, mask)
+        for layer in self.layers:
+            layer.slots(tokens)
+        parts = [slice(start, start + size) for start in range(0, self.prompts, size)]
+        return [(requests, PrefillBatch(self, requests)) for requests in parts]
 
 
-class PromptLayer:
+class PrefillLayer:
     """The prompts of some requests in one layer, whose memory is there already."""
 
-    def __init__(self, layer: SegmentLayer, requests: slice) -> None:
-        self.prompt = layer.prompt.of(requests)
-        self.response: list[KV] = []
+    def __init__(self, prompt: Segment) -> None:
+        self.prompt = prompt
 
-    def slots(self, tokens: int) -> KV:
-        """All of it."""
-        return self.prompt
+    @property
+    def segments(self) -> Segments:
+        """The prompts alone."""
+        return (self.prompt,)
+
+    def slots(self, tokens: int) -> Slots:
+        """All of them."""
+        return Slots(*self.prompt.part(0, tokens))
 
     def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
-        """Take new keys and values in, by copying them into their slots."""
-        fill(self.slots(k.shape[2]), k, v)
+        """Copy keys and values into their slots."""
+        self.prompt.part(0, k.shape[2]).fill(k, v)
 
 
-class PromptPart:
-    """Some requests of a segment cache, while their prompts are taken in."""
+class PrefillBatch:
+    """Some requests of a segment cache, while their prompts are prefilled."""
 
-    copies = branches = 1
-    length = 0
+    logits_to_keep = 1
 
     def __init__(self, cache: SegmentCache, requests: slice) -> None:
         self.mask = None if cache.mask is None else cache.mask[requests]
-        self.like, self.view = cache.like, cache._prompt_view
-        self.layers = [PromptLayer(layer, requests) for layer in cache.layers]
+        self.device = cache.device
+        self.slopes = cache.slopes
+        self.kernels = cache.kernels
+        self.layers = [PrefillLayer(layer.prompt.of_requests(requests)) for layer in cache.layers]
 
-    def admit(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> tuple[Int[Tensor, "#b t"], Sequence[object]]:
-        """Positions of the tokens, and for each kind of layer the bias that says what they may look at."""
-        positions = token_positions(self.mask, 0, tokens, self.like.device)
-        return positions, self.view(self.mask, 0, tokens)
+    def prepare(
+        self, tokens: int, mask: Int[Tensor, "b t"] | None
+    ) -> tuple[Int[Tensor, "#b t"], Metadata]:
+        """Positions of the tokens, and the metadata for attention."""
+        positions = token_positions(self.mask, 0, tokens, self.device)
+        return positions, PrefillMetadata(tokens, tokens, self.mask, self.slopes, self.kernels)
+
+
+def _refilled(old: Tensor | None, new: Tensor) -> Tensor:
+    """`new`, in the memory of `old` where it fits, so that a captured graph finds it at its address."""
+    if old is None or len(old) != len(new) or old.shape[1] < new.shape[1]:
+        return new.contiguous()
+    old[:, : new.shape[1]].copy_(new)
+    return old

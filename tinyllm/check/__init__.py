@@ -8,8 +8,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
+from tinyllm.check.references import HeadNorms, NormWeights
 from tinyllm.check.tables import TABLES, TOLERANCES, Case, Draw, Table
+from tinyllm.kernels.weights import DenseWeight
 
 __all__ = ["TABLES", "Verdict", "check", "run_case"]
 
@@ -89,8 +92,12 @@ def run_case(
 
 def _overwritten(before: dict[str, Any], after: dict[str, Any]) -> str | None:
     """The first tensor among the arguments that changed."""
-    tensors = [(name, x, after[name]) for name, x in before.items() if isinstance(x, Tensor)]
-    return next((name for name, x, y in tensors if not torch.equal(x.nan_to_num(), y.nan_to_num())), None)
+    for name, value in before.items():
+        both = zip(tree_leaves(value), tree_leaves(after[name]), strict=True)
+        tensors = [(x.nan_to_num(), y.nan_to_num()) for x, y in both if isinstance(x, Tensor)]
+        if not all(torch.equal(x, y) for x, y in tensors):
+            return name
+    return None
 
 
 def _difference(got: Tensor, expected: Tensor, tolerance: float) -> tuple[float, str | None]:
@@ -112,9 +119,12 @@ def _widen(value: Any) -> Any:
         return value.cpu().to(torch.float64 if value.is_floating_point() else value.dtype, copy=True)
     if isinstance(value, dict):
         return {key: _widen(inner) for key, inner in value.items()}
+    if isinstance(value, DenseWeight):
+        return DenseWeight(_widen(value.data))
+    if isinstance(value, NormWeights | HeadNorms):
+        return type(value)(*map(_widen, value))
     if isinstance(value, tuple):
-        widened = [_widen(inner) for inner in value]
-        return type(value)(*widened) if hasattr(value, "_fields") else tuple(widened)
+        return tuple(map(_widen, value))
     return value
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
-from types import ModuleType
 
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from jaxtyping import Float, Int32
+from torch import Tensor
 
-from tinyllm.attention.stock import stock_attention
-from tinyllm.cache.contiguous import ContiguousLayer
+from tinyllm.attention.stock import NO_OPTIONS, one_token
 from tinyllm.check.references import HeadNorms, NormWeights
 from tinyllm.check.tables import TABLES
-from tinyllm.kernels import cpu, ipex, plain, sycl
-from tinyllm.ops import linear, mlp, norm, rope
+from tinyllm.kernels import KernelSet, by_name, cpu, ipex, sycl
+from tinyllm.kernels.torch_kernels import ACTIVATIONS, TorchKernels
+from tinyllm.kernels.weights import DenseWeight
+from tinyllm.ops.norm import naive_norm, rms_norm
+from tinyllm.ops.rope import RotaryTables, apply_partial_rope
 
 
 @dataclass(frozen=True)
@@ -27,124 +29,141 @@ class Backend:
     dtypes: tuple[torch.dtype, ...] = (torch.float32, torch.float16, torch.bfloat16)
 
 
-def as_norm(weight: Tensor, eps: float, bias: Tensor | None = None) -> norm.Norm:
-    """A norm with given weights."""
-    module = norm.Norm(len(weight), eps)
-    module.weight = nn.Parameter(weight, requires_grad=False)
-    module.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
-    return module
-
-
-def naive_norm(x: Tensor, weight: Tensor, eps: float, bias: Tensor | None = None) -> Tensor:
+def naive_layer_norm(
+    x: Float[Tensor, "*rows m"],
+    weight: Float[Tensor, " m"],
+    bias: Float[Tensor, " m"],
+    eps: float,
+) -> Float[Tensor, "*rows m"]:
     """`ops.norm` with the arguments of the table."""
-    return norm.normalise(x, as_norm(weight, eps, bias))
+    return naive_norm(x, NormWeights(weight, bias, eps))
 
 
-def naive_add_norm(x: Tensor, residual: Tensor, **arguments) -> tuple[Tensor, Tensor]:
-    """The residual added first, as the eager layer does."""
-    return x + residual, naive_norm(x + residual, **arguments)
-
-
-def naive_norm_and_add(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> Tensor:
+def naive_norm_and_add(
+    x: Float[Tensor, "*rows m"],
+    residual: Float[Tensor, "*rows m"],
+    weight: Float[Tensor, " m"],
+    eps: float,
+) -> Float[Tensor, "*rows m"]:
     """The norm, and the sum."""
-    return residual + naive_norm(x, weight, eps)
+    return residual + rms_norm(x, weight, eps)
 
 
 def naive_rope(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    cos: Tensor,
-    sin: Tensor,
-    k_slot: Tensor,
-    v_slot: Tensor,
+    q: Float[Tensor, "b h t d"],
+    k: Float[Tensor, "b g t d"],
+    v: Float[Tensor, "b g t d"],
+    cos: Float[Tensor, "#b t pairs"],
+    sin: Float[Tensor, "#b t pairs"],
+    k_slot: Float[Tensor, "b g n d"],
+    v_slot: Float[Tensor, "b g n d"],
     interleaved: bool,
-    start: Tensor | None = None,
+    start: Int32[Tensor, ""] | None = None,
     norms: HeadNorms | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`ops.rope` with the half tables of the table spread out, and the slots written at the end."""
+    """`ops.rope` with the tables of pairs spread out to elements, and the slots written at the end."""
     if norms is not None:
-        q, k = naive_norm(q, norms.q, norms.eps), naive_norm(k, norms.k, norms.eps)
-    spread = (lambda x: x.repeat_interleave(2, -1)) if interleaved else (lambda x: torch.cat([x, x], -1))
-    rotary = rope.RotaryTables(spread(cos).to(q.dtype), spread(sin).to(q.dtype), interleaved)
-    q, k = (rope.rotate_first(x, rotary) for x in (q, k))
+        q = rms_norm(q, norms.q, norms.eps)
+        k = rms_norm(k, norms.k, norms.eps)
+    tables = [spread(x, interleaved).to(q.dtype) for x in (cos, sin)]
+    rope = RotaryTables(*tables, interleaved)
     first = 0 if start is None else int(start)
-    for slot, x in ((k_slot, k), (v_slot, v)):
-        slot[:, :, first : first + x.shape[2]] = x
-    return q, k_slot, v_slot
+    slots = slice(first, first + k.shape[2])
+    k_slot[:, :, slots] = apply_partial_rope(k, rope)
+    v_slot[:, :, slots] = v
+    return apply_partial_rope(q, rope), k_slot, v_slot
 
 
-def naive_activate_and_multiply(gate_up: Tensor, activation: str) -> Tensor:
+def spread(x: Float[Tensor, "#b t pairs"], interleaved: bool) -> Float[Tensor, "#b t elements"]:
+    """A value for each element, where there is one for each pair."""
+    return x.repeat_interleave(2, -1) if interleaved else torch.cat([x, x], -1)
+
+
+def naive_activate_and_multiply(
+    gate_up: Float[Tensor, "r two_f"], activation: str
+) -> Float[Tensor, "r f"]:
     """The gate as the naive feed-forward block spells it out."""
     gate, up = gate_up.chunk(2, dim=-1)
-    return mlp.ACTIVATIONS[activation](gate) * up
+    return ACTIVATIONS[activation](gate) * up
 
 
 def naive_linear(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
+    x: Float[Tensor, "r k"],
+    weight: DenseWeight,
+    bias: Float[Tensor, " n"] | None = None,
     norm: NormWeights | None = None,
     activation: str | None = None,
     gated: bool = False,
-    residuals: tuple[Tensor, ...] = (),
-) -> Tensor:
+    residuals: tuple[Float[Tensor, "r out"], ...] = (),
+) -> Float[Tensor, "r out"]:
     """Every step on its own, a gated product as two."""
-    x = x if norm is None else naive_norm(x, norm.weight, norm.eps, norm.bias)
-    product = nn.Linear(*weight.shape[::-1], bias=bias is not None, device="meta")
-    product.weight = nn.Parameter(weight, requires_grad=False)
-    product.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
-    parts = linear.split_linear(x, product, [len(weight) // 2] * 2 if gated else [len(weight)])
-    out = parts[0] if activation is None else mlp.ACTIVATIONS[activation](parts[0])
-    out = out * parts[1] if gated else out
+    if norm is not None:
+        x = naive_norm(x, norm)
+    blocks = 2 if gated else 1
+    biases = [None] * blocks if bias is None else bias.chunk(blocks)
+    parts = [
+        F.linear(x, rows, each) for rows, each in zip(weight.data.chunk(blocks), biases, strict=True)
+    ]
+    out = parts[0] if activation is None else ACTIVATIONS[activation](parts[0])
+    if gated:
+        out = out * parts[1]
     return out + sum(residuals) if residuals else out
 
 
-def naive_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
-    """`stock_attention` with the arguments of the table."""
-    return stock_attention(q, ContiguousLayer(k, v), bias)
+def naive_attention(
+    q: Float[Tensor, "b h t d"],
+    k: Float[Tensor, "b g n d"],
+    v: Float[Tensor, "b g n d"],
+    bias: Float[Tensor, "#b 1 1 n"] | None = None,
+) -> Float[Tensor, "b t hd"]:
+    """One token's attention as the stages with torch's attention run it."""
+    return one_token(q, k, v, bias, NO_OPTIONS)
 
 
 NAIVE = Backend(
     "naive",
     {
-        "rms_norm": naive_norm,
-        "add_rms_norm": naive_add_norm,
+        "rms_norm": rms_norm,
         "norm_and_add": naive_norm_and_add,
-        "layer_norm": naive_norm,
-        "add_layer_norm": naive_add_norm,
+        "layer_norm": naive_layer_norm,
         "rope_and_store": naive_rope,
         "activate_and_multiply": naive_activate_and_multiply,
-        "bias_and_activate": lambda x, bias, activation: mlp.ACTIVATIONS[activation](x + bias),
+        "bias_and_activate": lambda x, bias, activation: ACTIVATIONS[activation](x + bias),
         "linear": naive_linear,
         "attention": naive_attention,
     },
 )
 
 
-# What a set of kernels has that a stage can run on; some have more.
-MORE = ("attention", "segment_attention", "prompt_attention", "qkv_rope_and_store")
+# What every set of kernels is timed at; attention, and what only some sets have in one launch, come on top.
+MORE = ("attention", "segment_attention", "prefill_attention", "qkv_rope_and_store")
 SHARED = tuple(name for name in TABLES if name not in MORE)
 
 
-def of_module(name: str, module: ModuleType) -> Backend:
-    """A set of kernels: the functions of a module that have a table of their name."""
-    found = {operation: getattr(module, operation, None) for operation in TABLES}
-    return Backend(name, {operation: function for operation, function in found.items() if callable(function)})
+def of_module(name: str, kernels: KernelSet) -> Backend:
+    """A set of kernels: the functions of its own that have a table; what it inherits is checked as torch's."""
+    own = [operation for operation in TABLES if operation != "attention" and _is_own(kernels, operation)]
+    return Backend(name, {operation: getattr(kernels, operation) for operation in own})
+
+
+def _is_own(kernels: KernelSet, operation: str) -> bool:
+    """Whether a set does not inherit an operation."""
+    inherited = getattr(TorchKernels, operation)
+    return type(kernels) is TorchKernels or getattr(type(kernels), operation) is not inherited
 
 
 def backends(device: torch.device) -> list[Backend]:
-    """Every set of kernels that can run on a device."""
-    found = [NAIVE, of_module("plain", plain)]
+    """The naive operations, and every set of kernels that can run on a device."""
+    names = ["torch"]
     if device.type != "cpu":
-        found.append(of_module("triton", import_module("tinyllm.kernels.triton")))
+        names.append("triton")
     if device.type != "cuda" and sycl.unavailable(device) is None:
-        found.append(of_module("sycl", sycl))
+        names.append("sycl")
     if device.type == "cpu" and cpu.unavailable() is None:
-        found.append(of_module("cpu", cpu))
+        names.append("cpu")
     if device.type != "cuda" and ipex.unavailable() is None:
-        found.append(of_module("ipex", ipex))
-    return found
+        names.append("ipex")
+    return [NAIVE, *(of_module(name, by_name(name)) for name in names)]
 
 
 def absent(device: torch.device) -> dict[str, str]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tinyllm.api import optimize
 from tinyllm.check import Verdict
+from tinyllm.model import optimize
 from tinyllm.stages import STAGES
 
 if TYPE_CHECKING:

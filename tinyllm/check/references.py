@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from tinyllm.kernels.weights import DenseWeight
+
 ACTIVATIONS = {
     "silu": lambda x: x / (1 + torch.exp(-x)),
     "gelu": lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5)),
@@ -41,11 +43,6 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight
 
 
-def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    """x + residual [r, m], and its RMSNorm."""
-    return x + residual, rms_norm(x + residual, weight, eps)
-
-
 def norm_and_add(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> Tensor:
     """residual [r, m] plus the RMSNorm of x [r, m]."""
     return residual + rms_norm(x, weight, eps)
@@ -55,11 +52,6 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """x [r, m]: every row shifted to mean zero and scaled to variance one."""
     centred = x - x.mean(-1, keepdim=True)
     return centred / (centred.square().mean(-1, keepdim=True) + eps).sqrt() * weight + bias
-
-
-def add_layer_norm(x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    """x + residual [r, m], and its LayerNorm."""
-    return x + residual, layer_norm(x + residual, weight, bias, eps)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
@@ -112,7 +104,7 @@ def bias_and_activate(x: Tensor, bias: Tensor, activation: str) -> Tensor:
 
 def linear(
     x: Tensor,
-    weight: Tensor,
+    weight: DenseWeight,
     bias: Tensor | None = None,
     norm: NormWeights | None = None,
     activation: str | None = None,
@@ -122,7 +114,7 @@ def linear(
     """x [r, k] times weight [n, k]: norm before; bias, activation (gated: [r, n / 2]), residuals after."""
     if norm is not None:
         x = rms_norm(x, norm.weight, norm.eps) if norm.bias is None else layer_norm(x, *norm)
-    out = F.linear(x, weight, bias)
+    out = F.linear(x, weight.data, bias)
     if gated:
         out = activate_and_multiply(out, activation)
     elif activation is not None:
@@ -132,7 +124,7 @@ def linear(
 
 def qkv_rope_and_store(
     x: Tensor,
-    weight: Tensor,
+    weight: DenseWeight,
     bias: Tensor | None,
     norm: NormWeights | None,
     cos: Tensor,
@@ -170,8 +162,8 @@ def segment_attention(
     response_k: Tensor,
     response_v: Tensor,
     lengths: Tensor,
-    ancestry: Tensor | None = None,
-    positions: Tensor | None = None,
+    beam_index: Tensor | None = None,
+    prompt_positions: Tensor | None = None,
     slopes: Tensor | None = None,
     scale: float | None = None,
     softcap: float | None = None,
@@ -180,8 +172,8 @@ def segment_attention(
     """Every sequence of every request over its request's prompt and over its own path through the response.
 
     q [b, h, w, d]; prompts [b, g, at least t, d]; responses [b, g, at least steps * w, d], the w slots of a step side
-    by side; lengths, int32: t and steps. ancestry [b, w, at least steps], int32, says which sequence's slot holds each
-    step of a path; without it every sequence has its own. positions [b, at least t], int32: where each token of the
+    by side; lengths, int32: t and steps. beam_index [b, w, at least steps], int32, says which sequence's slot holds each
+    step of a path; without it every sequence has its own. prompt_positions [b, at least t], int32: where each token of the
     prompt stands, negative for padding, which is never read; the response goes on after the last. slopes [h], float32:
     ALiBi, slope * position is added to a score. scale: 1 / sqrt(d) unless given. softcap: a scaled score s becomes
     softcap * tanh(s / softcap), before anything is added to it. window: of prompt and response together, only the last
@@ -190,12 +182,14 @@ def segment_attention(
     (b, h, w, d), g, (t, steps) = q.shape, prompt_k.shape[1], lengths.tolist()
     out = q.new_empty(b, w, h * d)
     for r in range(b):
-        where = torch.arange(t) if positions is None else positions[r, :t].long()
+        where = torch.arange(t)
+        if prompt_positions is not None:
+            where = prompt_positions[r, :t].long()
         seen = (where >= 0).nonzero()[:, 0]
         where = torch.cat([where[seen], int(where[-1]) + 1 + torch.arange(steps)])
         near = slice(None if window is None else -window, None)
         for j in range(w):
-            path = torch.arange(steps) * w + (j if ancestry is None else ancestry[r, j, :steps])
+            path = torch.arange(steps) * w + (j if beam_index is None else beam_index[r, j, :steps])
             k, v = (
                 torch.cat([prompt[r][:, seen], response[r][:, path]], dim=1)[:, near]
                 for prompt, response in ((prompt_k, response_k), (prompt_v, response_v))
@@ -211,7 +205,7 @@ def capped(scores: Tensor, softcap: float | None) -> Tensor:
     return scores if softcap is None else softcap * torch.tanh(scores / softcap)
 
 
-def prompt_attention(
+def prefill_attention(
     q: Tensor,
     k: Tensor,
     v: Tensor,
@@ -223,7 +217,7 @@ def prompt_attention(
 ) -> Tensor:
     """Causal attention: q [b, h, t, d], whose own keys are the last t of k and v [b, g, n, d].
 
-    positions [b, n], slopes, scale, softcap and window as in `segment_attention`. A padding token sees itself, and
+    positions [b, n] as prompt_positions, slopes, scale, softcap and window as in `segment_attention`. A padding token sees itself, and
     nothing sees it. Returns [b, t, h * d].
     """
     (b, h, t, d), (_, g, n, _) = q.shape, k.shape

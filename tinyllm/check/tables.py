@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tinyllm.check import references
 from tinyllm.check.references import HeadNorms, NormWeights
+from tinyllm.kernels.weights import DenseWeight
 
 TOLERANCES = {torch.float32: 2e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 EPS = 1e-5
@@ -59,12 +60,12 @@ class Table:
     written: tuple[str, ...] = ()
 
 
-def _norm_cases(bias: bool, add: bool) -> Iterator[Case]:
+def _norm_cases(bias: bool) -> Iterator[Case]:
     sizes = [(rows, 576) for rows in ROWS] + [(3, width) for width in WIDTHS]
     for rows, m in sizes:
         for strided in (False, True) if (rows, m) == (7, 576) else (False,):
-            yield Case(f"{rows} x {m}{' strided' if strided else ''}", _norm_maker(rows, m, bias, add, strided))
-    yield Case("3 x 576, so small that epsilon counts", _norm_maker(3, 576, bias, add, False, scale=3e-3))
+            yield Case(f"{rows} x {m}{' strided' if strided else ''}", _norm_maker(rows, m, bias, False, strided))
+    yield Case("3 x 576, so small that epsilon counts", _norm_maker(3, 576, bias, False, False, scale=3e-3))
 
 
 def _norm_maker(rows: int, m: int, bias: bool, add: bool, strided: bool, scale: float = 1.0) -> Callable[[Draw], dict]:
@@ -192,7 +193,7 @@ def _linear_maker(
 ) -> Callable[[Draw], dict]:
     def make(draw: Draw) -> dict:
         lines = draw.strided(rows, k) if strided else draw(rows, k, scale=scale)
-        arguments: dict[str, Any] = {"x": lines, "weight": draw(n, k, scale=k**-0.5)}
+        arguments: dict[str, Any] = {"x": lines, "weight": DenseWeight(draw(n, k, scale=k**-0.5))}
         if bias:
             arguments["bias"] = draw(n)
         if norm:
@@ -313,12 +314,12 @@ def _segment_maker(
         arguments |= dict(zip(("prompt_k", "prompt_v", "response_k", "response_v"), prompt + response, strict=True))
         arguments["lengths"] = torch.tensor([t, steps], dtype=torch.int32, device=draw.device)
         if w > 1 and reordered:
-            arguments["ancestry"] = integers(w, b, w, steps + spare).to(draw.device)
+            arguments["beam_index"] = integers(w, b, w, steps + spare).to(draw.device)
         if padded:
             positions = torch.arange(t + spare) - (7 * torch.arange(b) % t)[:, None]
             for x in prompt:
                 x.masked_fill_((positions < 0).to(x.device)[:, None, :, None], 99.0)
-            arguments["positions"] = positions.int().to(draw.device)
+            arguments["prompt_positions"] = positions.int().to(draw.device)
         if alibi:
             arguments["slopes"] = (2.0 ** -torch.arange(1, h + 1)).to(draw.device)
         return arguments | more
@@ -326,24 +327,24 @@ def _segment_maker(
     return make
 
 
-def _prompt_cases() -> Iterator[Case]:
+def _prefill_cases() -> Iterator[Case]:
     shapes = [(1, 4, 4, 5, 5, 64), (2, 6, 2, 33, 33, 64), (1, 3, 1, 1, 17, 80), (2, 4, 2, 7, 40, 128)]
     for b, h, g, t, n, d in [*shapes, (1, 2, 1, 70, 70, 256), (1, 4, 2, 20, 20, 96)]:
         title = f"b{b} h{h} g{g} d{d}, {t} tokens of {n}"
-        yield Case(title, _prompt_maker(b, h, g, t, n, d))
-        yield Case(f"{title}, padded", _prompt_maker(b, h, g, t, n, d, padded=True))
-    yield Case("ALiBi", _prompt_maker(1, 4, 2, 37, 37, 64, alibi=True))
-    yield Case("padded, ALiBi, another scale", _prompt_maker(2, 4, 2, 37, 50, 64, padded=True, alibi=True, scale=0.3))
-    yield Case("softcap", _prompt_maker(1, 4, 2, 37, 50, 64, softcap=2.0))
-    yield Case("softcap, then ALiBi", _prompt_maker(1, 4, 2, 37, 50, 64, alibi=True, softcap=2.0))
+        yield Case(title, _prefill_maker(b, h, g, t, n, d))
+        yield Case(f"{title}, padded", _prefill_maker(b, h, g, t, n, d, padded=True))
+    yield Case("ALiBi", _prefill_maker(1, 4, 2, 37, 37, 64, alibi=True))
+    yield Case("padded, ALiBi, another scale", _prefill_maker(2, 4, 2, 37, 50, 64, padded=True, alibi=True, scale=0.3))
+    yield Case("softcap", _prefill_maker(1, 4, 2, 37, 50, 64, softcap=2.0))
+    yield Case("softcap, then ALiBi", _prefill_maker(1, 4, 2, 37, 50, 64, alibi=True, softcap=2.0))
     for window in (1, 9, 49, 50, 400):
-        yield Case(f"window of {window}", _prompt_maker(2, 4, 2, 37, 50, 64, window=window))
-    yield Case("a window within a long prompt", _prompt_maker(1, 2, 1, 200, 300, 64, window=70))
+        yield Case(f"window of {window}", _prefill_maker(2, 4, 2, 37, 50, 64, window=window))
+    yield Case("a window within a long prompt", _prefill_maker(1, 2, 1, 200, 300, 64, window=70))
     everything = {"padded": True, "softcap": 5.0, "window": 12, "scale": 0.2}
-    yield Case("padded, softcap, window, another scale", _prompt_maker(2, 4, 2, 37, 50, 80, **everything))
+    yield Case("padded, softcap, window, another scale", _prefill_maker(2, 4, 2, 37, 50, 80, **everything))
 
 
-def _prompt_maker(b, h, g, t, n, d, padded=False, alibi=False, **more) -> Callable[[Draw], dict]:
+def _prefill_maker(b, h, g, t, n, d, padded=False, alibi=False, **more) -> Callable[[Draw], dict]:
     def make(draw: Draw) -> dict:
         arguments: dict[str, Any] = {
             "q": draw(b, t, h, d).transpose(1, 2),
@@ -362,11 +363,9 @@ def _prompt_maker(b, h, g, t, n, d, padded=False, alibi=False, **more) -> Callab
 TABLES = {
     table.name: table
     for table in (
-        Table("rms_norm", references.rms_norm, tuple(_norm_cases(bias=False, add=False))),
-        Table("add_rms_norm", references.add_rms_norm, tuple(_norm_cases(bias=False, add=True))),
+        Table("rms_norm", references.rms_norm, tuple(_norm_cases(bias=False))),
         Table("norm_and_add", references.norm_and_add, tuple(_norm_and_add_cases())),
-        Table("layer_norm", references.layer_norm, tuple(_norm_cases(bias=True, add=False))),
-        Table("add_layer_norm", references.add_layer_norm, tuple(_norm_cases(bias=True, add=True))),
+        Table("layer_norm", references.layer_norm, tuple(_norm_cases(bias=True))),
         Table(
             "rope_and_store",
             references.rope_and_store,
@@ -379,6 +378,6 @@ TABLES = {
         Table("attention", references.attention, tuple(_attention_cases())),
         Table("qkv_rope_and_store", references.qkv_rope_and_store, tuple(_qkv_cases()), ("k_slot", "v_slot")),
         Table("segment_attention", references.segment_attention, tuple(_segment_cases())),
-        Table("prompt_attention", references.prompt_attention, tuple(_prompt_cases())),
+        Table("prefill_attention", references.prefill_attention, tuple(_prefill_cases())),
     )
 }

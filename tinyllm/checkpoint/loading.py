@@ -3,105 +3,124 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from tinyllm.checkpoint.skeleton import placed, skeleton, source_shapes
+from tinyllm.checkpoint.skeleton import Shard, shard_views, source_shapes
 from tinyllm.checkpoint.sources import Checkpoint
 from tinyllm.checkpoint.weights import ModuleWeights, Weights
+from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
 from tinyllm.families import Family
-from tinyllm.ops.norm import Norm
-from tinyllm.ops.rope import Rotation
+from tinyllm.linear import Norm
+from tinyllm.ops.rope import RotaryEmbedding
 from tinyllm.runtime.device import DTYPES
-from tinyllm.stages import Stage
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 
-def as_stored(config: DecoderConfig, family: Family, weights: Weights) -> DecoderConfig:
-    """The same, with a head of its own where one is stored that differs from the embedding, as in transformers."""
-    table, head = (family.sources(f"{module}.weight")[0] for module in ("embed_tokens", "lm_head"))
+class Placement(NamedTuple):
+    """Where the weights of a model are, and in which number format."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+
+def config_of(family: Family, hf_config: PreTrainedConfig, weights: Weights) -> DecoderConfig:
+    """The decoder of a checkpoint, with a head of its own where one is stored that differs from the embedding."""
+    config = family.describe(hf_config)
+    table = family.sources("embed_tokens.weight")[0]
+    head = family.sources("lm_head.weight")[0]
     both = weights.shapes.keys() >= {table, head}
-    if not config.tie_word_embeddings or not both or torch.equal(weights.read(table), weights.read(head)):
+    if not config.tie_word_embeddings or not both:
+        return config
+    if torch.equal(weights.read(table), weights.read(head)):
         return config
     return replace(config, tie_word_embeddings=False)
 
 
-def load_decoder(checkpoint: Checkpoint, stage: Stage, device: torch.device, dtype: torch.dtype) -> Decoder:
-    """Read a checkpoint straight to `device` and `dtype`, holding at most one of its tensors besides the model."""
-    decoder = skeleton(
-        as_stored(checkpoint.family.describe(checkpoint.config), checkpoint.family, checkpoint.weights), stage
-    )
-    verify(decoder, checkpoint.family, checkpoint.weights)
-    for name, parameter in tqdm(list(decoder.named_parameters()), desc="loading", unit="tensor", delay=2, leave=False):
+def load_weights(
+    decoder: Decoder, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype
+) -> None:
+    """Read a checkpoint straight to `device` and `dtype`, holding at most one of its tensors besides the decoder."""
+    family = checkpoint.family
+    verify(decoder, family, checkpoint.weights)
+    parameters = list(decoder.named_parameters())
+    for name, parameter in tqdm(parameters, desc="loading", unit="tensor", delay=2, leave=False):
         merged = torch.empty(parameter.shape, device=device, dtype=dtype)
-        for source, rows in placed(decoder, checkpoint.family, name, merged):
+        for source, rows in shard_views(decoder, family, name, merged):
             rows.copy_(checkpoint.weights.read(source))
-        assign(decoder, name, shifted(merged, norm_shift(decoder, checkpoint.family, name)))
-    return finish(decoder, device)
+        assign(decoder, name, add_norm_offset(merged, norm_offset(decoder, family, name)))
+    tie_and_finalize(decoder, device)
 
 
-def share_decoder(model: nn.Module, family: Family, stage: Stage) -> Decoder:
-    """A decoder on the weights of a transformers model in memory.
+def merge_weights(decoder: Decoder, family: Family, weights: ModuleWeights) -> None:
+    """Put a decoder on the weights of a transformers model in memory.
 
     Tensors that we keep merged are merged once, and the transformers model then looks at its rows of the
     result: both models work, and no weight is held twice.
     """
-    weights = ModuleWeights(model, family.name_today)
-    decoder = skeleton(as_stored(family.describe(model.config), family, weights), stage)
     verify(decoder, family, weights)
     device, dtype = uniform(weights)
     for name, parameter in list(decoder.named_parameters()):
-        sources, shift = family.sources(name), norm_shift(decoder, family, name)
+        sources = family.sources(name)
         if len(sources) == 1:
             stored = weights.read(sources[0])
-            assign(decoder, name, shifted(stored, shift))
+            assign(decoder, name, add_norm_offset(stored, norm_offset(decoder, family, name)))
             continue
         merged = torch.empty(parameter.shape, device=device, dtype=dtype)
-        for source, rows in placed(decoder, family, name, merged):
+        for source, rows in shard_views(decoder, family, name, merged):
             rows.copy_(weights.read(source))
             weights.parameters[source].data = rows
         assign(decoder, name, merged)
-    return finish(decoder, device)
+    tie_and_finalize(decoder, device)
 
 
-def norm_shift(decoder: Decoder, family: Family, parameter: str) -> float:
+def share_weights(decoder: Decoder, other: Decoder) -> None:
+    """Put a decoder on the weights of another one of the same configuration."""
+    for name, parameter in other.named_parameters():
+        assign(decoder, name, parameter.data)
+    tie_and_finalize(decoder, other.device)
+
+
+def norm_offset(decoder: Decoder, family: Family, parameter: str) -> float:
     """What a stored parameter lacks: the weights of norms may be stored less one."""
     module = decoder.get_submodule(parameter.rsplit(".", 1)[0])
     return family.norm_shift if isinstance(module, Norm) else 0.0
 
 
-def as_stored_in(checkpoint: Checkpoint, decoder: Decoder, parameter: str, merged: Tensor) -> list[tuple[str, Tensor]]:
-    """The checkpoint's names and tensors behind a parameter: rows of ours, or read again where ours are shifted."""
-    found = placed(decoder, checkpoint.family, parameter, merged)
-    if not norm_shift(decoder, checkpoint.family, parameter):
+def add_norm_offset(weight: Float[Tensor, ...], offset: float) -> Float[Tensor, ...]:
+    """The weight itself, or with what it lacks."""
+    return weight + offset if offset else weight
+
+
+def source_tensors(
+    checkpoint: Checkpoint, decoder: Decoder, parameter: str, merged: Float[Tensor, ...]
+) -> list[Shard]:
+    """The checkpoint's names and tensors behind a parameter: rows of ours, or read again where ours have an offset."""
+    found = shard_views(decoder, checkpoint.family, parameter, merged)
+    if not norm_offset(decoder, checkpoint.family, parameter):
         return found
-    return [(source, checkpoint.weights.read(source).to(merged.device, merged.dtype)) for source, _ in found]
+    return [
+        Shard(source, checkpoint.weights.read(source).to(merged.device, merged.dtype))
+        for source, _ in found
+    ]
 
 
-def shifted(tensor: Tensor, shift: float) -> Tensor:
-    """The tensor itself, or what it becomes."""
-    return tensor + shift if shift else tensor
-
-
-def restage(decoder: Decoder, stage: Stage) -> Decoder:
-    """The same model in another stage, on the same weights."""
-    other = skeleton(decoder.config, stage)
-    for name, parameter in decoder.named_parameters():
-        assign(other, name, parameter.data)
-    other.tokenizer, other.generation_config = decoder.tokenizer, decoder.generation_config
-    return finish(other, decoder.device)
-
-
-def uniform(weights: ModuleWeights) -> tuple[torch.device, torch.dtype]:
+def uniform(weights: ModuleWeights) -> Placement:
     """The one device and format of a model in memory. Raises ValueError for a mixture or for quantised weights."""
-    found = {(p.device, p.dtype) for p in weights.parameters.values()}
-    device, dtype = next(iter(found))
-    if len(found) > 1 or dtype not in DTYPES.values() or device.type == "meta":
+    found = {Placement(p.device, p.dtype) for p in weights.parameters.values()}
+    first = next(iter(found))
+    if len(found) > 1 or first.dtype not in DTYPES.values() or first.device.type == "meta":
         shown = ", ".join(sorted(f"{dtype} on {device}" for device, dtype in found))
-        raise ValueError(f"the model holds {shown}: expected all weights in one of {list(DTYPES)} on one device")
-    return device, dtype
+        expected = f"expected all weights in one of {list(DTYPES)} on one device"
+        raise ValueError(f"the model holds {shown}: {expected}")
+    return first
 
 
 def verify(decoder: Decoder, family: Family, weights: Weights) -> None:
@@ -109,10 +128,11 @@ def verify(decoder: Decoder, family: Family, weights: Weights) -> None:
     needed = source_shapes(decoder, family)
     for source, shape in needed.items():
         if source not in weights.shapes:
-            raise ValueError(f"{weights.file(None)} has no tensor {source!r}: expected one of shape {list(shape)}")
+            expected = f"expected one of shape {list(shape)}"
+            raise ValueError(f"{weights.file(None)} has no tensor {source!r}: {expected}")
         if weights.shapes[source] != shape:
-            given = list(weights.shapes[source])
-            raise ValueError(f"{weights.file(source)}: tensor {source!r} has shape {given}: expected {list(shape)}")
+            given = f"tensor {source!r} has shape {list(weights.shapes[source])}"
+            raise ValueError(f"{weights.file(source)}: {given}: expected {list(shape)}")
         weights.check(source)
     tied = family.sources("lm_head.weight") if decoder.config.tie_word_embeddings else ()
     for source in weights.shapes:
@@ -123,15 +143,16 @@ def verify(decoder: Decoder, family: Family, weights: Weights) -> None:
             )
 
 
-def assign(decoder: Decoder, parameter: str, tensor: Tensor) -> None:
+def assign(decoder: Decoder, parameter: str, tensor: Float[Tensor, ...]) -> None:
     """Put a tensor in the place of a parameter that had none."""
     module, kind = parameter.rsplit(".", 1)
-    setattr(decoder.get_submodule(module), kind, nn.Parameter(tensor, requires_grad=False))
+    parameter_with_memory = nn.Parameter(tensor, requires_grad=False)
+    setattr(decoder.get_submodule(module), kind, parameter_with_memory)
 
 
-def finish(decoder: Decoder, device: torch.device) -> Decoder:
+def tie_and_finalize(decoder: Decoder, device: torch.device) -> None:
     """Tie what is tied, and compute what is not stored."""
     if decoder.config.tie_word_embeddings:
         decoder.lm_head.weight = decoder.embed_tokens.weight
-    decoder.rotation = Rotation(decoder.config).to(device)
-    return decoder.eval()
+    decoder.rotary = RotaryEmbedding(decoder.config).to(device)
+    decoder.eval()

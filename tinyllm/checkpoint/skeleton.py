@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from tinyllm.attention.stock import stock_attention
 from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
 from tinyllm.families import Family
-from tinyllm.stages import FASTEST, Stage, pick_stage
+from tinyllm.kernels import TORCH
+from tinyllm.linear import QKVLinear
+from tinyllm.ops import NAIVE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 
-def skeleton(config: DecoderConfig, stage: Stage) -> Decoder:
+class Shard(NamedTuple):
+    """A checkpoint's tensor by its name, and the rows of one of our parameters that it fills."""
+
+    source: str
+    rows: Float[Tensor, ...]
+
+
+def skeleton(config: DecoderConfig) -> Decoder:
     """A decoder whose tensors have shapes but no memory."""
     with torch.device("meta"):
-        return Decoder(config, stage)
+        return Decoder(config, NAIVE, stock_attention, TORCH)
 
 
-def placed(decoder: Decoder, family: Family, parameter: str, merged: Tensor) -> list[tuple[str, Tensor]]:
+def shard_views(
+    decoder: Decoder, family: Family, parameter: str, merged: Float[Tensor, ...]
+) -> list[Shard]:
     """The tensors of a checkpoint that make up a parameter, each with the rows of `merged` that it fills."""
     sources = family.sources(parameter)
     if len(sources) == 1:
-        return [(sources[0], merged)]
+        return [Shard(sources[0], merged)]
     module = decoder.get_submodule(parameter.rsplit(".", 1)[0])
-    sizes = getattr(module, "row_sizes", [len(merged) // len(sources)] * len(sources))
-    return list(zip(sources, merged.split(sizes), strict=True))
+    sizes = [len(merged) // len(sources)] * len(sources)
+    if isinstance(module, QKVLinear):
+        sizes = module.row_sizes
+    return [Shard(*pair) for pair in zip(sources, merged.split(sizes), strict=True)]
 
 
 def source_shapes(decoder: Decoder, family: Family) -> dict[str, tuple[int, ...]]:
@@ -37,10 +52,10 @@ def source_shapes(decoder: Decoder, family: Family) -> dict[str, tuple[int, ...]
     return {
         source: tuple(rows.shape)
         for name, parameter in decoder.named_parameters()
-        for source, rows in placed(decoder, family, name, parameter)
+        for source, rows in shard_views(decoder, family, name, parameter)
     }
 
 
 def needed_tensors(family: Family, config: PreTrainedConfig) -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor that a checkpoint with this configuration must have."""
-    return source_shapes(skeleton(family.describe(config), pick_stage(FASTEST)), family)
+    return source_shapes(skeleton(family.describe(config)), family)

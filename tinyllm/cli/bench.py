@@ -12,7 +12,7 @@ import torch
 
 from tinyllm.bench.presets import ONE_PROMPT, PRESETS
 from tinyllm.cli.options import add_command, add_model, encode
-from tinyllm.runtime.device import free_bytes, pick_device, pick_dtype
+from tinyllm.runtime.device import free_bytes, pick_device, pick_dtype, size_as_text
 from tinyllm.stages import STAGES, pick_stage
 
 if TYPE_CHECKING:
@@ -187,14 +187,13 @@ def open_model(options: argparse.Namespace, device: torch.device, dtype: torch.d
 def memory_budget(options: argparse.Namespace, where) -> int:
     """Bytes that each engine may hold. Raises ValueError where the weights alone need more."""
     from tinyllm.cost.model import weight_elements
-    from tinyllm.plan import as_size
 
     budget = free_bytes(where.device) if options.memory_budget is None else int(options.memory_budget * 1e9)
     if budget is None:
         raise ValueError("this system does not tell what memory is free: pass --memory-budget GB")
     weights = weight_elements(where.checkpoint.family.describe(where.checkpoint.config)) * where.dtype.itemsize
     if budget <= weights:
-        raise ValueError(f"--memory-budget {budget / 1e9:g}: the weights alone take {as_size(weights)}; expected more")
+        raise ValueError(f"--memory-budget {budget / 1e9:g}: the weights alone take {size_as_text(weights)}; expected more")
     return budget
 
 
@@ -218,29 +217,30 @@ def say_plan(options: argparse.Namespace, preset: Preset, device: torch.device, 
         checkpoint = open_checkpoint(options.model)
         config, dtype = checkpoint.family.describe(checkpoint.config), dtype or checkpoint.dtype
         tokens = encode(checkpoint.tokenizer, options.prompt, raw=False)["input_ids"].shape[1]
-    room = free_bytes(device) if options.memory_budget is None else int(options.memory_budget * 1e9)
+    free = free_bytes(device) if options.memory_budget is None else int(options.memory_budget * 1e9)
     for case in preset.cases:
-        say_case(case, case.prompt_tokens or tokens, preset, config, (dtype or torch.bfloat16).itemsize, room)
+        say_case(case, case.prompt_tokens or tokens, preset, config, (dtype or torch.bfloat16).itemsize, free)
     return 0
 
 
-def say_case(case: Case, tokens: int, preset: Preset, config, size: int, room: int | None) -> None:
+def say_case(case: Case, tokens: int, preset: Preset, config, size: int, free: int | None) -> None:
     """The plan of one case, as a table."""
     from tinyllm.bench.table import aligned
     from tinyllm.cost.model import weight_elements
-    from tinyllm.plan import Call, as_size, most_prompts, need
+    from tinyllm.generation.memory import CallShape, max_prompts, memory_need
 
     weights = weight_elements(config) * size
-    call = Call(case.batch or 1, tokens, case.new_tokens, case.num_beams, beams=case.num_beams > 1)
+    call = CallShape(case.batch or 1, tokens, case.new_tokens, case.num_beams, beams=case.num_beams > 1)
     lines = [("stage", "keys and values", "activations", "with weights", "prompts that fit")]
     for name in preset.stages:
         stage = pick_stage(name)
-        needed = need(stage, config, call, size)
-        fit = "unknown" if room is None else str(most_prompts(stage, config, call, size, room - weights))
-        lines.append((name, *map(as_size, (needed.keys_and_values, needed.activations, needed.total + weights)), fit))
+        need = memory_need(stage, config, call, size)
+        fit = "unknown" if free is None else str(max_prompts(stage, config, call, size, free - weights))
+        sizes = (need.keys_and_values, need.activations, need.total + weights)
+        lines.append((name, *map(size_as_text, sizes), fit))
     beams = f" in {call.copies} beams" if call.beams else ""
-    print(f"{call.prompts} x {call.tokens} tokens, {call.new} new ones{beams}; weights {as_size(weights)}")
-    print("memory is unknown" if room is None else f"memory for all of it: {as_size(room)}")
+    print(f"{call.prompts} x {call.tokens} tokens, {call.new} new ones{beams}; weights {size_as_text(weights)}")
+    print("memory is unknown" if free is None else f"memory for all of it: {size_as_text(free)}")
     print(aligned(lines))
 
 

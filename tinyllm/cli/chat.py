@@ -11,7 +11,7 @@ from tinyllm.cli.options import add_answer, add_command, load, sampling
 
 if TYPE_CHECKING:
     from tinyllm.cache import Cache
-    from tinyllm.decoder import Decoder
+    from tinyllm.model import Model
 
 YOU = "> "
 
@@ -26,7 +26,7 @@ def add_to(commands) -> None:
 class Chat:
     """A conversation: what was said, as messages, and what the model holds of it."""
 
-    def __init__(self, model: Decoder, system: str | None = None) -> None:
+    def __init__(self, model: Model, system: str | None = None) -> None:
         self.model = model
         self.messages = [{"role": "system", "content": system}] if system else []
         self.tokens = torch.empty(1, 0, dtype=torch.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -19,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     """Print what there is and what was found; returns 1 where a kernel or a stage is wrong."""
     from tinyllm.bench.machine import measure_machine, versions
     from tinyllm.check.models import check_stages
-    from tinyllm.ops.kernel_sets import KERNELS
+    from tinyllm.kernels import for_device
 
     device = pick_device(options.device)
     print("versions ", ", ".join(f"{name} {number}" for name, number in versions().items()))
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     if wrong:
         print(f"{len(wrong)} of {len(verdicts)} checks failed")
         return 1
-    print(advice(min(times, key=times.get), KERNELS[device.type].rsplit(".", 1)[1], times))
+    print(advice(min(times, key=times.get), for_device(device).name, times))
     print("ready")
     return 0
 
@@ -48,22 +49,26 @@ def advice(fastest: str, default: str, times: dict[str, float]) -> str:
     how = (
         "what the stages use here by default"
         if fastest == default
-        else f"dataclasses.replace(stage, ops=tinyllm.ops.fused(lambda x: tinyllm.kernels.{fastest}))"
+        else f'dataclasses.replace(STAGES["final"], kernels="{fastest}")'
     )
     return f"use       {fastest}, {how} (one of each kernel: {shown})"
 
 
 def check_kernels(device: torch.device, copy_bandwidth: float) -> tuple[list, dict[str, float]]:
-    """Hold every kernel of every set against float64 and time it; returns verdicts, and seconds for one of each."""
+    """Hold every kernel of every set against float64 and time it; returns verdicts, and seconds for one of each.
+
+    What a set has not of its own, it takes from torch, and its time with it.
+    """
     from tinyllm.check import check
-    from tinyllm.check.backends import SHARED, absent, backends
+    from tinyllm.check.backends import NAIVE, SHARED, absent, backends
     from tinyllm.lab.kernels import time_kernel
 
-    verdicts, times = [], {}
+    verdicts = []
+    seconds: dict[str, dict[str, float]] = {}
     for name, reason in absent(device).items():
         print(f"{name:9} not here: {reason}")
     for backend in backends(device):
-        whole = set(SHARED) <= set(backend.functions)  # a stage can run on it
+        seconds[backend.name] = {}
         for operation, function in backend.functions.items():
             verdict = check(operation, function, dtypes=backend.dtypes, device=device)
             verdicts.append(verdict)
@@ -76,6 +81,14 @@ def check_kernels(device: torch.device, copy_bandwidth: float) -> tuple[list, di
                 f"{backend.name:9} {verdict}, error {verdict.worst_error:.0e}, {1e6 * time.seconds:.1f} us, "
                 f"{time.bandwidth / 1e9:.1f} GB/s, {share:.0%} of copy"
             )
-            if whole and operation in SHARED:
-                times[backend.name] = times.get(backend.name, 0.0) + time.seconds
-    return verdicts, times
+            seconds[backend.name][operation] = time.seconds
+    del seconds[NAIVE.name]  # no set of kernels
+    return verdicts, sums_of(seconds, SHARED)
+
+
+def sums_of(
+    seconds: Mapping[str, Mapping[str, float]], operations: Sequence[str]
+) -> dict[str, float]:
+    """Seconds of one of each operation, by set; what a set has not is torch's."""
+    whole = {name: {**seconds["torch"], **own} for name, own in seconds.items()}
+    return {name: sum(times[op] for op in operations) for name, times in whole.items()}

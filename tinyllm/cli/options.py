@@ -54,7 +54,7 @@ def sampling(options: argparse.Namespace) -> dict[str, object]:
 
 def load(options: argparse.Namespace):
     """The model asked for. Raises ValueError where it has no tokenizer."""
-    from tinyllm.api import from_pretrained
+    from tinyllm.model import from_pretrained
 
     model = from_pretrained(options.model, stage=options.stage, device=options.device, dtype=options.dtype)
     if model.tokenizer is None:

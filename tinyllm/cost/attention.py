@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
+from tinyllm.attention.metadata import visible_range
 from tinyllm.config import DecoderConfig, LayerKind
 from tinyllm.cost.workload import Cost, Workload, launch
 
 
 def bias_elements(config: DecoderConfig, work: Workload) -> int:
-    """Elements of the bias that `attention_bias` makes for the first kind of layer; 0 where it makes none."""
+    """Elements of the bias that `causal_bias` makes for the first kind of layer; 0 where it makes none."""
     whole = config.score_softcap is None and (work.tokens == 1 or not work.held)
     near = hides_something(config.kinds[0].window, work)
     if not (work.padded or config.alibi or near) and (whole or work.tokens == 1):
@@ -25,14 +26,33 @@ def hides_something(window: int | None, work: Workload) -> bool:
 
 
 def position_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `grown_mask`, `token_positions` and every `attention_bias` move where only a prompt comes with a mask."""
-    b, t, row = work.batch, work.tokens, 8 * work.batch * work.total
-    cost = sum((bias_cost(config.of_kind(kind), work) for kind in kinds_of_windows(config)), Cost())
+    """What `extend_mask` and `token_positions` move where only a prompt comes with a mask."""
     if not work.padded:
-        return cost + launch(write=8 * t)
-    cost += launch(read=row, write=row) * 3  # cumsum, - 1, clamp
-    grown = launch(write=8 * b * t) + launch(read=row, write=row)  # ones, cat
-    return cost + grown if work.held else cost
+        return launch(write=8 * work.tokens)
+    row = 8 * work.batch * work.total
+    cost = launch(read=row, write=row) * 3  # cumsum, - 1, clamp
+    if not work.held:
+        return cost
+    return cost + launch(write=8 * work.batch * work.tokens) + launch(read=row, write=row)  # ones, cat
+
+
+def stock_mask_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What the first layer makes for all: the bias of every sliding window, or that of each segment."""
+    if work.decodes:
+        return decode_bias_cost(config, work)
+    kinds = [config.of_kind(kind) for kind in kinds_of_windows(config)]
+    return sum((bias_cost(kind, work) for kind in kinds), Cost())
+
+
+def kernel_mask_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """Of a prefill the same, on a CPU; in a decode step the kernel masks by itself."""
+    return Cost() if work.decodes else stock_mask_cost(config, work)
+
+
+def beam_bias_elements(config: DecoderConfig, work: Workload) -> int:
+    """Elements of the bias of the response's slots, which torch's attention needs for several sequences."""
+    slots = (work.steps + 1) * work.copies
+    return work.batch * work.copies * config.group * slots * (work.copies > 1)
 
 
 def kinds_of_windows(config: DecoderConfig) -> list[int]:
@@ -41,7 +61,7 @@ def kinds_of_windows(config: DecoderConfig) -> list[int]:
 
 
 def bias_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `attention_bias` moves for the first kind of layer."""
+    """What `causal_bias` moves for the first kind of layer."""
     if not bias_elements(config, work):
         return Cost()
     b, t, total, size = work.batch if work.padded else 1, work.tokens, work.total, work.size
@@ -80,21 +100,34 @@ def _alibi_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 
 def stock_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `stock_attention` moves and computes; torch's kernel also writes a float32 log-sum-exp per row and head."""
-    h, g, d, size = config.num_attention_heads, config.num_key_value_heads, config.head_dim, work.size
-    q, bias = size * work.rows * h * d, size * bias_elements(config, work)
-    kv, flops = size * work.batch * g * work.total * d, 4 * work.rows * h * work.total * d
+    """What `stock_attention` moves and computes."""
+    if work.decodes:
+        return stock_decode_cost(config, work)
+    bias = work.size * bias_elements(config, work)
+    return one_segment_cost(config, work, work.total, bias)
+
+
+def one_segment_cost(config: DecoderConfig, work: Workload, keys: int, bias: int) -> Cost:
+    """Torch's own attention over so many keys; it also writes a float32 log-sum-exp per row and head."""
     if config.score_softcap is not None:
-        return bent_attention_cost(config, work, bias)
-    log_sum_exp = 4 * work.rows * h
-    return launch(read=q + bias, kv_read=2 * kv, write=q + log_sum_exp, flops=flops)
+        return softcapped_attention_cost(config, work, keys, bias)
+    h = config.num_attention_heads
+    d = config.head_dim
+    q = work.size * work.rows * h * d
+    kv = work.size * work.batch * config.num_key_value_heads * keys * d
+    lse = 4 * work.rows * h
+    flops = 4 * work.rows * h * keys * d
+    return launch(read=q + bias, kv_read=2 * kv, write=q + lse, flops=flops)
 
 
-def bent_attention_cost(config: DecoderConfig, work: Workload, bias: int) -> Cost:
-    """What `bent_attention` moves and computes, with so many bytes of bias."""
-    h, g, d, size = config.num_attention_heads, config.num_key_value_heads, config.head_dim, work.size
-    q, scores = size * work.rows * h * d, work.rows * h * work.total
-    wide, kv, flops = 4 * scores, size * work.batch * g * work.total * d, 2 * scores * d
+def softcapped_attention_cost(config: DecoderConfig, work: Workload, keys: int, bias: int) -> Cost:
+    """What `softcapped_attention` moves and computes, with so many bytes of bias."""
+    size = work.size
+    q = size * work.rows * config.num_attention_heads * config.head_dim
+    scores = work.rows * config.num_attention_heads * keys
+    wide = 4 * scores
+    kv = size * work.batch * config.num_key_value_heads * keys * config.head_dim
+    flops = 2 * scores * config.head_dim
     copied = launch(read=q, write=q) if work.tokens > 1 else Cost()
     narrow = launch(read=size * scores, write=wide) + launch(read=wide, write=size * scores)
     return (
@@ -108,60 +141,137 @@ def bent_attention_cost(config: DecoderConfig, work: Workload, bias: int) -> Cos
     )
 
 
-class InSight(NamedTuple):
-    """What a step sees: tokens of the prompt, and steps after it; and how many tokens are hidden from it."""
+class VisibleKeys(NamedTuple):
+    """What a decode step sees: tokens of the prompt and steps after it, and from which on."""
 
     prompt: int
     steps: int
-    hidden: int
+    first_token: int
+    first_step: int
 
 
-def seen_of(config: DecoderConfig, work: Workload) -> InSight:
-    """What a step in the first kind of layer sees."""
-    prompt, steps, window = work.held - work.steps, work.steps + 1, config.kinds[0].window
-    hidden = 0 if window is None else max(0, prompt + steps - window)
-    return InSight(max(0, prompt - hidden), steps - max(0, hidden - prompt), hidden)
+def visible_keys(config: DecoderConfig, work: Workload) -> VisibleKeys:
+    """What a step in the first kind of layer sees; in a cache of one segment all of it is prompt."""
+    prompt, steps = held_segments(work)
+    first = visible_range(prompt, steps, config.kinds[0].window)
+    return VisibleKeys(prompt - first.first_token, steps - first.first_step, *first)
 
 
-def segment_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `segment_attention` moves and computes, the response in one block, on kernels that tell their sums."""
-    if not work.held:
-        return stock_attention_cost(config, work)
-    sight = seen_of(config, work)
-    prompt_bias, response_bias = biases_of(config, work, sight)
-    parts = [part_cost(config, work, sight.prompt, prompt_bias, sight.hidden > 0)] if sight.prompt else []
-    hidden = sight.steps <= work.steps
-    parts.append(part_cost(config, work, sight.steps * work.copies, response_bias, hidden))
+def held_segments(work: Workload) -> tuple[int, int]:
+    """Tokens of the prompt, and steps after it with the one in hand."""
+    return (work.total, 0) if work.segments == 1 else (work.held - work.steps, work.steps + 1)
+
+
+def stock_decode_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """A decode step on each segment by kernels that return their log-sum-exp, and the merge."""
+    visible = visible_keys(config, work)
+    prompt_bias, response_bias = biases_of(config, work, visible)
+    if work.segments == 1:
+        copied = align_cost(work, prompt_bias, visible.first_token > 0)
+        bias = work.size * prompt_bias
+        return copied + one_segment_cost(config, work, visible.prompt, bias)
+    parts = []
+    if visible.prompt:
+        cut = visible.first_token > 0
+        parts.append(part_cost(config, work, visible.prompt, prompt_bias, cut))
+    slots = visible.steps * work.copies
+    parts.append(part_cost(config, work, slots, response_bias, visible.first_step > 0))
     side_by_side = work.copies > 1 and config.group > 1  # q grouped, heads side by side
     out = work.size * work.rows * config.num_attention_heads * config.head_dim
     copies = launch(read=out, write=out) * 2 if side_by_side else Cost()
     return sum(parts, copies) + (merge_cost(config, work) if len(parts) > 1 else Cost())
 
 
-def biases_of(config: DecoderConfig, work: Workload, sight: InSight) -> tuple[int, int]:
+def decode_bias_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `DecodeMetadata.bias` moves: padding of the prompt, slots of other sequences, ALiBi."""
+    b, w, size = work.batch, work.copies, work.size
+    prompt, steps = held_segments(work)
+    cost = Cost()
+    if work.padded:
+        cost += launch(read=8 * b * prompt, write=b * prompt)  # to bool
+        cost += launch(read=b * prompt, write=size * b * prompt)  # log
+    if w > 1 and steps:
+        visible = b * w * config.group * steps * w
+        cost += launch(write=4 * w)  # arange
+        cost += launch(read=4 * b * w * steps + 4 * w, write=visible)  # ==
+        cost += launch(read=visible, write=size * visible)  # log
+    return cost + (_decode_alibi_cost(config, work) if config.alibi else Cost())
+
+
+def _decode_alibi_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """Distances, times slopes, added to the masks and copied to where rows are aligned."""
+    many = work.batch if work.padded else 1
+    prompt, steps = held_segments(work)
+    slots = steps * work.copies
+    row = 8 * many * prompt
+    positions = launch(read=row, write=row) * 3 if work.padded else launch(write=row)
+    distances = launch(read=8 * many, write=8 * many) + launch(read=row + 8 * many, write=row)
+    cost = positions + distances + _alibi_bias_cost(config, work, many, prompt)
+    cost += _masked_alibi_cost(config, work, many, prompt, work.batch * prompt * work.padded)
+    if not steps:
+        return cost
+    cost += launch(write=8 * slots) + launch(read=8 * slots, write=8 * slots) * 2  # arange, //, -
+    mask = work.batch * work.copies * config.group * slots * (work.copies > 1)
+    return (
+        cost
+        + _alibi_bias_cost(config, work, 1, slots)
+        + _masked_alibi_cost(config, work, 1, slots, mask)
+    )
+
+
+def _alibi_bias_cost(config: DecoderConfig, work: Workload, many: int, keys: int) -> Cost:
+    """What `alibi_bias` moves."""
+    heads, w = config.num_attention_heads, work.copies
+    spread = w > 1 and config.group > 1
+    slopes = 4 * heads * (w if spread else 1)
+    wide = 4 * many * heads * w * keys
+    cost = launch(read=4 * heads, write=slopes) if spread else Cost()
+    cost += launch(read=slopes + 8 * many * keys, write=wide)
+    narrow = work.size * many * heads * w * keys
+    return cost + (launch(read=wide, write=narrow) if work.size != 4 else Cost())
+
+
+def _masked_alibi_cost(
+    config: DecoderConfig, work: Workload, many: int, keys: int, mask: int
+) -> Cost:
+    """ALiBi's bias added to a mask of so many elements, if there is one, and copied to aligned rows."""
+    rows = work.size * config.num_attention_heads * work.copies * keys
+    if not mask:
+        return launch(read=many * rows, write=many * rows)
+    total = work.batch * rows
+    return launch(read=work.size * mask + many * rows, write=total) + launch(read=total, write=total)
+
+
+def biases_of(config: DecoderConfig, work: Workload, visible: VisibleKeys) -> tuple[int, int]:
     """Elements of the bias of each segment; 0 for none."""
-    b, w, slots = work.batch, work.copies, sight.steps * work.copies
+    b, w, slots = work.batch, work.copies, visible.steps * work.copies
     if not config.alibi:
-        return b * sight.prompt * work.padded, b * w * config.group * slots * (w > 1)
+        return b * visible.prompt * work.padded, b * w * config.group * slots * (w > 1)
     rows = config.num_attention_heads * w
-    return (b if work.padded else 1) * rows * sight.prompt, (b if w > 1 else 1) * rows * slots
+    return (b if work.padded else 1) * rows * visible.prompt, (b if w > 1 else 1) * rows * slots
+
+
+def align_cost(work: Workload, bias: int, cut: bool) -> Cost:
+    """What `align_rows` moves for a bias of so many elements, where a window cuts it."""
+    moved = work.size * bias
+    return launch(read=moved, write=moved) if cut and bias else Cost()
 
 
 def part_cost(config: DecoderConfig, work: Workload, keys: int, bias: int, cut: bool) -> Cost:
     """Attention over so many keys of every request; a bias that is `cut` is copied to where its rows are aligned."""
     h, g, d, size = config.num_attention_heads, config.num_key_value_heads, config.head_dim, work.size
-    out, log_sum, kv = size * work.rows * h * d, 4 * work.rows * h, size * work.batch * g * keys * d
-    copied = launch(read=size * bias, write=size * bias) if cut and bias else Cost()
+    out, lse, kv = size * work.rows * h * d, 4 * work.rows * h, size * work.batch * g * keys * d
+    copied = align_cost(work, bias, cut)
     if config.score_softcap is not None:
-        return copied + spelled_out_cost(config, work, keys, size * bias)
+        return copied + unfused_attention_cost(config, work, keys, size * bias)
     flops = 4 * work.rows * h * keys * d
-    return copied + launch(read=out + size * bias, kv_read=2 * kv, write=out + log_sum, flops=flops)
+    return copied + launch(read=out + size * bias, kv_read=2 * kv, write=out + lse, flops=flops)
 
 
-def spelled_out_cost(config: DecoderConfig, work: Workload, keys: int, bias: int) -> Cost:
+def unfused_attention_cost(config: DecoderConfig, work: Workload, keys: int, bias: int) -> Cost:
     """The same without a kernel for it, with so many bytes of bias."""
     h, g, d, size = config.num_attention_heads, config.num_key_value_heads, config.head_dim, work.size
-    scores, out, log_sum = work.rows * h * keys, size * work.rows * h * d, 4 * work.rows * h
+    scores, out, lse = work.rows * h * keys, size * work.rows * h * d, 4 * work.rows * h
     wide, kv, flops = 4 * scores, size * work.batch * g * keys * d, 2 * scores * d
     strided = work.copies > 1 and config.group == 1  # queries of a head lie apart, and are copied for the product
     cost = launch(read=out, write=out) if strided else Cost()
@@ -169,32 +279,33 @@ def spelled_out_cost(config: DecoderConfig, work: Workload, keys: int, bias: int
     cost += launch(read=size * scores, write=wide) + launch(read=wide, write=size * scores) if size != 4 else Cost()
     cost += launch(read=wide, write=wide) * (1 if config.score_softcap is None else 3)  # * scale, tanh, * softcap
     cost += launch(read=wide + bias, write=wide) if bias else Cost()
-    cost += launch(read=wide, write=log_sum) + launch(read=wide + log_sum, write=wide) + launch(read=wide, write=wide)
+    cost += launch(read=wide, write=lse) + launch(read=wide + lse, write=wide) + launch(read=wide, write=wide)
     return cost + launch(read=size * scores, kv_read=kv, write=out, flops=flops)
 
 
 def merge_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What putting two parts together moves."""
     h, size = config.num_attention_heads, work.size
-    out, log_sum, share = size * work.rows * h * config.head_dim, 4 * work.rows * h, size * work.rows * h
+    out, lse, share = size * work.rows * h * config.head_dim, 4 * work.rows * h, size * work.rows * h
     return (
-        launch(read=2 * log_sum, write=log_sum)  # -
-        + launch(read=log_sum, write=log_sum)  # sigmoid
-        + (Cost() if size == 4 else launch(read=log_sum, write=share))
+        launch(read=2 * lse, write=lse)  # -
+        + launch(read=lse, write=lse)  # sigmoid
+        + (Cost() if size == 4 else launch(read=lse, write=share))
         + launch(read=2 * out + share, write=out)  # lerp
     )
 
 
 def kernel_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `kernel_attention` moves and computes; of the response every slot, as if none had lost its descendants."""
-    if not work.held:
+    if not work.decodes:
         return stock_attention_cost(config, work)
     h, g, d, size = config.num_attention_heads, config.num_key_value_heads, config.head_dim, work.size
-    if work.kernels == "plain":
+    if work.kernels == "torch":
         return _torch_cost(config, work)
-    sight, out = seen_of(config, work), size * work.rows * h * d
-    prompt, slots = sight.prompt, sight.steps * work.copies
-    paths = 4 * work.rows * sight.steps if work.kernels == "sycl" else work.batch * (4 + (4 + 8) * slots)
+    visible = visible_keys(config, work)
+    out = size * work.rows * h * d
+    prompt, slots = visible.prompt, visible.steps * work.copies
+    paths = 4 * work.rows * visible.steps if work.kernels == "sycl" else work.batch * (4 + (4 + 8) * slots)
     tables = 8 + paths * (work.copies > 1) + 4 * work.batch * prompt * work.padded + 4 * h * config.alibi
     keys = size * work.batch * g * (prompt + slots) * d
     return launch(read=out + tables, kv_read=2 * keys, write=out, flops=4 * work.rows * h * (prompt + slots) * d)
@@ -202,30 +313,31 @@ def kernel_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def _torch_cost(config: DecoderConfig, work: Workload) -> Cost:
     """Torch's operations for it: two parts and their merger, and what they may see made anew in every layer."""
-    b, w, size, sight = work.batch, work.copies, work.size, seen_of(config, work)
-    slots, cost = sight.steps * w, Cost()
-    if work.padded and sight.prompt:
-        cost += launch(read=4 * b * sight.prompt, write=b * sight.prompt)  # >=
+    b, w, size = work.batch, work.copies, work.size
+    visible = visible_keys(config, work)
+    slots, cost = visible.steps * w, Cost()
+    if work.padded and visible.prompt:
+        cost += launch(read=4 * b * visible.prompt, write=b * visible.prompt)  # >=
     if w > 1:
         one, seen = b * w * slots, b * config.group * w * slots
-        cost += launch(write=8 * w) + launch(read=4 * b * w * sight.steps + 8 * w, write=one)  # arange, ==
+        cost += launch(write=8 * w) + launch(read=4 * b * w * visible.steps + 8 * w, write=one)  # arange, ==
         cost += launch(read=one, write=seen)  # for every head
     if config.alibi:
-        return cost + _shifted_cost(config, work)
-    if work.padded and sight.prompt:
-        cost += launch(read=b * sight.prompt, write=size * b * sight.prompt)  # log
+        return cost + _torch_alibi_cost(config, work)
+    if work.padded and visible.prompt:
+        cost += launch(read=b * visible.prompt, write=size * b * visible.prompt)  # log
     if w > 1:
         cost += launch(read=seen, write=size * seen)  # log
-    return cost + segment_attention_cost(replace(config, kinds=(LayerKind(None),)), in_window(config, work))
+    return cost + stock_decode_cost(replace(config, kinds=(LayerKind(None),)), in_window(config, work))
 
 
 def in_window(config: DecoderConfig, work: Workload) -> Workload:
     """The same work in a cache that holds no more than is in sight."""
-    sight = seen_of(config, work)
-    return replace(work, held=sight.prompt + sight.steps - 1, steps=sight.steps - 1)
+    visible = visible_keys(config, work)
+    return replace(work, held=visible.prompt + visible.steps - 1, steps=visible.steps - 1)
 
 
-def _shifted_cost(config: DecoderConfig, work: Workload) -> Cost:
+def _torch_alibi_cost(config: DecoderConfig, work: Workload) -> Cost:
     """Torch's operations with ALiBi, whose bias is made anew in every layer and added in float32."""
     b, w, h, size = work.batch, work.copies, config.num_attention_heads, work.size
     many, prompt, slots = b if work.padded else 1, work.held - work.steps, (work.steps + 1) * work.copies
@@ -240,7 +352,7 @@ def _shifted_cost(config: DecoderConfig, work: Workload) -> Cost:
         elements = (b if masked else shifts) * h * w * keys
         if masked:
             cost += launch(read=seen, write=seen) + launch(read=4 * shifts * h * w * keys + seen, write=4 * elements)
-        cost += widened_cost(config, work, keys) + spelled_out_cost(config, replace(work, size=4), keys, 4 * elements)
+        cost += widened_cost(config, work, keys) + unfused_attention_cost(config, replace(work, size=4), keys, 4 * elements)
     out = size * work.rows * h * config.head_dim
     return cost + merge_cost(config, work) + (launch(read=out, write=out) if w > 1 else Cost())
 

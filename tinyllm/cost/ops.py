@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinyllm.config import DecoderConfig
 from tinyllm.cost.workload import Cost, Workload, launch
-from tinyllm.ops.linear import FEW_ROWS
+from tinyllm.ops.matmul import MAX_GEMV_ROWS
 
 
 def rms_norm_cost(rows: int, m: int, size: int) -> Cost:
@@ -45,25 +45,26 @@ def norm_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
     return (layer_norm_cost if config.layer_norm else rms_norm_cost)(rows, config.hidden_size, size)
 
 
-def plain_norm_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
+def torch_norm_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
     """The same on torch's own kernels."""
     m = config.hidden_size
     if config.layer_norm:
         return launch(read=size * rows * m, weights=2 * size * m, write=size * rows * m + 8 * rows)  # and statistics
-    return plain_rms_norm_cost(rows, m, size)
+    return torch_rms_norm_cost(rows, m, size)
 
 
-def plain_rms_norm_cost(rows: int, m: int, size: int) -> Cost:
+def torch_rms_norm_cost(rows: int, m: int, size: int) -> Cost:
     """`F.rms_norm` on a CPU: in 16-bit formats the weight is applied before the result is narrowed."""
     shift = (4 - size) * rows * m
     return rms_norm_cost(rows, m, size) + Cost(activations_read=shift, activations_written=shift)
 
 
-def linear_cost(rows: int, inputs: int, outputs: int, bias: bool, size: int) -> Cost:
+def matmul_cost(work: Workload, rows: int, inputs: int, outputs: int, bias: bool) -> Cost:
     """What one matrix product moves and computes."""
-    weights = size * outputs * (inputs + bias)
+    weights = work.weight_bytes(outputs, inputs) + work.size * outputs * bias
     flops = 2 * rows * inputs * outputs
-    return launch(read=size * rows * inputs, weights=weights, write=size * rows * outputs, flops=flops)
+    x = work.size * rows * inputs
+    return launch(read=x, weights=weights, write=work.size * rows * outputs, flops=flops)
 
 
 def add_cost(rows: int, m: int, size: int) -> Cost:
@@ -82,7 +83,7 @@ def activation_cost(rows: int, f: int, size: int) -> Cost:
     return launch(read=size * rows * f, write=size * rows * f)
 
 
-def fused_linear_cost(
+def fused_matmul_cost(
     config: DecoderConfig,
     work: Workload,
     rows: int,
@@ -94,22 +95,23 @@ def fused_linear_cost(
     gated: bool = False,
     residual: bool = False,
 ) -> Cost:
-    """What `fused_linear` moves and computes with a norm, an activation or a gate, one residual, on `work`'s kernels.
+    """What `fused_matmul` moves and computes with a norm, an activation or a gate, one residual, on `work`'s kernels.
 
     Our kernels take all of that along with few rows. The vendor's product takes a bias, or a residual.
     """
     size, kept = work.size, outputs // 2 if gated else outputs
     norms, x, out = 1 + config.layer_norm, size * rows * inputs, size * rows * kept
-    ours, few = work.kernels != "plain", rows <= FEW_ROWS
-    apart = normed and (not ours or norm_stands_apart(work, rows))
+    ours, few = work.kernels != "torch", rows <= MAX_GEMV_ROWS
+    apart = normed and (not ours or norm_is_unfused(work, rows))
     cost = Cost()
     if apart:
-        cost += launch(read=x, weights=norms * size * inputs, write=x) if ours else plain_norm_cost(config, rows, size)
+        cost += launch(read=x, weights=norms * size * inputs, write=x) if ours else torch_norm_cost(config, rows, size)
     if ours and few:
-        weights = size * (outputs * (inputs + bias) + norms * inputs * (normed and not apart))
+        weights = work.weight_bytes(outputs, inputs) + size * outputs * bias
+        weights += size * norms * inputs * (normed and not apart)
         return cost + launch(read=x + out * residual, weights=weights, write=out, flops=2 * rows * inputs * outputs)
     after = ours and activated and not gated and bias  # the bias is added together with the activation
-    cost += linear_cost(rows, inputs, outputs, bias and not after, size)
+    cost += matmul_cost(work, rows, inputs, outputs, bias and not after)
     if gated:
         cost += launch(read=2 * out, write=out) if ours else gate_cost(rows, kept, size)
     elif activated:
@@ -118,20 +120,20 @@ def fused_linear_cost(
     return cost + Cost(activations_read=out * riding) + (add_cost(rows, outputs, size) if residual and bias else Cost())
 
 
-def linear_and_add_cost(config: DecoderConfig, work: Workload, inputs: int, bias: bool) -> Cost:
-    """What `linear_and_add` moves and computes, back to the residual stream."""
+def matmul_and_add_cost(config: DecoderConfig, work: Workload, inputs: int, bias: bool) -> Cost:
+    """What `matmul_and_add` moves and computes, back to the residual stream."""
     rows, m, size = work.rows, config.hidden_size, work.size
     if not config.post_norms:
-        return fused_linear_cost(config, work, rows, inputs, m, bias, residual=True)
-    product, x = fused_linear_cost(config, work, rows, inputs, m, bias), size * rows * m
-    if work.kernels == "plain":
-        return product + plain_norm_cost(config, rows, size) + add_cost(rows, m, size)
+        return fused_matmul_cost(config, work, rows, inputs, m, bias, residual=True)
+    product, x = fused_matmul_cost(config, work, rows, inputs, m, bias), size * rows * m
+    if work.kernels == "torch":
+        return product + torch_norm_cost(config, rows, size) + add_cost(rows, m, size)
     return product + launch(read=2 * x, weights=size * m, write=x)
 
 
-def norm_stands_apart(work: Workload, rows: int) -> bool:
-    """Whether our kernels normalise so many rows in a launch of its own, as `norm_apart` does."""
-    return rows > (1 if work.kernels == "ours" else FEW_ROWS)
+def norm_is_unfused(work: Workload, rows: int) -> bool:
+    """Whether our kernels normalise so many rows in a launch of its own, as `prologue_is_free` does."""
+    return rows > (1 if work.kernels == "triton" else MAX_GEMV_ROWS)
 
 
 def embed_cost(config: DecoderConfig, work: Workload) -> Cost:
@@ -147,31 +149,31 @@ def embed_cost(config: DecoderConfig, work: Workload) -> Cost:
     return cost + (norm_cost(config, work.rows, work.size) if config.embedding_norm else Cost())
 
 
-def norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
+def naive_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `norm_head` moves and computes for the last token of every sequence."""
     m, rows, v = config.hidden_size, work.batch * work.copies, config.vocab_size
     return (
         norm_cost(config, rows, work.size)
-        + linear_cost(rows, m, v, config.head_bias, work.size)
-        + softcapped_cost(config, rows, work.size)
+        + matmul_cost(work, rows, m, v, config.head_bias)
+        + softcap_logits_cost(config, rows, work.size)
     )
 
 
 def fused_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_norm_head` moves and computes for the last token of every sequence."""
     rows, sizes = work.batch * work.copies, (config.hidden_size, config.vocab_size)
-    product = fused_linear_cost(config, work, rows, *sizes, bias=config.head_bias, normed=True)
-    return product + softcapped_cost(config, rows, work.size)
+    product = fused_matmul_cost(config, work, rows, *sizes, bias=config.head_bias, normed=True)
+    return product + softcap_logits_cost(config, rows, work.size)
 
 
-def softcapped_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
-    """What `softcapped` moves."""
+def softcap_logits_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
+    """What `softcap_logits` moves."""
     logits = size * rows * config.vocab_size
     return Cost() if config.logit_softcap is None else launch(read=logits, write=logits) * 3  # /, tanh, *
 
 
-def rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `rotary_tables` moves: once per forward pass, not per layer."""
+def naive_rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `naive_rotary_tables` moves: once per forward pass, not per layer."""
     if config.rotated == 0:
         return Cost()
     positions, pairs, kinds = work.positions, config.rotated // 2, len(config.kinds)
@@ -186,8 +188,8 @@ def rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
     return cost if work.size == 4 else cost + casts
 
 
-def rotate_cost(config: DecoderConfig, work: Workload, heads: int) -> Cost:
-    """What `rotate_first` moves for `heads` heads."""
+def apply_rope_cost(config: DecoderConfig, work: Workload, heads: int) -> Cost:
+    """What `apply_partial_rope` moves for `heads` heads."""
     if config.rotated == 0:
         return Cost()
     whole, x = (work.size * work.rows * heads * elements for elements in (config.head_dim, config.rotated))
@@ -201,15 +203,15 @@ def rotate_cost(config: DecoderConfig, work: Workload, heads: int) -> Cost:
     )
 
 
-def rotate_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `rotate_and_store` moves before the cache takes over."""
+def naive_rope_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What RoPE moves before the cache takes over."""
     heads, d = (config.num_attention_heads, config.num_key_value_heads), config.head_dim
     normed = [rms_norm_cost(work.rows * n, d, work.size) for n in heads] if config.head_norms else []
-    return sum([rotate_cost(config, work, n) for n in heads] + normed, Cost())
+    return sum([apply_rope_cost(config, work, n) for n in heads] + normed, Cost())
 
 
-def half_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `half_tables` moves: once per forward pass, not per layer."""
+def fused_rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `fused_rotary_tables` moves: once per forward pass, not per layer."""
     positions, pairs, kinds = work.positions, max(2, config.rotated) // 2, len(config.kinds)
     half = 4 * kinds * positions * pairs
     return (
@@ -219,21 +221,21 @@ def half_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
     )
 
 
-def fused_rotate_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `fused_rotate_and_store` moves, the cache's growth aside: every element once, and the tables."""
+def fused_rope_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `rope_and_store` moves, the cache's growth aside: every element once, and the tables."""
     head, heads = work.size * work.rows * config.head_dim, (config.num_attention_heads, config.num_key_value_heads)
     q, k = head * heads[0], head * heads[1]
     table = 4 * work.positions * max(2, config.rotated)
     weights = 2 * work.size * config.head_dim * config.head_norms
-    if work.kernels != "plain":
+    if work.kernels != "torch":
         return launch(read=q + 2 * k + table, weights=weights, write=q, kv_written=2 * k)
-    normed = [plain_rms_norm_cost(work.rows * n, config.head_dim, work.size) for n in heads] * config.head_norms
-    rotated_q = _plain_rotation_cost(config, work, heads[0], Cost(activations_written=q))
-    rotated_k = _plain_rotation_cost(config, work, heads[1], Cost(kv_written=k))
+    normed = [torch_rms_norm_cost(work.rows * n, config.head_dim, work.size) for n in heads] * config.head_norms
+    rotated_q = _torch_rope_cost(config, work, heads[0], Cost(activations_written=q))
+    rotated_k = _torch_rope_cost(config, work, heads[1], Cost(kv_written=k))
     return sum(normed, rotated_q + rotated_k + launch(read=k, kv_written=k))
 
 
-def _plain_rotation_cost(config: DecoderConfig, work: Workload, heads: int, written: Cost) -> Cost:
+def _torch_rope_cost(config: DecoderConfig, work: Workload, heads: int, written: Cost) -> Cost:
     """Two products in float32, each followed by a multiply-add into its half of the result; what stays is copied."""
     turned = max(2, config.rotated)
     elements, kept = work.rows * heads * turned // 2, config.head_dim - turned
@@ -244,65 +246,70 @@ def _plain_rotation_cost(config: DecoderConfig, work: Workload, heads: int, writ
     return (product + multiply_add) * 2 + copied + written
 
 
-def norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `norm_qkv` moves and computes."""
+def naive_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `naive_norm_qkv` moves and computes."""
     m, d, rows, size = config.hidden_size, config.head_dim, work.rows, work.size
     heads = [config.num_attention_heads, config.num_key_value_heads, config.num_key_value_heads]
     parts = [sum(heads)] if config.qkv_per_head else heads
-    products = [linear_cost(rows, m, n * d, config.qkv_bias, size) for n in parts]
+    products = [matmul_cost(work, rows, m, n * d, config.qkv_bias) for n in parts]
     return sum(products, norm_cost(config, rows, size))
 
 
-def project_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `project_and_add` moves and computes."""
+def naive_project_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `naive_project` moves and computes."""
     m, inner = config.hidden_size, config.num_attention_heads * config.head_dim
     normed = norm_cost(config, work.rows, work.size) if config.post_norms else Cost()
-    return linear_cost(work.rows, inner, m, config.o_bias, work.size) + normed + add_cost(work.rows, m, work.size)
+    return matmul_cost(work, work.rows, inner, m, config.o_bias) + normed + add_cost(work.rows, m, work.size)
 
 
 def fused_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `fused_norm_qkv` moves and computes."""
+    """What norm and merged projection move and computes."""
     outputs = (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim
-    return fused_linear_cost(config, work, work.rows, config.hidden_size, outputs, config.qkv_bias, normed=True)
+    return fused_matmul_cost(config, work, work.rows, config.hidden_size, outputs, config.qkv_bias, normed=True)
 
 
-def fused_queries_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `fused_queries` moves and computes, the cache's growth aside: queries, keys and values once, as results."""
-    products, rotation = fused_norm_qkv_cost(config, work), fused_rotate_and_store_cost(config, work)
-    if not queries_at_once(config, work):
+def fused_norm_qkv_rope_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `fused_norm_qkv_rope` moves and computes, the cache's growth aside: queries, keys and values once, as results."""
+    products, rotation = fused_norm_qkv_cost(config, work), fused_rope_and_store_cost(config, work)
+    if not qkv_is_one_launch(config, work):
         return products + rotation
     made = work.size * work.rows * (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim
     saved = Cost(launches=-1, activations_written=-made, activations_read=-made)
     return products + rotation + saved
 
 
-def queries_at_once(config: DecoderConfig, work: Workload) -> bool:
+def qkv_is_one_launch(config: DecoderConfig, work: Workload) -> bool:
     """Whether our kernels make queries, keys and values in one launch."""
-    return work.kernels == "ours" and work.rows <= FEW_ROWS and not config.head_norms
+    return work.kernels == "triton" and work.rows <= MAX_GEMV_ROWS and not config.head_norms
 
 
-def fused_project_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `fused_project_and_add` moves and computes."""
-    return linear_and_add_cost(config, work, config.num_attention_heads * config.head_dim, config.o_bias)
+def fused_project_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `fused_project` moves and computes."""
+    return matmul_and_add_cost(config, work, config.num_attention_heads * config.head_dim, config.o_bias)
 
 
-def mlp_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `mlp_and_add` moves and computes."""
+def naive_mlp_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `naive_mlp` moves and computes."""
     m, f, bias, rows, size = config.hidden_size, config.intermediate_size, config.mlp_bias, work.rows, work.size
     activated = gate_cost(rows, f, size) if config.gated else activation_cost(rows, f, size)
     return (
         norm_cost(config, rows, size)
-        + linear_cost(rows, m, f, bias, size) * (1 + config.gated)  # gate, up
+        + matmul_cost(work, rows, m, f, bias) * (1 + config.gated)  # gate, up
         + activated
-        + linear_cost(rows, f, m, bias, size)  # down
+        + matmul_cost(work, rows, f, m, bias)  # down
         + (norm_cost(config, rows, size) if config.post_norms else Cost())
         + add_cost(rows, m, size)
     )
 
 
-def fused_mlp_and_add_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `fused_mlp_and_add` moves and computes."""
+def fused_mlp_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `fused_mlp` moves and computes."""
     m, f, bias = config.hidden_size, config.intermediate_size, config.mlp_bias
     up = (work.rows, m, (1 + config.gated) * f, bias)
-    gate_up = fused_linear_cost(config, work, *up, normed=True, activated=True, gated=config.gated)
-    return gate_up + linear_and_add_cost(config, work, f, bias)
+    gate_up = fused_matmul_cost(config, work, *up, normed=True, activated=True, gated=config.gated)
+    return gate_up + matmul_and_add_cost(config, work, f, bias)
+
+
+def naive_norm_qkv_rope_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """What `naive_norm_qkv_rope` moves and computes before the cache takes over."""
+    return naive_norm_qkv_cost(config, work) + naive_rope_cost(config, work)

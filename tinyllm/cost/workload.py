@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass, replace
 
+from tinyllm.kernels.weights import DenseWeight
+
 
 @dataclass(frozen=True)
 class Workload:
     """One forward pass: `tokens` new ones for each of `copies` sequences of each of `batch` prompts.
 
-    Every sequence holds `held` tokens already, `steps` of them after its prompt. `size` is bytes per element;
-    `padded` says whether the prompts differ in length; `kernels` whether the fused operations run on our portable
-    kernels ("ours"), on those for Intel alone ("sycl"), or on torch's ("plain"); `room` for how many steps after the
-    prompt memory is reserved.
+    Every sequence holds `held` tokens already, `steps` of them after its prompt. `size` is bytes per element; `padded`:
+    whether the prompts differ in length; `kernels`: the name of the set that the fused operations run on;
+    `reserved_steps`: for how many steps after the prompt there is memory; `segments`: in how many the cache keeps them;
+    `storage`: how the weights lie in memory.
     """
 
     batch: int
@@ -20,15 +22,26 @@ class Workload:
     held: int
     size: int
     padded: bool = False
-    kernels: str = "plain"
+    kernels: str = "torch"
     copies: int = 1
     steps: int = 0
-    room: int | None = None
+    reserved_steps: int | None = None
+    segments: int = 2
+    storage: type[DenseWeight] = DenseWeight
 
     @property
     def reserved(self) -> int:
-        """Steps after the prompt that there is memory for: this one and those before it, unless more were asked for."""
-        return self.steps + 1 if self.room is None else self.room
+        """Steps after the prompt that there is memory for: this one and those before it, unless more are reserved."""
+        return self.steps + 1 if self.reserved_steps is None else self.reserved_steps
+
+    @property
+    def decodes(self) -> bool:
+        """Whether this is one more token of sequences that hold some already."""
+        return self.held > 0 and self.tokens == 1
+
+    def weight_bytes(self, outputs: int, inputs: int) -> int:
+        """Bytes of a matrix as its storage keeps it."""
+        return self.storage.nbytes_of(outputs, inputs, self.size)
 
     @property
     def rows(self) -> int:

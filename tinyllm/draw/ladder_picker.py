@@ -17,7 +17,7 @@ from tinyllm.cost.model import least_bytes, pass_cost, reorder_cost, weight_elem
 from tinyllm.cost.workload import Cost, Workload
 from tinyllm.draw.ladder import LIMIT, OURS, PEER
 from tinyllm.draw.stepper import Look, Shown
-from tinyllm.runtime.graph import Replay
+from tinyllm.runtime.graph import CapturedGraph
 from tinyllm.stages import FASTEST, STAGES, Stage
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def pick_from_ladder(config: DecoderConfig, machine: Machine, *, size: int = 2, 
 def look(config: DecoderConfig, machine: Machine, size: int, new: int, stage: str, width: int, prompt: int) -> Look:
     """One choice as bars and as a table, with the limit: the least bytes that must be read."""
     steps, beams = new // 2, f"{width} beam{'s' * (width > 1)}"  # the last of `new` tokens needs no memory
-    work = Workload(1, 1, prompt + steps, size, kernels="ours", copies=width, steps=steps, room=new - 1)
+    work = Workload(1, 1, prompt + steps, size, kernels="triton", copies=width, steps=steps, reserved_steps=new - 1)
     rungs, least = [predict(one, config, machine, work) for one in STAGES.values()], least_bytes(config, work)
     limit, gb_s, us = 1e3 * least / machine.read_bandwidth, machine.read_bandwidth / 1e9, 1e6 * machine.launch_overhead
     head = f"{weight_elements(config) / 1e9:.2f} billion weights of {size} bytes, {beams}, {prompt} tokens in, "
@@ -86,7 +86,7 @@ def look(config: DecoderConfig, machine: Machine, size: int, new: int, stage: st
 def predict(stage: Stage, config: DecoderConfig, machine: Machine, work: Workload) -> Rung:
     """One pass and, in a search, the reorder before it; what the stage's runner replays is one call on a GPU."""
     cost = pass_cost(stage, config, work) + (reorder_cost(stage, config, work) if work.copies > 1 else Cost())
-    calls = 1 if isinstance(stage.runner.repeat(lambda: None, GPU), Replay) else cost.launches
+    calls = 1 if isinstance(stage.runner.repeat(lambda: None, GPU), CapturedGraph) else cost.launches
     times = 1e3 * cost.bytes / machine.read_bandwidth, 1e3 * calls * machine.launch_overhead
     return Rung(stage.name, cost.bytes, cost.launches, calls, *times, max(times))
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tinyllm.bench.table import aligned
 from tinyllm.config import DecoderConfig
-from tinyllm.cost.model import least_bytes, pass_cost, reorder_cost
+from tinyllm.cost.cache import costs_of
+from tinyllm.cost.model import as_stored, least_bytes, pass_cost, reorder_cost
+from tinyllm.cost.ops import fused_rope_and_store_cost, naive_rope_cost
 from tinyllm.cost.workload import Cost, Workload
 from tinyllm.draw.ladder import LIMIT, OURS
 from tinyllm.draw.picture import Picture, picture
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # The same in all notebooks: four beams behind a prompt of 1,024 tokens, 32 steps after it, float32, our kernels.
-MODEL, WORK = "smollm2-135m", Workload(batch=1, tokens=1, held=1024 + 32, size=4, kernels="ours", copies=4, steps=32)
+MODEL, WORK = "smollm2-135m", Workload(batch=1, tokens=1, held=1024 + 32, size=4, kernels="triton", copies=4, steps=32)
 WHAT = f"bytes of a step of {MODEL}, {WORK.copies} beams, {WORK.held - WORK.steps:,} tokens in, {WORK.steps} out"
 WHOSE = "float32, as predicted for our kernels on a GPU"
 # By notebook; in parentheses what takes off no bytes.
@@ -53,15 +55,26 @@ def change(config: DecoderConfig, work: Workload, *names: str) -> Cost:
     return step_cost(some, config, work) + step_cost(naive, config, work) * -1
 
 
+def rotation_change(config: DecoderConfig, work: Workload) -> Cost:
+    """What becomes other in the naive stage when one launch rotates q and k and writes into the cache."""
+    naive = STAGES["naive"]
+    stored = as_stored(naive, work)
+    cache = costs_of(naive.cache)
+    before = naive_rope_cost(config, stored) + cache.append(config, stored)
+    after = fused_rope_and_store_cost(config, stored) + cache.slots(config, stored)
+    return (after + before * -1) * config.num_hidden_layers
+
+
 def costs(config: DecoderConfig, work: Workload) -> dict[int, Cost]:
     """What a step costs as each notebook leaves it; all from the cost model, one part changed at a time.
 
     No operation is a norm alone, but in front of the head nothing but the norm is fused. 03 takes off what that one
-    saves, for every norm: two in each layer, and that one. 05 takes off what then remains to the whole of `fused`.
+    saves, for every norm: two in each layer, and that one. 04 has the rotation alone, which is part of an operation
+    too. 05 takes off what then remains to the whole of `fused`.
     """
     naive, fused, segment, sdpa, final = (step_cost(stage, config, work) for stage in STAGES.values())
     normed = naive + change(config, work, "norm_head") * (1 + 2 * config.num_hidden_layers)
-    rotated = normed + change(config, work, "rotary_tables", "rotate_and_store")
+    rotated = normed + change(config, work, "rotary_tables") + rotation_change(config, work)
     after = [naive, normed, rotated, fused, fused, fused, segment, segment, sdpa, final, final]
     return dict(zip(NAMES, after, strict=True))
 

@@ -21,7 +21,7 @@ TOKENS = ("eos_token_id", "pad_token_id", "bos_token_id")
 SUPPORTED = {*COUNTS, *FLAGS, *POSITIVES, *SHARES, *TOKENS}
 SUPPORTED |= {"num_beams", "num_return_sequences", "length_penalty", "early_stopping"}
 SUPPORTED |= {"stop_strings", "transformers_version"}
-# Values of other options that ask for nothing we do not do.
+# Values of other options with which they change nothing.
 NEUTRAL = {
     "num_beam_groups": (1,),
     "use_cache": (True,),
@@ -41,8 +41,8 @@ NEUTRAL = {
 }
 SAMPLING = ("temperature", "top_k", "top_p", "min_p")
 BEAMS = ("length_penalty", "early_stopping")
-DEFAULT_TOP_K = 50  # transformers' own, where sampling is asked for and nothing is said
-ABOUT_ASSISTANTS = ("assistant", "num_assistant", "lookbehind", "continuous_batching")
+DEFAULT_TOP_K = 50  # transformers' own default of sampling
+ASSISTED_GENERATION = ("assistant", "num_assistant", "lookbehind", "continuous_batching")
 
 
 def resolve(
@@ -65,7 +65,7 @@ def resolve(
     layers = [source.to_dict() for source in (defaults, given) if source is not None]
     options = {k: v for layer in layers for k, v in layer.items() if v is not None and not k.startswith("_")}
     options = {k: v for k, v in (options | kwargs).items() if v is not None}  # None in a call unsets a default
-    options = {k: v for k, v in options.items() if not any(part in k for part in ABOUT_ASSISTANTS) or k in kwargs}
+    options = {k: v for k, v in options.items() if not any(part in k for part in ASSISTED_GENERATION) or k in kwargs}
     if options.get("do_sample") and "top_k" not in kwargs:
         options.setdefault("top_k", DEFAULT_TOP_K)
     _check_supported(options)
@@ -75,7 +75,7 @@ def resolve(
     return GenerationConfig(**options)
 
 
-def _warn_of_idle(names: tuple[str, ...], kwargs: dict[str, Any], used: object, when: str) -> None:
+def _warn_of_idle(names: tuple[str, ...], kwargs: dict[str, Any], used: bool | None, when: str) -> None:
     idle = [name for name in names if kwargs.get(name) is not None]
     if idle and not used:
         warnings.warn(f"{', '.join(idle)} has no effect {when}", UserWarning, stacklevel=5)
@@ -134,7 +134,7 @@ def _check_beams(options: dict[str, Any], config: DecoderConfig) -> None:
         raise ValueError(f"length_penalty={penalty!r}: expected a finite number; above 0 favours long sequences")
 
 
-def token_list(tokens: object) -> list:
+def token_list(tokens: Any) -> list:
     """One or several token ids as a list."""
     if tokens is None:
         return []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from jaxtyping import Int
 from torch import Tensor
 
-from tinyllm.generation.beams import Found
+from tinyllm.generation.beam_search import BeamResult
 from tinyllm.generation.request import Request
 
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ def output(
 
 
 def beam_output(
-    found: Found, request: Request, cache: Cache, options: GenerationConfig
+    result: BeamResult, request: Request, cache: Cache, options: GenerationConfig
 ) -> GenerateBeamDecoderOnlyOutput:
-    """Of beam search: scores of the sequences, and the beam that each of their tokens continued."""
+    """Of beam search: scores of the sequences, and for each of their tokens the beam that it continued."""
     from transformers.generation import GenerateBeamDecoderOnlyOutput
 
     scores, logits = request.record.as_tuples()
     return GenerateBeamDecoderOnlyOutput(
-        sequences=found.sequences,
-        sequences_scores=found.scores if options.output_scores else None,
+        sequences=result.sequences,
+        sequences_scores=result.scores if options.output_scores else None,
         scores=scores,
         logits=logits,
-        beam_indices=found.parents,
+        beam_indices=result.beam_indices,
         past_key_values=cache,
     )

@@ -1,4 +1,4 @@
-"""One call of `generate`: what was asked, and the model at work on it."""
+"""One call of `generate`: its options resolved, and what it keeps of every step."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Record:
-    """What the caller asked to keep of every step: scores after the processors, logits before."""
+class StepRecord:
+    """What the caller keeps of every step: scores after the processors, logits before."""
 
     scores: list[Float[Tensor, "r v"]] | None = None
     logits: list[Float[Tensor, "r v"]] | None = None
 
     def keep(self, logits: Float[Tensor, "r v"], scores: Float[Tensor, "r v"]) -> None:
-        """Keep what was asked for of one step; the tensors are the record's own from now on."""
+        """Keep scores and logits of one step, where the caller wants them."""
         if self.scores is not None:
             self.scores.append(scores.clone())
         if self.logits is not None:
@@ -37,7 +37,7 @@ class Record:
 
 @dataclass(frozen=True)
 class BeamOptions:
-    """How a beam search goes: `kept` candidates leave enough to run on where others end; `fill` stands after an end."""
+    """A beam search: `kept` candidates leave enough to run on where others end; `fill` stands after an end."""
 
     width: int
     kept: int
@@ -51,9 +51,9 @@ class BeamOptions:
 class Request:
     """One call of `generate`, its options resolved: every prompt is continued by `copies` rows.
 
-    `mask` is None where nothing is padded. `longest` is the length that was asked for, `total` the one at which
-    the stopping criteria end it. `watched`: somebody sees each step, so that none may be taken in vain. `watchers`
-    are called after every token and stop nothing.
+    `mask` is None where nothing is padded. `longest` is the length of the options, `total` the one at which the stopping
+    criteria end it. `watched`: the caller sees each step, so that none may be taken in vain. `callbacks` are called after
+    every token and stop nothing. `select(scores, k)` chooses the next tokens.
     """
 
     input_ids: Int[Tensor, "b t"]
@@ -62,15 +62,15 @@ class Request:
     longest: int
     total: int
     pad: int | None
-    choose: Callable[[Float[Tensor, "n v"], int], Int[Tensor, "n k"]]
+    select: Callable[[Float[Tensor, "n v"], int], Int[Tensor, "n k"]]
     processors: LogitsProcessorList
     criteria: StoppingCriteriaList
     streamer: BaseStreamer | None
     watched: bool
-    watchers: tuple[Callable, ...] = ()
+    callbacks: tuple[Callable, ...] = ()
     beams: BeamOptions | None = None
     cache: Cache | None = None
-    record: Record = field(default_factory=Record)
+    record: StepRecord = field(default_factory=StepRecord)
 
     @property
     def prompts(self) -> int:
@@ -80,9 +80,9 @@ class Request:
     @property
     def rows(self) -> Int[Tensor, "r t"]:
         """The prompt of every row."""
-        return repeated(self.input_ids, self.copies)
+        return repeat_rows(self.input_ids, self.copies)
 
 
-def repeated(x: Tensor | None, times: int) -> Tensor | None:
+def repeat_rows(x: Tensor | None, times: int) -> Tensor | None:
     """Every row `times` over, side by side."""
     return x if x is None or times == 1 else x.repeat_interleave(times, dim=0)

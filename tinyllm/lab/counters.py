@@ -15,9 +15,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from tinyllm.cache import Cache
+from tinyllm.cache import Cache, LayerCache
 from tinyllm.cost.workload import Cost
 from tinyllm.decoder import Decoder
+from tinyllm.model import Model
 
 aten = torch.ops.aten
 ALLOCATIONS = (aten.empty.memory_format, aten.empty_like.default, aten.new_empty.default, aten.empty_strided.default)
@@ -123,7 +124,10 @@ def _by_owner(touched: list[tuple[torch.UntypedStorage, int]], weights: set[int]
 
 @dataclass
 class Observation:
-    """What one forward pass did: in all, in its first layer, and how many tokens it took through the layers."""
+    """What one forward pass did: in all, in its last layer, and how many tokens it took through the layers.
+
+    The first layer also makes the masks of attention, for all.
+    """
 
     total: Cost
     layer: Cost
@@ -185,10 +189,10 @@ class _Watch:
         return taken
 
 
-def storages(layer_cache: object) -> list[torch.UntypedStorage]:
+def storages(layer_cache: LayerCache) -> list[torch.UntypedStorage]:
     """The memory that the keys and values of one layer lie in."""
-    held = tree_leaves(vars(layer_cache))
-    return [x.untyped_storage() for x in held if isinstance(x, Tensor) and x.numel()]
+    held = [x for segment in layer_cache.segments for x in segment]
+    return [x.untyped_storage() for x in held if x.numel()]
 
 
 def _owned(kv: list[torch.UntypedStorage]) -> set[int]:
@@ -213,16 +217,21 @@ def _watching(model: Decoder) -> Iterator[_Watch]:
 
 
 def observe(
-    model: Decoder, input_ids: Tensor, attention_mask: Tensor | None = None, cache: object | None = None
+    model: Model,
+    input_ids: Int[Tensor, "b t"],
+    attention_mask: Int[Tensor, "b t"] | None = None,
+    cache: Cache | None = None,
 ) -> Observation:
     """Run one step of a decoder on token ids `[b, t]` and count what it does."""
     cache = model.new_cache(len(input_ids)) if cache is None else cache
     with _watching(model) as watch:
         model.step(input_ids, attention_mask, cache)
-    operations, (start, end) = watch.log.operations, watch.marks[:2]
+    operations = watch.log.operations
+    start, end = watch.marks[-2:]
     total = watch.cost(operations) + Cost(flops=watch.flops.get_total_flops())
-    first = watch.cost(operations[start:end]) + Cost(flops=watch.flops_in_layers() // len(model.layers))
-    return Observation(total, first, watch.tokens)
+    flops = watch.flops_in_layers() // len(model.layers)
+    last = watch.cost(operations[start:end]) + Cost(flops=flops)
+    return Observation(total, last, watch.tokens)
 
 
 def observe_reorder(cache: Cache, parents: Int[Tensor, " r"]) -> Cost:

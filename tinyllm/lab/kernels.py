@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 from tinyllm.bench.machine import seconds
 from tinyllm.check.references import NormWeights
 from tinyllm.check.tables import Draw
+from tinyllm.kernels.weights import DenseWeight
 from tinyllm.lab.launches import device_seconds
 
 ROTATED_BYTES = {"cpu": 1 << 27, "cuda": 1 << 29, "xpu": 1 << 29}  # more than the caches hold: every call reads memory
@@ -61,13 +62,16 @@ def rope_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
 def linear_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
     """The first product of a gated feed-forward block, with its norm and gate."""
     norm = NormWeights(draw(s.m), None, 1e-5)
-    return {"x": draw(1, s.m), "weight": draw(2 * s.f, s.m), "norm": norm, "activation": "silu", "gated": True}
+    arguments = {"x": draw(1, s.m), "weight": DenseWeight(draw(2 * s.f, s.m)), "norm": norm}
+    return arguments | {"activation": "silu", "gated": True}
 
 
 def qkv_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
     """The product in front of attention, for one token, and where its results go."""
-    norm, slots = NormWeights(draw(s.m), None, 1e-5), [draw(1, s.h, 64, s.d) for _ in range(2)]
-    arguments = {"x": draw(1, 1, s.m), "weight": draw(3 * s.h * s.d, s.m), "bias": None, "norm": norm}
+    norm = NormWeights(draw(s.m), None, 1e-5)
+    slots = [draw(1, s.h, 64, s.d) for _ in range(2)]
+    weight = DenseWeight(draw(3 * s.h * s.d, s.m))
+    arguments = {"x": draw(1, 1, s.m), "weight": weight, "bias": None, "norm": norm}
     arguments |= {name: draw(1, 1, s.d // 2).float() for name in ("cos", "sin")}
     arguments |= {"k_slot": slots[0], "v_slot": slots[1], "interleaved": False}
     return arguments | {"start": torch.tensor(63, dtype=torch.int32, device=draw.device)}
@@ -79,24 +83,22 @@ def segment_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
     return {"q": draw(1, s.h, 1, s.d), **memory, "lengths": torch.tensor([512, 64]).int().to(draw.device)}
 
 
-def prompt_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
+def prefill_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
     """A prompt of 128 tokens."""
     return {name: draw(1, s.h, 128, s.d) for name in "qkv"}
 
 
 ARGUMENTS: Mapping[str, Callable[[Draw, Sizes], dict[str, Any]]] = {
     "rms_norm": norm_arguments,
-    "add_rms_norm": lambda draw, s: norm_arguments(draw, s) | {"residual": draw(1, s.m)},
     "norm_and_add": lambda draw, s: norm_arguments(draw, s) | {"residual": draw(1, s.m)},
     "layer_norm": lambda draw, s: norm_arguments(draw, s) | {"bias": draw(s.m)},
-    "add_layer_norm": lambda draw, s: norm_arguments(draw, s) | {"bias": draw(s.m), "residual": draw(1, s.m)},
     "rope_and_store": rope_arguments,
     "activate_and_multiply": lambda draw, s: {"gate_up": draw(1, 2 * s.f), "activation": "silu"},
     "bias_and_activate": lambda draw, s: {"x": draw(1, s.f), "bias": draw(s.f), "activation": "gelu"},
     "linear": linear_arguments,
     "qkv_rope_and_store": qkv_arguments,
     "segment_attention": segment_arguments,
-    "prompt_attention": prompt_arguments,
+    "prefill_attention": prefill_arguments,
     "attention": lambda draw, s: {"q": draw(1, s.h, 1, s.d), "k": draw(1, s.h, 512, s.d), "v": draw(1, s.h, 512, s.d)},
 }
 

@@ -1,7 +1,7 @@
 """A beam search watched from outside: which token lies in which slot of the cache, and which slots each beam reads.
 
 What is recorded is read off the tensors of the first layer. Its values depend on nothing but their tokens, so the
-token of a slot is the one whose value lies there; and a beam reads the slots that the bias of attention leaves open.
+token of a slot is the one whose value lies there; and a beam reads the slots that the metadata of attention leave it.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
+from tinyllm.attention.metadata import DecodeMetadata, Metadata, visible_range
 from tinyllm.cache import Cache
-from tinyllm.cache.contiguous import ContiguousLayer
-from tinyllm.cache.fixed import Sight
-from tinyllm.cache.segment import SegmentBias
-from tinyllm.checkpoint.loading import restage
+from tinyllm.cache.segment import SegmentCache
 from tinyllm.cost.workload import Cost
-from tinyllm.decoder import Decoder
 from tinyllm.lab.counters import OperationLog, classify, storages
+from tinyllm.model import Model, restage
+from tinyllm.ops.qkv import naive_norm_qkv
 
 MARKS = {"written": "+", "copied": "~", "kept": " ", "free": "_"}
 NEAR = 0.05  # how far a value may be from that of its token, as a share of its length: kernels round differently
@@ -114,7 +113,7 @@ class BeamTrace:
 
 @torch.inference_mode()
 def trace_beams(
-    model: Decoder,
+    model: Model,
     input_ids: Int[Tensor, "b t"],
     width: int,
     new_tokens: int,
@@ -150,11 +149,11 @@ class _Piece(NamedTuple):
 class _Watch:
     """Stands between a model of its own, on the same weights, and its cache."""
 
-    def __init__(self, model: Decoder, input_ids: Tensor, mask: Tensor, width: int) -> None:
+    def __init__(self, model: Model, input_ids: Tensor, mask: Tensor, width: int) -> None:
         runner = model.stage.runner
         watching = replace(runner, step=lambda model: self._watched(runner.step(model)))
         self.model = restage(model, replace(model.stage, runner=watching))
-        self.model.layers[0].register_forward_pre_hook(self._see_bias)
+        self.model.layers[0].register_forward_pre_hook(self._see_metadata)
         self.weights = {p.untyped_storage()._cdata for p in model.parameters()}
         self.width, self.prompt_tokens, self.tokens = width, input_ids.shape[1], set(input_ids.flatten().tolist())
         rows = [tuple(ids[real.bool()].tolist()) for ids, real in zip(input_ids, mask, strict=True)]
@@ -162,10 +161,10 @@ class _Watch:
         self.parents, self.reorder = tuple(range(len(self.sequences))), Cost()
         self.before: list[_Piece] = []  # of the first layer; alive until the next pass, so that no address comes twice
         self.steps: list[BeamStep] = []
-        self.bias: object = None
+        self.metadata: Metadata | None = None
 
-    def _see_bias(self, layer: object, args: tuple) -> None:
-        self.bias = args[2]
+    def _see_metadata(self, layer: nn.Module, args: tuple) -> None:
+        self.metadata = args[2]
 
     def _watched(self, step: Callable) -> Callable:
         def watched(input_ids: Tensor, mask: Tensor | None, cache: Cache) -> Tensor:
@@ -196,18 +195,16 @@ class _Watch:
             result = run()
         return result, classify(log.operations, self.weights, {*before, *_storages(cache)})
 
-    def _pieces(self, layer: object) -> list[_Piece]:
-        """The storages of a layer's cache, the prompt's first."""
-        prompt = [0] * self.prompt_tokens
-        if isinstance(layer, ContiguousLayer):
-            slots = layer.k.shape[2]
-            found = [_Piece("beam", layer.k, layer.v, slots, (prompt + list(range(1, slots + 1)))[:slots])]
-        else:
-            found, first = [_Piece("prompt", *layer.prompt, len(prompt), prompt)], 1
-            for block, response in zip(layer.blocks, layer.response, strict=True):
-                steps = [first + slot // self.width for slot in range(block.k.shape[2])]
-                found.append(_Piece("response", *block, response.k.shape[2], steps))
-                first = steps[-1] + 1
+    def _pieces(self, cache: Cache) -> list[_Piece]:
+        """The storages of the first layer, the prompt's first."""
+        segment, *responses = cache.layers[0].segments
+        if not isinstance(cache, SegmentCache):
+            steps = [max(0, slot + 1 - self.prompt_tokens) for slot in range(segment.capacity)]
+            return [_Piece("beam", *segment, segment.capacity, steps)]
+        found = [_Piece("prompt", *segment, cache.prompt_tokens, [0] * segment.capacity)]
+        for response in responses:
+            steps = [1 + slot // cache.copies for slot in range(response.capacity)]
+            found.append(_Piece("response", *response, cache.steps * cache.copies, steps))
         return [piece for piece in found if piece.k.numel()]
 
     def _step(self, cache: Cache, fed: tuple[int, ...], forward: Cost) -> BeamStep:
@@ -215,7 +212,7 @@ class _Watch:
             pairs = zip(self.parents, fed, strict=True)
             self.sequences = tuple((*self.sequences[parent], token) for parent, token in pairs)
             self.tokens.update(fed)
-        pieces = self._pieces(cache.layers[0])
+        pieces = self._pieces(cache)
         paths = self._paths(pieces)
         buffers = self._buffers(pieces, paths)
         held = sum(storage.nbytes() for storage in _storages(cache).values())
@@ -225,7 +222,8 @@ class _Watch:
     def _paths(self, pieces: list[_Piece]) -> tuple[tuple[Place, ...], ...]:
         n = len(self.sequences)
         places = [(i, len(piece.k), slot) for i, piece in enumerate(pieces) for slot in range(piece.written)]
-        seen = _visible(self.bias, n, self.width, [piece.written for piece in pieces]).tolist()
+        window = self.model.layers[0].options.window
+        seen = visible_slots(self.metadata, n, window).tolist()
         return tuple(
             tuple(Place(i, beam * rows // n, slot) for (i, rows, slot), on in zip(places, row, strict=True) if on)
             for beam, row in enumerate(seen)
@@ -264,10 +262,11 @@ class _Watch:
 
     def _values(self) -> tuple[list[int], Float[Tensor, "n width"]]:
         """What the first layer keeps as the value of every token that was fed so far, wherever it stands."""
-        tokens, layer = sorted(self.tokens), self.model.layers[0]
-        ids = torch.tensor([tokens], device=self.model.device)
-        x = self.model.stage.ops.embed(ids, torch.zeros_like(ids), self.model.embed_tokens)
-        _, _, v = self.model.stage.ops.norm_qkv(x, layer.attention_norm, layer.qkv_proj)
+        tokens = sorted(self.tokens)
+        layer = self.model.layers[0]
+        ids = torch.tensor([tokens], dtype=torch.int64, device=self.model.device)
+        x = self.model.ops.embed(ids, torch.zeros_like(ids), self.model.embed_tokens)
+        _, _, v = naive_norm_qkv(x, layer.attention_norm, layer.qkv_proj)
         return tokens, v[0].transpose(0, 1).flatten(1)
 
     def _text(self, token: int | None, state: str) -> str:
@@ -295,37 +294,39 @@ def _tokens_in(
     ]
 
 
-def _visible(bias: object, beams: int, width: int, sizes: Sequence[int]) -> Bool[Tensor, "beams slots"]:
-    """Which of the written slots each beam may look at with its last token; `sizes` of the buffers, one by one."""
-    if not isinstance(bias, SegmentBias | Sight):
-        return _open(bias, beams, sum(sizes))
-    prompt, *response = sizes
-    if isinstance(bias, Sight):
-        return torch.cat([_seen_prompt(bias, beams, prompt), _seen_response(bias, beams, sum(response))], dim=1)
-    own = None if bias.response is None else bias.response[:, :, :width]  # those of its first query head
-    return torch.cat([_open(bias.prompt, beams, prompt), _open(own, beams, sum(response), width)], dim=1)
+def visible_slots(
+    metadata: Metadata, beams: int, window: int | None
+) -> Bool[Tensor, "beams slots"]:
+    """Which of the written slots, those of the prompt first, each beam may look at with its last token."""
+    if not isinstance(metadata, DecodeMetadata):
+        first = visible_range(metadata.length, 0, window).first_token
+        return _visible_prompt(metadata.mask, beams, metadata.length, first)
+    visible = visible_range(metadata.prompt_tokens, metadata.steps, window)
+    prompt = _visible_prompt(metadata.mask, beams, metadata.prompt_tokens, visible.first_token)
+    response = _visible_response(metadata, beams, visible.first_step)
+    return torch.cat([prompt, response], dim=1)
 
 
-def _open(bias: Tensor | None, beams: int, slots: int, queries: int = 1) -> Bool[Tensor, "beams slots"]:
-    if bias is None:
-        return torch.ones(beams, slots, dtype=torch.bool)
-    rows = (bias[:, 0, -queries:] == 0).flatten(0, 1)
-    return rows.repeat_interleave(beams // len(rows), dim=0)
+def _visible_prompt(
+    mask: Int[Tensor, "b n"] | None, beams: int, tokens: int, first: int
+) -> Bool[Tensor, "beams n"]:
+    """All but padding, from the first token within the window."""
+    rows = torch.ones(1, tokens, dtype=torch.bool) if mask is None else mask.bool().cpu()
+    near = torch.arange(tokens, dtype=torch.int64) >= first
+    return (rows & near).repeat_interleave(beams // len(rows), dim=0)
 
 
-def _seen_prompt(sight: Sight, beams: int, slots: int) -> Bool[Tensor, "beams slots"]:
-    if sight.positions is None:
-        return torch.ones(beams, slots, dtype=torch.bool)
-    rows = sight.positions[:, :slots] >= 0
-    return rows.repeat_interleave(beams // len(rows), dim=0)
-
-
-def _seen_response(sight: Sight, beams: int, slots: int) -> Bool[Tensor, "beams slots"]:
-    if sight.ancestry is None:
-        return torch.ones(beams, slots, dtype=torch.bool)
-    width = sight.ancestry.shape[1]
-    paths = sight.ancestry[:, :, : slots // width, None] == torch.arange(width, device=sight.ancestry.device)
-    return paths.view(beams, slots)
+def _visible_response(
+    metadata: DecodeMetadata, beams: int, first_step: int
+) -> Bool[Tensor, "beams slots"]:
+    """At every step within the window the slot that the beam index names; without one there is no other."""
+    near = torch.arange(metadata.steps, dtype=torch.int64) >= first_step
+    if metadata.beam_index is None:
+        return near.expand(beams, -1)
+    width = metadata.beam_index.shape[1]
+    index = metadata.beam_index[:, :, : metadata.steps, None].cpu()
+    paths = index == torch.arange(width, dtype=torch.int32)
+    return (paths & near[:, None]).reshape(beams, -1)
 
 
 def shown(text: str) -> str:

@@ -17,9 +17,13 @@ ACTIVITIES = {"cuda": ProfilerActivity.CUDA, "xpu": ProfilerActivity.XPU}
 
 
 def launches_in_layer(model: Decoder, step: Callable[[], object]) -> list[str]:
-    """Names of what the first layer launches while `step` runs once; kernels must be compiled before."""
+    """Names of what the last layer launches while `step` runs once; kernels must be compiled before.
+
+    The first layer also makes the masks of attention, for all.
+    """
     seen: list[str] = []
-    layer, stack = model.layers[0], ExitStack()
+    layer = model.layers[-1]
+    stack = ExitStack()
     watch = _watch_device if model.device.type in ACTIVITIES else _watch_operations
 
     def before(*_: object) -> None:

@@ -138,18 +138,19 @@ class Recording:
 
 
 class Replayed:
-    """`turn` as `tinyllm.runtime.graph.Replay` treats it on a GPU: run, then recorded, from then on replayed."""
+    """A step as `tinyllm.runtime.graph.CapturedGraph` treats it on a GPU: run, then recorded, from then on replayed."""
 
-    def __init__(self, turn: Callable[[], object]) -> None:
-        self.turn, self.calls = turn, 0
+    def __init__(self, step: Callable[[], object]) -> None:
+        self.step = step
+        self.calls = 0
         self.recording: Recording | None = None
 
     def __call__(self) -> None:
-        """Do it once more. Raises HostRead at the second call, if the turn asks for a number."""
+        """Do it once more. Raises HostRead at the second call, if the step asks for a number."""
         self.calls += 1
         if self.recording is not None:
             self.recording.replay()
         elif self.calls == 2:
-            self.recording = Recording(self.turn)
+            self.recording = Recording(self.step)
         else:
-            self.turn()
+            self.step()

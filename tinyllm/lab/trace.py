@@ -173,16 +173,16 @@ def read_trace(name: str, folder: Path = RESULTS) -> Trace:
 def toy_traces() -> Iterator[Trace]:
     """The launches that the notebooks step through; small, and of sizes that no block divides."""
     from tinyllm.kernels.triton import rms_norm, rope_and_store
-    from tinyllm.kernels.triton.tuning import Launch
+    from tinyllm.kernels.triton.tuning import LaunchConfig
 
-    of_two_rows = partial(rms_norm, eps=1e-5, launch=Launch({"block": 8, "tile": 16}))
+    of_two_rows = partial(rms_norm, eps=1e-5, launch=LaunchConfig({"block": 8, "tile": 16}))
     yield record_trace("rms_norm", of_two_rows, {"x": torch.ones(3, 6), "weight": torch.ones(6)})
 
     q, k, v = torch.ones(1, 1, 4, 4).transpose(1, 2).split([2, 1, 1], dim=1)
     tables = {"cos": torch.ones(1, 1, 2), "sin": torch.zeros(1, 1, 2)}
     k_slot, v_slot = (torch.zeros(1, 1, 3, 4)[:, :, 2:] for _ in range(2))
     arguments = {"q": q, "k": k, "v": v, **tables, "k_slot": k_slot, "v_slot": v_slot, "interleaved": False}
-    of_two_heads = partial(rope_and_store, launch=Launch({"heads": 2}))
+    of_two_heads = partial(rope_and_store, launch=LaunchConfig({"heads": 2}))
     yield record_trace("rope_and_store", of_two_heads, arguments, ("q_out", "k_slot", "v_slot"))
 
 

@@ -1,73 +1,58 @@
-"""The operations a decoder is made of: the first of its four seams.
+"""The operations a decoder is made of: the first field of a stage.
 
-Every set of operations has the same names and signatures. `NAIVE` spells each one out in elementary torch; `FUSED`
-moves the same data through memory less often, in fewer launches, on the kernels of the device the data is on.
+Both tables have the same names. `NAIVE` spells each operation out in elementary torch; `FUSED` moves the same data
+through memory less often, in fewer launches, on a set of kernels (arXiv 2401.05391, section 3.1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 
-from jaxtyping import Float
-from torch import Tensor
-
-from tinyllm.ops import embedding, mlp, projection, rope
-from tinyllm.ops.kernel_sets import KernelsFor, by_device
-from tinyllm.ops.norm import Norm
+from tinyllm.kernels import KernelSet
+from tinyllm.ops import embedding, mlp, projection, qkv, rope
 
 
 @dataclass(frozen=True)
 class Operations:
-    """What a decoder calls, in the order in which it calls it; `queries` joins `norm_qkv` and `rotate_and_store`.
-
-    `at_once(x, norm, qkv_proj, rotary, kv)` does both in one launch, or returns None where it cannot.
-    """
+    """What a decoder calls, in the order in which it calls it; `dataclasses.replace(NAIVE, mlp=...)` makes a variant."""
 
     embed: Callable
     rotary_tables: Callable
-    norm_qkv: Callable
-    rotate_and_store: Callable
-    project_and_add: Callable
-    mlp_and_add: Callable
+    norm_qkv_rope: Callable
+    project: Callable
+    mlp: Callable
     norm_head: Callable
-    at_once: Callable | None = None
 
-    def queries(
-        self, x: Float[Tensor, "b t m"], norm: Norm, qkv_proj: projection.QKVProjection, rotary: object, kv: object
-    ) -> Float[Tensor, "b h t d"]:
-        """Rotated queries of the normalised x, whose rotated keys and values go to the cache."""
-        q = None if self.at_once is None else self.at_once(x, norm, qkv_proj, rotary, kv)
-        if q is not None:
-            return q
-        q, k, v = self.norm_qkv(x, norm, qkv_proj)
-        return self.rotate_and_store(q, k, v, rotary, kv, qkv_proj.norms)
+    def on(self, kernels: KernelSet) -> Operations:
+        """The same operations on a set of kernels: these run in torch alone."""
+        return self
+
+
+@dataclass(frozen=True)
+class FusedOperations(Operations):
+    """Operations that take the set of kernels as their first argument, where they launch any."""
+
+    def on(self, kernels: KernelSet) -> Operations:
+        """The same operations on a set of kernels."""
+        bound = {field.name: partial(getattr(self, field.name), kernels) for field in fields(self)}
+        return Operations(**bound | {"embed": self.embed, "rotary_tables": self.rotary_tables})
 
 
 NAIVE = Operations(
     embed=embedding.embed,
-    rotary_tables=rope.rotary_tables,
-    norm_qkv=projection.norm_qkv,
-    rotate_and_store=rope.rotate_and_store,
-    project_and_add=projection.project_and_add,
-    mlp_and_add=mlp.mlp_and_add,
-    norm_head=embedding.norm_head,
+    rotary_tables=rope.naive_rotary_tables,
+    norm_qkv_rope=qkv.naive_norm_qkv_rope,
+    project=projection.naive_project,
+    mlp=mlp.naive_mlp,
+    norm_head=embedding.naive_norm_head,
 )
-
-
-def fused(kernels_for: KernelsFor = by_device) -> Operations:
-    """The fused operations on chosen kernels: those of each tensor's device, unless told otherwise."""
-    return Operations(
-        embed=embedding.embed,
-        rotary_tables=rope.half_tables,
-        norm_qkv=partial(projection.fused_norm_qkv, kernels_for),
-        rotate_and_store=partial(rope.fused_rotate_and_store, kernels_for),
-        project_and_add=partial(projection.fused_project_and_add, kernels_for),
-        mlp_and_add=partial(mlp.fused_mlp_and_add, kernels_for),
-        norm_head=partial(embedding.fused_norm_head, kernels_for),
-        at_once=partial(projection.fused_queries, kernels_for),
-    )
-
-
-FUSED = fused()
+FUSED = FusedOperations(
+    embed=embedding.embed,
+    rotary_tables=rope.fused_rotary_tables,
+    norm_qkv_rope=qkv.fused_norm_qkv_rope,
+    project=projection.fused_project,
+    mlp=mlp.fused_mlp,
+    norm_head=embedding.fused_norm_head,
+)

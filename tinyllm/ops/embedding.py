@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from tinyllm.config import DecoderConfig
-from tinyllm.ops.kernel_sets import KernelsFor
-from tinyllm.ops.linear import fused_linear
-from tinyllm.ops.norm import Norm, normalise
+from tinyllm.kernels import KernelSet
+from tinyllm.linear import Embedding, Linear, Norm
+from tinyllm.ops.matmul import fused_matmul
+from tinyllm.ops.norm import naive_norm
 
 
-class TokenEmbedding(nn.Embedding):
+class TokenEmbedding(Embedding):
     """A row per token; and, where a model has them, a factor, a row per position, and a norm."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__(config.vocab_size, config.hidden_size)
-        m, rows = config.hidden_size, config.learned_positions
-        self.scale, self.offset = config.embedding_scale, config.position_offset
-        self.positions = nn.Embedding(rows, m) if rows else None
+        m = config.hidden_size
+        rows = config.learned_positions
+        self.scale = config.embedding_scale
+        self.offset = config.position_offset
+        self.positions = Embedding(rows, m) if rows else None
         self.norm = Norm(m, config.norm_eps, config.layer_norm) if config.embedding_norm else None
 
     @property
-    def bare(self) -> bool:
-        """Whether looking up the row of a token is all there is to do."""
+    def only_looks_up(self) -> bool:
+        """Whether the row of a token is all there is."""
         return self.scale == 1 and self.positions is None and self.norm is None
 
 
@@ -33,28 +35,35 @@ def embed(
     input_ids: Int[Tensor, "b t"], positions: Int[Tensor, "#b t"], embed_tokens: TokenEmbedding
 ) -> Float[Tensor, "b t m"]:
     """Look up one row per token; scale it, add the one of its position, normalise, where a model does."""
-    x = F.embedding(input_ids, embed_tokens.weight)
+    x = embed_tokens(input_ids)
     if embed_tokens.scale != 1:
         x = x * embed_tokens.scale
     if embed_tokens.positions is not None:
-        x = x + F.embedding(positions + embed_tokens.offset, embed_tokens.positions.weight)
-    return x if embed_tokens.norm is None else normalise(x, embed_tokens.norm)
+        x = x + embed_tokens.positions(positions + embed_tokens.offset)
+    return x if embed_tokens.norm is None else naive_norm(x, embed_tokens.norm)
 
 
-def softcapped(logits: Float[Tensor, "*rows v"], softcap: float | None) -> Float[Tensor, "*rows v"]:
-    """Logits bent so that none leaves -softcap to softcap."""
+def softcap_logits(
+    logits: Float[Tensor, "*rows v"], softcap: float | None
+) -> Float[Tensor, "*rows v"]:
+    """Logits soft-capped, so that none leaves -softcap to softcap (Gemma 2)."""
     return logits if softcap is None else torch.tanh(logits / softcap) * softcap
 
 
-def norm_head(
-    x: Float[Tensor, "b t m"], norm: Norm, lm_head: nn.Linear, softcap: float | None = None
+def naive_norm_head(
+    x: Float[Tensor, "b t m"], norm: Norm, lm_head: Linear, softcap: float | None = None
 ) -> Float[Tensor, "b t v"]:
-    """The last normalisation and the scores of every word in the vocabulary."""
-    return softcapped(F.linear(normalise(x, norm), lm_head.weight, lm_head.bias), softcap)
+    """The last normalisation and the logits of the vocabulary."""
+    return softcap_logits(lm_head.matmul(naive_norm(x, norm)), softcap)
 
 
 def fused_norm_head(
-    kernels_for: KernelsFor, x: Float[Tensor, "b t m"], norm: Norm, lm_head: nn.Linear, softcap: float | None = None
+    kernels: KernelSet,
+    x: Float[Tensor, "b t m"],
+    norm: Norm,
+    lm_head: Linear,
+    softcap: float | None = None,
 ) -> Float[Tensor, "b t v"]:
-    """The norm in front of the product."""
-    return softcapped(fused_linear(kernels_for, x.flatten(0, 1), lm_head, norm).view(*x.shape[:2], -1), softcap)
+    """The norm as the prologue of the matmul."""
+    logits = fused_matmul(kernels, x.flatten(0, 1), lm_head, norm=norm)
+    return softcap_logits(logits.view(*x.shape[:2], -1), softcap)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,8 +17,8 @@ def available() -> list[str]:
     return [kind for kind in KINDS if kind == "cpu" or getattr(torch, kind).is_available()]
 
 
-def pick_device(device: object) -> torch.device:
-    """The device asked for, or the best there is. Raises ValueError for one this machine or library lacks."""
+def pick_device(device: Any) -> torch.device:
+    """The device given, or the best there is. Raises ValueError for one this machine or library lacks."""
     if device is None:
         return torch.device(available()[0])
     try:
@@ -29,7 +30,7 @@ def pick_device(device: object) -> torch.device:
     return chosen
 
 
-def pick_dtype(dtype: object) -> torch.dtype | None:
+def pick_dtype(dtype: Any) -> torch.dtype | None:
     """A number format by its name, or None to keep the checkpoint's own. Raises ValueError for any other."""
     chosen = DTYPES.get(dtype.removeprefix("torch.")) if isinstance(dtype, str) else dtype
     if chosen not in (None, *DTYPES.values()) or (chosen is None and dtype is not None):
@@ -38,7 +39,7 @@ def pick_dtype(dtype: object) -> torch.dtype | None:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done all it was given."""
+    """Wait until the device has done all its work."""
     if device.type != "cpu":
         getattr(torch, device.type).synchronize(device)
 
@@ -51,11 +52,11 @@ def device_name(device: torch.device) -> str:
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Memory that can still be allocated, torch's own reserve included; None where the system does not tell."""
+    """Memory that can still be allocated, torch's own reserve included; None where the system does not say."""
     if device.type != "cpu":
         backend = getattr(torch, device.type)
         return backend.mem_get_info(device)[0] + backend.memory_reserved(device) - backend.memory_allocated(device)
-    return min((free for free in (_available(), _left_to_group()) if free is not None), default=None)
+    return min((free for free in (_available(), _cgroup_limit()) if free is not None), default=None)
 
 
 def total_bytes(device: torch.device) -> int:
@@ -64,13 +65,13 @@ def total_bytes(device: torch.device) -> int:
 
 
 def _available() -> int | None:
-    """What Linux says it could give to a new process."""
+    """Memory that Linux could give to a new process."""
     info = Path("/proc/meminfo")
     lines = info.read_text().splitlines() if info.exists() else []
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable")), None)
 
 
-def _left_to_group() -> int | None:
+def _cgroup_limit() -> int | None:
     """What is left of the limit of a container."""
     limit, used = (Path(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
     if not limit.exists() or limit.read_text().strip() == "max":
@@ -83,3 +84,12 @@ def _cpu_model() -> str:
     lines = info.read_text().splitlines() if info.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor() or platform.machine()
+
+
+def size_as_text(size: int | float) -> str:
+    """Bytes as people read them."""
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"

@@ -7,137 +7,163 @@ from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
+from tinyllm.attention.kernel import kernel_attention
 from tinyllm.attention.mask import alibi_slopes
-from tinyllm.cache.fixed import FixedSegmentCache
+from tinyllm.cache import PrefillCache
+from tinyllm.cache.segment import SegmentCache
+from tinyllm.decoder import Decoder, DecoderLayer
 from tinyllm.kernels import cpu
 from tinyllm.ops import FUSED
-from tinyllm.ops.embedding import embed, softcapped
+from tinyllm.ops.embedding import embed, softcap_logits
 
-Step = Callable[[Tensor, Tensor | None, object], Tensor]
-
-
-def native_step(model: nn.Module) -> Step | None:
-    """`model.step` with decode steps in native code; None where `why_not` gives a reason against it.
-
-    The function takes token ids [b, w], None and a `FixedSegmentCache`, and returns logits [b * w, v], in float32
-    whatever format the model has. A prompt, more sequences than the kernels take, and all that hooks on the layers want
-    to see goes through `model.step`.
-    """
-    return None if why_not(model) else NativeStep(model)
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
-def why_not(model: nn.Module) -> str | None:
-    """Why a model's decode steps cannot run in native code, and what helps; None where they can."""
-    weight = model.embed_tokens.weight
-    if weight.device.type != "cpu":
-        return f"native steps run on a cpu, the model is on {weight.device}"
-    if weight.dtype not in (torch.float32, torch.float16, torch.bfloat16):
-        return f"native steps do not know {weight.dtype}"
-    if model.config.head_dim > cpu.MAX_HEAD_DIM:
-        return f"heads of size {model.config.head_dim}: native steps take at most {cpu.MAX_HEAD_DIM}"
-    if model.stage.ops is not FUSED:
-        return f"stage {model.stage.name!r} has operations of its own, which a native step would not run"
-    if not all(x.is_contiguous() and x.dtype == weight.dtype for x in model.parameters()):
+def unsupported_reason(decoder: Decoder) -> str | None:
+    """Why a decoder's steps cannot run in native code, and what helps; None where they can."""
+    weights = list(decoder.parameters())
+    if decoder.device.type != "cpu":
+        return f"native steps run on a cpu, the model is on {decoder.device}"
+    if decoder.dtype not in DTYPES:
+        return f"native steps do not know {decoder.dtype}"
+    if decoder.config.head_dim > cpu.MAX_HEAD_DIM:
+        return (
+            f"heads of size {decoder.config.head_dim}: "
+            f"native steps take at most {cpu.MAX_HEAD_DIM}"
+        )
+    if decoder.operations is not FUSED:
+        return "the stage has operations of its own, which a native step would not run"
+    if decoder.attention is not kernel_attention:
+        return "the stage has an attention of its own, which a native step would not run"
+    if not decoder.kernels.native_step:
+        return f"the stage asks for the kernels {decoder.kernels.name!r}"
+    if not all(x.is_contiguous() and x.dtype == decoder.dtype for x in weights):
         return "some weights are strided, or of another format than the rest"
     return cpu.unavailable()
 
 
 class NativeStep:
-    """See `native_step`. Pointers to weights and memory are put together again whenever an answer begins."""
+    """`decoder.step` with decode steps in native code, for a decoder without `unsupported_reason`.
 
-    def __init__(self, model: nn.Module) -> None:
-        self.model, self.ordinary, self.step = model, model.step, None
-        self.cache: Callable[[], object | None] = lambda: None
-        self.known: list[int] = []
-        self.memory = 0
+    Called with token ids [b, w], None and a `SegmentCache`, it returns logits [b * w, v] in float32 whatever format the
+    model has. A prefill, more sequences than the kernels take, and layers with hooks go through `decoder.step`. Pointers
+    to weights and memory are put together again whenever an answer begins.
+    """
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.decoder = decoder
+        self.step: cpu.DecodeStep | None = None
+        self.cache: Callable[[], SegmentCache | None] = lambda: None
+        self.weight_addresses: list[int] = []
+        self.response_address = 0
 
     def __call__(
-        self, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "b t"] | None, cache: object
+        self,
+        input_ids: Int[Tensor, "b t"],
+        attention_mask: Int[Tensor, "b t"] | None,
+        cache: PrefillCache,
     ) -> Float[Tensor, "r v"]:
         """Take the tokens into the cache, and return the logits of what follows."""
-        if attention_mask is not None or self.model.hooked or not goes_on(cache, input_ids):
-            return self.ordinary(input_ids, attention_mask, cache)
+        if self.decoder.has_hooks or not takes(cache, input_ids, attention_mask):
+            return self.decoder.step(input_ids, attention_mask, cache)
         with torch.inference_mode():
-            positions, (sight, *_) = cache.admit(input_ids.shape[1], None)
-            self.prepare(cache)
-            embedding, sizes = self.model.embed_tokens, (cache.prompt_tokens, cache.steps)
-            x = None if embedding.bare else embed(input_ids, positions, embedding)
-            who = sight.lengths, sight.ancestry, sight.positions
-            logits = self.step(input_ids, positions, *who, sizes, embedded=x)
-            return softcapped(logits, self.model.config.logit_softcap)
+            positions, metadata = cache.prepare(input_ids.shape[1], None)
+            self.bind(cache)
+            embedding = self.decoder.embed_tokens
+            x = None if embedding.only_looks_up else embed(input_ids, positions, embedding)
+            logits = self.step(
+                input_ids,
+                positions,
+                metadata.lengths(input_ids.device),
+                beam_index=metadata.beam_index,
+                prompt_positions=metadata.positions,
+                inputs_embeds=x,
+            )
+            return softcap_logits(logits, self.decoder.config.logit_softcap)
 
-    def prepare(self, cache: FixedSegmentCache) -> None:
+    def bind(self, cache: SegmentCache) -> None:
         """Find the weights and the memory, where they may have moved since the last step."""
         new = self.cache() is not cache or cache.steps == 1
         if new:
-            self.find_weights()
-        first = cache.layers[0].slots(cache.copies).k.data_ptr()
-        if new or first != self.memory:
-            self.step.bind([(*layer.prompt, *layer.slots(cache.copies)[:2]) for layer in cache.layers])
-            self.cache, self.memory = weakref.ref(cache), cache.layers[0].slots(cache.copies).k.data_ptr()
+            self.bind_weights()
+        response_address = cache.layers[0].response.k.data_ptr()
+        if new or response_address != self.response_address:
+            segments = [layer.segments for layer in cache.layers]
+            self.step.bind([(*prompt, *response) for prompt, response in segments])
+            self.cache = weakref.ref(cache)
+            self.response_address = response_address
 
-    def find_weights(self) -> None:
+    def bind_weights(self) -> None:
         """Build the native step, unless all weights are where they were."""
-        where = [x.data_ptr() for x in self.model.parameters()]
-        if where != self.known:
-            self.step, self.known = cpu.DecodeStep(cpu.kernels(), weights_of(self.model)), where
+        addresses = [x.data_ptr() for x in self.decoder.parameters()]
+        if addresses != self.weight_addresses:
+            self.step = cpu.DecodeStep(cpu.kernels(), weights_of(self.decoder))
+            self.weight_addresses = addresses
 
 
-def goes_on(cache: object, input_ids: Int[Tensor, "b t"]) -> bool:
-    """Whether tokens are one step of every sequence, and few enough for the kernels."""
+def takes(
+    cache: PrefillCache,
+    input_ids: Int[Tensor, "b t"],
+    attention_mask: Int[Tensor, "b t"] | None,
+) -> bool:
+    """Whether tokens are one decode step of every sequence, and few enough for the kernels."""
     return (
-        isinstance(cache, FixedSegmentCache)
-        and cache.length > 0
-        and not cache.new_turn
-        and input_ids.shape[1] == cache.copies
+        isinstance(cache, SegmentCache)
+        and cache.is_decode_step(input_ids.shape[1], attention_mask)
         and input_ids.numel() <= cpu.MAX_ROWS
     )
 
 
-def weights_of(model: nn.Module) -> cpu.Weights:
+def weights_of(decoder: Decoder) -> cpu.DecoderWeights:
     """The weights of a decoder under the names the kernels have for them, where they are."""
-    config, scores = model.config, [layer.scores for layer in model.layers]
-    return cpu.Weights(
-        layers=[layer_weights(layer) for layer in model.layers],
-        embedding=model.embed_tokens.weight.detach(),
-        norm=model.norm.weight.detach(),
-        norm_bias=_detached(model.norm.bias),
-        head=model.lm_head.weight.detach(),
-        head_bias=_detached(model.lm_head.bias),
-        frequencies=model.rotation.frequencies.float().contiguous(),
-        kinds=[layer.kind for layer in model.layers],
-        windows=[one.window for one in scores],
-        scale=scores[0].scale,
-        softcap=scores[0].softcap,
+    config = decoder.config
+    options = [layer.options for layer in decoder.layers]
+    return cpu.DecoderWeights(
+        layers=[layer_weights(layer) for layer in decoder.layers],
+        embedding=decoder.embed_tokens.storage.data.detach(),
+        norm=decoder.norm.weight.detach(),
+        norm_bias=_detached(decoder.norm.bias),
+        lm_head=decoder.lm_head.storage.data.detach(),
+        lm_head_bias=_detached(decoder.lm_head.bias),
+        frequencies=decoder.rotary.frequencies.float().contiguous(),
+        frequency_sets=[layer.kind for layer in decoder.layers],
+        windows=[one.window for one in options],
+        scale=options[0].scale,
+        softcap=options[0].softcap,
         slopes=alibi_slopes(config.num_attention_heads) if config.alibi else None,
         heads=(config.num_attention_heads, config.num_key_value_heads, config.head_dim),
         activation=config.activation,
-        eps=model.norm.eps,
+        eps=decoder.norm.eps,
         gated=config.gated,
-        interleaved=model.rotation.interleaved,
+        interleaved=decoder.rotary.interleaved,
         parallel=config.parallel,
         per_head=config.qkv_per_head,
     )
 
 
-def layer_weights(layer: nn.Module) -> dict[str, Tensor | None]:
+def layer_weights(layer: DecoderLayer) -> dict[str, Tensor | None]:
     """Those of one layer."""
-    parts = {
-        "attention_norm": layer.attention_norm,
+    matrices = {
         "qkv": layer.qkv_proj,
         "o": layer.o_proj,
-        "mlp_norm": layer.mlp_norm,
-        "up": layer.gate_up_proj,
+        "gate_up": layer.gate_up_proj,
         "down": layer.down_proj,
     }
-    weights = {name: part.weight.detach() for name, part in parts.items()}
-    weights |= {f"{name}_bias": _detached(part.bias) for name, part in parts.items()}
-    norms, after = layer.qkv_proj.norms, (layer.attention_post_norm, layer.mlp_post_norm)
-    weights |= {} if norms is None else {"q_norm": norms.q.detach(), "k_norm": norms.k.detach()}
-    names = ("attention_post_norm", "mlp_post_norm")
-    return weights | {name: norm.weight.detach() for name, norm in zip(names, after, strict=True) if norm is not None}
+    norms = {"attention_norm": layer.attention_norm, "mlp_norm": layer.mlp_norm}
+    post_norms = {
+        "attention_post_norm": layer.attention_post_norm,
+        "mlp_post_norm": layer.mlp_post_norm,
+    }
+    weights = {name: matrix.storage.data.detach() for name, matrix in matrices.items()}
+    weights |= {name: norm.weight.detach() for name, norm in norms.items()}
+    weights |= {f"{name}_bias": _detached(x.bias) for name, x in (matrices | norms).items()}
+    weights |= {name: x.weight.detach() for name, x in post_norms.items() if x is not None}
+    head_norms = layer.qkv_proj.head_norms
+    if head_norms is not None:
+        weights |= {"q_norm": head_norms.q.detach(), "k_norm": head_norms.k.detach()}
+    return weights
 
 
 def _detached(x: Tensor | None) -> Tensor | None:

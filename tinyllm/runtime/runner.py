@@ -1,38 +1,52 @@
-"""How a decode step is executed: the fourth seam."""
+"""How a decode step is executed: the fourth field of a stage."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 
-from tinyllm.runtime.graph import Replay
-from tinyllm.runtime.native import native_step
+from tinyllm.decoder import Decoder
+from tinyllm.runtime.graph import CapturedGraph
+from tinyllm.runtime.native import NativeStep, unsupported_reason
 
-if TYPE_CHECKING:
-    from tinyllm.decoder import Decoder
-
-Step = Callable[..., object]
-Turn = Callable[[], None]
+Step = Callable[..., torch.Tensor]
+Work = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class Runner:
-    """`step(model)` runs a pass through the layers, `repeat(turn, device)` the same work on the same memory again."""
+    """`step(decoder)` is the function that takes a step; `repeat(work, device)` does the same work on the same memory.
 
+    `describe(decoder)` says how a decoder's steps are run.
+    """
+
+    name: str
     step: Callable[[Decoder], Step]
-    repeat: Callable[[Turn, torch.device], Turn]
+    repeat: Callable[[Work, torch.device], Work]
+    describe: Callable[[Decoder], str]
 
 
-def _native_or_eager(model: Decoder) -> Step:
-    return native_step(model) or model.step
+def _native_or_eager(decoder: Decoder) -> Step:
+    return decoder.step if unsupported_reason(decoder) else NativeStep(decoder)
 
 
-def _captured(turn: Turn, device: torch.device) -> Turn:
-    return turn if device.type == "cpu" else Replay(turn, device)
+def _captured(work: Work, device: torch.device) -> Work:
+    return work if device.type == "cpu" else CapturedGraph(work, device)
 
 
-EAGER = Runner(step=lambda model: model.step, repeat=lambda turn, device: turn)
-CAPTURED = Runner(step=_native_or_eager, repeat=_captured)
+def _describe_captured(decoder: Decoder) -> str:
+    if decoder.device.type != "cpu":
+        return "captured graph"
+    reason = unsupported_reason(decoder)
+    return f"eager ({reason})" if reason else "native step"
+
+
+EAGER = Runner(
+    "eager",
+    step=lambda decoder: decoder.step,
+    repeat=lambda work, device: work,
+    describe=lambda decoder: "eager",
+)
+CAPTURED = Runner("captured", step=_native_or_eager, repeat=_captured, describe=_describe_captured)

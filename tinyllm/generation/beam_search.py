@@ -14,18 +14,19 @@ from torch import Tensor
 
 from tinyllm.generation.options import token_list
 from tinyllm.generation.request import BeamOptions, Request
-from tinyllm.generation.search import Search
+from tinyllm.generation.session import GenerationSession
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig
 
     from tinyllm.decoder import Decoder
+    from tinyllm.stages import Stage
 
 NEVER = -1.0e9  # added to the score of what must not be chosen, as transformers does
 
 
 def beam_options(options: GenerationConfig) -> BeamOptions:
-    """What a beam search is told. Ended sequences are filled up as in transformers: pad token 0 counts as none."""
+    """The options of a beam search. Ended sequences are filled up as in transformers: pad token 0 counts as none."""
     eos, pad, width = token_list(options.eos_token_id), token_list(options.pad_token_id), options.num_beams
     return BeamOptions(
         width=width,
@@ -42,7 +43,7 @@ class Hypotheses(NamedTuple):
 
     sequences: Int[Tensor, "b k total"]
     scores: Float[Tensor, "b k"]
-    parents: Int[Tensor, "b k new"]
+    beam_indices: Int[Tensor, "b k new"]
 
     def take(self, order: Int[Tensor, "b n"]) -> Hypotheses:
         """Those that `order` names, in its order."""
@@ -53,7 +54,7 @@ class Hypotheses(NamedTuple):
         return Hypotheses(*(torch.cat(pair, dim=1) for pair in zip(self, others, strict=True)))
 
 
-class State(NamedTuple):
+class BeamState(NamedTuple):
     """What runs and what has ended; `full`: the slots of `ended` that are taken; `open`: a better end is possible."""
 
     running: Hypotheses
@@ -67,39 +68,44 @@ class State(NamedTuple):
         return (*self.running, *self.ended, self.full, self.open)
 
 
-class Found(NamedTuple):
+class BeamResult(NamedTuple):
     """The best hypotheses of every request, request after request, cut to the longest."""
 
     sequences: Int[Tensor, "n total"]
     scores: Float[Tensor, " n"]
-    parents: Int[Tensor, "n new"]
+    beam_indices: Int[Tensor, "n new"]
 
 
-class Beams(Search):
+class BeamSearch(GenerationSession):
     """The best sequences that continue each prompt (transformers' `num_beams`).
 
-    Once all is over, what has ended is full and cannot be bettered: a turn taken in vain changes nothing of it.
+    Once all sequences have ended, no better one is possible: a step taken in vain changes nothing.
     """
 
-    def __init__(self, model: Decoder, request: Request, key: tuple | None = None) -> None:
-        super().__init__(model, request, key)
-        (b, w), (tokens, new), like = (len(request.input_ids), request.beams.width), self.room, request.input_ids
+    def __init__(
+        self, decoder: Decoder, stage: Stage, request: Request, key: tuple | None = None
+    ) -> None:
+        super().__init__(decoder, stage, request, key)
+        b = request.prompts
+        w = request.beams.width
+        tokens = self.max_prompt_tokens
+        new = self.max_new_tokens
         running, ended = (
             Hypotheses(
-                like.new_empty(b, w, tokens + new),
-                torch.empty(b, w, device=self.device),
+                torch.empty(b, w, tokens + new, dtype=torch.int64, device=self.device),
+                torch.empty(b, w, dtype=torch.float32, device=self.device),
                 torch.empty(b, w, new, dtype=torch.int32, device=self.device),
             )
             for _ in range(2)
         )
         full, still_open = (torch.empty(b, n, dtype=torch.bool, device=self.device) for n in (w, 1))
-        self.state = State(running, ended, full, still_open)
-        self.parents = torch.zeros_like(self.tokens)
-        self.first_rows = w * torch.arange(b, device=self.device)[:, None]
-        self.new = torch.zeros_like(self.column)  # the column among the new tokens
+        self.state = BeamState(running, ended, full, still_open)
+        self.beam_idx = torch.zeros_like(self.tokens)
+        self.first_rows = w * torch.arange(b, dtype=torch.int64, device=self.device)[:, None]
+        self.new_column = torch.zeros_like(self.column)  # among the new tokens
         penalties = [float(length) ** request.beams.length_penalty for length in range(1, new + 1)]
-        self.penalties = torch.tensor(penalties, device=self.device)  # what a score is divided by at each length
-        self.far = torch.ones(1, device=self.device)
+        self.penalties = torch.tensor(penalties, dtype=torch.float32, device=self.device)  # what a score is divided by at each length
+        self.final_penalty = torch.ones(1, dtype=torch.float32, device=self.device)
 
     def begin(self) -> None:
         """All beams at the prompt; only the first counts, so that the first step does not choose a token often."""
@@ -108,72 +114,76 @@ class Beams(Search):
             hypotheses.sequences.fill_(options.fill)
             hypotheses.sequences[:, :, :t] = self.request.input_ids[:, None]
             hypotheses.scores.fill_(NEVER)
-            hypotheses.parents.fill_(-1)
+            hypotheses.beam_indices.fill_(-1)
         self.state.running.scores[:, 0] = 0.0
         self.state.full.fill_(False)
         self.state.open.fill_(True)
-        self.new.zero_()
-        self.far.fill_(float(self.request.longest - t) ** options.length_penalty)
+        self.new_column.zero_()
+        self.final_penalty.fill_(float(self.request.longest - t) ** options.length_penalty)
         self.tokens.copy_(self.request.rows[:, -1])
 
-    def choose(self) -> None:
+    def choose_tokens(self) -> None:
         request = self.request
-        rows = self.ids(self.state.running.sequences.flatten(0, 1), self.tokens, self.n)
+        rows = self.visible_ids(self.state.running.sequences.flatten(0, 1), self.tokens, self.length)
         scores = request.processors(rows, self.logits.log_softmax(dim=-1))
         request.record.keep(self.logits, scores)
-        state, over = self._advanced(scores.view(*self.state.running.scores.shape, -1))
+        state, stopped = self._advanced(scores.view(*self.state.running.scores.shape, -1))
         for old, new in zip(self.state.tensors, state.tensors, strict=True):
             old.copy_(new)
-        self.over |= over
+        self.stopped |= stopped
         self.tokens.copy_(self.state.running.sequences.index_select(2, self.column).flatten())
-        self.parents.copy_(self.state.running.parents.index_select(2, self.new).flatten())
+        self.beam_idx.copy_(self.state.running.beam_indices.index_select(2, self.new_column).flatten())
         self.column += 1
-        self.new += 1
+        self.new_column += 1
 
-    def _advanced(self, log_probs: Float[Tensor, "b w v"]) -> tuple[State, Bool[Tensor, ""]]:
+    def _advanced(self, log_probs: Float[Tensor, "b w v"]) -> tuple[BeamState, Bool[Tensor, ""]]:
         """The state after one more token, given the log-probabilities of every next one; whether it was the last."""
         state, request, options = self.state, self.request, self.request.beams
         candidates, last = self._candidates(log_probs)
-        rows = self.ids(candidates.sequences.flatten(0, 1), last, self.n + 1)
+        rows = self.visible_ids(candidates.sequences.flatten(0, 1), last, self.length + 1)
         ends = request.criteria(rows, request.record.scores).view(candidates.scores.shape)
         going_on = candidates._replace(scores=candidates.scores + ends.float() * NEVER)
         running = going_on.take(going_on.scores.topk(options.width).indices)
-        penalty = self.penalties.index_select(0, self.new)
+        penalty = self.penalties.index_select(0, self.new_column)
         ended, full = _ended(state, candidates, ends, penalty, options)
-        far = options.early_stopping == "never" and options.length_penalty > 0
-        still_open = state.open & _improvable(running, ended, full, self.far if far else penalty)
-        stopped = full.all() if options.early_stopping is True else torch.zeros_like(full.all())
-        over = ~still_open.any() | stopped | ends.all()
-        return State(running, ended, full, still_open), over
+        at_the_end = options.early_stopping == "never" and options.length_penalty > 0
+        still_open = state.open & _improvable(running, ended, full, self.final_penalty if at_the_end else penalty)
+        stopped = ~still_open.any() | ends.all()
+        if options.early_stopping is True:
+            stopped = stopped | full.all()
+        return BeamState(running, ended, full, still_open), stopped
 
     def _candidates(self, log_probs: Float[Tensor, "b w v"]) -> tuple[Hypotheses, Int[Tensor, " n"]]:
         """The best continuations of every request among all tokens of all its beams, and the token each ends with."""
         running, v = self.state.running, log_probs.shape[2]
         scores = (log_probs + running.scores[:, :, None]).flatten(1)
-        chosen = self.request.choose(scores, self.request.beams.kept)
+        chosen = self.request.select(scores, self.request.beams.kept)
         beams, tokens = chosen // v, chosen % v
         candidates = running.take(beams)._replace(scores=scores.gather(1, chosen))
         candidates.sequences.index_copy_(2, self.column, tokens[..., None])
-        candidates.parents.index_copy_(2, self.new, (beams + self.first_rows).int()[..., None])
+        candidates.beam_indices.index_copy_(2, self.new_column, (beams + self.first_rows).int()[..., None])
         return candidates, tokens.flatten()
 
-    def found(self) -> Found:
+    def result(self) -> BeamResult:
         """The best that ended."""
-        returned, t = self.request.beams.returned, self.request.input_ids.shape[1]
-        sequences, scores, parents = (x[:, :returned].flatten(0, 1) for x in self.state.ended)
-        longest = int((parents >= 0).sum(dim=1).max())
-        return Found(sequences[:, : t + longest].clone(), scores.clone(), parents[:, :longest].clone())
+        returned = self.request.beams.returned
+        t = self.request.input_ids.shape[1]
+        sequences, scores, beam_indices = (
+            x[:, :returned].flatten(0, 1) for x in self.state.ended
+        )
+        longest = int((beam_indices >= 0).sum(dim=1).max())
+        return BeamResult(sequences[:, : t + longest].clone(), scores.clone(), beam_indices[:, :longest].clone())
 
 
 def _ended(
-    state: State,
+    state: BeamState,
     candidates: Hypotheses,
     ends: Bool[Tensor, "b k"],
     penalty: Float[Tensor, " 1"],
     options: BeamOptions,
 ) -> tuple[Hypotheses, Bool[Tensor, "b w"]]:
     """The best that have ended, new ones among them; of the candidates only the best `width` may end."""
-    may_end = ends & (torch.arange(options.kept, device=ends.device) < options.width)
+    may_end = ends & (torch.arange(options.kept, dtype=torch.int64, device=ends.device) < options.width)
     scores = candidates.scores / penalty
     if options.early_stopping is True:
         scores = scores + state.full.all(dim=1, keepdim=True).float() * NEVER

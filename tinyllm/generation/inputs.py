@@ -1,8 +1,8 @@
-"""What may be asked of a decoder: prompts are checked before any work is done on them."""
+"""Prompts, masks and caches of a call, checked before any work is done on them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Int
@@ -10,12 +10,12 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from tinyllm.config import DecoderConfig
-    from tinyllm.decoder import Decoder
+    from tinyllm.stages import Stage
 
 INTEGERS = (torch.int32, torch.int64)
 
 
-def check_ids(input_ids: object, config: DecoderConfig) -> None:
+def check_ids(input_ids: Any, config: DecoderConfig) -> None:
     """Raise TypeError or ValueError unless these are token ids `[b, t]` that the decoder knows and can hold."""
     if not isinstance(input_ids, Tensor):
         hint = "; unpack it: generate(**inputs)" if hasattr(input_ids, "keys") else ""
@@ -36,7 +36,7 @@ def check_ids(input_ids: object, config: DecoderConfig) -> None:
         )
 
 
-def check_mask(attention_mask: object, input_ids: Int[Tensor, "b t"]) -> None:
+def check_mask(attention_mask: Any, input_ids: Int[Tensor, "b t"]) -> None:
     """Raise TypeError or ValueError unless this is a mask of ones and zeros of the prompt's shape."""
     if not isinstance(attention_mask, Tensor):
         raise TypeError(f"attention_mask is a {type(attention_mask).__name__}: expected a tensor of 1 and 0 [b, t]")
@@ -64,19 +64,19 @@ def check_left_padding(attention_mask: Int[Tensor, "b t"]) -> None:
         )
 
 
-def check_cache(cache: object, model: Decoder, input_ids: Int[Tensor, "b t"]) -> None:
+def check_cache(cache: Any, stage: Stage, input_ids: Int[Tensor, "b t"]) -> None:
     """Raise TypeError or ValueError unless `cache` is of this stage and holds the beginning of these prompts."""
     if cache is None:
         return
-    if type(cache) is not model.stage.cache:
-        kind = getattr(model.stage.cache, "__name__", "cache")
+    if type(cache) is not stage.cache:
+        kind = stage.cache.__name__
         raise TypeError(
             f"past_key_values is a {type(cache).__name__}: expected the {kind} of an earlier answer's output"
         )
     held, (b, t) = cache.length, input_ids.shape
-    if cache.branches > 1:
+    if cache.logits_to_keep > 1:
         raise ValueError(
-            f"past_key_values holds {cache.branches} sequences of each prompt: expected one, of greedy decoding or a "
+            f"past_key_values holds {cache.logits_to_keep} sequences of each prompt: expected one, of greedy decoding or a "
             "single sample; pass the whole text without it"
         )
     if cache.rows != b:

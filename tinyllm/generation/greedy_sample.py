@@ -9,55 +9,58 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tinyllm.generation.request import Request
-from tinyllm.generation.search import Search
+from tinyllm.generation.session import GenerationSession
 
 if TYPE_CHECKING:
     from tinyllm.decoder import Decoder
+    from tinyllm.stages import Stage
 
 
-def most_likely(scores: Float[Tensor, "n v"], k: int) -> Int[Tensor, "n k"]:
+def argmax(scores: Float[Tensor, "n v"], k: int) -> Int[Tensor, "n k"]:
     """The `k` best of every row, best first: greedy decoding and beam search."""
     return scores.argmax(dim=-1, keepdim=True) if k == 1 else scores.topk(k).indices
 
 
-def drawn(scores: Float[Tensor, "n v"], k: int) -> Int[Tensor, "n k"]:
+def sample(scores: Float[Tensor, "n v"], k: int) -> Int[Tensor, "n k"]:
     """Sampling without replacement: the same seed draws what transformers draws.
 
     On a GPU `torch.multinomial` waits to see whether its argument is a distribution; this is what it does then.
     """
-    chances = scores.softmax(dim=-1)
+    probabilities = scores.softmax(dim=-1)
     if scores.device.type == "cpu":
-        return torch.multinomial(chances, num_samples=k)
-    return most_likely(chances / torch.empty_like(chances).exponential_(1), k)
+        return torch.multinomial(probabilities, num_samples=k)
+    return argmax(probabilities / torch.empty_like(probabilities).exponential_(1), k)
 
 
-class OneByOne(Search):
+class GreedyOrSampling(GenerationSession):
     """Every row on its own; ended ones are filled up with the pad token."""
 
-    def __init__(self, model: Decoder, request: Request, key: tuple | None = None) -> None:
-        super().__init__(model, request, key)
+    def __init__(
+        self, decoder: Decoder, stage: Stage, request: Request, key: tuple | None = None
+    ) -> None:
+        super().__init__(decoder, stage, request, key)
         self.sequences = request.input_ids.new_empty(len(self.tokens), request.total)
         self.unfinished = torch.ones(len(self.tokens), dtype=torch.bool, device=self.device)
 
     def begin(self) -> None:
         rows = self.request.rows
-        self.sequences[:, : self.n] = rows
+        self.sequences[:, : self.length] = rows
         self.tokens.copy_(rows[:, -1])
         self.unfinished.fill_(True)
 
-    def choose(self) -> None:
+    def choose_tokens(self) -> None:
         request, logits = self.request, self.logits
-        scores = request.processors(self.ids(self.sequences, self.tokens, self.n), logits.clone())
+        scores = request.processors(self.visible_ids(self.sequences, self.tokens, self.length), logits.clone())
         request.record.keep(logits, scores)
-        chosen = request.choose(scores, 1)[:, 0]
+        chosen = request.select(scores, 1)[:, 0]
         chosen = chosen if request.pad is None else torch.where(self.unfinished, chosen, request.pad)
         self.sequences.index_copy_(1, self.column, chosen[:, None])
         self.tokens.copy_(chosen)
         self.column += 1
-        ends = request.criteria(self.ids(self.sequences, self.tokens, self.n + 1), request.record.scores)
+        ends = request.criteria(self.visible_ids(self.sequences, self.tokens, self.length + 1), request.record.scores)
         self.unfinished &= ~ends
-        torch.logical_not(self.unfinished.any(), out=self.over)
+        torch.logical_not(self.unfinished.any(), out=self.stopped)
 
-    def found(self) -> Int[Tensor, "r total"]:
+    def result(self) -> Int[Tensor, "r total"]:
         """Prompts and their continuations."""
-        return self.sequences[:, : self.n].clone()
+        return self.sequences[:, : self.length].clone()

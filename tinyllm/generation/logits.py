@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import (
     EosTokenCriteria,
     GenerationConfig,
+    LogitsProcessor,
     LogitsProcessorList,
     MaxLengthCriteria,
     MaxTimeCriteria,
@@ -17,6 +18,7 @@ from transformers import (
     MinPLogitsWarper,
     NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
+    StoppingCriteria,
     StoppingCriteriaList,
     StopStringCriteria,
     TemperatureLogitsWarper,
@@ -45,7 +47,7 @@ def processors(
         chosen.append(NoRepeatNGramLogitsProcessor(options.no_repeat_ngram_size))
     if least and eos:
         chosen.append(MinLengthLogitsProcessor(least, eos, device=input_ids.device))
-    chosen = merged(chosen, custom)
+    chosen = with_custom(chosen, custom)
     if options.do_sample:
         chosen.extend(warpers(options))
     return chosen
@@ -87,12 +89,12 @@ def criteria(
             raise ValueError("stop_strings need a tokenizer: pass tokenizer=, or load a model that has one")
         chosen.append(StopStringCriteria(tokenizer=tokenizer, stop_strings=options.stop_strings))
     if options.eos_token_id is not None:
-        ends = torch.tensor(token_list(options.eos_token_id), device=device)  # there, so that no step sends them
-        chosen.append(EosTokenCriteria(eos_token_id=ends))
-    return merged(chosen, custom)
+        ends = torch.tensor(token_list(options.eos_token_id), dtype=torch.int64, device=device)
+        chosen.append(EosTokenCriteria(eos_token_id=ends))  # on the device, so that no step sends them
+    return with_custom(chosen, custom)
 
 
-def merged(chosen: list, custom: list) -> list:
+def with_custom(chosen: list, custom: list) -> list:
     """The caller's own after those `chosen` by options, or in the place of one of the same type, as in transformers."""
     own = {type(part): part for part in reversed(custom)}
     parts = type(chosen)(own.get(type(part), part) for part in chosen)
@@ -100,31 +102,39 @@ def merged(chosen: list, custom: list) -> list:
     return parts
 
 
-# What looks at a text's length and its last token alone, if at anything: the same work in every turn.
-ANYWHERE = (TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, MinPLogitsWarper, MinLengthLogitsProcessor)
-AT_THE_END = (MaxLengthCriteria, EosTokenCriteria)
+# Parts that read the length and the last token alone, if anything: the same work in every step.
+REPLAYABLE_PROCESSORS = (TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, MinPLogitsWarper, MinLengthLogitsProcessor)
+REPLAYABLE_CRITERIA = (MaxLengthCriteria, EosTokenCriteria)
 
 
 def replayable(request: Request) -> bool:
-    """Whether the turns of a request may be captured and replayed: none of its parts sees a text, or keeps anything."""
-    known = all(type(part) in ANYWHERE for part in request.processors)
-    ends = all(type(part) in AT_THE_END for part in request.criteria)
+    """Whether the steps of a request may be captured and replayed: no part reads the text, or keeps anything."""
+    known = all(type(part) in REPLAYABLE_PROCESSORS for part in request.processors)
+    ends = all(type(part) in REPLAYABLE_CRITERIA for part in request.criteria)
     return known and ends and request.record.scores is None and request.record.logits is None
 
 
-def least_lengths(processors: LogitsProcessorList) -> list[int]:
-    """The lengths up to which an end is kept out."""
+def min_lengths(processors: LogitsProcessorList) -> list[int]:
+    """The lengths up to which no sequence may end."""
     return [part.min_length for part in processors if isinstance(part, MinLengthLogitsProcessor)]
 
 
-def kind(request: Request) -> tuple:
-    """What requests have in common that may go through the same captured turns."""
+def session_key(request: Request) -> tuple:
+    """What requests have in common that may go through the same captured steps."""
     parts = (part for part in (*request.processors, *request.criteria) if not isinstance(part, MaxLengthCriteria))
-    said = tuple((type(part).__name__, _said(part)) for part in parts)
-    shape = (len(request.input_ids), request.copies, request.mask is not None, request.choose, request.pad)
-    return (*shape, request.beams, said)
+    settings = tuple((type(part).__name__, _settings(part)) for part in parts)
+    padded = request.mask is not None
+    return (
+        request.prompts,
+        request.copies,
+        padded,
+        request.select,
+        request.pad,
+        request.beams,
+        settings,
+    )
 
 
-def _said(part: object) -> str:
-    """What a part was made with, but for lengths, which are looked at in every turn."""
+def _settings(part: LogitsProcessor | StoppingCriteria) -> str:
+    """What a part was made with, but for lengths, which are read in every step."""
     return str({name: value for name, value in vars(part).items() if name != "min_length"})

@@ -1,4 +1,4 @@
-"""A batch that does not fit into memory at once: answered wave by wave, longest prompts together."""
+"""A batch that does not fit into memory: answered in smaller batches, the longest prompts together."""
 
 from __future__ import annotations
 
@@ -18,44 +18,46 @@ if TYPE_CHECKING:
     from tinyllm.generation.request import Request
 
 
-class Wave(NamedTuple):
+class SubBatch(NamedTuple):
     """Rows of a batch that are answered together, without the first `cut` columns: all of them padding."""
 
     rows: list[int]
     cut: int
 
 
-def waves(request: Request, fits: Callable[[int], int], *, trim: bool = True) -> list[Wave]:
-    """The rows of a batch, longest first, in as few waves as `fits(tokens)`, the prompts that fit at a time, allows.
+def plan_batches(
+    request: Request, max_prompts: Callable[[int], int], *, trim: bool = True
+) -> list[SubBatch]:
+    """The rows of a batch, longest first, in as few batches as `max_prompts(tokens)` allows.
 
-    What is left is shared out evenly, so that no wave is nearly empty; empty where a prompt does not fit alone.
+    They are of even size, so that none is nearly empty; the list is empty where a prompt does not fit alone.
     """
     width, mask = request.input_ids.shape[1], request.mask
     lengths = [width] * len(request.input_ids) if mask is None or not trim else mask.sum(dim=1).tolist()
     order, found = sorted(range(len(lengths)), key=lambda row: -lengths[row]), []
     while order:
         longest = lengths[order[0]]
-        most = fits(longest)
+        most = max_prompts(longest)
         if not most:
             return []
         left = -(-len(order) // most)
         some = -(-len(order) // left)
-        found.append(Wave(order[:some], width - longest))
+        found.append(SubBatch(order[:some], width - longest))
         order = order[some:]
     return found
 
 
-def in_waves(
+def generate_in_batches(
     answer: Callable[[Tensor, Tensor | None, GenerationConfig], Int[Tensor, "r total"]],
     request: Request,
     options: GenerationConfig,
-    plan: Sequence[Wave],
+    batches: Sequence[SubBatch],
 ) -> Int[Tensor, "r total"]:
-    """Every wave's answers in the order of the prompts; shorter ones are filled up to the longest, as in one batch."""
+    """All answers in the order of the prompts; shorter ones are filled up to the longest, as in one batch."""
     fill = (request.pad if request.beams is None else request.beams.fill) or 0
     found: list[tuple[int, Tensor]] = []
     with tqdm(total=len(request.input_ids), desc="prompts", unit="prompt", leave=False) as bar:
-        for rows, cut in plan:
+        for rows, cut in batches:
             mask = None if request.mask is None else request.mask[rows, cut:]
             answers = answer(request.input_ids[rows, cut:], mask, shortened(options, cut))
             whole = torch.cat([_repeated(request.input_ids[rows, :cut], len(answers)), answers], dim=1)

@@ -1,0 +1,121 @@
+"""Attention over some of the keys, in torch: the result and the log-sum-exp by which parts are merged.
+
+Two parts of one softmax are merged exactly by the logarithms of their sums (FlashDecoding; notebook 09).
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+aten = torch.ops.aten
+ALIGNMENT = 8  # elements; CUDA's attention kernels refuse a bias whose rows start anywhere else
+MANY_HEADS = 512  # requests times key/value heads, from which cuDNN's kernel pays for its planning
+
+
+class PartialAttention(NamedTuple):
+    """Attention over some of the keys, [b, g, rows, d], and the log-sum-exp of their scores, [b, g, rows]."""
+
+    out: Tensor
+    lse: Tensor
+
+
+def bias_of_mask(visible: Tensor, dtype: torch.dtype) -> Tensor:
+    """0 where visible, minus infinity where not: the logarithm. Rows start on a multiple of `ALIGNMENT` elements."""
+    return torch.log(visible, out=_aligned_empty(visible.shape, dtype, visible.device))
+
+
+def align_rows(bias: Tensor) -> Tensor:
+    """A copy whose rows start on a multiple of `ALIGNMENT` elements."""
+    return _aligned_empty(bias.shape, bias.dtype, bias.device).copy_(bias)
+
+
+def _aligned_empty(shape: torch.Size, dtype: torch.dtype, device: torch.device) -> Tensor:
+    *leading, n = shape
+    padded = -(-n // ALIGNMENT) * ALIGNMENT
+    return torch.empty(*leading, padded, dtype=dtype, device=device)[..., :n]
+
+
+def merge_by_lse(parts: list[PartialAttention]) -> Tensor:
+    """Attention over all keys, from attention over disjoint parts of them: exact, whatever the order."""
+    *first, last = parts
+    if not first:
+        return last.out
+    return _weighted_mean(reduce(_merge, first), last)
+
+
+def _merge(a: PartialAttention, b: PartialAttention) -> PartialAttention:
+    return PartialAttention(_weighted_mean(a, b), torch.logaddexp(a.lse, b.lse))
+
+
+def _weighted_mean(a: PartialAttention, b: PartialAttention) -> Tensor:
+    weight_b = (b.lse - a.lse).sigmoid()[..., None]  # e^b / (e^a + e^b)
+    return torch.lerp(a.out, b.out, weight_b.to(a.out.dtype))
+
+
+def attention_with_lse(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    bias: Tensor | None,
+    scale: float | None = None,
+    softcap: float | None = None,
+    *,
+    fixed_length: bool = False,
+) -> PartialAttention:
+    """q [b, g, rows, d] over k and v [b, g, n, d]; bias [b, 1, 1 or rows, n]. Moves 2*g*n*d*s bytes a request.
+
+    `fixed_length`: the next step has as many keys, so that a kernel may plan for this number.
+    """
+    device = q.device.type
+    if softcap is not None or device not in ("cpu", "cuda") or (device == "cuda" and q.shape[-1] % 8):
+        return unfused_attention(q, k, v, bias, scale, softcap)
+    if device == "cpu":
+        flash = aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, attn_mask=bias, scale=scale)
+        return PartialAttention(*flash)
+    if fixed_length and len(q) * q.shape[1] >= MANY_HEADS and q.shape[-1] <= 128 and q.dtype != torch.float32:
+        return _cudnn_attention(q, k, v, bias, scale)
+    if bias is not None or q.dtype == torch.float32:
+        return _memory_efficient_attention(q, k, v, bias, scale)
+    out, lse, *_ = aten._scaled_dot_product_flash_attention(q, k, v, scale=scale)
+    return PartialAttention(out, lse)
+
+
+def _cudnn_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, scale: float | None) -> PartialAttention:
+    """The fastest reader, but it plans for 60 ms whenever a shape is new (H200)."""
+    bias = _expanded(bias, q, k)
+    out, lse, *_ = aten._scaled_dot_product_cudnn_attention(q, k, v, bias, compute_log_sumexp=True, scale=scale)
+    return PartialAttention(out, lse[..., 0])
+
+
+def _memory_efficient_attention(
+    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, scale: float | None
+) -> PartialAttention:
+    bias = _expanded(bias, q, k)
+    out, lse, *_ = aten._scaled_dot_product_efficient_attention(q, k, v, bias, compute_log_sumexp=True, scale=scale)
+    return PartialAttention(out, lse[..., : q.shape[2]])  # the kernel pads the rows
+
+
+def _expanded(bias: Tensor | None, q: Tensor, k: Tensor) -> Tensor | None:
+    b, g, rows, _ = q.shape
+    return None if bias is None else bias.expand(b, g, rows, k.shape[2])
+
+
+def unfused_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    bias: Tensor | None,
+    scale: float | None = None,
+    softcap: float | None = None,
+) -> PartialAttention:
+    """The same operation by operation: where no kernel of torch returns its log-sum-exp, or soft-caps the scores."""
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    products = (q @ k.mT).float()
+    scores = products * scale if softcap is None else torch.tanh(products * (scale / softcap)) * softcap
+    scores = scores if bias is None else scores + bias
+    lse = scores.logsumexp(dim=-1)
+    return PartialAttention((scores - lse[..., None]).exp().to(v.dtype) @ v, lse)

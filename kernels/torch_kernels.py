@@ -1,0 +1,304 @@
+"""The kernels in torch's own operations: for a device without code of ours, and the set from which others inherit."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .kernel_set import BeamMask, HeadNorms, KernelSet, NormWeights, Workspace
+from .torch_attention import (
+    PartialAttention,
+    attention_with_lse,
+    bias_of_mask,
+    merge_by_lse,
+    unfused_attention,
+)
+from .weights import DenseWeight
+
+ACTIVATIONS = {
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "gelu_pytorch_tanh": partial(F.gelu, approximate="tanh"),
+    "relu": F.relu,
+}
+
+
+class TorchKernels(KernelSet):
+    """Torch's own operations; the signatures and their meaning are those of `KernelSet`."""
+
+    name = "torch"
+    max_prologue_norm_rows = 16
+    fuses_qkv_and_rope = False
+    native_step = False
+
+    def rms_norm(self, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        """One launch on CUDA; on a CPU the six operations of the naive one."""
+        return F.rms_norm(x, weight.shape, weight, eps)
+
+    def layer_norm(self, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        """One operation, everywhere."""
+        return F.layer_norm(x, weight.shape, weight, bias, eps)
+
+    def norm_and_add(self, x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> Tensor:
+        """The norm, then the sum."""
+        return residual + self.rms_norm(x, weight, eps)
+
+    def rope_and_store(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        cos: Tensor,
+        sin: Tensor,
+        k_slot: Tensor,
+        v_slot: Tensor,
+        interleaved: bool,
+        start: Tensor | None = None,
+        norms: HeadNorms | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Results are written where they belong: no negation, no cat."""
+        if norms is not None:
+            q = self._norm_of_heads(q, norms.q, norms.eps)
+            k = self._norm_of_heads(k, norms.k, norms.eps)
+        first = 0 if start is None else int(start)
+        slots = slice(first, first + k.shape[2])
+        rotated = torch.empty_like(q)
+        _rotate_into(rotated, q, cos[:, None], sin[:, None], interleaved)
+        _rotate_into(k_slot[:, :, slots], k, cos[:, None], sin[:, None], interleaved)
+        v_slot[:, :, slots] = v
+        return rotated, k_slot, v_slot
+
+    def _norm_of_heads(self, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        """Heads behind tokens, as they lie in memory."""
+        return self.rms_norm(x.transpose(1, 2), weight, eps).transpose(1, 2)
+
+    def qkv_rope_and_store(
+        self,
+        x: Tensor,
+        weight: DenseWeight,
+        bias: Tensor | None,
+        norm: NormWeights | None,
+        cos: Tensor,
+        sin: Tensor,
+        k_slot: Tensor,
+        v_slot: Tensor,
+        interleaved: bool,
+        start: Tensor | None = None,
+        per_head: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """`linear`, then `rope_and_store`."""
+        merged = self.linear(x.flatten(0, 1), weight, bias, norm).view(*x.shape[:2], -1)
+        q, k, v = split_heads(merged, k_slot.shape[1], k_slot.shape[-1], per_head=per_head)
+        return self.rope_and_store(q, k, v, cos, sin, k_slot, v_slot, interleaved, start)
+
+    def activate_and_multiply(self, gate_up: Tensor, activation: str) -> Tensor:
+        """Two operations, the second in place."""
+        gate, up = gate_up.chunk(2, dim=-1)
+        return ACTIVATIONS[activation](gate).mul_(up)
+
+    def bias_and_activate(self, x: Tensor, bias: Tensor, activation: str) -> Tensor:
+        """Two operations."""
+        return ACTIVATIONS[activation](x + bias)
+
+    def linear(
+        self,
+        x: Tensor,
+        weight: DenseWeight,
+        bias: Tensor | None = None,
+        norm: NormWeights | None = None,
+        activation: str | None = None,
+        gated: bool = False,
+        residuals: tuple[Tensor, ...] = (),
+    ) -> Tensor:
+        """Bias and one residual are epilogues of the matmul; norm and activation are operations of their own."""
+        if norm is not None:
+            x = self.norm(x, norm)
+        if bias is None and activation is None and residuals:
+            out = torch.addmm(residuals[0], x, weight.data.t())
+            residuals = residuals[1:]
+        else:
+            out = F.linear(x, weight.data, bias)
+        if activation is not None:
+            out = self.activate_and_multiply(out, activation) if gated else ACTIVATIONS[activation](out)
+        for residual in residuals:
+            out = out + residual
+        return out
+
+    def norm(self, x: Tensor, norm: NormWeights) -> Tensor:
+        """The normalisation that these weights belong to."""
+        if norm.bias is None:
+            return self.rms_norm(x, norm.weight, norm.eps)
+        return self.layer_norm(x, norm.weight, norm.bias, norm.eps)
+
+    def segment_attention(
+        self,
+        q: Tensor,
+        prompt_k: Tensor,
+        prompt_v: Tensor,
+        response_k: Tensor,
+        response_v: Tensor,
+        lengths: Tensor,
+        beam_index: Tensor | None = None,
+        prompt_positions: Tensor | None = None,
+        slopes: Tensor | None = None,
+        scale: float | None = None,
+        softcap: float | None = None,
+        window: int | None = None,
+        *,
+        beam_mask: BeamMask | None = None,
+        workspace: Workspace | None = None,
+    ) -> Tensor:
+        """Torch's attention over each segment, every key read once, the two merged by log-sum-exp."""
+        b, h, w, d = q.shape
+        g = prompt_k.shape[1]
+        t, steps = lengths.tolist()
+        grouped = q.reshape(b, g, -1, d)
+        hidden = 0 if window is None else max(0, t + steps - window)  # tokens outside the window
+        positions = None if prompt_positions is None else prompt_positions[:, :t]
+        prompt_alibi, response_alibi = _alibi(slopes, positions, t, steps, w, g)
+        parts = []
+        if hidden < t:
+            keys = slice(hidden, t)
+            visible = None if positions is None else positions[:, None, None, keys] >= 0
+            alibi = None if prompt_alibi is None else prompt_alibi[..., keys]
+            k, v = prompt_k[:, :, keys], prompt_v[:, :, keys]
+            parts.append(_attend(grouped, k, v, visible, alibi, scale=scale, softcap=softcap))
+        if steps:
+            first_step = max(0, hidden - t)
+            slots = slice(first_step * w, steps * w)
+            visible = None
+            if w > 1:
+                visible = _visible_slots(beam_index, h // g, first_step, steps, w, q.device)
+            alibi = None if response_alibi is None else response_alibi[..., slots]
+            k, v = response_k[:, :, slots], response_v[:, :, slots]
+            parts.append(_attend(grouped, k, v, visible, alibi, scale=scale, softcap=softcap))
+        return merge_by_lse(parts).view(b, h, w, d).transpose(1, 2).reshape(b, w, h * d)
+
+    def prefill_attention(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        positions: Tensor | None = None,
+        slopes: Tensor | None = None,
+        scale: float | None = None,
+        softcap: float | None = None,
+        window: int | None = None,
+    ) -> Tensor:
+        """Every score made and masked: for what no attention kernel of torch takes."""
+        b, h, t, d = q.shape
+        g, n = k.shape[1:3]
+        key = torch.arange(n, dtype=torch.int64, device=q.device)
+        query = key[n - t :, None]
+        visible = key <= query if window is None else (key <= query) & (key > query - window)
+        positions = key.expand(b, n) if positions is None else positions
+        visible = (visible & (positions >= 0)[:, None, :]) | (key == query)
+        bias = torch.zeros(visible.shape, dtype=torch.float32, device=q.device)
+        bias = bias.masked_fill_(~visible, float("-inf"))[:, None, None]
+        if slopes is not None:
+            bias = bias + slopes.view(1, g, -1, 1, 1) * positions[:, None, None, None, :]
+        bias = bias.expand(b, g, h // g, t, n).reshape(b, g, -1, n)
+        out = unfused_attention(q.reshape(b, g, -1, d), k, v, bias, scale, softcap).out
+        return out.view(b, h, t, d).transpose(1, 2).reshape(b, t, h * d)
+
+    def reorder_beam_index(
+        self, beam_index: Tensor, beam_mask: BeamMask | None, beam_idx: Tensor, lengths: Tensor
+    ) -> None:
+        """Steps that were taken are those of the beam continued; the steps to come are every sequence's own."""
+        b, w, steps = beam_index.shape
+        continued = (beam_idx % w).view(b, w, 1).expand_as(beam_index)
+        taken = torch.arange(steps, dtype=torch.int32, device=beam_index.device) < lengths[1]
+        own = torch.arange(w, dtype=torch.int32, device=beam_index.device)
+        torch.where(taken, beam_index.gather(1, continued), own[:, None], out=beam_index)
+
+    def make_beam_mask(self, beam_index: Tensor, lengths: Tensor | None = None) -> BeamMask | None:
+        """Torch reads the beam index itself."""
+        return None
+
+    def attention_workspace(
+        self, q_shape: tuple[int, int, int, int], prompt_k: Tensor, response_k: Tensor
+    ) -> Workspace | None:
+        """Torch allocates its own."""
+        return None
+
+
+def split_heads(
+    merged: Tensor, kv_heads: int, head_dim: int, *, per_head: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
+    """q [b, h, t, d], k and v [b, g, t, d] as views of the merged projection [b, t, (h + 2g) * d].
+
+    The outputs are all of q, all of k, all of v; `per_head`: q, k and v of the first head, then of the next.
+    """
+    heads = merged.unflatten(-1, (-1, head_dim)).transpose(1, 2)
+    if per_head:
+        q, k, v = heads.unflatten(1, (-1, 3)).unbind(2)
+    else:
+        q, k, v = heads.split([heads.shape[1] - 2 * kv_heads, kv_heads, kv_heads], dim=1)
+    return q, k, v
+
+
+def _rotate_into(out: Tensor, x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> None:
+    """RoPE of the first elements of every head; the others are copied."""
+    size = 2 * cos.shape[-1]
+    x1, x2 = _pairs(x[..., :size], interleaved)
+    out1, out2 = _pairs(out[..., :size], interleaved)
+    torch.addcmul(x1 * cos, x2, sin, value=-1, out=out1)
+    torch.addcmul(x2 * cos, x1, sin, out=out2)
+    if size < x.shape[-1]:
+        out[..., size:].copy_(x[..., size:])
+
+
+def _pairs(x: Tensor, interleaved: bool) -> tuple[Tensor, Tensor]:
+    if interleaved:
+        return x[..., ::2], x[..., 1::2]
+    x1, x2 = x.chunk(2, dim=-1)
+    return x1, x2
+
+
+def _attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    visible: Tensor | None,
+    alibi: Tensor | None,
+    *,
+    scale: float | None,
+    softcap: float | None,
+) -> PartialAttention:
+    """One segment; with ALiBi, whose bias is too large for 16 bits, in float32."""
+    if alibi is None:
+        bias = None if visible is None else bias_of_mask(visible, q.dtype)
+        return attention_with_lse(q, k, v, bias, scale, softcap)
+    bias = alibi if visible is None else alibi.masked_fill(~visible, float("-inf"))
+    out, lse = unfused_attention(q.float(), k.float(), v.float(), bias, scale, softcap)
+    return PartialAttention(out.to(q.dtype), lse)
+
+
+def _alibi(
+    slopes: Tensor | None, positions: Tensor | None, t: int, steps: int, w: int, g: int
+) -> tuple[Tensor | None, Tensor | None]:
+    """ALiBi's bias of the prompt's tokens and of the response's slots: [#b, g, group * w, n] each."""
+    if slopes is None:
+        return None, None
+    if positions is None:
+        positions = torch.arange(t, dtype=torch.int64, device=slopes.device)[None]
+    slot = torch.arange(steps * w, dtype=torch.int64, device=slopes.device)
+    response_positions = positions[:, -1:] + (slot // w + 1)
+    slopes = slopes[:, None].expand(-1, w).reshape(1, g, -1, 1)
+    return slopes * positions[:, None, None], slopes * response_positions[:, None, None]
+
+
+def _visible_slots(
+    beam_index: Tensor | None, group: int, first_step: int, steps: int, w: int, device: torch.device
+) -> Tensor:
+    """Whether each row sees each slot, [#b, 1, group * w, slots]: at every step the one that its beam index names."""
+    own = torch.arange(w, dtype=torch.int64, device=device)
+    index = own[None, :, None].expand(-1, -1, steps) if beam_index is None else beam_index[:, :, :steps]
+    visible = index[..., first_step:, None] == own
+    return visible.flatten(2)[:, None].repeat(1, 1, group, 1)
+
+
+TORCH = TorchKernels()

@@ -1,0 +1,116 @@
+"""Kernel arguments that belong together, each group one parameter of a kernel.
+
+Triton passes the members of a tuple one by one: each is specialised on its own (divisible by 16, equal to 1, or None),
+as if it were a parameter. A stride counts elements from one index to the next; the last dimension is dense.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Strides(NamedTuple):
+    """Strides of q, k or v, [batch, heads, tokens, head_dim]."""
+
+    batch: int
+    head: int
+    token: int
+
+
+class PromptSegment(NamedTuple):
+    """Keys and values of the prompts [batch, kv_heads, tokens, head_dim], and the positions of their tokens."""
+
+    k_ptr: Tensor
+    v_ptr: Tensor
+    positions_ptr: Tensor | None
+    stride_batch: int
+    stride_head: int
+    stride_token: int
+    stride_positions: int
+
+
+class ResponseSegment(NamedTuple):
+    """Keys and values of the responses: [batch, kv_heads, steps, width, head_dim], `width` slots to a step."""
+
+    k_ptr: Tensor
+    v_ptr: Tensor
+    stride_batch: int
+    stride_head: int
+    stride_step: int
+    stride_slot: int
+
+
+class BeamMaskPointers(NamedTuple):
+    """A `BeamMask` and the strides of its tensors from one request to the next; all None for one sequence."""
+
+    mask_ptr: Tensor | None
+    live_slots_ptr: Tensor | None
+    num_dead_ptr: Tensor | None
+    stride_mask: int
+    stride_live_slots: int
+    stride_num_dead: int
+
+
+class AttentionShape(NamedTuple):
+    """Query heads of a key/value head, sequences of a request, key/value heads."""
+
+    group_size: int
+    width: int
+    kv_heads: int
+
+
+class NormPointers(NamedTuple):
+    """A norm in front of a matrix product: a LayerNorm where there is a bias, no norm where there is no weight."""
+
+    weight_ptr: Tensor | None
+    bias_ptr: Tensor | None
+    eps: float
+
+
+class HeadNormPointers(NamedTuple):
+    """RMSNorms of each head of q and of k; None where there are none."""
+
+    q_weight_ptr: Tensor | None
+    k_weight_ptr: Tensor | None
+    eps: float | None
+
+
+class LinearStrides(NamedTuple):
+    """Strides from one row to the next."""
+
+    x: int
+    weight: int
+    residual: int
+    residual2: int
+
+
+class RopeTables(NamedTuple):
+    """Cosines and sines [batch or 1, tokens, pairs] of the rotation angles."""
+
+    cos_ptr: Tensor
+    sin_ptr: Tensor
+    stride_batch: int
+    stride_token: int
+
+
+class CacheSlots(NamedTuple):
+    """Where k and v of new tokens are stored: slots [batch, kv_heads, tokens, head_dim], from number `start` on."""
+
+    k_ptr: Tensor
+    v_ptr: Tensor
+    start_ptr: Tensor | None
+    stride_batch: int
+    stride_head: int
+    stride_token: int
+
+
+class QKVShape(NamedTuple):
+    """Rows of x (batch * tokens), tokens of a request, heads of q, heads of k and of v, columns of x."""
+
+    num_rows: int
+    num_tokens: int
+    query_heads: int
+    kv_heads: int
+    k: int

@@ -1,0 +1,139 @@
+"""Causal attention of a prompt in one launch, for what a device's own fast kernel does not take.
+
+That is padding, ALiBi, soft caps and windows; tiles before the window of the first row are not read. Of t tokens over n
+keys no score is stored: torch's own fallback writes and reads t*n of them for every head.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from .arguments import Strides
+from .attention import LOG2_E, online_softmax_step
+from .tuning import LaunchConfig, key_tile, launch_for
+
+
+@triton.jit
+def _prefill_attention(
+    q_ptr, k_ptr, v_ptr, positions_ptr, slopes_ptr, out_ptr, num_tokens, num_keys, scale,
+    q_strides, kv_strides, stride_positions, group_size,
+    HEAD_DIM: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
+    NUM_STAGES: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
+):  # fmt: skip
+    """BLOCK_M tokens of one head; the last block, which has the most keys, comes first."""
+    # Offsets and masks of the queries; a query's own key is the last that it attends to.
+    block = tl.num_programs(0) - 1 - tl.program_id(0)
+    head = tl.program_id(1)
+    batch = tl.program_id(2).to(tl.int64)
+    row = block * BLOCK_M + tl.arange(0, BLOCK_M)
+    row_mask = row < num_tokens
+    own_key = num_keys - num_tokens + row
+    d = tl.arange(0, BLOCK_D)
+    d_mask = d < HEAD_DIM
+
+    # Load queries
+    q_ptr += batch * q_strides.batch + head * q_strides.head
+    q_ptrs = q_ptr + row[:, None] * q_strides.token + d[None, :]
+    q = tl.load(q_ptrs, mask=row_mask[:, None] & d_mask[None, :], other=0.0)
+    row_max = tl.full([BLOCK_M], float("-inf"), tl.float32)
+    row_sum = tl.zeros([BLOCK_M], tl.float32)
+    acc = tl.zeros([BLOCK_M, BLOCK_D], tl.float32)
+    if slopes_ptr is not None:
+        slope = tl.load(slopes_ptr + head) * LOG2_E
+
+    k_ptr += batch * kv_strides.batch + (head // group_size) * kv_strides.head
+    v_ptr += batch * kv_strides.batch + (head // group_size) * kv_strides.head
+    first_key = 0
+    if WINDOW is not None:  # start of the first tile within the first row's window
+        first_in_window = num_keys - num_tokens + block * BLOCK_M - WINDOW + 1
+        first_key = tl.maximum(first_in_window, 0) // BLOCK_N * BLOCK_N
+    end_key = tl.minimum(num_keys - num_tokens + (block + 1) * BLOCK_M, num_keys)
+    for start in tl.range(first_key, end_key, BLOCK_N, num_stages=NUM_STAGES):
+        # Mask
+        key = start + tl.arange(0, BLOCK_N)
+        key_mask = key < num_keys
+        position = key
+        if positions_ptr is not None:
+            positions_row_ptr = positions_ptr + batch * stride_positions
+            position = tl.load(positions_row_ptr + key, mask=key_mask, other=-1)
+        mask = (key[None, :] <= own_key[:, None]) & (position >= 0)[None, :]
+        if WINDOW is not None:
+            mask = mask & (key[None, :] > own_key[:, None] - WINDOW)
+        mask = mask | (key[None, :] == own_key[:, None])  # padding attends to itself
+        bias = 0.0 if slopes_ptr is None else slope * position.to(tl.float32)[None, :]
+
+        # Offsets and load
+        load_mask = key_mask[:, None] & d_mask[None, :]
+        kv_offsets = key.to(tl.int64)[:, None] * kv_strides.token + d[None, :]
+        tile_k = tl.load(k_ptr + kv_offsets, mask=load_mask, other=0.0)
+        tile_v = tl.load(v_ptr + kv_offsets, mask=load_mask, other=0.0)
+
+        # Compute
+        row_max, row_sum, acc = online_softmax_step(
+            q, tile_k, tile_v, mask, bias, scale, row_max, row_sum, acc, SOFTCAP
+        )
+
+    # Store
+    stride_token = tl.num_programs(1) * HEAD_DIM
+    out_offsets = (batch * num_tokens + row)[:, None] * stride_token + head * HEAD_DIM + d[None, :]
+    out = acc / tl.where(row_mask, row_sum, 1.0)[:, None]
+    tl.store(out_ptr + out_offsets, out, mask=row_mask[:, None] & d_mask[None, :])
+
+
+def prefill_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    positions: Tensor | None = None,
+    slopes: Tensor | None = None,
+    scale: float | None = None,
+    softcap: float | None = None,
+    window: int | None = None,
+    *,
+    launch: LaunchConfig | None = None,
+) -> Tensor:
+    """q [b, h, t, d] over k, v [b, g, n, d], whose last t tokens are its own; see `tinyllm.check.references`.
+
+    Returns [b, t, h * d]. Raises ValueError where shapes or strides do not fit.
+    """
+    _check(q, k, v, window)
+    b, h, t, d = q.shape
+    g, n = k.shape[1:3]
+    launch = launch or launch_for("prefill", q.device.type)
+    block_n = key_tile(d, q.element_size(), launch)
+    # Rows shrink as keys do: large heads take both from the same memory.
+    max_block_m = launch.blocks["block_m"] * block_n // launch.blocks["block_n"]
+    block_m = min(max_block_m, max(16, triton.next_power_of_2(t)))
+    scale = d**-0.5 if scale is None else scale
+    stride_positions = 0 if positions is None else positions.stride(0)
+    out = torch.empty((b, t, h * d), dtype=q.dtype, device=q.device)
+    _prefill_attention[(triton.cdiv(t, block_m), h, b)](
+        q, k, v, positions, slopes, out, t, n, scale * LOG2_E.value,
+        Strides(*q.stride()[:3]), Strides(*k.stride()[:3]), stride_positions, h // g,
+        HEAD_DIM=d,
+        BLOCK_D=max(16, triton.next_power_of_2(d)),
+        BLOCK_M=block_m,
+        BLOCK_N=block_n,
+        NUM_STAGES=launch.num_stages,
+        SOFTCAP=softcap,
+        WINDOW=window,
+        **launch.options,
+    )  # fmt: skip
+    return out
+
+
+def _check(q: Tensor, k: Tensor, v: Tensor, window: int | None) -> None:
+    b, h, t, d = q.shape
+    g, n = k.shape[1:3]
+    alike = v.shape == k.shape and v.stride() == k.stride()
+    if not alike or k.shape != (b, g, n, d) or h % g or n < t:
+        raise ValueError(
+            f"q {list(q.shape)}, k {list(k.shape)} and v {list(v.shape)} do not belong together"
+        )
+    if q.stride(-1) != 1 or k.stride(-1) != 1:
+        raise ValueError("the last dimension of q, k and v must be dense (stride 1)")
+    if window is not None and window < 1:
+        raise ValueError(f"a window of {window} tokens: expected one, the query's own, or more")

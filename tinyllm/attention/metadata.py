@@ -1,0 +1,192 @@
+"""What passes from a cache to attention: segments of keys and values, and the metadata of one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int, Int32
+from torch import Tensor
+
+from tinyllm.attention.mask import alibi_bias, causal_bias, prompt_positions, token_positions
+from tinyllm.config import DecoderConfig
+from tinyllm.kernels.kernel_set import BeamMask, KernelSet, Workspace
+from tinyllm.kernels.torch_attention import align_rows, bias_of_mask
+
+Bias = Float[Tensor, "#b #h #rows n"]
+
+
+class Segment(NamedTuple):
+    """Keys and values in one piece of memory, of which the metadata says how many are valid."""
+
+    k: Float[Tensor, "b g n d"]
+    v: Float[Tensor, "b g n d"]
+
+    def part(self, start: int, end: int) -> Segment:
+        """Those from `start` to `end`, in place."""
+        return Segment(self.k[:, :, start:end], self.v[:, :, start:end])
+
+    def of_requests(self, requests: slice) -> Segment:
+        """Those of some requests, in place."""
+        return Segment(self.k[requests], self.v[requests])
+
+    @property
+    def capacity(self) -> int:
+        """Keys that there is memory for."""
+        return self.k.shape[2]
+
+    def fill(self, k: Float[Tensor, "b g n d"], v: Float[Tensor, "b g n d"]) -> None:
+        """Copy keys and values into this memory."""
+        self.k.copy_(k)
+        self.v.copy_(v)
+
+
+Segments = tuple[Segment, ...]
+
+
+class AttentionOptions(NamedTuple):
+    """How a layer makes scores of q k: a scale (None: 1 / sqrt(d)), a soft cap, a sliding window in tokens."""
+
+    scale: float | None = None
+    softcap: float | None = None
+    window: int | None = None
+
+
+def attention_options(config: DecoderConfig, kind: int) -> AttentionOptions:
+    """Those of a kind of layer."""
+    return AttentionOptions(config.score_scale, config.score_softcap, config.kinds[kind].window)
+
+
+class VisibleRange(NamedTuple):
+    """The first token of the prompt and the first step of the response that a sliding window leaves visible."""
+
+    first_token: int
+    first_step: int
+
+
+def visible_range(prompt_tokens: int, steps: int, window: int | None) -> VisibleRange:
+    """What the newest token sees of a prompt and of the steps after it."""
+    hidden = 0 if window is None else max(0, prompt_tokens + steps - window)
+    return VisibleRange(min(hidden, prompt_tokens), max(0, hidden - prompt_tokens))
+
+
+@dataclass(frozen=True)
+class PrefillMetadata:
+    """The last `tokens` of `length` tokens of every prompt attend to themselves and to all before them.
+
+    `mask` [b, length] is 0 for padding, None without; `slopes` are ALiBi's (arXiv 2108.12409).
+    """
+
+    length: int
+    tokens: int
+    mask: Int[Tensor, "b length"] | None
+    slopes: Float[Tensor, " h"] | None
+    kernels: KernelSet
+    _biases: dict[int | None, Bias | None] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def positions(self) -> Int32[Tensor, "b length"] | None:
+        """Of every token, for kernels that mask by themselves: negative for padding; None without."""
+        return None if self.mask is None else prompt_positions(self.mask)
+
+    def bias(self, like: Float[Tensor, ...], options: AttentionOptions) -> Bias | None:
+        """What is added to scores in torch's attention; made by the first layer with this window, kept for all."""
+        if options.window not in self._biases:
+            self._biases[options.window] = causal_bias(
+                self.mask,
+                self.length - self.tokens,
+                self.tokens,
+                like,
+                window=options.window,
+                slopes=self.slopes,
+                always=options.softcap is not None,
+            )
+        return self._biases[options.window]
+
+
+class SegmentBias(NamedTuple):
+    """What is added to the scores of a decode step in each segment; None where every key is visible."""
+
+    prompt: Float[Tensor, "#b #g #rows t"] | None
+    response: Float[Tensor, "#b #g rows slots"] | None
+
+
+@dataclass(frozen=True)
+class DecodeMetadata:
+    """One new token of each of `w` sequences of a request attends to its prompt and to its own path through the response.
+
+    `prompt_tokens` and `steps`, this one among them, count what the host knows; `lengths` are the same numbers on the
+    device, which a captured graph reads. `beam_index` says whose slot holds each step of a sequence's path (None: its
+    own), `beam_mask` says so as the kernels of the cache read it. A cache of one segment has no steps.
+    """
+
+    prompt_tokens: int
+    steps: int
+    group: int  # query heads that share a key/value head
+    mask: Int[Tensor, "b t"] | None
+    slopes: Float[Tensor, " h"] | None
+    kernels: KernelSet
+    device_lengths: Int32[Tensor, " 2"] | None = None
+    device_positions: Int32[Tensor, "b t"] | None = None
+    beam_index: Int32[Tensor, "b w steps"] | None = None
+    beam_mask: BeamMask | None = None
+    workspace: Workspace | None = None
+    _biases: list[SegmentBias] = field(default_factory=list, repr=False, compare=False)
+
+    def lengths(self, device: torch.device) -> Int32[Tensor, " 2"]:
+        """Tokens of the prompt and steps after it, on the device."""
+        if self.device_lengths is not None:
+            return self.device_lengths
+        return torch.tensor([self.prompt_tokens, self.steps], dtype=torch.int32, device=device)
+
+    @cached_property
+    def positions(self) -> Int32[Tensor, "b t"] | None:
+        """Of the prompt's tokens: negative for padding; None without."""
+        if self.device_positions is not None or self.mask is None:
+            return self.device_positions
+        return prompt_positions(self.mask)
+
+    def bias(self, like: Float[Tensor, ...]) -> SegmentBias:
+        """What is added to scores in torch's attention, made by the first layer and kept for all.
+
+        A sliding window is no part of it: attention does not read what lies outside.
+        """
+        if not self._biases:
+            self._biases.append(self._make_bias(like))
+        return self._biases[0]
+
+    def _make_bias(self, like: Float[Tensor, ...]) -> SegmentBias:
+        prompt = response = None
+        if self.mask is not None:
+            prompt = bias_of_mask(self.mask[:, None, None, :].bool(), like.dtype)
+        if self.beam_index is not None and self.steps:
+            response = self._beam_bias(like.dtype)
+        if self.slopes is None:
+            return SegmentBias(prompt, response)
+        w = 1 if self.beam_index is None else self.beam_index.shape[1]
+        positions = token_positions(self.mask, 0, self.prompt_tokens, like.device)
+        distances = positions - (positions[:, -1:] + self.steps)
+        prompt = self._add_alibi(prompt, distances, w, like.dtype)
+        if self.steps:
+            slot = torch.arange(self.steps * w, dtype=torch.int64, device=like.device)
+            response = self._add_alibi(response, (slot // w - (self.steps - 1))[None], w, like.dtype)
+        return SegmentBias(prompt, response)
+
+    def _beam_bias(self, dtype: torch.dtype) -> Float[Tensor, "b 1 rows slots"]:
+        """A sequence sees, at every step, the slot that its beam index names, whichever sequence wrote it."""
+        b, w, _ = self.beam_index.shape
+        own = torch.arange(w, dtype=torch.int32, device=self.beam_index.device)
+        index = self.beam_index[:, None, :, : self.steps, None].expand(-1, self.group, -1, -1, -1)
+        visible = index == own  # [b, group, w, steps, w]
+        return bias_of_mask(visible.view(b, 1, self.group * w, self.steps * w), dtype)
+
+    def _add_alibi(self, bias: Tensor | None, distances: Tensor, w: int, dtype: torch.dtype) -> Tensor:
+        alibi = alibi_bias(self.slopes, distances, self.group, w, dtype)
+        return align_rows(alibi if bias is None else bias + alibi)
+
+
+Metadata = PrefillMetadata | DecodeMetadata
+Attention = Callable[[Tensor, Segments, Metadata, AttentionOptions], Tensor]

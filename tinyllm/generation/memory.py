@@ -1,0 +1,201 @@
+"""How much memory a call needs, before any of it is allocated; and how many requests fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tinyllm.attention.stock import stock_attention
+from tinyllm.config import DecoderConfig
+from tinyllm.cost.attention import beam_bias_elements, bias_elements, kinds_of_windows
+from tinyllm.cost.cache import costs_of
+from tinyllm.cost.workload import Workload
+from tinyllm.decoder import Decoder
+from tinyllm.generation.request import Request
+from tinyllm.generation.sessions import Sessions
+from tinyllm.runtime.device import free_bytes, size_as_text
+from tinyllm.stages import Stage
+
+MARGIN = 1.03  # allocators round up, and kernels take workspaces
+
+
+@dataclass(frozen=True)
+class CallShape:
+    """What the memory of a call of `generate` depends on.
+
+    `prompts` of `tokens`, and `new` more for each of the `copies` sequences of a prompt.
+    """
+
+    prompts: int
+    tokens: int
+    new: int
+    copies: int = 1
+    padded: bool = False
+    beams: bool = False
+
+
+@dataclass(frozen=True)
+class MemoryNeed:
+    """Bytes that a call holds at its peak, beside the weights."""
+
+    keys_and_values: int
+    activations: int  # in the layers, or of the choice among all next tokens after them
+    sequences: int
+
+    @property
+    def total(self) -> int:
+        """All of it, with what allocators and kernels take on top."""
+        return int(MARGIN * (self.keys_and_values + self.activations + self.sequences))
+
+    def __str__(self) -> str:
+        kv = size_as_text(self.keys_and_values)
+        activations = size_as_text(self.activations)
+        return f"{size_as_text(self.total)} (keys and values {kv}, activations {activations})"
+
+
+def memory_need(stage: Stage, config: DecoderConfig, call: CallShape, size: int) -> MemoryNeed:
+    """The larger of two peaks: after the prefill, and at the last token; `size` is bytes per element."""
+    prefill = Workload(call.prompts, call.tokens, 0, size, call.padded, copies=call.copies)
+    steps = max(0, call.new - 2)  # the last new token is never attended to
+    last = replace(prefill, tokens=1, held=call.tokens + steps, steps=steps)
+    peaks = [_peak_at(stage, config, work, call) for work in (prefill, last)]
+    return max(peaks, key=lambda peak: peak.total)
+
+
+def _peak_at(stage: Stage, config: DecoderConfig, work: Workload, call: CallShape) -> MemoryNeed:
+    costs = costs_of(stage.cache)
+    rows = costs.rows_per_pass(work)
+    m = config.hidden_size
+    f = config.intermediate_size
+    heads = config.num_attention_heads + config.num_key_value_heads
+    norm_in_float32 = 6 * m
+    layer = 3 * m + max(4 * f, 3 * heads * config.head_dim, norm_in_float32)
+    one_pass = replace(work, batch=max(1, rows // work.tokens), copies=1)
+    kinds = [config.of_kind(kind) for kind in kinds_of_windows(config)]
+    bias = sum(bias_elements(kind, one_pass) for kind in kinds)
+    if work.held and stage.attention is stock_attention:
+        bias += 2 * beam_bias_elements(config, work)  # as booleans, and as numbers
+    unfused = config.score_softcap is not None or (config.alibi and work.held > 0)
+    keys = work.total
+    if work.held:
+        keys = work.held - work.steps + work.copies * (work.steps + 1)
+    scores = rows * config.num_attention_heads * keys * unfused  # four times in float32, and the bias
+    logits = work.batch * work.copies * config.vocab_size * (work.size + 16)  # and four times in float32
+    kept = (1 + 4 * call.beams) * work.copies  # running, ended, and twice as many candidates
+    in_layers = work.size * (rows * layer + bias) + (16 + 4 * config.alibi) * scores
+    return MemoryNeed(
+        keys_and_values=costs.held_bytes(config, work),
+        activations=max(in_layers, logits),
+        sequences=8 * work.batch * kept * (call.tokens + 2 * call.new),
+    )
+
+
+def max_prompts(
+    stage: Stage, config: DecoderConfig, call: CallShape, size: int, free: int
+) -> int:
+    """How many prompts of this kind fit into `free` bytes at a time; 0 where not even one does."""
+
+    def fits(prompts: int) -> bool:
+        return memory_need(stage, config, replace(call, prompts=prompts), size).total <= free
+
+    low = 0
+    high = 1
+    while fits(high):
+        low = high
+        high = 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def call_shape(request: Request) -> CallShape:
+    """What memory depends on in a request."""
+    prompts, tokens = request.input_ids.shape
+    return CallShape(
+        prompts,
+        tokens,
+        request.total - tokens,
+        copies=request.copies,
+        padded=request.mask is not None,
+        beams=request.beams is not None,
+    )
+
+
+@dataclass(frozen=True)
+class MemoryBudget:
+    """The memory that a call of `generate` may take, `size` bytes per element of the model."""
+
+    stage: Stage
+    config: DecoderConfig
+    size: int
+    call: CallShape
+    free: int
+    source: str  # of the number `free`
+
+    def fits(self, prompts: int) -> bool:
+        """Whether so many prompts of the call fit at a time."""
+        call = replace(self.call, prompts=prompts)
+        return memory_need(self.stage, self.config, call, self.size).total <= self.free
+
+    def max_prompts(self, tokens: int) -> int:
+        """How many prompts of at most so many tokens fit at a time."""
+        call = replace(self.call, tokens=tokens)
+        return max_prompts(self.stage, self.config, call, self.size, self.free)
+
+    def too_small(self) -> str:
+        """The error message of a call that does not fit."""
+        call = self.call
+        fitting = self.max_prompts(call.tokens)
+        need = memory_need(self.stage, self.config, call, self.size)
+        advice = "pass a shorter prompt, or ask for fewer tokens or beams"
+        if fitting:
+            advice = "pass fewer, or split_batch=True"
+        return (
+            f"{call.prompts} prompts of {call.tokens} tokens, {call.new} new ones for each of {call.copies} sequences "
+            f"need {need}; {size_as_text(self.free)} are {self.source}: expected at most {fitting} prompts; {advice}"
+        )
+
+
+def find_memory_budget(
+    decoder: Decoder,
+    stage: Stage,
+    sessions: Sessions,
+    request: Request,
+    limit: int | float | None = None,
+) -> MemoryBudget | None:
+    """The free memory, or a smaller limit; None where neither is known.
+
+    Sessions that are kept for later are dropped where the request needs their memory.
+    """
+    call = call_shape(request)
+    budget = _budget(decoder, stage, call, limit)
+    if budget is None or budget.fits(call.prompts):
+        return budget
+    sessions.clear()
+    return _budget(decoder, stage, call, limit)
+
+
+def _budget(
+    decoder: Decoder, stage: Stage, call: CallShape, limit: int | float | None
+) -> MemoryBudget | None:
+    free = free_bytes(decoder.device)
+    source = f"free on {decoder.device}"
+    if limit is not None and (free is None or limit < free):
+        free = int(limit)
+        source = "the memory_budget"
+    if free is None:
+        return None
+    return MemoryBudget(stage, decoder.config, decoder.dtype.itemsize, call, free, source)
+
+
+def check_memory_budget(budget: Any) -> None:
+    """Raise ValueError unless this is a number of bytes, or None."""
+    is_number = isinstance(budget, int | float) and not isinstance(budget, bool)
+    if budget is not None and (not is_number or not budget >= 1):
+        raise ValueError(
+            f"memory_budget={budget!r}: expected bytes for one call beside the weights, such as 8e9"
+        )

@@ -1,0 +1,200 @@
+"""The model that people use: a decoder in a stage, with generation on top; and the two ways to one."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, no_type_check
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tinyllm.cache import Cache
+from tinyllm.checkpoint.loading import config_of, load_weights, merge_weights, share_weights
+from tinyllm.checkpoint.sources import Checkpoint, open_checkpoint
+from tinyllm.checkpoint.weights import ModuleWeights
+from tinyllm.config import DecoderConfig
+from tinyllm.decoder import Decoder
+from tinyllm.families import family_of
+from tinyllm.generation.generate import generate
+from tinyllm.generation.inputs import check_ids, check_mask
+from tinyllm.generation.sessions import Sessions
+from tinyllm.kernels import TORCH, pick_kernels
+from tinyllm.linear import storage_size
+from tinyllm.runtime.device import pick_device, pick_dtype, size_as_text
+from tinyllm.stages import FASTEST, Stage, pick_stage
+
+if TYPE_CHECKING:
+    from transformers import (
+        GenerationConfig,
+        LogitsProcessorList,
+        PreTrainedModel,
+        PreTrainedTokenizerBase,
+        StoppingCriteriaList,
+    )
+    from transformers.generation import GenerateBeamDecoderOnlyOutput, GenerateDecoderOnlyOutput
+    from transformers.generation.streamers import BaseStreamer
+
+
+class Model(Decoder):
+    """A decoder-only language model in one stage of the ladder.
+
+    Made by `tinyllm.from_pretrained` or `tinyllm.optimize`. `tokenizer` is None where there is none;
+    `generation_config` holds the checkpoint's defaults for `generate`.
+    """
+
+    tokenizer: PreTrainedTokenizerBase | None = None
+    generation_config: GenerationConfig | None = None
+
+    def __init__(self, config: DecoderConfig, stage: Stage) -> None:
+        super().__init__(config, stage.ops, stage.attention, TORCH)  # `settle` chooses the kernels
+        self.stage = stage
+        self.sessions = Sessions()
+        self.requires_grad_(False)
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Model:
+        self.sessions.clear()  # captured work knows the weights by their addresses
+        super()._apply(*args, **kwargs)
+        return self.settle()
+
+    def settle(self) -> Model:
+        """Choose the kernels of the device that the weights are on."""
+        self.bind(pick_kernels(self.stage.kernels, self.device))
+        return self
+
+    def __repr__(self) -> str:
+        weights = storage_size(self)
+        size = f"{weights.elements / 1e6:.1f} M parameters, {size_as_text(weights.nbytes)}"
+        dtype = str(self.dtype).removeprefix("torch.")
+        rows = {
+            "stage": self.stage.name,
+            "kernels": self.kernels.name,
+            "cache": self.stage.cache.__name__,
+            "attention": getattr(self.attention, "__name__", repr(self.attention)),
+            "runner": self.stage.runner.describe(self),
+            "weights": f"dense {dtype}, {size}, on {self.device}",
+        }
+        lines = [f"  {name:<10} {value}" for name, value in rows.items()]
+        return "\n".join([f"Model({self.config.family},", *lines, ")"])
+
+    def new_cache(self, prompts: int, copies: int = 1, steps: int | None = None) -> Cache:
+        """An empty cache of this stage's kind; see `Stage.new_cache`."""
+        return self.stage.new_cache(self, prompts, copies, steps)
+
+    @torch.inference_mode()
+    @no_type_check  # what users pass is checked below, with messages of our own
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None
+    ) -> Float[Tensor, "b t v"]:
+        """Logits of every position of token ids `[b, t]`, for evaluation; padding may stand on either side.
+
+        Raises TypeError or ValueError for ids or a mask that are not what the decoder takes.
+        """
+        check_ids(input_ids, self.config)
+        input_ids = input_ids.to(self.device, torch.int64)
+        if attention_mask is not None:
+            check_mask(attention_mask, input_ids)
+            attention_mask = attention_mask.to(self.device, torch.int64)
+        x = self.hidden_states(input_ids, attention_mask, self.new_cache(len(input_ids)))
+        return self.logits(x)
+
+    @no_type_check
+    def generate(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        generation_config: GenerationConfig | None = None,
+        *,
+        streamer: BaseStreamer | None = None,
+        logits_processor: LogitsProcessorList | None = None,
+        stopping_criteria: StoppingCriteriaList | None = None,
+        **kwargs: Any,
+    ) -> Tensor | GenerateDecoderOnlyOutput | GenerateBeamDecoderOnlyOutput:
+        """Continue token ids `[b, t]`, padded on the left where `attention_mask` `[b, t]` is 0; returns ids `[b, n]`.
+
+        Arguments and result are those of `transformers.GenerationMixin.generate`; an option that is not supported raises
+        ValueError naming it, one that does not exist TypeError. Nothing is ignored. `past_key_values`, of the output of
+        an earlier answer, goes on where that ended. What would not fit into memory raises MemoryError before it begins.
+        `split_batch=True` answers as many prompts at a time as the free memory holds, the longest together and under a
+        progress bar; `memory_budget=` as many as so many bytes hold, taken by keys, values and activations beside the
+        weights.
+        """
+        kwargs.setdefault("tokenizer", self.tokenizer)
+        return generate(
+            self,
+            self.stage,
+            self.sessions,
+            self.generation_config,
+            input_ids,
+            attention_mask,
+            generation_config,
+            streamer=streamer,
+            logits_processor=logits_processor,
+            stopping_criteria=stopping_criteria,
+            **kwargs,
+        )
+
+
+def empty_model(config: DecoderConfig, stage: Stage) -> Model:
+    """A model whose weights have shapes but no memory."""
+    with torch.device("meta"):
+        return Model(config, stage)
+
+
+def load_model(
+    checkpoint: Checkpoint, stage: Stage, device: torch.device, dtype: torch.dtype
+) -> Model:
+    """A checkpoint's model, read straight to `device` and `dtype`."""
+    model = empty_model(config_of(checkpoint.family, checkpoint.config, checkpoint.weights), stage)
+    load_weights(model, checkpoint, device, dtype)
+    model.tokenizer = checkpoint.tokenizer
+    model.generation_config = checkpoint.generation_config
+    return model.settle()
+
+
+def restage(model: Model, stage: Stage) -> Model:
+    """The same model in another stage, on the same weights."""
+    other = empty_model(model.config, stage)
+    share_weights(other, model)
+    other.tokenizer = model.tokenizer
+    other.generation_config = model.generation_config
+    return other.settle()
+
+
+@no_type_check  # what users pass is checked below, with messages of our own
+def from_pretrained(
+    name_or_path: str | os.PathLike | None = None,
+    *,
+    stage: str | Stage = FASTEST,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+) -> Model:
+    """Load a model: None for SmolLM2-135M-Instruct, or a folder, a `.gguf` file or a hub id.
+
+    `device` defaults to the best there is (xpu, cuda, cpu), `dtype` to the checkpoint's own.
+    Raises ValueError or FileNotFoundError naming the argument, tensor or file that is wrong.
+    """
+    stage = pick_stage(stage)
+    device = pick_device(device)
+    dtype = pick_dtype(dtype)
+    checkpoint = open_checkpoint(name_or_path)
+    return load_model(checkpoint, stage, device, dtype or checkpoint.dtype)
+
+
+@no_type_check
+def optimize(hf_model: PreTrainedModel, *, stage: str | Stage = FASTEST) -> Model:
+    """Run a loaded transformers model through one of our stages, on the same weights in the same memory.
+
+    Merged projections are merged once; `hf_model` stays usable and looks at the merged memory.
+    Raises TypeError for anything else, ValueError for a model type that is not supported.
+    """
+    stage = pick_stage(stage)
+    if not hasattr(hf_model, "config"):
+        given = type(hf_model).__name__
+        raise TypeError(f"hf_model is a {given}: expected a transformers model in memory")
+    family = family_of(hf_model.config)
+    weights = ModuleWeights(hf_model, family.name_today)
+    model = empty_model(config_of(family, hf_model.config, weights), stage)
+    merge_weights(model, family, weights)
+    model.generation_config = hf_model.generation_config
+    return model.settle()

@@ -1,0 +1,62 @@
+"""A matmul with its prologue (norm) and its epilogue (bias, activation, gate, residual) in one launch.
+
+Up to `MAX_GEMV_ROWS` rows a matmul is a reading of its weights, n*k*s bytes, and our kernel's; with more rows the
+vendor's matmul is faster, and stands between kernels of ours.
+"""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from tinyllm.kernels import TORCH, KernelSet
+from tinyllm.linear import Linear, Norm
+from tinyllm.ops.norm import fused_norm
+
+MAX_GEMV_ROWS = 16
+
+
+def fused_matmul(
+    kernels: KernelSet,
+    x: Float[Tensor, "r k"],
+    linear: Linear,
+    *,
+    norm: Norm | None = None,
+    activation: str | None = None,
+    gated: bool = False,
+    residual: Float[Tensor, "r n"] | None = None,
+) -> Float[Tensor, "r n"]:
+    """norm -> matmul -> bias -> activation (times up) -> residual: one launch for few rows."""
+    if norm is not None and not prologue_is_free(kernels, len(x)):
+        x = fused_norm(kernels, x, norm)
+        norm = None
+    residuals = () if residual is None else (residual,)
+    if len(x) <= MAX_GEMV_ROWS:
+        return kernels.linear(
+            x, linear.storage, linear.bias, norm, activation, gated=gated, residuals=residuals
+        )
+    if gated:
+        return kernels.activate_and_multiply(linear.matmul(x), activation)
+    if activation is not None and linear.bias is not None:
+        return kernels.bias_and_activate(linear.matmul(x, bias=False), linear.bias, activation)
+    return TORCH.linear(x, linear.storage, linear.bias, None, activation, residuals=residuals)
+
+
+def prologue_is_free(kernels: KernelSet, rows: int) -> bool:
+    """Whether a norm costs nothing in front of a matmul: with several rows, every program of a matrix engine repeats it."""
+    return rows <= min(MAX_GEMV_ROWS, kernels.max_prologue_norm_rows)
+
+
+def matmul_and_add(
+    kernels: KernelSet,
+    x: Float[Tensor, "r k"],
+    linear: Linear,
+    residual: Float[Tensor, "b t m"],
+    post_norm: Norm | None,
+) -> Float[Tensor, "b t m"]:
+    """A matmul added to the residual stream, in one launch; in two with a norm in between."""
+    rows = residual.flatten(0, 1)
+    if post_norm is None:
+        return fused_matmul(kernels, x, linear, residual=rows).view_as(residual)
+    out = fused_matmul(kernels, x, linear)
+    return kernels.norm_and_add(out, rows, post_norm.weight, post_norm.eps).view_as(residual)
