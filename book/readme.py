@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import beam_memory
+import family_table
 import pages
 
 from tinyllm.bench.rows import (
@@ -36,8 +37,6 @@ from tinyllm.draw.latency import draw_latency
 from tinyllm.draw.models import draw_models
 from tinyllm.draw.throughput import draw_batches, draw_throughput
 from tinyllm.draw.waterfall import draw_waterfall
-from tinyllm.families import registered
-from tinyllm.families.traits import traits
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "book" / "results"
@@ -170,32 +169,6 @@ def attention_of(run: Mapping[str, Any]) -> str:
         + (f" This run was {run['note']}." if "note" in run else "")
         + f"\n\n![Microseconds of each way over beams and batches](results/{picture_of(run)})"
     )
-
-
-def families() -> str:
-    """Every family: the models people know, what they have that Llama has not, and what is refused."""
-    from transformers import AutoConfig, logging
-
-    logging.set_verbosity_error()
-    gpu = json.loads((RESULTS / "gpu-tests-h200.json").read_text())
-    lines = [
-        f"Held against transformers {proven('transformers')}, token for token, in every stage; on an {gpu['device']} "
-        f"({gpu['date']}) against {gpu['versions']['transformers']}:\n",
-        "| models | `model_type` | what they have that Llama has not | refused by name |",
-        "| --- | --- | --- | --- |",
-    ]
-    for family in registered():
-        kind = next(iter(family.architectures))
-        found = traits(family.describe(AutoConfig.for_model(kind)))
-        kinds = ", ".join(f"`{name}`" for name in family.architectures)
-        lines.append(f"| {family.models} | {kinds} | {', '.join(found) or '-'} | {family.refused or '-'} |")
-    return "\n".join(lines)
-
-
-def proven(package: str) -> str:
-    """The version of a package that everything here is tested with."""
-    pinned = (line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
-    return next(version for name, version in pinned if name == package)
 
 
 def picture_of(run: Mapping[str, Any]) -> str:
@@ -351,7 +324,7 @@ SECTIONS = {
         "run": ladder,
         "beams": beams,
         "attention": attention,
-        "families": families,
+        "families": family_table.families,
         "tests": tests,
         "files": pages.files,
     },

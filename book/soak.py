@@ -1,6 +1,6 @@
 """Thousands of requests of every kind through one model, and its memory before and after: `python book/soak.py`.
 
-The stage `final` answers requests of random lengths, widths and options, batches cut into waves among them, in float32
+The stage `final` answers requests of random lengths, widths and options, split batches among them, in float32
 on a small model with random weights. Every so often the answer is compared with that of `naive` under the same seed.
 Memory is what tensors hold once sessions kept for later are let go of. The outcome goes to `book/results/soak-*.json`:
 

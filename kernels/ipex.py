@@ -13,6 +13,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from .kernel_set import HeadNorms, NormWeights
 from .torch_kernels import TORCH, TorchKernels
 from .weights import DenseWeight
 
@@ -71,7 +72,7 @@ def rope_and_store(
     v_slot: Tensor,
     interleaved: bool,
     start: Tensor | None = None,
-    norms: object | None = None,
+    norms: HeadNorms | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Rotated by the extension, which takes [b, t, heads, d]; then copied into the slots."""
     if norms is not None:
@@ -120,7 +121,7 @@ def linear(
     x: Tensor,
     weight: DenseWeight,
     bias: Tensor | None = None,
-    norm: object | None = None,
+    norm: NormWeights | None = None,
     activation: str | None = None,
     gated: bool = False,
     residuals: tuple[Tensor, ...] = (),
@@ -129,12 +130,12 @@ def linear(
     if norm is not None:
         x = _norm(x, norm)
     if not gated:
-        return TORCH.linear(x, weight.data, bias, norm=None, activation=activation, residuals=residuals)
-    out = activate_and_multiply(TORCH.linear(x, weight.data, bias), activation)
+        return TORCH.linear(x, weight, bias, norm=None, activation=activation, residuals=residuals)
+    out = activate_and_multiply(TORCH.linear(x, weight, bias), activation)
     return sum(residuals, out)
 
 
-def _norm(x: Tensor, norm: object) -> Tensor:
+def _norm(x: Tensor, norm: NormWeights) -> Tensor:
     if norm.bias is None:
         return rms_norm(x, norm.weight, norm.eps)
     return layer_norm(x, norm.weight, norm.bias, norm.eps)

@@ -188,7 +188,10 @@ class TorchKernels(KernelSet):
         softcap: float | None = None,
         window: int | None = None,
     ) -> Tensor:
-        """Every score made and masked: for what no attention kernel of torch takes."""
+        """Every score made and masked: for what no attention kernel of torch takes; with ALiBi in float32."""
+        dtype = q.dtype
+        if slopes is not None:
+            q, k, v = q.float(), k.float(), v.float()
         b, h, t, d = q.shape
         g, n = k.shape[1:3]
         key = torch.arange(n, dtype=torch.int64, device=q.device)
@@ -202,7 +205,7 @@ class TorchKernels(KernelSet):
             bias = bias + slopes.view(1, g, -1, 1, 1) * positions[:, None, None, None, :]
         bias = bias.expand(b, g, h // g, t, n).reshape(b, g, -1, n)
         out = unfused_attention(q.reshape(b, g, -1, d), k, v, bias, scale, softcap).out
-        return out.view(b, h, t, d).transpose(1, 2).reshape(b, t, h * d)
+        return out.to(dtype).view(b, h, t, d).transpose(1, 2).reshape(b, t, h * d)
 
     def reorder_beam_index(
         self, beam_index: Tensor, beam_mask: BeamMask | None, beam_idx: Tensor, lengths: Tensor

@@ -24,9 +24,33 @@ torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch
 SLOW = ({"site", "browser"}, {"lab"}, {"site"}, {"oracle"}, {"smollm"})
 
 
-def pytest_collection_modifyitems(items):
+# What `--quick` leaves to the whole run: folders of tests that build, compile or start other processes.
+NOT_QUICK = ("bench", "cli", "course", "draw", "kernels", "lab")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="leave out the real model, compilers, sites and peers")
+
+
+def pytest_collection_modifyitems(config, items):
     """The small models first: most of what can be wrong then shows within seconds."""
-    items.sort(key=lambda item: [fixtures <= set(getattr(item, "fixturenames", ())) for fixtures in SLOW])
+    fixtures_of = {item: set(getattr(item, "fixturenames", ())) for item in items}
+    items.sort(key=lambda item: [fixtures <= fixtures_of[item] for fixtures in SLOW])
+    if config.getoption("--quick"):
+        slow = [item for item in items if not is_quick(item, fixtures_of[item])]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in set(slow)]
+
+
+def is_quick(item, fixtures):
+    """Whether a test needs neither a slow fixture nor a folder of slow tests."""
+    folder = item.path.relative_to(config_root(item)).parts[0]
+    return folder not in NOT_QUICK and not any(slow & fixtures for slow in SLOW)
+
+
+def config_root(item):
+    """The folder of the tests."""
+    return item.config.rootpath / "tests"
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +61,7 @@ def shapes_anew():
 
 @pytest.fixture(scope="session")
 def smollm():
-    """The default model in the first stage; `tinyllm.checkpoint.loading.restage` makes the others of it."""
+    """The default model in the first stage; `tinyllm.model.restage` makes the others of it."""
     import tinyllm
 
     return tinyllm.from_pretrained(stage="naive", device="cpu", dtype="float32")

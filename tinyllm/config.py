@@ -58,7 +58,7 @@ class DecoderConfig:
     Layers: `kinds`, which `pattern` repeats over the layers. Norms: RMSNorm, or LayerNorm where `layer_norm`; with
     `post_norms` another one behind attention and feed-forward block, with `head_norms` one for every head of q and k.
     `parallel`: both blocks read what the layer was given, through one norm where `shared_norm`. Feed-forward:
-    `activation`, a key of `tinyllm.kernels.plain.ACTIVATIONS`, of a gate where `gated`. Attention: scores are q k times
+    `activation`, a key of `tinyllm.kernels.torch_kernels.ACTIVATIONS`, of a gate where `gated`. Attention: scores are q k times
     `score_scale` (None: 1 / sqrt(head_dim)), bent by `score_softcap`, and fall with the distance where `alibi`.
     `qkv_per_head`: rows of the merged matrix are q, k and v of the first head, then of the next. Embeddings: times
     `embedding_scale`, plus a row of a table of `learned_positions`, which starts `position_offset` rows early, then

@@ -189,12 +189,13 @@ def optimize(hf_model: PreTrainedModel, *, stage: str | Stage = FASTEST) -> Mode
     Raises TypeError for anything else, ValueError for a model type that is not supported.
     """
     stage = pick_stage(stage)
-    if not hasattr(hf_model, "config"):
+    config = getattr(hf_model, "config", None)
+    if config is None:
         given = type(hf_model).__name__
         raise TypeError(f"hf_model is a {given}: expected a transformers model in memory")
-    family = family_of(hf_model.config)
+    family = family_of(config)
     weights = ModuleWeights(hf_model, family.name_today)
-    model = empty_model(config_of(family, hf_model.config, weights), stage)
+    model = empty_model(config_of(family, config, weights), stage)
     merge_weights(model, family, weights)
     model.generation_config = hf_model.generation_config
     return model.settle()

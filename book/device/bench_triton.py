@@ -202,7 +202,9 @@ def check_all(device: torch.device) -> bool:
     """All tables in three dtypes, eight at a time: nearly all of it is compiling."""
     from tinyllm.check.tables import TABLES
 
-    tasks = [(name, dtype, device.type) for name in TABLES if name != "attention" for dtype in ("float32", "float16", "bfloat16")]
+    names = [name for name in TABLES if name != "attention"]
+    dtypes = ("float32", "float16", "bfloat16")
+    tasks = [(name, dtype, device.type) for name in names for dtype in dtypes]
     with ProcessPoolExecutor(8, mp_context=multiprocessing.get_context("spawn")) as pool:
         results = list(pool.map(check_table, tasks))
     for right, line in results:

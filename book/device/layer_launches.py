@@ -1,4 +1,4 @@
-"""What the last layer launches in a decode step on this GPU, by name, and how long the device is busy: `layer_launches.py --json FILE`.
+"""What the last layer launches in a decode step, by name, and how long the GPU works: `layer_launches.py --json FILE`.
 
 For every stage, random weights: the kernels that the profiler saw in one layer, and the milliseconds per token that the
 device worked. `python -m tinyllm bench` tells those that pass; in between the device waits for Python.

@@ -164,9 +164,9 @@ def variant_reports(compiler: Compiler, variant: str, dtype: torch.dtype, gpu: s
         folder = Path(name)
         compiler.build(spirv(variant, dtype, compiler.gpus[gpu]), gpu, folder)
         info = (folder / ".ze_info").read_text()
-        wanted = ((title, kernel) for title, (of, kernel) in kernels().items() if of == variant)
+        selected = ((title, kernel) for title, (of, kernel) in kernels().items() if of == variant)
         return [Report(title, dtype, gpu, *_registers(info, kernel), *_count(_text(folder, kernel)))
-                for title, kernel in wanted]  # fmt: skip
+                for title, kernel in selected]  # fmt: skip
 
 
 def _text(folder: Path, kernel: str) -> str:

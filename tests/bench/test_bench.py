@@ -25,13 +25,14 @@ from tinyllm.bench.worker_client import (
     Worker,
     WorkerError,
 )
-from tinyllm.checkpoint import load_decoder, open_checkpoint
+from tinyllm.checkpoint import open_checkpoint
 from tinyllm.cli import bench as command
 from tinyllm.cli import main
 from tinyllm.draw.latency import draw_latency
 from tinyllm.draw.recorded_runs import draw_rows
 from tinyllm.draw.throughput import draw_batches
 from tinyllm.draw.waterfall import SAVED, draw_waterfall, steps
+from tinyllm.model import load_model
 from tinyllm.stages import FASTEST
 
 CPU = torch.device("cpu")
@@ -50,7 +51,7 @@ def saved(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def decoder(saved):
-    return load_decoder(open_checkpoint(saved), tinyllm.STAGES[FIRST], CPU, torch.float32)
+    return load_model(open_checkpoint(saved), tinyllm.STAGES[FIRST], CPU, torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +171,7 @@ def test_large_weights_are_written_to_several_files(decoder, where, tmp_path, mo
     monkeypatch.setattr("tinyllm.bench.export.SHARD_BYTES", 20000)
     save_folder(decoder, where.checkpoint, tmp_path)
     assert len(list(tmp_path.glob("*.safetensors"))) > 2
-    again = load_decoder(open_checkpoint(tmp_path), tinyllm.STAGES[FIRST], CPU, torch.float32)
+    again = load_model(open_checkpoint(tmp_path), tinyllm.STAGES[FIRST], CPU, torch.float32)
     assert torch.equal(again(PROMPT), decoder(PROMPT))
 
 
@@ -178,16 +179,16 @@ def test_large_weights_are_written_to_several_files(decoder, where, tmp_path, mo
 def test_the_gguf_file_holds_the_same_model(changes, tmp_path, own_cache):
     models.tiny(**changes).save_pretrained(tmp_path)
     checkpoint = open_checkpoint(tmp_path)
-    mine = load_decoder(checkpoint, tinyllm.STAGES[FIRST], CPU, torch.float32)
+    mine = load_model(checkpoint, tinyllm.STAGES[FIRST], CPU, torch.float32)
     save_gguf(mine, checkpoint, tmp_path / "model.gguf")
-    again = load_decoder(open_checkpoint(tmp_path / "model.gguf"), tinyllm.STAGES[FIRST], CPU, torch.float32)
+    again = load_model(open_checkpoint(tmp_path / "model.gguf"), tinyllm.STAGES[FIRST], CPU, torch.float32)
     torch.testing.assert_close(again(PROMPT), mine(PROMPT))
 
 
 def test_a_gguf_file_of_scaled_positions_is_refused(tmp_path):
     models.tiny(rope_parameters=models.ROPES[1]).save_pretrained(tmp_path)
     checkpoint = open_checkpoint(tmp_path)
-    scaled = load_decoder(checkpoint, tinyllm.STAGES[FIRST], CPU, torch.float32)
+    scaled = load_model(checkpoint, tinyllm.STAGES[FIRST], CPU, torch.float32)
     with pytest.raises(ValueError, match="expected a Llama without scaling"):
         save_gguf(scaled, checkpoint, tmp_path / "model.gguf")
 

@@ -15,8 +15,9 @@ from tinyllm.bench.rows import read_rows, table
 from tinyllm.bench.throughput import Search, largest_batch, measure
 from tinyllm.bench.worker import is_out_of_memory, limit_memory
 from tinyllm.bench.worker_client import RemoteEngine, Worker, WorkerError, WorkerOutOfMemory
-from tinyllm.checkpoint import load_decoder, open_checkpoint
+from tinyllm.checkpoint import open_checkpoint
 from tinyllm.cli import main
+from tinyllm.model import load_model
 from tinyllm.stages import FASTEST
 
 MACHINE = Machine("a machine", 1e9, 1e9, 1e-6)
@@ -31,7 +32,7 @@ def saved(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def decoder(saved):
-    return load_decoder(open_checkpoint(saved), tinyllm.STAGES["naive"], torch.device("cpu"), torch.float32)
+    return load_model(open_checkpoint(saved), tinyllm.STAGES["naive"], torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture(autouse=True)

@@ -16,9 +16,10 @@ from tinyllm.bench.machine import launch_overhead, measure_machine, versions
 from tinyllm.bench.peers import transformers_twin
 from tinyllm.bench.rows import COLUMNS, as_markdown, as_text, ratio_to_peer, read_rows, table, write_rows
 from tinyllm.bench.timing import Engine, TokenClock, time_in_turns
-from tinyllm.checkpoint import load_decoder, open_checkpoint
+from tinyllm.checkpoint import open_checkpoint
 from tinyllm.lab.memory import peak_bytes
 from tinyllm.lab.shapes import SHAPES, random_checkpoint
+from tinyllm.model import load_model
 
 CPU = torch.device("cpu")
 
@@ -106,7 +107,7 @@ def test_the_peer_looks_at_the_same_weights(kind, tmp_path):
 def test_weights_written_for_other_processes_are_the_checkpoints(kind, tmp_path):
     hf = models.tiny(kind)
     hf.save_pretrained(tmp_path)
-    decoder = load_decoder(open_checkpoint(tmp_path), tinyllm.STAGES["final"], CPU, torch.float32)
+    decoder = load_model(open_checkpoint(tmp_path), tinyllm.STAGES["final"], CPU, torch.float32)
     (tmp_path / "copy").mkdir()
     save_folder(decoder, open_checkpoint(tmp_path), tmp_path / "copy")
     copy = type(hf).from_pretrained(tmp_path / "copy")
@@ -211,7 +212,7 @@ def test_random_weights_run():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shapes, "SHAPES", {"small": small | {"vocab_size": 50}})
         checkpoint = random_checkpoint("small", CPU, torch.float32)
-    decoder = load_decoder(checkpoint, tinyllm.STAGES["naive"], CPU, torch.float32)
+    decoder = load_model(checkpoint, tinyllm.STAGES["naive"], CPU, torch.float32)
     ids = torch.ones(1, 4, dtype=torch.int64)
     logits = decoder(ids)
     assert logits.isfinite().all() and logits.std() > 0

@@ -1,4 +1,4 @@
-"""The stages on the cache at fixed addresses against transformers; and turns that are kept and replayed."""
+"""The stages on the cache at fixed addresses against transformers; and steps that are kept and replayed."""
 
 from dataclasses import replace
 from functools import partial
@@ -11,10 +11,10 @@ from transformers import StoppingCriteriaList
 import models
 import tinyllm
 from models import close
-from tinyllm.generation import searches
+from tinyllm.generation import sessions
 from tinyllm.kernels import cpu
-from tinyllm.runtime.graph import Replay
-from tinyllm.runtime.native import why_not
+from tinyllm.runtime.graph import CapturedGraph
+from tinyllm.runtime.native import unsupported_reason
 from tinyllm.runtime.runner import CAPTURED, EAGER
 from tinyllm.stages import pick_stage
 
@@ -59,7 +59,7 @@ def test_tokens_are_those_of_transformers(hf, stage, how):
 
 def test_the_final_stage_steps_in_native_code(hf):
     model = tinyllm.optimize(hf, stage="final")
-    assert cpu.unavailable() is None and why_not(model) is None
+    assert cpu.unavailable() is None and unsupported_reason(model) is None
     assert type(model.stage.runner.step(model)).__name__ == "NativeStep"
 
 
@@ -98,48 +98,49 @@ def test_memory_grows_where_the_number_of_steps_was_not_known(hf, copies):
             cache.reorder(parents)
             logits.append(model.step((ids[:, :1] + step).expand(-1, copies) % VOCAB, None, cache))
         close(*logits)
-    assert len({layer.blocks[0].k.data_ptr() for layer in known.layers}) == len(known.layers)
+    assert len({layer.response.k.data_ptr() for layer in known.layers}) == len(known.layers)
     assert unknown.length == known.length == 5 + steps
 
 
-class FakeReplay(Replay):
+class FakeReplay(CapturedGraph):
     """A graph's stand-in: what is captured runs in Python again, told of the length at its capture for ever."""
 
-    def __init__(self, turn, device, search=None):
-        super().__init__(turn, torch.device("cuda"))
+    def __init__(self, work, device):
+        super().__init__(work, torch.device("cuda"))
         self.made.append(self)
 
     def _capture(self):
-        search = self.turn.__self__
-        n, request = search.n, search.request
+        session = self.work.__self__
+        length, request = session.length, session.request
 
         def replay():
-            now, asked = search.n, search.request
-            search.n, search.request = n, replace(asked, processors=request.processors, criteria=request.criteria)
-            self.turn()
-            search.n, search.request = now, asked
+            now, asked = session.length, session.request
+            captured = replace(asked, processors=request.processors, criteria=request.criteria)
+            session.length, session.request = length, captured
+            self.work()
+            session.length, session.request = now, asked
 
         self.graph = SimpleNamespace(replay=replay)
 
 
 @pytest.fixture
 def replaying(hf, monkeypatch):
-    """A model whose turns are replayed on the CPU as a GPU would."""
+    """A model whose steps are replayed on the CPU as a GPU would."""
     monkeypatch.setattr(FakeReplay, "made", [], raising=False)
-    monkeypatch.setattr(searches, "total_bytes", lambda device: 1 << 30)
+    monkeypatch.setattr(sessions, "total_bytes", lambda device: 1 << 30)
     runner = replace(CAPTURED, step=EAGER.step, repeat=FakeReplay)
     return tinyllm.optimize(hf, stage=replace(pick_stage("final"), runner=runner))
 
 
 @pytest.mark.parametrize("how", [name for name in HOWS if name != "penalty"])
-def test_turns_are_captured_once_and_serve_requests_of_their_kind(hf, replaying, how):
+def test_steps_are_captured_once_and_serve_requests_of_their_kind(hf, replaying, how):
     ends = {"eos_token_id": [7, 21]}
     for number, (lengths, new) in enumerate([((8, 5, 2), 12), ((3, 6, 6), 12), ((8, 8, 1), 9), ((2, 5, 8), 12)]):
         options = HOWS[how] | ends | {"max_new_tokens": max(new, HOWS[how].get("min_new_tokens", 0) + 1)}
         expected = answer(hf, lengths, seed=number, **options).tolist()
         assert answer(replaying, lengths, seed=number, **options).tolist() == expected, lengths
-        assert len(replaying.searches.kept) == 1
-    phases = len(next(iter(replaying.searches.kept.values())).turns)
+        assert len(replaying.sessions.kept) == 1
+    phases = len(next(iter(replaying.sessions.kept.values())).steps)
     assert 1 <= len(FakeReplay.made) == phases <= 3  # with ends kept out, without, and the last
 
 
@@ -148,7 +149,7 @@ def test_requests_with_and_without_padding_are_kept_apart(hf, replaying, how):
     for lengths in ((7, 4), (6, 6), (3, 7), (5, 5)):
         expected = answer(hf, lengths, **HOWS[how]).tolist()
         assert answer(replaying, lengths, **HOWS[how]).tolist() == expected, lengths
-    assert len(replaying.searches.kept) == 2
+    assert len(replaying.sessions.kept) == 2
 
 
 def test_what_sees_the_text_stays_outside_of_what_is_captured(hf, replaying):
@@ -156,32 +157,32 @@ def test_what_sees_the_text_stays_outside_of_what_is_captured(hf, replaying):
     assert answer(replaying, (5, 3), **options).tolist() == answer(hf, (5, 3), **options).tolist()
     (forward,) = FakeReplay.made
     assert forward.calls == 11 and forward.graph is not None
-    assert not replaying.searches.kept
+    assert not replaying.sessions.kept
 
 
-def test_a_longer_request_takes_the_place_of_what_has_no_room_for_it(hf, replaying):
+def test_a_longer_request_takes_the_place_of_one_that_is_too_short_for_it(hf, replaying):
     for lengths in ((5, 5), (9, 9), (4, 4)):
         assert answer(replaying, lengths).tolist() == answer(hf, lengths).tolist()
-    assert len(replaying.searches.kept) == 1
-    assert next(iter(replaying.searches.kept.values())).room[0] == 9
+    assert len(replaying.sessions.kept) == 1
+    assert next(iter(replaying.sessions.kept.values())).max_prompt_tokens == 9
 
 
-def test_few_searches_are_kept_and_none_that_are_large(replaying, monkeypatch):
-    for batch in range(1, searches.MOST + 3):
+def test_few_sessions_are_kept_and_none_that_are_large(replaying, monkeypatch):
+    for batch in range(1, sessions.MAX_SESSIONS + 3):
         answer(replaying, (5,) * batch)
-    assert [len(s.cache.ancestry) for s in replaying.searches.kept.values()] == [3, 4, 5, 6]
-    assert 0 < replaying.searches.bytes <= searches.SHARE * (1 << 30)
-    replaying.searches.clear()
-    monkeypatch.setattr(searches, "total_bytes", lambda device: 64)
+    assert [len(s.cache.beam_index) for s in replaying.sessions.kept.values()] == [3, 4, 5, 6]
+    assert 0 < replaying.sessions.nbytes <= sessions.MEMORY_SHARE * (1 << 30)
+    replaying.sessions.clear()
+    monkeypatch.setattr(sessions, "total_bytes", lambda device: 64)
     answer(replaying, (5,))
-    assert not replaying.searches.kept
+    assert not replaying.sessions.kept
 
 
-def test_captured_turns_do_not_outlive_the_weights_addresses(replaying):
+def test_captured_steps_do_not_outlive_the_weights_addresses(replaying):
     answer(replaying, (5,))
-    assert replaying.searches.captures
+    assert replaying.sessions.captures
     replaying.to(torch.float64).to(torch.float32)
-    assert not replaying.searches.kept
+    assert not replaying.sessions.kept
 
 
 def test_the_callers_own_parts_need_no_dictionary(hf, replaying):
@@ -197,7 +198,7 @@ def test_the_callers_own_parts_need_no_dictionary(hf, replaying):
 
 def test_a_capture_that_fails_says_why_and_work_goes_on():
     calls = []
-    replay = Replay(partial(calls.append, 0), torch.device("cuda"))
+    replay = CapturedGraph(partial(calls.append, 0), torch.device("cuda"))
     replay.backend = SimpleNamespace()  # has no graphs at all
     for _ in range(4):
         replay()

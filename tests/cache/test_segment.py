@@ -1,20 +1,24 @@
 """The segment cache: attention over parts is attention over all, and of what is stored nothing is copied or moved."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn.functional import scaled_dot_product_attention
 
 import models
 import tinyllm
 from models import close
-from tinyllm.attention.segment import segment_attention
+from tinyllm.attention.kernel import kernel_attention
+from tinyllm.attention.metadata import PrefillMetadata, Segment
+from tinyllm.attention.stock import stock_attention
 from tinyllm.cache import segment
-from tinyllm.cache.segment import KV, SegmentCache
-from tinyllm.kernels.partial import Partial, attend_partly, merge, merged, spelled_out
+from tinyllm.cache.segment import SegmentCache
+from tinyllm.kernels import DEFAULT_CPU
+from tinyllm.kernels.torch_attention import PartialAttention, attention_with_lse, merge_by_lse, unfused_attention
+from tinyllm.kernels.torch_attention import _merge as merge
 from tinyllm.lab.counters import observe_passes, storages
 from tinyllm.lab.memory import peak_bytes
 from tinyllm.ops import NAIVE
@@ -50,7 +54,7 @@ def problems(draw, parts=(2, 4), scales=(0.01, 1.0, 60.0)):
         hidden = make(b, 1, rows, size) > 0.5
         hidden[..., 0] = False  # no row of a part is empty
         bias = torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, float("-inf"))
-        made.append((KV(k, v), bias if draw(st.booleans()) else None))
+        made.append((Segment(k, v), bias if draw(st.booleans()) else None))
     return make(b, g, rows, d).to(dtype), made
 
 
@@ -67,42 +71,42 @@ def in_one(q, parts):
 def test_merged_parts_are_attention_over_all_keys_in_any_order(problem, data):
     q, parts = problem
     out, log_sum = in_one(q, parts)
-    partial = [attend_partly(q, kv, bias) for kv, bias in data.draw(st.permutations(parts))]
-    near(merged(partial), out, q.dtype)
+    partial = [attention_with_lse(q, *kv, bias) for kv, bias in data.draw(st.permutations(parts))]
+    near(merge_by_lse(partial), out, q.dtype)
     while len(partial) > 1:
         first, second = (partial.pop(data.draw(st.integers(0, len(partial) - 1))) for _ in range(2))
         partial.append(merge(first, second))
     near(partial[0].out, out, q.dtype)
-    torch.testing.assert_close(partial[0].log_sum.double(), log_sum, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(partial[0].lse.double(), log_sum, rtol=1e-4, atol=1e-4)
 
 
 @settings(max_examples=100, deadline=None)
 @given(problem=problems(parts=(1, 1), scales=(0.01, 1.0)))
-def test_the_spelled_out_kernel_says_what_torchs_says(problem):
+def test_the_unfused_kernel_says_what_torchs_says(problem):
     q, [(kv, bias)] = problem
-    mine, torchs = spelled_out(q, *kv, bias), attend_partly(q, kv, bias)
+    mine, torchs = unfused_attention(q, *kv, bias), attention_with_lse(q, *kv, bias)
     near(mine.out, torchs.out.double(), q.dtype)
     assert mine.out.dtype == torchs.out.dtype == q.dtype
-    assert mine.log_sum.dtype == torchs.log_sum.dtype == torch.float32
-    near(mine.log_sum, torchs.log_sum.double(), q.dtype)
+    assert mine.lse.dtype == torchs.lse.dtype == torch.float32
+    near(mine.lse, torchs.lse.double(), q.dtype)
 
 
 @pytest.mark.parametrize("apart", [1e2, 1e10, 3e38])
 @pytest.mark.parametrize("dtype", CLOSE)
 def test_sums_far_apart_neither_overflow_nor_mix(apart, dtype):
     high, low = (
-        Partial(torch.full((1, 1, 1, 3), x, dtype=dtype), torch.full((1, 1, 1), s))
+        PartialAttention(torch.full((1, 1, 1, 3), x, dtype=dtype), torch.full((1, 1, 1), s))
         for x, s in ((2.0, apart), (-7.0, -apart))
     )
     for a, b in ((high, low), (low, high)):
         assert merge(a, b).out.equal(high.out)
-        assert merge(a, b).log_sum.equal(high.log_sum)
+        assert merge(a, b).lse.equal(high.lse)
 
 
 def test_equal_sums_share_alike():
-    a, b = (Partial(torch.full((1, 1, 1, 3), x), torch.full((1, 1, 1), 5.0)) for x in (1.0, 4.0))
+    a, b = (PartialAttention(torch.full((1, 1, 1, 3), x), torch.full((1, 1, 1), 5.0)) for x in (1.0, 4.0))
     close(merge(a, b).out, torch.full((1, 1, 1, 3), 2.5))
-    close(merge(a, b).log_sum, torch.full((1, 1, 1), 5.0 + torch.tensor(2.0).log().item()))
+    close(merge(a, b).lse, torch.full((1, 1, 1), 5.0 + torch.tensor(2.0).log().item()))
 
 
 def config_of(g, group, d):
@@ -165,32 +169,35 @@ def test_every_sequence_sees_its_own_path_after_any_reorders(sizes, d, dtype, re
     generator = torch.Generator().manual_seed(data.draw(st.integers(0, 2**31)))
     make = lambda *shape: torch.randn(shape, generator=generator).to(dtype)  # noqa: E731
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(segment, "FIRST_BLOCK", 2)  # unless reserved: blocks of 2, 2, 4, 8 steps
-        cache = SegmentCache(config_of(g, group, d), b, w, steps if reserved else None, CPU, dtype)
+        patch.setattr(segment, "FIRST_STEPS", 2)  # unless reserved: memory for 2, 4, 8, 16 steps
+        where = {"device": CPU, "dtype": dtype, "kernels": DEFAULT_CPU}
+        cache = SegmentCache(config_of(g, group, d), b, w, steps if reserved else None, **where)
     mask = torch.arange(t) >= torch.tensor([data.draw(st.integers(0, t - 1)) * padded for _ in range(b)])[:, None]
-    prompt, (layer,) = KV(make(b, g, t, d), make(b, g, t, d)), cache.layers
-    cache.admit(t, mask.long() if padded else None)
+    prompt, (layer,) = Segment(make(b, g, t, d), make(b, g, t, d)), cache.layers
+    cache.prepare(t, mask.long() if padded else None)
     layer.append(*prompt)
     paths = Paths(b, w, prompt, mask)
     for step in range(steps):
         parents = [r * w + data.draw(st.integers(0, w - 1)) for r in range(b) for _ in range(w)]
         cache.reorder(torch.tensor(parents))
         paths.reorder(parents)
-        positions, (bias,) = cache.admit(w, None)
+        positions, metadata = cache.prepare(w, None)
         k, v, q = make(b, g, w, d), make(b, g, w, d), make(b, g * group, w, d)
         layer.append(k, v)
         paths.add(k, v, step)
-        assert cache.ancestry[:, :, : step + 1].add(w * torch.arange(step + 1)).tolist() == paths.slots()
+        assert cache.beam_index[:, :, : step + 1].add(w * torch.arange(step + 1)).tolist() == paths.slots()
         assert (positions == mask.sum(1, keepdim=True) + step).all() or not padded
-        near(segment_attention(q, layer, bias), paths.attention(q), dtype)
+        for attention in (stock_attention, kernel_attention):
+            near(attention(q, layer.segments, metadata), paths.attention(q), dtype)
 
 
-def test_attention_over_a_prompt_is_stock_attention():
-    q, kv = torch.randn(2, 4, 3, 8), KV(torch.randn(2, 2, 3, 8), torch.randn(2, 2, 3, 8))
-    layer = SimpleNamespace(prompt=kv, response=[])
-    from tinyllm.attention.stock import stock_attention
-
-    assert segment_attention(q, layer, None).equal(stock_attention(q, kv, None))
+@pytest.mark.parametrize("attention", [stock_attention, kernel_attention])
+def test_attention_over_a_prompt_sees_the_prompt_alone(attention):
+    q, memory = torch.randn(2, 4, 3, 8), Segment(torch.randn(2, 2, 7, 8), torch.randn(2, 2, 7, 8))
+    prompt, metadata = memory.part(0, 3), PrefillMetadata(3, 3, None, None, DEFAULT_CPU)
+    right = scaled_dot_product_attention(q, *prompt, is_causal=True, enable_gqa=True).transpose(1, 2).flatten(2)
+    for segments in ((prompt,), (prompt, memory), (memory, prompt)):
+        assert attention(q, segments, metadata).equal(right)
 
 
 B, T, W, VOCAB = 2, 5, 3, 61
@@ -224,7 +231,7 @@ def held_bytes(cache):
 
 
 def copied(cache):
-    return [x.view(torch.int32).clone() for layer in cache.layers for kv in (layer.prompt, *layer.blocks) for x in kv]
+    return [x.view(torch.int32).clone() for layer in cache.layers for kv in layer.segments for x in kv]
 
 
 def test_nothing_is_moved_once_it_is_written(model, batch):
@@ -233,17 +240,16 @@ def test_nothing_is_moved_once_it_is_written(model, batch):
     model.step(*batch, cache)
     prompts = [kv for layer in cache.layers for kv in [layer.prompt]]
     where, what = addresses(prompts), [x.clone() for kv in prompts for x in kv]
-    blocks = None
+    responses = None
     for step in range(steps):
         if step:
             before = copied(cache)
             cache.reorder(torch.tensor([1, 1, 0, 5, 3, 4]))
             assert all(a.equal(b) for a, b in zip(before, copied(cache), strict=True))
-            assert blocks == addresses(kv for layer in cache.layers for kv in layer.blocks)
+            assert responses == addresses(layer.response for layer in cache.layers)
         model.step(tokens(step, B, W), None, cache)
-        assert all(len(layer.blocks) == 1 for layer in cache.layers)
-        blocks = blocks or addresses(kv for layer in cache.layers for kv in layer.blocks)
-        assert blocks == addresses(kv for layer in cache.layers for kv in layer.blocks)
+        responses = responses or addresses(layer.response for layer in cache.layers)
+        assert responses == addresses(layer.response for layer in cache.layers)
         assert where == addresses(layer.prompt for layer in cache.layers)
     assert all(a.equal(x) for a, x in zip(what, (x for layer in cache.layers for x in layer.prompt), strict=True))
 
@@ -259,26 +265,26 @@ def test_memory_is_that_of_the_prompts_and_the_reserved_steps(model, batch, copi
         model.step(tokens(step, B, copies), None, cache)
         assert held_bytes(cache) == slot * B * (T + steps * copies)
     for layer in cache.layers:
-        assert [kv.k.shape for kv in (layer.prompt, *layer.response)] == [(B, 2, T, 8), (B, 2, steps * copies, 8)]
+        assert [kv.k.shape for kv in layer.segments] == [(B, 2, T, 8), (B, 2, steps * copies, 8)]
 
 
-def test_without_a_known_length_blocks_are_added_and_the_logits_are_the_same(model, batch):
+def test_without_a_known_length_memory_doubles_and_the_logits_are_the_same(model, batch):
     steps, reorder = 50, torch.tensor([1, 1, 0, 5, 3, 4])
     known, open_ended = model.new_cache(B, W, steps), model.new_cache(B, W)
     for cache in (known, open_ended):
         model.step(*batch, cache)
-    where = []
+    where, capacities = [], []
     for step in range(steps):
         logits = []
         for cache in (known, open_ended):
             cache.reorder(reorder)
             logits.append(model.step(tokens(step, B, W), None, cache))
         close(*logits)
-        now = addresses(open_ended.layers[1].blocks)
-        assert now[: len(where)] == where
-        where = now
-    assert [[kv.k.shape[2] // W for kv in layer.blocks] for layer in open_ended.layers] == [[16, 16, 32]] * 2
-    assert [len(layer.blocks) for layer in known.layers] == [1, 1]
+        where = where if step else addresses(layer.response for layer in known.layers)
+        assert where == addresses(layer.response for layer in known.layers)
+        capacities.append([layer.response.capacity // W for layer in open_ended.layers])
+    assert capacities == [[16, 16]] * 16 + [[32, 32]] * 16 + [[64, 64]] * 18
+    assert [layer.response.capacity // W for layer in known.layers] == [steps, steps]
 
 
 def test_keys_and_values_are_not_repeated_for_the_heads_that_share_them():
@@ -320,7 +326,7 @@ def test_padding_is_never_looked_at(model, batch):
 def test_prompts_in_parts_are_prompts_at_once(model, options, monkeypatch):
     ids, mask = models.ragged(VOCAB, (5, 2, 5, 3, 4), seed=1)
     expected = model.generate(ids, mask, max_new_tokens=8, **options)
-    monkeypatch.setattr(segment, "TOKENS_AT_ONCE", 11)
+    monkeypatch.setattr(segment, "MAX_PREFILL_TOKENS", 11)
     with observe_passes(model) as passes:
         assert model.generate(ids, mask, max_new_tokens=8, **options).equal(expected)
     assert [p.tokens for p in passes[:4]] == [10, 10, 5, 5 * options.get("num_beams", 1)]

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from tinyllm.check import TABLES, _widen, check, references
 from tinyllm.check.backends import NAIVE, of_module
-from tinyllm.kernels import plain
+from tinyllm.kernels import TORCH
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -15,9 +15,9 @@ def right(x, weight, eps):
     return F.rms_norm(x, weight.shape, weight, eps)
 
 
-@pytest.mark.parametrize("backend", [NAIVE, of_module("plain", plain)], ids=lambda backend: backend.name)
+@pytest.mark.parametrize("backend", [NAIVE, of_module("torch", TORCH)], ids=lambda backend: backend.name)
 @pytest.mark.parametrize("operation", TABLES)
-def test_naive_and_plain_kernels(backend, operation):
+def test_naive_and_torch_kernels(backend, operation):
     if operation in backend.functions:
         verdict = check(operation, backend.functions[operation], dtypes=DTYPES)
         assert verdict.right, verdict
@@ -63,7 +63,7 @@ def test_every_kind_of_wrong_is_said(wrong, complaint):
 
 def test_what_is_returned_but_not_written_in_place_is_seen():
     def new_tensors(k_slot, v_slot, **arguments):
-        return plain.rope_and_store(k_slot=k_slot.clone(), v_slot=v_slot.clone(), **arguments)
+        return TORCH.rope_and_store(k_slot=k_slot.clone(), v_slot=v_slot.clone(), **arguments)
 
     assert not check("rope_and_store", new_tensors).right
 

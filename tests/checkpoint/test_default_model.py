@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import tinyllm
-from tinyllm.checkpoint.loading import restage
 from tinyllm.families import family_of
+from tinyllm.model import restage
 
 NEW_TOKENS, ENDED = 32, 128  # in a comparison, and what an answer that ends may take
 LONG = (

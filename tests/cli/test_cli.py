@@ -12,10 +12,10 @@ import torch
 import models
 import tinyllm
 from tinyllm.check import backends
-from tinyllm.checkpoint.loading import restage
 from tinyllm.cli import main
 from tinyllm.cli.chat import Chat
 from tinyllm.cli.check import advice, check_kernels
+from tinyllm.model import restage
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_chat_needs_a_chat_template(folder, capsys):
 
 
 def test_plan_says_what_fits_and_loads_nothing(capsys, monkeypatch):
-    monkeypatch.setattr("tinyllm.checkpoint.loading.load_decoder", None)
+    monkeypatch.setattr("tinyllm.model.load_model", None)
     sizes = ["--prompt-tokens", "1024", "--new-tokens", "128", "--num-beams", "4", "--memory", "64"]
     assert main(["bench", "--plan", "--random", "llama-2-7b", *sizes]) == 0
     lines = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line.split()}
@@ -151,8 +151,8 @@ def test_check_is_ready(capsys, monkeypatch):
 
 
 def test_check_says_which_kernels_to_use():
-    times = {"plain": 3e-4, "triton": 2e-4, "sycl": 1e-4}
-    assert "lambda x: tinyllm.kernels.sycl" in advice("sycl", "triton", times)
+    times = {"torch": 3e-4, "triton": 2e-4, "sycl": 1e-4}
+    assert 'kernels="sycl"' in advice("sycl", "triton", times)
     assert "by default" in advice("triton", "triton", times)
 
 
@@ -164,7 +164,7 @@ def test_check_says_what_is_missing(capsys, monkeypatch):
 
 
 def test_check_fails_where_a_kernel_is_wrong(capsys, monkeypatch):
-    wrong = {"rms_norm": lambda x, weight, eps: backends.naive_rms_norm(x, weight, 0.0)}
+    wrong = {"rms_norm": lambda x, weight, eps: backends.rms_norm(x, weight, 0.0)}
     monkeypatch.setattr(backends, "backends", lambda device: [replace(backends.NAIVE, functions=wrong)])
     assert main(["check"]) == 1
     assert "1 of" in capsys.readouterr().out.splitlines()[-1]

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 import models
 import tinyllm
+from tinyllm.attention.kernel import kernel_attention
 from tinyllm.cache.segment import SegmentCache
-from tinyllm.checkpoint.loading import restage
-from tinyllm.cost.model import layer_cost, least_bytes, pass_cost, reorder_cost, weight_elements
+from tinyllm.cost.model import layer_cost, layers_cost, least_bytes, pass_cost, reorder_cost, weight_elements
 from tinyllm.cost.workload import Cost, Workload
 from tinyllm.lab.counters import OperationLog, observe, observe_passes, observe_reorder, touched_bytes
 from tinyllm.lab.launches import launches_in_layer
 from tinyllm.lab.memory import allocations, peak_bytes
+from tinyllm.model import restage
 from tinyllm.ops import NAIVE
 from tinyllm.stages import pick_stage
 
@@ -23,7 +24,7 @@ CPU = torch.device("cpu")
 DTYPES = (torch.float32, torch.bfloat16)
 VARIANTS = {
     **tinyllm.STAGES,
-    "sdpa": pick_stage("sdpa"),
+    "fused, kernel attention": replace(tinyllm.STAGES["fused"], attention=kernel_attention),
     "segment, naive operations": replace(tinyllm.STAGES["segment"], ops=NAIVE),
 }
 every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
@@ -144,8 +145,7 @@ def test_a_whole_beam_search_moves_what_is_predicted(stage, lengths):
         model.generate(*models.ragged(61, lengths), num_beams=w, max_new_tokens=new)
     prompt = Workload(b, t, 0, 4, len(set(lengths)) > 1, copies=w)
     works = [prompt, *(replace(prompt, tokens=1, held=t + i, steps=i) for i in range(new - 1))]
-    layers = model.config.num_hidden_layers
-    assert [p.layers for p in passes] == [layer_cost(stage, model.config, work) * layers for work in works]
+    assert [p.layers for p in passes] == [layers_cost(stage, model.config, work) for work in works]
     assert passes[0].between == Cost()
     for seen, work in zip(passes[1:], works[1:], strict=True):
         assert kv(seen.between) == kv(reorder_cost(stage, model.config, work))
@@ -197,7 +197,7 @@ def test_the_real_model_too(smollm):
 @every_stage
 def test_a_part_that_does_more_than_predicted_is_seen(smollm, stage):
     model = restage(smollm, tinyllm.STAGES[stage])
-    wasteful = replace(model.stage, attend=lambda q, *more: model.stage.attend(q.clone(), *more))
+    wasteful = replace(model.stage, attention=lambda q, *more: model.stage.attention(q.clone(), *more))
     work = Workload(batch=1, tokens=1, held=3, size=4)
     seen = observed(restage(smollm, wasteful), work)
     expected = layer_cost(model.stage, model.config, work)

@@ -50,7 +50,7 @@ def rows_of(picker):
 def test_numbers_are_those_of_the_cost_model(figures, config, chosen, width, prompt):
     picker = pick_from_ladder(config, GPU, size=4, new_tokens=21)
     pick(picker, chosen, width, prompt)
-    work = Workload(1, 1, prompt + 10, 4, kernels="ours", copies=width, steps=10, room=20)
+    work = Workload(1, 1, prompt + 10, 4, kernels="triton", copies=width, steps=10, reserved_steps=20)
     least, (cells, starred) = least_bytes(config, work), rows_of(picker)
     assert (list(cells), starred) == (list(tinyllm.STAGES), [chosen])
     for name, stage in tinyllm.STAGES.items():
@@ -91,7 +91,7 @@ def test_launches_of_a_gpu_by_hand(figures):
 
 
 def test_the_runner_says_what_the_host_calls():
-    final, work = tinyllm.STAGES["final"], Workload(1, 1, 96, 2, kernels="ours", steps=64)
+    final, work = tinyllm.STAGES["final"], Workload(1, 1, 96, 2, kernels="triton", steps=64)
     eager = predict(replace(final, name="mine", runner=EAGER), SMOLLM, GPU, work)
     replayed = predict(final, SMOLLM, GPU, work)
     assert (replayed.calls, eager.calls) == (1, replayed.launches)

@@ -18,7 +18,7 @@ from tinyllm.lab.shapes import known_config
 from tinyllm.ops import FUSED, NAIVE
 
 SMOLLM, STAGES = known_config(MODEL), tinyllm.STAGES
-TINY = replace(WORK, held=12, steps=5, kernels="plain")
+TINY = replace(WORK, held=12, steps=5, kernels="torch")
 LEAVES = {
     2: "naive",
     5: "fused",
@@ -31,7 +31,7 @@ LEAVES = {
     12: "final",
 }
 NOTHING = [6, 7, 9, 11, 12]
-every_kind = pytest.mark.parametrize("kernels", ["ours", "sycl", "plain"])
+every_kind = pytest.mark.parametrize("kernels", ["triton", "sycl", "torch"])
 
 
 def step_bytes(stage, config=SMOLLM, work=WORK):
@@ -62,7 +62,7 @@ def test_each_bar_is_a_difference_of_two_passes(kernels):
     work = replace(WORK, kernels=kernels)
     naive, fused, segment, sdpa, _ = (step_bytes(stage, work=work) for stage in STAGES.values())
     norms = (2 * SMOLLM.num_hidden_layers + 1) * (naive - step_bytes(naive_but("norm_head"), work=work))
-    rotation = naive - step_bytes(naive_but("rotary_tables", "rotate_and_store"), work=work)
+    rotation = naive - step_bytes(naive_but("rotary_tables", "norm_qkv_rope"), work=work)
     bars = {3: norms, 4: rotation, 5: naive - norms - rotation - fused, 8: fused - segment, 10: segment - sdpa}
     assert taken(saved_steps(12, work=work)) == dict.fromkeys(NAMES, 0) | bars
 
@@ -93,7 +93,7 @@ def test_what_is_left_is_what_is_counted(notebook):
     assert (step.notebook, step.left, step.copied) == (notebook, seen.bytes, 2 * seen.kv_copied)
 
 
-@pytest.mark.parametrize("names", [["norm_head"], ["rotary_tables", "rotate_and_store"]], ids=str)
+@pytest.mark.parametrize("names", [["norm_head"], ["rotary_tables", "norm_qkv_rope"]], ids=str)
 def test_a_change_is_what_is_counted(names):
     hf = models.tiny()
     seen = [counted(tinyllm.optimize(hf, stage=stage), TINY) for stage in (STAGES["naive"], naive_but(*names))]

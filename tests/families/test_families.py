@@ -81,8 +81,8 @@ def test_a_tie_is_told_from_a_difference():
 WORKS = {  # a pass, and how many steps the cache has taken before it
     "padded prompt": Workload(2, 7, 0, 4, padded=True),
     "step": Workload(2, 1, 7, 4),
-    "padded, after two steps": Workload(2, 1, 9, 4, padded=True, steps=2, room=4),
-    "three padded beams": Workload(2, 1, 9, 4, padded=True, steps=2, copies=3, room=4),
+    "padded, after two steps": Workload(2, 1, 9, 4, padded=True, steps=2, reserved_steps=4),
+    "three padded beams": Workload(2, 1, 9, 4, padded=True, steps=2, copies=3, reserved_steps=4),
 }
 SHARED = [stage for stage in tinyllm.STAGES if stage not in ("naive", "fused")]  # their beams share a prompt
 
@@ -114,7 +114,7 @@ def test_prediction_equals_count(kind, branch, work):
 def test_the_limit_is_what_the_last_stage_reads(kind, branch):
     """Of weights, keys and values; a row of a tied table is read by the head anyway, a shared norm twice."""
     config = tinyllm.optimize(models.tiny(kind, **models.BRANCHES[kind][branch] | {"hidden_size": 48})).config
-    for work in (Workload(2, 1, 45, 2, kernels="ours"), Workload(2, 1, 45, 2, copies=3, steps=3, kernels="ours")):
+    for work in (Workload(2, 1, 45, 2, kernels="triton"), Workload(2, 1, 45, 2, copies=3, steps=3, kernels="triton")):
         cost = pass_cost(tinyllm.STAGES["final"], config, work)
         again = work.rows * config.tie_word_embeddings + 2 * config.num_hidden_layers * config.shared_norm
         assert least_bytes(config, work) == cost.weights + cost.kv_read - work.size * config.hidden_size * again

@@ -9,10 +9,10 @@ from transformers import LogitsProcessorList, StoppingCriteriaList
 import models
 import tinyllm
 from models import says
-from tinyllm.generation.one_by_one import most_likely
+from tinyllm.generation.batching import plan_batches
+from tinyllm.generation.greedy_sample import argmax
+from tinyllm.generation.memory import CallShape, memory_need
 from tinyllm.generation.request import Request
-from tinyllm.generation.waves import waves
-from tinyllm.plan import Call, need
 
 LENGTHS = (2, 9, 8, 3, 7, 9, 1)
 ENDS = {"eos_token_id": list(range(0, 61, 4)), "pad_token_id": 1}
@@ -29,8 +29,8 @@ HOWS = {
 
 def budget(model, prompts, new=9, copies=1):
     """Bytes for so many prompts of nine tokens."""
-    call = Call(prompts, 9, new, copies, padded=True, beams=copies > 1)
-    return need(model.stage, model.config, call, 4).total
+    call = CallShape(prompts, 9, new, copies, padded=True, beams=copies > 1)
+    return memory_need(model.stage, model.config, call, 4).total
 
 
 def batches(model):
@@ -44,14 +44,14 @@ def batches(model):
 
 @pytest.mark.parametrize("how", HOWS)
 @pytest.mark.parametrize("stage", tinyllm.STAGES)
-def test_waves_give_the_tokens_of_one_batch_of_transformers(stage, how):
+def test_batches_give_the_tokens_of_one_batch_of_transformers(stage, how):
     hf = models.tiny(seed=2)
     model, (ids, mask) = tinyllm.optimize(hf, stage=stage), models.ragged(61, LENGTHS, seed=8)
     options = {"max_new_tokens": 9, "do_sample": False} | ENDS | HOWS[how]
     options = {name: value for name, value in options.items() if value is not None}
     expected = hf.generate(ids, attention_mask=mask, **options)
-    room = budget(model, 3, copies=options.get("num_beams", 1))
-    assert model.generate(ids, mask, memory_budget=room, **options).tolist() == expected.tolist()
+    limit = budget(model, 3, copies=options.get("num_beams", 1))
+    assert model.generate(ids, mask, memory_budget=limit, **options).tolist() == expected.tolist()
 
 
 def test_the_longest_go_together_and_padding_stays_outside():
@@ -61,7 +61,7 @@ def test_the_longest_go_together_and_padding_stays_outside():
     assert seen == [(3, 9), (2, 7)]  # 9, 9, 8; 7, 3; then 2, 1, too short to be seen here
 
 
-def test_waves_are_of_one_size_where_prompts_are():
+def test_batches_are_of_one_size_where_prompts_are():
     model, seen = tinyllm.optimize(models.tiny(), stage="segment"), []
     seen = batches(model)
     answers = model.generate(torch.ones(7, 9, dtype=torch.int64), max_new_tokens=9, memory_budget=budget(model, 6))
@@ -81,7 +81,7 @@ def test_parts_of_the_callers_own_see_the_text_as_it_was_passed():
     assert widths == {9, 10}
 
 
-def test_a_wave_fits_into_its_budget_and_samples_are_drawn_for_every_prompt():
+def test_a_batch_fits_into_its_budget_and_samples_are_drawn_for_every_prompt():
     model, (ids, mask) = tinyllm.optimize(models.tiny(), stage="final"), models.ragged(61, LENGTHS)
     options = {"do_sample": True, "num_return_sequences": 4, "max_new_tokens": 5, "eos_token_id": None}
     found = model.generate(ids, mask, memory_budget=budget(model, 2, 5, 4), **options)
@@ -113,18 +113,16 @@ def test_a_prompt_that_does_not_fit_alone_is_refused_with_figures():
     tokens=st.integers(30, 200),
     trim=st.booleans(),
 )
-def test_every_row_is_in_one_wave_that_fits(lengths, tokens, trim):
+def test_every_row_is_in_one_batch_that_fits(lengths, tokens, trim):
     width = max(lengths)
     mask = (torch.arange(width) >= width - torch.tensor(lengths)[:, None]).long()
-    request = Request(
-        mask, mask, 1, 0, 0, None, most_likely, LogitsProcessorList(), StoppingCriteriaList(), None, False
-    )
-    planned = waves(request, lambda longest: tokens // longest, trim=trim)
-    assert sorted(row for wave in planned for row in wave.rows) == list(range(len(lengths)))
-    for wave in planned:
-        longest = max(lengths[row] for row in wave.rows) if trim else width
-        assert wave.cut == width - longest
-        assert len(wave.rows) * longest <= tokens
-    order = [lengths[row] for wave in planned for row in wave.rows]
+    request = Request(mask, mask, 1, 0, 0, None, argmax, LogitsProcessorList(), StoppingCriteriaList(), None, False)
+    planned = plan_batches(request, lambda longest: tokens // longest, trim=trim)
+    assert sorted(row for batch in planned for row in batch.rows) == list(range(len(lengths)))
+    for batch in planned:
+        longest = max(lengths[row] for row in batch.rows) if trim else width
+        assert batch.cut == width - longest
+        assert len(batch.rows) * longest <= tokens
+    order = [lengths[row] for batch in planned for row in batch.rows]
     assert order == sorted(order, reverse=True) or not trim
-    assert waves(request, lambda longest: 0, trim=trim) == []
+    assert plan_batches(request, lambda longest: 0, trim=trim) == []

@@ -16,8 +16,8 @@ from transformers import MaxLengthCriteria, StoppingCriteria
 import models
 import tinyllm
 from models import close
-from tinyllm.checkpoint.loading import restage
-from tinyllm.runtime.finish import Finish
+from tinyllm.model import restage
+from tinyllm.runtime.stop import AsyncStopFlag
 
 LENGTHS = (2, 5, 8)
 T = max(LENGTHS)
@@ -296,26 +296,26 @@ def test_any_model_any_call(data, model, lengths):
         assert mine.beam_indices.tolist() == right.beam_indices.tolist(), stage
 
 
-class Late(Finish):
+class Late(AsyncStopFlag):
     """Answers as on a GPU, one step late, without one."""
 
     made = ()
 
-    def __init__(self, device, *, at_once):
-        super().__init__(device, at_once=at_once)
-        self.late, self.answers, self.arrived = not at_once, torch.zeros(2, dtype=torch.bool), [Mock(), Mock()]
+    def __init__(self, device, *, sync):
+        super().__init__(device, sync=sync)
+        self.late, self.answers, self.arrived = not sync, torch.zeros(2, dtype=torch.bool), [Mock(), Mock()]
         self.calls, Late.made = 0, (*Late.made, self)
 
-    def __call__(self, over):
+    def __call__(self, stopped):
         self.calls += 1
-        return super().__call__(over)
+        return super().__call__(stopped)
 
 
 @pytest.fixture
 def late(monkeypatch):
     """Generation as on a GPU; says how many steps the last call took."""
     monkeypatch.setattr(Late, "made", ())
-    monkeypatch.setattr("tinyllm.generation.search.Finish", Late)
+    monkeypatch.setattr("tinyllm.generation.session.AsyncStopFlag", Late)
     return lambda: Late.made[-1].calls
 
 
@@ -336,20 +336,20 @@ OVER = {"never": None, "soon": list(range(0, 60, 6)), "with the first token": li
 @pytest.mark.parametrize("end", OVER)
 @pytest.mark.parametrize("search", SEARCHES)
 def test_an_answer_one_step_late_changes_nothing(stage, search, end, late):
-    """Whatever room is left when it is over: none, one step, or more."""
+    """Whatever limit is left when it is over: none, one step, or more."""
     options = batch_of() | SEARCHES[search] | {"eos_token_id": OVER[end]}
     needed = steps_of(options, MOST)
     assert (needed == MOST) == (end == "never")
     assert (needed <= 2) == (end == "with the first token")
-    for room in {needed, min(needed + 1, MOST), min(needed + 2, MOST)}:
-        options["max_new_tokens"] = room
+    for limit in {needed, min(needed + 1, MOST), min(needed + 2, MOST)}:
+        options["max_new_tokens"] = limit
         assert run(ours(stage), **options).tolist() == theirs(**options).tolist()
-        assert late() == min(steps_of(options, room) + 1, room)
+        assert late() == min(steps_of(options, limit) + 1, limit)
 
 
-def steps_of(options, room):
+def steps_of(options, limit):
     """How many steps transformers takes."""
-    return len(theirs(**options | RECORD | {"max_new_tokens": room}).scores)
+    return len(theirs(**options | RECORD | {"max_new_tokens": limit}).scores)
 
 
 @pytest.mark.parametrize("search", ["greedy", "sampling"])
@@ -360,7 +360,7 @@ def test_a_late_answer_takes_the_last_step_back(search, monkeypatch):
     for step in range(1, 9):
         for late in (False, True):
             told = Mock(late=late, side_effect=[*[False] * (step - 1 + late), True])
-            monkeypatch.setattr("tinyllm.generation.search.Finish", Mock(return_value=told))
+            monkeypatch.setattr("tinyllm.generation.session.AsyncStopFlag", Mock(return_value=told))
             found.append(run(ours("segment"), **options).tolist())
     assert found[::2] == found[1::2]
     assert all(before != after for before, after in zip(found[::2], found[2::2], strict=False))

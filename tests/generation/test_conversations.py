@@ -90,7 +90,7 @@ def test_many_turns(hf, stage):
 @every_stage
 def test_a_cache_that_does_not_fit_is_refused_before_any_work(hf, stage):
     model = tinyllm.optimize(hf, stage=stage)
-    kind, other = model.stage.cache.__name__, {"segment": "sdpa"}.get(stage, "segment")
+    kind, other = model.stage.cache.__name__, "naive" if shares_prompts(stage) else "segment"
     first, _ = first_turn(model, [4, 4])
     history, cache = torch.cat([first.sequences, said(1, 2)], dim=1), first.past_key_values
     elsewhere, _ = first_turn(tinyllm.optimize(hf, stage=other), [4, 4])

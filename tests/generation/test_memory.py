@@ -1,27 +1,30 @@
 """The planner: what it says a call needs, against what is allocated; too large a call is refused."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import models
 import tinyllm
-from tinyllm import plan
+from tinyllm.generation import memory
+from tinyllm.generation.memory import CallShape, max_prompts, memory_need
 from tinyllm.lab.memory import peak_bytes
 from tinyllm.lab.shapes import known_config
-from tinyllm.plan import Call, as_size, most_prompts, need
+from tinyllm.runtime.device import size_as_text
 
 CPU = torch.device("cpu")
 every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
 WIDE = {"hidden_size": 128, "intermediate_size": 512, "num_attention_heads": 8, "num_key_value_heads": 8}
 GROUPED = {"hidden_size": 128, "intermediate_size": 128, "num_attention_heads": 8, "num_key_value_heads": 2}
 CALLS = {
-    "long prompt": Call(4, 256, 8),
-    "beams": Call(4, 256, 8, copies=4, beams=True),
-    "padded beams": Call(4, 256, 8, copies=4, padded=True, beams=True),
-    "long answer": Call(2, 16, 90, copies=8, beams=True),
-    "many prompts": Call(64, 8, 4),
-    "many beams": Call(64, 8, 4, copies=4, beams=True),
-    "samples": Call(8, 30, 20, copies=5),
+    "long prompt": CallShape(4, 256, 8),
+    "beams": CallShape(4, 256, 8, copies=4, beams=True),
+    "padded beams": CallShape(4, 256, 8, copies=4, padded=True, beams=True),
+    "long answer": CallShape(2, 16, 90, copies=8, beams=True),
+    "many prompts": CallShape(64, 8, 4),
+    "many beams": CallShape(64, 8, 4, copies=4, beams=True),
+    "samples": CallShape(8, 30, 20, copies=5),
 }
 
 
@@ -47,9 +50,10 @@ SIZES = [(torch.float32, SMALL_TABLE), (torch.float32, LARGE_TABLE), (torch.bflo
 def test_planned_is_what_is_allocated(stage, dtype, shape):
     model = tiny(stage, dtype, num_hidden_layers=3, **shape)
     for name, call in CALLS.items():
-        planned = need(model.stage, model.config, call, dtype.itemsize).total
+        planned = memory_need(model.stage, model.config, call, dtype.itemsize).total
         counted = peak_bytes(carried_out(model, call), CPU)
-        assert counted <= planned <= 2 * counted, f"{name}: {as_size(planned)} planned, {as_size(counted)} counted"
+        figures = f"{size_as_text(planned)} planned, {size_as_text(counted)} counted"
+        assert counted <= planned <= 2 * counted, f"{name}: {figures}"
 
 
 FAMILIES = {"bloom": {}, "gemma2": {"sliding_window": 40}, "mistral": {"sliding_window": 40}}
@@ -61,32 +65,34 @@ def test_what_other_families_hold_beside_it_is_planned_too(stage, kind):
     sizes = {"max_position_embeddings": 512, "num_hidden_layers": 3, "vocab_size": 1000}
     model = tinyllm.optimize(models.tiny(kind, **WIDE | sizes | FAMILIES[kind]), stage=stage)
     for name in ("long prompt", "padded beams", "long answer"):
-        planned = need(model.stage, model.config, CALLS[name], 4).total
+        planned = memory_need(model.stage, model.config, CALLS[name], 4).total
         counted = peak_bytes(carried_out(model, CALLS[name]), CPU)
-        assert counted <= planned <= 2 * counted, f"{name}: {as_size(planned)} planned, {as_size(counted)} counted"
+        figures = f"{size_as_text(planned)} planned, {size_as_text(counted)} counted"
+        assert counted <= planned <= 2 * counted, f"{name}: {figures}"
 
 
 def test_a_llama_of_four_beams_on_one_tile():
     """What the segment cache is for: the paper's case, 1024 tokens in, 128 out, on a tile of 64 GB."""
-    config, call = known_config("llama-2-7b"), Call(1, 1024, 128, copies=4, beams=True)
+    config, call = known_config("llama-2-7b"), CallShape(1, 1024, 128, copies=4, beams=True)
     free = 64 * 10**9 - 13_476_839_424
-    fit = {name: most_prompts(stage, config, call, 2, free) for name, stage in tinyllm.STAGES.items()}
+    fit = {name: max_prompts(stage, config, call, 2, free) for name, stage in tinyllm.STAGES.items()}
     assert fit["naive"] == fit["fused"]
     assert fit["segment"] > 3 * fit["fused"]
     token = 2 * 2 * 32 * 4096
-    assert need(tinyllm.STAGES["segment"], config, call, 2).keys_and_values // token == 1024 + 4 * 127
+    assert memory_need(tinyllm.STAGES["segment"], config, call, 2).keys_and_values // token == 1024 + 4 * 127
 
 
-def test_most_prompts_is_the_last_that_fits():
+def test_max_prompts_is_the_last_that_fits():
     stage, config, call = (
         tinyllm.STAGES["segment"],
         known_config("smollm2-135m"),
-        Call(1, 128, 64, copies=4, beams=True),
+        CallShape(1, 128, 64, copies=4, beams=True),
     )
-    one = need(stage, config, call, 4).total
-    for free in (0, one - 1, one, 7 * one, 10**9):
-        most = most_prompts(stage, config, call, 4, free)
-        fits = [need(stage, config, Call(b, 128, 64, 4, beams=True), 4).total <= free for b in (most, most + 1) if b]
+    least = memory_need(stage, config, call, 4).total
+    for free in (0, least - 1, least, 7 * least, 10**9):
+        most = max_prompts(stage, config, call, 4, free)
+        needs = [memory_need(stage, config, replace(call, prompts=b), 4).total for b in (most, most + 1) if b]
+        fits = [one <= free for one in needs]
         assert fits == ([True, False] if most else [False])
 
 
@@ -95,8 +101,8 @@ def little_memory(monkeypatch):
     """A device on which no more than so many prompts of a call fit."""
 
     def leave(model, call, prompts):
-        free = need(model.stage, model.config, Call(**vars(call) | {"prompts": prompts}), 4).total
-        monkeypatch.setattr(plan, "free_bytes", lambda device: free)
+        free = memory_need(model.stage, model.config, CallShape(**vars(call) | {"prompts": prompts}), 4).total
+        monkeypatch.setattr(memory, "free_bytes", lambda device: free)
         return free
 
     return leave
@@ -105,15 +111,15 @@ def little_memory(monkeypatch):
 @every_stage
 def test_too_large_a_call_is_refused_with_figures_before_any_work(stage, little_memory):
     model, ids = tiny(stage), torch.ones(5, 7, dtype=torch.int64)
-    call = Call(5, 7, 6, copies=3, beams=True)
+    call = CallShape(5, 7, 6, copies=3, beams=True)
     free, steps = little_memory(model, call, 2), []
     model.register_forward_hook(steps.append)
     with pytest.raises(MemoryError) as caught:
         model.generate(ids, max_new_tokens=6, num_beams=3)
     said = str(caught.value)
     assert said.startswith("5 prompts of 7 tokens, 6 new ones for each of 3 sequences need ")
-    assert str(need(model.stage, model.config, call, 4)) in said
-    assert f"{as_size(free)} are free on cpu: expected at most 2 prompts; pass fewer, or split_batch=True" in said
+    assert str(memory_need(model.stage, model.config, call, 4)) in said
+    assert f"{size_as_text(free)} are free on cpu: expected at most 2 prompts; pass fewer, or split_batch=True" in said
     assert steps == []
     assert model.generate(ids[:2], max_new_tokens=6, num_beams=3).shape == (2, 13)
 
@@ -126,28 +132,28 @@ def test_split_batches_give_the_same_tokens(stage, how, little_memory):
     ids, mask = models.ragged(61, (2, 5, 8, 3, 7), seed=8)
     options = how | {"max_new_tokens": 9, "eos_token_id": list(range(0, 61, 4)), "pad_token_id": 1}
     whole = model.generate(ids, mask, **options)
-    little_memory(model, Call(5, 8, 9, how.get("num_beams", 1), padded=True, beams="num_beams" in how), 2)
+    little_memory(model, CallShape(5, 8, 9, how.get("num_beams", 1), padded=True, beams="num_beams" in how), 2)
     assert model.generate(ids, mask, split_batch=True, **options).tolist() == whole.tolist()
 
 
 def test_what_cannot_be_split_says_so(little_memory):
     model, ids = tiny("segment"), torch.ones(5, 7, dtype=torch.int64)
-    little_memory(model, Call(5, 7, 6), 2)
+    little_memory(model, CallShape(5, 7, 6), 2)
     with pytest.raises(
-        ValueError, match="5 prompts do not fit at once and are answered in 3 waves: expected plain seq"
+        ValueError, match="5 prompts do not fit at once and are answered in 3 batches: expected plain seq"
     ):
         model.generate(ids, max_new_tokens=6, split_batch=True, return_dict_in_generate=True)
 
 
 def test_not_even_one(little_memory):
     model, ids = tiny("segment"), torch.ones(2, 7, dtype=torch.int64)
-    little_memory(model, Call(1, 2, 1), 1)
+    little_memory(model, CallShape(1, 2, 1), 1)
     with pytest.raises(MemoryError, match="at most 0 prompts; pass a shorter prompt, or ask for fewer tokens or beams"):
         model.generate(ids, max_new_tokens=50, split_batch=True)
 
 
 def test_unknown_memory_refuses_nothing(monkeypatch):
-    monkeypatch.setattr(plan, "free_bytes", lambda device: None)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: None)
     assert tiny("segment").generate(torch.ones(2, 7, dtype=torch.int64), max_new_tokens=3).shape == (2, 10)
 
 
@@ -159,7 +165,7 @@ def test_prompts_of_a_large_batch_come_in_parts(monkeypatch, padded, how):
     mask = mask if padded else torch.ones_like(mask)
     whole, seen = model.generate(ids, mask, max_new_tokens=5, **how), []
     hook = model.layers[0].register_forward_pre_hook(lambda layer, args: seen.append(tuple(args[0].shape[:2])))
-    monkeypatch.setattr("tinyllm.cache.segment.TOKENS_AT_ONCE", 16)
+    monkeypatch.setattr("tinyllm.cache.segment.MAX_PREFILL_TOKENS", 16)
     parts = model.generate(ids, mask, max_new_tokens=5, **how)
     hook.remove()
     assert parts.tolist() == whole.tolist()

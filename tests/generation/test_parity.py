@@ -145,9 +145,9 @@ def test_16_bit_steps_are_no_further_off_than_transformers(dtype, stage):
 
 
 def test_annotated_shapes_are_enforced():
-    from tinyllm.ops.rope import rotate
+    from tinyllm.ops.rope import RotaryTables, apply_rope
 
-    table = torch.zeros(1, 3, 4)
-    rotate(torch.zeros(2, 5, 3, 4), (table, table))
+    tables = RotaryTables(*torch.zeros(2, 1, 3, 4), interleaved=False)
+    apply_rope(torch.zeros(2, 5, 3, 4), tables)
     with pytest.raises(TypeCheckError, match="rotary"):
-        rotate(torch.zeros(2, 5, 7, 4), (table, table))
+        apply_rope(torch.zeros(2, 5, 7, 4), tables)

@@ -8,7 +8,7 @@ from transformers import GenerationConfig
 
 import models
 import tinyllm
-from tinyllm.checkpoint.loading import restage
+from tinyllm.model import restage
 from tinyllm.stages import STAGES
 
 every_stage = pytest.mark.parametrize("stage", STAGES)

@@ -17,7 +17,7 @@ from tinyllm.check.tables import TOLERANCES
 from tinyllm.kernels import cpu
 from tinyllm.kernels.cpu import build, structs
 from tinyllm.kernels.weights import DenseWeight
-from tinyllm.runtime.native import native_step, why_not
+from tinyllm.runtime.native import unsupported_reason
 
 OPERATIONS = ("linear", "segment_attention")
 MARGIN = 1024
@@ -191,8 +191,8 @@ def test_without_a_compiler_the_reason_says_what_to_install(own_cache, monkeypat
     assert cpu.unavailable() == expected
     with pytest.raises(cpu.BuildError, match="no C\\+\\+ compiler"):
         cpu.linear(draw(1, 4), DenseWeight(draw(2, 4)))
-    model = tinyllm.optimize(tiny(), stage="sdpa")
-    assert native_step(model) is None and why_not(model) == expected
+    model = tinyllm.optimize(tiny())
+    assert unsupported_reason(model) == expected and model.stage.runner.step(model) == model.step
 
 
 def test_a_compiler_that_fails_is_quoted(tmp_path, capsys):

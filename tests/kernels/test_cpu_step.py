@@ -1,6 +1,7 @@
 """A decode step in native code beside the ordinary step; test_cpu_kinds.py: against float64."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,31 +12,38 @@ from torch import nn
 
 import tinyllm
 from models import close, drawn, ragged, tiny
-from tinyllm.cache.fixed import FixedSegmentCache
-from tinyllm.checkpoint.loading import restage
+from tinyllm.attention.stock import stock_attention
+from tinyllm.cache.contiguous import ContiguousCache
 from tinyllm.kernels import cpu
-from tinyllm.runtime.native import native_step, why_not
+from tinyllm.model import restage
+from tinyllm.ops import NAIVE
+from tinyllm.runtime.native import NativeStep, unsupported_reason
+from tinyllm.runtime.runner import EAGER
 from tinyllm.stages import pick_stage
 
 
 def twins(hf, dtype=torch.float32):
-    """The same weights with the ordinary step, and with the native one."""
-    first = tinyllm.optimize(hf.to(dtype), stage="sdpa")
-    second = restage(first, pick_stage("sdpa"))
-    step = native_step(second)
-    assert step is not None, why_not(second)
-    second.step = step
+    """The same weights in a stage with the ordinary step, and in one with the native step."""
+    first = ready(tinyllm.optimize(hf.to(dtype), stage="sdpa"))
+    second = ready(restage(first, pick_stage("final")))
+    assert isinstance(second.run, NativeStep), unsupported_reason(second)
     return first, second
+
+
+def ready(model):
+    """The model with `run`, the step of its stage's runner."""
+    model.run = model.stage.runner.step(model)
+    return model
 
 
 def test_the_native_step_is_taken(monkeypatch):
     plain, native = twins(tiny())
     ids, cache = torch.tensor([[1, 2, 3]]), native.new_cache(1, 2)
-    native.step(ids, None, cache)
+    native.run(ids, None, cache)
     monkeypatch.setattr(
         type(plain), "hidden_states", lambda *_: pytest.fail("the layers ran in torch")
     )
-    logits = native.step(torch.tensor([[4, 5]]), None, cache)
+    logits = native.run(torch.tensor([[4, 5]]), None, cache)
     assert logits.shape == (2, 61) and logits.dtype == torch.float32
     assert cache.length == 4
 
@@ -44,13 +52,13 @@ def follow(plain, native, ids, mask, w, steps, reorder=True):
     """Logits of both over some steps of random tokens, with a reorder after each."""
     caches = plain.new_cache(len(ids), w), native.new_cache(len(ids), w)
     prompts = [
-        model.step(ids, mask, cache) for model, cache in zip((plain, native), caches, strict=True)
+        model.run(ids, mask, cache) for model, cache in zip((plain, native), caches, strict=True)
     ]
     assert torch.equal(*prompts)
     generator = torch.Generator().manual_seed(w)
     for _ in range(steps):
         tokens = torch.randint(plain.config.vocab_size, (len(ids), w), generator=generator)
-        yield plain.step(tokens, None, caches[0]).float(), native.step(tokens, None, caches[1])
+        yield plain.run(tokens, None, caches[0]).float(), native.run(tokens, None, caches[1])
         parents = torch.randint(w, (len(ids), w), generator=generator)
         parents = (parents + w * torch.arange(len(ids))[:, None]).flatten()
         for cache in caches if reorder else ():
@@ -92,7 +100,7 @@ def test_tokens_are_those_of_the_ordinary_step(hf, beams):
 def test_16_bits_are_no_further_off_than_in_torch(dtype, index):
     hf = tiny(seed=index, hidden_size=64, head_dim=16, intermediate_size=96, num_hidden_layers=3)
     plain, native = twins(hf, dtype)
-    exact = tinyllm.optimize(deepcopy(hf).float(), stage="sdpa")  # of the same rounded weights
+    exact = ready(tinyllm.optimize(deepcopy(hf).float(), stage="sdpa"))  # of the same rounded weights
     ids, errors = torch.arange(1, 13)[None], []
     steps = zip(
         follow(plain, native, ids, None, 3, 5), follow(exact, exact, ids, None, 3, 5), strict=True
@@ -121,7 +129,7 @@ def test_memory_that_grows_is_found_again():
 def both(plain, native, pair, tokens):
     """Logits of both models after the same tokens."""
     models = zip((plain, native), pair, strict=True)
-    return [model.step(torch.tensor([tokens]), None, cache) for model, cache in models]
+    return [model.run(torch.tensor([tokens]), None, cache) for model, cache in models]
 
 
 def test_two_caches_side_by_side():
@@ -143,7 +151,7 @@ def test_a_cache_is_used_again_after_weights_and_memory_have_moved():
         for tokens in (prompt, [7], [8], [9]):
             close(*both(plain, native, pair, tokens))
         for cache in pair:
-            cache.forget()
+            cache.reset()
         for model in (plain, native):
             model.layers[0].o_proj.weight.data = model.layers[0].o_proj.weight * 0.5
 
@@ -165,9 +173,9 @@ def test_no_weight_is_copied():
     model = twins(tiny())[1]
     cache = model.new_cache(1, 1)
     for tokens in (torch.tensor([[1, 2]]), torch.tensor([[3]])):
-        model.step(tokens, None, cache)
-    own = {x.data_ptr() for x in model.parameters()} | {model.rotation.frequencies.data_ptr()}
-    assert {x.data_ptr() for x in model.step.step.weights.tensors()} <= own
+        model.run(tokens, None, cache)
+    own = {x.data_ptr() for x in model.parameters()} | {model.rotary.frequencies.data_ptr()}
+    assert {x.data_ptr() for x in model.run.step.weights.tensors()} <= own
 
 
 def test_a_layer_norm_is_one():
@@ -183,29 +191,36 @@ def test_a_layer_norm_is_one():
         close(got, right)
 
 
-def test_why_not(monkeypatch):
+def test_why_a_stage_has_no_native_step(monkeypatch):
     hf = tiny()
-    naive = tinyllm.optimize(hf, stage="naive")
-    assert native_step(naive) is None
-    assert (
-        why_not(naive)
-        == "stage 'naive' has operations of its own, which a native step would not run"
-    )
-    model = tinyllm.optimize(hf, stage="sdpa")
-    assert why_not(model) is None
-    assert native_step(model.double()) is None
-    assert why_not(model) == "native steps do not know torch.float64"
+    own = "the stage has {} of its own, which a native step would not run"
+    final = tinyllm.STAGES["final"]
+    for stage, reason in (
+        (replace(final, ops=NAIVE), own.format("operations")),
+        (replace(final, attention=stock_attention), own.format("an attention")),
+        (replace(final, kernels="torch"), "the stage asks for the kernels 'torch'"),
+    ):
+        model = tinyllm.optimize(hf, stage=stage)
+        assert unsupported_reason(model) == reason
+        assert model.stage.runner.step(model) == model.step
+    for kernels in (None, "cpu"):
+        assert unsupported_reason(tinyllm.optimize(hf, stage=replace(final, kernels=kernels))) is None
+    model = tinyllm.optimize(hf, stage="final")
+    assert unsupported_reason(model.double()) == "native steps do not know torch.float64"
+    assert model.stage.runner.step(model) == model.step
     model.float()
     monkeypatch.setattr(cpu, "unavailable", lambda: "no compiler")
-    assert native_step(model) is None
-    assert why_not(model) == "no compiler"
+    assert unsupported_reason(model) == "no compiler"
+    assert model.stage.runner.step(model) == model.step
 
 
 def test_other_caches_go_the_ordinary_way():
-    plain, _ = twins(tiny())
-    cache = pick_stage("fused").cache(plain.config, 1, 1, None, plain.device, plain.dtype)
-    assert not isinstance(cache, FixedSegmentCache)
-    fused = restage(plain, pick_stage("fused"))
-    step, other = native_step(fused), fused.new_cache(1)
+    hf = tiny()
+    fused = replace(tinyllm.STAGES["final"], cache=ContiguousCache)
+    native = tinyllm.optimize(hf, stage=fused)
+    plain = restage(native, replace(fused, runner=EAGER))
+    step = native.stage.runner.step(native)
+    assert isinstance(step, NativeStep)
+    caches = native.new_cache(1), plain.new_cache(1)
     for tokens in (torch.tensor([[1, 2, 3]]), torch.tensor([[4]])):
-        assert torch.equal(step(tokens, None, other), fused.step(tokens, None, cache))
+        assert torch.equal(step(tokens, None, caches[0]), plain.step(tokens, None, caches[1]))

@@ -13,7 +13,6 @@ import models
 import tinyllm
 from tinyllm.check import TABLES, check
 from tinyllm.kernels import ipex
-from tinyllm.ops.ipex import IPEX
 
 
 def rotary_embedding(query, key, sin, cos, rotary_dim, rotary_half, position_ids=None):
@@ -60,7 +59,7 @@ def test_table(name, functions):
 @pytest.mark.parametrize("how", [{}, {"num_beams": 3}], ids=str)
 def test_a_stage_on_it_gives_the_tokens_of_transformers(how, functions):
     hf, (ids, mask) = models.tiny(seed=2), models.ragged(61, (5, 8, 2))
-    model = tinyllm.optimize(hf, stage=replace(tinyllm.STAGES["fused"], ops=IPEX))
+    model = tinyllm.optimize(hf, stage=replace(tinyllm.STAGES["fused"], kernels="ipex"))
     options = how | {"max_new_tokens": 12, "do_sample": False, "pad_token_id": 1}
     assert (
         model.generate(ids, mask, **options).tolist()

@@ -5,19 +5,18 @@ from dataclasses import replace
 import torch
 
 import tinyllm
-from tinyllm.checkpoint.loading import restage
 from tinyllm.cost.model import layer_cost
 from tinyllm.cost.workload import Workload
 from tinyllm.draw.launches import draw_launches
-from tinyllm.kernels import plain
+from tinyllm.kernels import TORCH
 from tinyllm.lab.counters import OperationLog
 from tinyllm.lab.kernel_calls import KernelCalls, layer_operations
-from tinyllm.ops import fused
+from tinyllm.model import restage
 
 
 def test_calls_of_our_kernels_stand_among_torchs_operations(smollm):
     log = OperationLog()
-    model = restage(smollm, replace(tinyllm.STAGES["fused"], ops=fused(lambda x: KernelCalls(plain, log))))
+    model = restage(smollm, replace(tinyllm.STAGES["fused"], kernels=KernelCalls(TORCH, log)))
     cache = model.new_cache(1)
     model.step(torch.ones(1, 3, dtype=torch.int64), None, cache)
     log.operations.clear()

@@ -8,11 +8,9 @@ from transformers import StoppingCriteriaList
 
 import models
 import tinyllm
-from tinyllm.attention.segment import attend_partly
-from tinyllm.cache.segment import KV
-from tinyllm.kernels.partial import visible_bias
-from tinyllm.runtime.finish import Finish
-from tinyllm.runtime.graph import Replay
+from tinyllm.kernels.torch_attention import attention_with_lse, bias_of_mask
+from tinyllm.runtime.graph import CapturedGraph
+from tinyllm.runtime.stop import AsyncStopFlag
 
 pytestmark = pytest.mark.gpu
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 4e-3, torch.bfloat16: 3e-2}
@@ -39,12 +37,12 @@ def check_attention(b, g, rows, n, d, masked, dtype, accelerator):
     q, k, v = (torch.randn(b, g, m, d, generator=generator).to(accelerator, dtype) for m in (rows, n, n))
     visible = torch.rand(b, 1, 1 if masked == "prompt" else rows, n, generator=generator) < 0.5
     visible[..., -1] = True
-    bias = None if masked == "no bias" else visible_bias(visible.to(accelerator), dtype)
+    bias = None if masked == "no bias" else bias_of_mask(visible.to(accelerator), dtype)
     scores = q.double() @ k.double().mT / d**0.5 + (0 if bias is None else bias.double())
-    for growing in (False, True):
-        out, log_sum = attend_partly(q, KV(k, v), bias, growing=growing)
+    for fixed_length in (False, True):
+        out, lse = attention_with_lse(q, k, v, bias, fixed_length=fixed_length)
         torch.testing.assert_close(out.double(), scores.softmax(-1) @ v.double(), rtol=0, atol=TOLERANCE[dtype])
-        torch.testing.assert_close(log_sum.double(), scores.logsumexp(-1), rtol=0, atol=TOLERANCE[dtype])
+        torch.testing.assert_close(lse.double(), scores.logsumexp(-1), rtol=0, atol=TOLERANCE[dtype])
 
 
 def watcher(input_ids, scores, **kwargs):
@@ -54,7 +52,7 @@ def watcher(input_ids, scores, **kwargs):
 @pytest.mark.parametrize("how", [{}, {"num_beams": 4}, {"num_beams": 3, "early_stopping": True}], ids=str)
 @pytest.mark.parametrize("stage", tinyllm.STAGES)
 def test_the_same_tokens_asked_late_or_at_once_or_on_the_cpu(stage, how, accelerator):
-    assert Finish(accelerator, at_once=False).late
+    assert AsyncStopFlag(accelerator, sync=False).late
     ids, mask = models.ragged(61, (2, 5, 8), seed=8)
     for ends in ([], [7], [3, 9, 20, 33, 41, 55]):
         model = tinyllm.optimize(models.tiny(seed=2, hidden_size=64, head_dim=16), stage=stage)
@@ -75,7 +73,7 @@ def test_seeds_draw_the_same_again_and_memory_is_given_back(accelerator):
         torch.manual_seed(5)
         drawn.append(model.generate(ids, max_new_tokens=9, do_sample=True, num_return_sequences=4).tolist())
     assert drawn[0] == drawn[1]
-    model.searches.clear()
+    model.sessions.clear()
     assert backend.memory_allocated() == before
 
 
@@ -86,7 +84,7 @@ def test_a_capture_that_fails_leaves_drawing_and_capturing_as_they_were(accelera
         x.exponential_()
         x.sum().item()
 
-    failing, drawing = Replay(waits_for_the_host, accelerator), Replay(x.exponential_, accelerator)
+    failing, drawing = CapturedGraph(waits_for_the_host, accelerator), CapturedGraph(x.exponential_, accelerator)
     stream = getattr(torch, accelerator.type).current_stream()
     for _ in range(3):
         failing()

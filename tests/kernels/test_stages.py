@@ -1,23 +1,17 @@
-"""The stage `fused` on each set of device kernels, end to end, without a GPU: tokens, and launches of a layer."""
+"""Stages on each set of device kernels, end to end, without a GPU: tokens, and launches of a layer."""
 
 from dataclasses import replace
-from functools import partial
-from importlib import import_module
 
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import tinyllm
-from tinyllm.attention import kernel
-from tinyllm.attention.kernel import kernel_attention
-from tinyllm.cache import fixed
 from tinyllm.cost.model import layer_cost
 from tinyllm.cost.workload import Workload
+from tinyllm.kernels import by_name
 from tinyllm.lab.counters import OperationLog
 from tinyllm.lab.kernel_calls import KernelCalls, layer_operations
-from tinyllm.ops import fused
-from tinyllm.stages import pick_stage
 
 OTHERS = ["aten::copy_", "aten::copy_", "aten::_scaled_dot_product_flash_attention_for_cpu"]
 PUBLISHED_LAUNCHES = 9  # of a Llama decode layer, attention and cache included
@@ -54,19 +48,18 @@ def kind(request):
 
 @pytest.fixture
 def kernels(kind, log):
-    counted = KernelCalls(import_module(f"tinyllm.kernels.{kind}"), log)
-    return lambda x: counted
+    pytest.importorskip(f"tinyllm.kernels.{kind}")
+    return KernelCalls(by_name(kind), log)
 
 
 @pytest.fixture
 def model(hf, kernels):
-    return tinyllm.optimize(hf, stage=replace(tinyllm.STAGES["fused"], ops=fused(kernels)))
+    return tinyllm.optimize(hf, stage=replace(tinyllm.STAGES["fused"], kernels=kernels))
 
 
 @pytest.fixture
 def sdpa(hf, kernels):
-    attend = partial(kernel_attention, kernels)
-    return tinyllm.optimize(hf, stage=replace(pick_stage("sdpa"), ops=fused(kernels), attend=attend))
+    return tinyllm.optimize(hf, stage=replace(tinyllm.STAGES["sdpa"], kernels=kernels))
 
 
 def test_tokens_are_those_of_transformers(hf, model):
@@ -88,7 +81,7 @@ def test_launches_of_a_decode_layer(model, log, kind):
     log.operations.clear()
     names = layer_operations(model, cache, log)
     assert [name for name in names if "ours" not in name] == OTHERS
-    work = Workload(1, 1, 3, 4, kernels={"triton": "ours"}.get(kind, kind))
+    work = Workload(1, 1, 3, 4, kernels=kind)
     assert len(names) == layer_cost(model.stage, model.config, work).launches
     assert len(names) <= PUBLISHED_LAUNCHES
 
@@ -102,14 +95,15 @@ def test_tokens_with_the_kernel_over_both_segments(hf, sdpa, how):
     assert torch.equal(sdpa.generate(ids, mask, **options), hf.generate(ids, attention_mask=mask, **options))
 
 
-def test_kernels_of_one_set_on_what_the_cache_keeps_for_another(hf, monkeypatch):
-    """As on an XPU, whose own set keeps a list of live slots and takes padded prompts; ours for Intel does neither."""
+def test_attention_of_one_set_on_the_beam_mask_of_another(hf):
+    """Triton's keeps a list of live slots and a workspace; the native one for Intel reads the beam index itself."""
     triton, sycl = (pytest.importorskip(f"tinyllm.kernels.{name}") for name in ("triton", "sycl"))
-    for module in (fixed, kernel):
-        monkeypatch.setattr(module, "by_device", lambda x: triton)
-    prompts = lambda cache, mask, *_: [fixed.PromptSight(fixed.padded_positions(mask), None)]  # noqa: E731
-    monkeypatch.setattr(fixed.FixedSegmentCache, "_prompt_view", prompts)
-    sdpa = tinyllm.optimize(hf, stage=replace(pick_stage("sdpa"), attend=partial(kernel_attention, lambda x: sycl)))
+
+    class Mixed(triton.TritonKernels):
+        name = "mixed"
+        segment_attention = staticmethod(sycl.segment_attention)
+
+    sdpa = tinyllm.optimize(hf, stage=replace(tinyllm.STAGES["sdpa"], kernels=Mixed()))
     ids = torch.arange(1, 13).view(2, 6)
     mask = torch.ones_like(ids)
     mask[0, :2] = 0
@@ -122,7 +116,7 @@ def test_launches_of_a_decode_layer_over_both_segments(sdpa, log, kind, beams, l
     cache = sdpa.new_cache(1, beams, 3)
     sdpa.step(torch.ones(1, 3, dtype=torch.int64), None, cache)
     log.operations.clear()
-    names = [name for name in layer_operations(sdpa, cache, log) if name != "ours::workspace"]
+    names = layer_operations(sdpa, cache, log)
     assert all("ours" in name for name in names) and len(names) == launches[kind]
-    work = Workload(1, 1, 3, 4, kernels={"triton": "ours"}.get(kind, kind), copies=beams)
+    work = Workload(1, 1, 3, 4, kernels=kind, copies=beams)
     assert len(names) == layer_cost(sdpa.stage, sdpa.config, work).launches

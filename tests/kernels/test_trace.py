@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 
 from tinyllm.config import LayerKind
-from tinyllm.cost.ops import fused_rotate_and_store_cost
+from tinyllm.cost.ops import fused_rope_and_store_cost
 from tinyllm.cost.workload import Workload
 from tinyllm.draw.source import kernel_source
 from tinyllm.draw.trace import draw_trace
@@ -98,7 +98,7 @@ def test_rope_moves_what_the_cost_model_says(interpreted, smollm):
     config = replace(smollm.config, num_attention_heads=2, num_key_value_heads=1, head_dim=4)
     config = replace(config, kinds=(LayerKind(replace(config.rope, dim=4)),))
     work = Workload(batch=1, tokens=1, held=2, size=4, kernels="triton")
-    assert trace.bytes == fused_rotate_and_store_cost(config, work).bytes
+    assert trace.bytes == fused_rope_and_store_cost(config, work).bytes
     for loaded, stored in (("q", "q_out"), ("k", "k_slot"), ("v", "v_slot")):
         elements = list(range(torch.Size(trace.shapes[loaded]).numel()))
         assert trace.touched("load", loaded) == trace.touched("store", stored) == elements

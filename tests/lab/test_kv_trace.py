@@ -14,12 +14,12 @@ import models
 import tinyllm
 from tinyllm.cache.contiguous import ContiguousCache
 from tinyllm.cache.segment import SegmentCache
-from tinyllm.checkpoint.loading import restage
 from tinyllm.cost.model import pass_cost, reorder_cost
 from tinyllm.cost.workload import Cost, Workload
 from tinyllm.draw.beam_memory import NOBODY, PROMPT, RESPONSE, draw_beam_memory, draw_bytes_over_steps
 from tinyllm.draw.memory_over_time import draw_memory_over_time
 from tinyllm.lab.kv_trace import _Watch, as_text, lines, shown, trace_beams
+from tinyllm.model import restage
 
 every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
 searches = {
@@ -141,7 +141,7 @@ def test_readers_are_the_beams_whose_path_has_the_slot(small):
 
 def test_a_reorder_that_does_nothing_is_seen_in_memory():
     class Forgetful(ContiguousCache):
-        def reorder(self, parents):
+        def reorder(self, beam_idx):
             pass
 
     model = tinyllm.optimize(models.tiny(), stage="fused")
@@ -153,9 +153,9 @@ def test_a_reorder_that_does_nothing_is_seen_in_memory():
 
 def test_what_belongs_to_no_token_is_no_token():
     class Overwritten(ContiguousCache):
-        def reorder(self, parents):
-            super().reorder(parents)
-            self.layers[0].v[1, :, 2] = 7.0
+        def reorder(self, beam_idx):
+            super().reorder(beam_idx)
+            self.layers[0].segments[0].v[1, :, 2] = 7.0
 
     model = tinyllm.optimize(models.tiny(), stage="naive")
     trace, *_ = traced(restage(model, replace(model.stage, cache=Overwritten)), [4], 2, 3)
@@ -164,14 +164,19 @@ def test_what_belongs_to_no_token_is_no_token():
     assert trace.steps[1].read(1) != trace.steps[1].sequences[1]
 
 
-def test_a_response_in_several_blocks():
+def test_a_response_that_grows_is_copied_once():
     class Unplanned(SegmentCache):
-        def __init__(self, config, prompts, copies, steps, *rest):
-            super().__init__(config, prompts, copies, None, *rest)
+        def __init__(self, config, prompts, copies, steps, **rest):
+            super().__init__(config, prompts, copies, None, **rest)
 
     model = tinyllm.optimize(models.tiny(), stage="segment")
     trace, *_ = traced(restage(model, replace(model.stage, cache=Unplanned)), [4, 3], 2, 20)
-    assert [buffer.name for buffer in trace.steps[-1].buffers] == ["prompt", "response", "response"]
+    assert [buffer.name for buffer in trace.steps[-1].buffers] == ["prompt", "response"]
+    slots = [len(step.buffers[1].rows[0]) for step in trace.steps[1:]]
+    assert slots == 16 * [2 * 16] + 3 * [2 * 32]
+    assert [number for number, step in enumerate(trace.steps) if step.copied] == [17]
+    copied = {slot.step for slot in all_slots(trace.steps[17]) if slot.state == "copied"}
+    assert copied == set(range(1, 17))
     for number, step in enumerate(trace.steps):
         assert [step.read(beam) for beam in range(4)] == list(step.sequences)
         assert {slot.step for slot in all_slots(step) if slot.state == "written"} == {number}

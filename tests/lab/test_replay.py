@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,10 +9,8 @@ from torch.nn.functional import scaled_dot_product_attention as sdpa
 
 import models
 import tinyllm
-from tinyllm.attention.kernel import kernel_attention
-from tinyllm.kernels import plain
+from tinyllm.kernels import TorchKernels
 from tinyllm.lab.replay import HostRead, Recording, Replayed, host_reads
-from tinyllm.ops import fused
 from tinyllm.runtime.runner import EAGER
 from tinyllm.stages import pick_stage
 
@@ -50,11 +47,11 @@ def test_views_and_bare_memory_are_no_launches():
 def test_what_python_knew_is_recorded_for_ever():
     memory, at = torch.zeros(5), []
 
-    def turn():
+    def step():
         at.append(len(at))
         memory[at[-1]] = 1.0
 
-    replay = Replayed(turn)
+    replay = Replayed(step)
     for _ in range(4):
         replay()
     assert memory.tolist() == [1, 1, 0, 0, 0]
@@ -87,42 +84,46 @@ def test_an_index_in_memory_is_no_question():
     assert not host_reads(lambda: (x[at], x.index_select(0, at), x.where(x > 0, 0.0)))
 
 
-def attend(q, prompt_k, prompt_v, response_k, response_v, lengths, ancestry=None, *_):
+class AsksInLayers(TorchKernels):
     """Attention on torch's operations that asks nothing: all memory, what is not there masked."""
-    (b, _, w, _), n = q.shape, response_k.shape[2]
-    taken = torch.arange(n) // w < lengths[1]
-    own = [x.masked_fill(~taken[:, None], 0.0) for x in (response_k, response_v)]
-    k, v = (torch.cat(pair, dim=2) for pair in zip((prompt_k, prompt_v), own, strict=True))
-    paths = torch.arange(w)[:, None].expand(b, w, n // w) if ancestry is None else ancestry
-    visible = (paths[..., None] == torch.arange(w)).flatten(2) & taken
-    seen = torch.cat([visible.new_ones(b, w, prompt_k.shape[2]), visible], dim=2)[:, None]
-    return sdpa(q, k, v, seen, enable_gqa=True).transpose(1, 2).flatten(2)
+
+    def segment_attention(self, q, prompt_k, prompt_v, response_k, response_v, lengths, beam_index=None, *_, **__):
+        (b, _, w, _), t, n = q.shape, prompt_k.shape[2], response_k.shape[2]
+        held = torch.cat([torch.arange(t) < lengths[0], torch.arange(n) // w < lengths[1]])
+        both = ((prompt_k, response_k), (prompt_v, response_v))
+        k, v = (torch.cat(pair, dim=2).masked_fill(~held[:, None], 0.0) for pair in both)
+        paths = torch.arange(w)[:, None].expand(b, w, n // w) if beam_index is None else beam_index
+        visible = (paths[..., None] == torch.arange(w)).flatten(2)
+        visible = torch.cat([visible.new_ones(b, w, t), visible], dim=2) & held
+        return sdpa(q, k, v, visible[:, None], enable_gqa=True).transpose(1, 2).flatten(2)
 
 
-def store(q, k, v, cos, sin, k_slot, v_slot, interleaved, start=None):
-    if start is None:
-        return plain.rope_and_store(q, k, v, cos, sin, k_slot, v_slot, interleaved)
-    new = torch.empty_like(k), torch.empty_like(v)
-    rotated, *_ = plain.rope_and_store(q, k, v, cos, sin, *new, interleaved)
-    for memory, x in zip((k_slot, v_slot), new, strict=True):
-        memory.index_copy_(2, start + torch.arange(k.shape[2]), x)
-    return rotated, k_slot, v_slot
+class AsksNothing(AsksInLayers):
+    """And a cache that is written where a number in memory says."""
+
+    def rope_and_store(self, q, k, v, cos, sin, k_slot, v_slot, interleaved, start=None, norms=None):
+        if start is None:
+            return super().rope_and_store(q, k, v, cos, sin, k_slot, v_slot, interleaved, start, norms)
+        new = torch.empty_like(k), torch.empty_like(v)
+        rotated, *_ = super().rope_and_store(q, k, v, cos, sin, *new, interleaved, None, norms)
+        for memory, x in zip((k_slot, v_slot), new, strict=True):
+            memory.index_copy_(2, start + torch.arange(k.shape[2]), x)
+        return rotated, k_slot, v_slot
 
 
-def replaying(hf, made, **other):
-    kernels = SimpleNamespace(**vars(plain) | {"rope_and_store": store, "segment_attention": attend} | other)
-    repeat = lambda turn, device: made.append(Replayed(turn)) or made[-1]  # noqa: E731
-    parts = {"ops": fused(lambda x: kernels), "attend": partial(kernel_attention, lambda x: kernels)}
-    return tinyllm.optimize(hf, stage=replace(pick_stage("final"), runner=replace(EAGER, repeat=repeat), **parts))
+def replaying(hf, made, kernels):
+    repeat = lambda work, device: made.append(Replayed(work)) or made[-1]  # noqa: E731
+    runner = replace(EAGER, repeat=repeat)
+    return tinyllm.optimize(hf, stage=replace(pick_stage("final"), runner=runner, kernels=kernels))
 
 
 @pytest.mark.parametrize("how", [{}, {"num_beams": 3}, {"do_sample": True, "num_return_sequences": 2}], ids=str)
-def test_whole_turns_of_a_model_are_replayed_with_the_tokens_of_transformers(how):
+def test_whole_steps_of_a_model_are_replayed_with_the_tokens_of_transformers(how):
     hf, made = models.tiny(seed=2), []
     ids, _ = models.ragged(61, (5, 5), seed=8)
     options = {"max_new_tokens": 9, "min_new_tokens": 9, "do_sample": False, "pad_token_id": 1} | how
     answers = []
-    for model in (hf, replaying(hf, made)):
+    for model in (hf, replaying(hf, made, AsksNothing())):
         torch.manual_seed(0)
         answers.append(model.generate(ids, attention_mask=torch.ones_like(ids), **options).tolist())
     assert answers[0] == answers[1]
@@ -130,6 +131,6 @@ def test_whole_turns_of_a_model_are_replayed_with_the_tokens_of_transformers(how
 
 
 def test_a_model_that_asks_in_its_layers_cannot_be_recorded():
-    model = replaying(models.tiny(), [], rope_and_store=plain.rope_and_store)
+    model = replaying(models.tiny(), [], AsksInLayers())
     with pytest.raises(HostRead):
         model.generate(torch.ones(1, 3).long(), max_new_tokens=6)

@@ -10,12 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyllm.attention.segment import attend_partly
-from tinyllm.cache.segment import KV
 from tinyllm.check import check
 from tinyllm.draw.filmstrip import draw_filmstrip, draw_frame, weights_so_far
 from tinyllm.draw.picture import picture
 from tinyllm.draw.softmax_stepper import step_through_softmax
+from tinyllm.kernels.torch_attention import attention_with_lse
 from tinyllm.lab.softmax_trace import (
     absorb,
     as_text,
@@ -140,9 +139,9 @@ def test_several_tokens_and_a_bias_for_each(tokens):
 
 def test_a_part_is_what_the_segment_cache_merges():
     q, k, v = torch.randn(1, 2, 5, 8), *torch.randn(2, 1, 2, 9, 8)
-    (*_, last), part = softmax_steps(q, k, v, tile=4), attend_partly(q, KV(k, v), None)
+    (*_, last), part = softmax_steps(q, k, v, tile=4), attention_with_lse(q, k, v, None)
     torch.testing.assert_close(last.state.out, part.out)
-    torch.testing.assert_close(last.state.log_sum, part.log_sum)
+    torch.testing.assert_close(last.state.log_sum, part.lse)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -1,6 +1,6 @@
 """What a step asks the host to wait for: whether it is over, and nothing else.
 
-Torch's own operations, where there are no kernels, ask for the lengths too, in every layer. That kernels do not is seen
+Torch's own operations, where there are no kernels, ask in every layer where to write, too. That kernels do not is seen
 where they are captured, in `kernels/test_segment_gpu.py`: a graph cannot wait.
 """
 
@@ -34,6 +34,6 @@ def test_a_step_waits_once(stage, search):
     ids, mask = models.ragged(61, (2, 5, 8), seed=8)
     model, batch = tinyllm.optimize(models.tiny(seed=2), stage=stage), {"input_ids": ids, "attention_mask": mask}
     counts = [waits(model, batch, max_new_tokens=n, min_new_tokens=n, **SEARCHES[search]) for n in (4, 9)]
-    lengths = model.config.num_hidden_layers if stage == "sdpa" else 0
+    lengths = model.config.num_hidden_layers if stage in ("segment", "sdpa") else 0
     assert counts[1].pop("_local_scalar_dense") - counts[0].pop("_local_scalar_dense") == 5 * (1 + lengths)
     assert counts[0] == counts[1], "none of the others in a step"

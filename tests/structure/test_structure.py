@@ -1,18 +1,24 @@
-"""The rooms of the house: what importing costs, who may know whom, how long a file may be."""
+"""The shape of the repository: what importing costs, who may import whom, no circles, how long a file may be."""
 
 import ast
 import json
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+import tinyllm
+
 ROOT = Path(__file__).parents[2]
 LIBRARY = sorted((ROOT / "tinyllm").rglob("*.py"))
 KERNELS = sorted((ROOT / "kernels").rglob("*.py"))
+BOOK = sorted((ROOT / "book").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 LISTED = """
 import json, sys
 import {module}
@@ -30,36 +36,79 @@ def types_only(node):
     return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
-def statements(node):
-    """All that runs: imports for type checkers alone are no arrows."""
+def statements(node, types):
+    """All statements; those for type checkers alone only where `types` asks for them."""
     for child in ast.iter_child_nodes(node):
-        if not types_only(child):
+        if types or not types_only(child):
             yield child
-            yield from statements(child)
+            yield from statements(child, types)
 
 
-def imported(path):
-    """Names of the modules that a file imports, at its head or within a function."""
+def imports(path, types=False):
+    """What a file imports, at its head or within a function: modules, and the names taken from each."""
     package = module_of(path).split(".")[: None if path.name == "__init__.py" else -1]
-    for node in statements(ast.parse(path.read_text())):
+    for node in statements(ast.parse(path.read_text()), types):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((alias.name, None) for alias in node.names)
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *filter(None, [node.module])])
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+            yield from ((module, alias.name) for alias in node.names)
 
 
-def room(module):
+def imported(path, types=False):
+    """The same as names: each module, and each name with its module in front."""
+    for module, name in imports(path, types):
+        yield module
+        if name is not None:
+            yield f"{module}.{name}"
+
+
+def package_of(module):
+    """The part of the library that a module belongs to."""
     return module.split(".")[1] if module.startswith("tinyllm.") else None
 
 
 @cache
 def arrows():
-    """From each file to the rooms it imports from, its own left out."""
-    own = {path: room(module_of(path)) for path in (*LIBRARY, *KERNELS)}
-    return {path: {room(name) for name in imported(path)} - {None, own[path]} for path in own}
+    """From each file to the packages it imports from, for types too, its own left out."""
+    own = {path: package_of(module_of(path)) for path in (*LIBRARY, *KERNELS)}
+    return {path: {package_of(name) for name in imported(path, types=True)} - {None, own[path]} for path in own}
+
+
+@cache
+def file_arrows():
+    """From each file to the files that it names in an import; scripts and tests import each other by bare names."""
+    names = {module_of(path): path for path in (*LIBRARY, *KERNELS)}
+    scripts = {(path.parent, path.stem): path for path in (*BOOK, *TESTS)}
+    helpers = {path.stem: path for path in TESTS if path.parent == ROOT / "tests"}
+    found = {}
+    for path in (*LIBRARY, *KERNELS, *BOOK, *TESTS):
+        targets = set()
+        for module, name in imports(path, types=True):
+            whole = f"{module}.{name}"
+            beside = scripts.get((path.parent, module)) or (helpers.get(module) if path in TESTS else None)
+            target = names.get(whole) or names.get(module) or beside
+            targets |= {target} - {None, path}
+        found[path] = targets
+    return found
+
+
+def circles(graph):
+    """Every circle found on a walk along the arrows, as the list of its files."""
+    done, found = set(), []
+
+    def walk(path, trail):
+        if path in trail:
+            found.append([*trail[trail.index(path) :], path])
+        elif path not in done:
+            for target in sorted(graph[path]):
+                walk(target, [*trail, path])
+            done.add(path)
+
+    for path in graph:
+        walk(path, [])
+    return found
 
 
 @cache
@@ -81,25 +130,30 @@ def test_import_brings_little_besides_torch():
     assert ours - sys.stdlib_module_names <= {"tinyllm", "jaxtyping", "wadler_lindig", "tqdm", "numpy"}
 
 
-ABOVE = {"decoder", "generation", "checkpoint", "families", "stages", "api", "bench", "lab", "draw", "cli", "cost"}
-MAY_NOT = {
-    "config": ABOVE | {"ops", "cache", "attention", "runtime", "kernels"},
-    "ops": ABOVE,
-    "cache": ABOVE,
-    "attention": ABOVE,
-    "runtime": ABOVE,
-    "families": {"decoder", "generation", "checkpoint", "api"},
-    "stages": {"decoder", "generation", "checkpoint", "families", "api"},
-    "generation": {"decoder", "checkpoint", "families", "stages", "api", "ops", "cache", "attention"},
-    "decoder": {"checkpoint", "families", "api"},
-    "checkpoint": {"api"},
-}
+LADDER = {"decoder", "stages", "runtime", "cost", "generation", "model"}
+AROUND = {"checkpoint", "families", "check"}
 ABOUT_US = {"bench", "lab", "draw", "cli", "__main__"}
+ABOVE = LADDER | AROUND | ABOUT_US
+MAY_NOT = {
+    "config": ABOVE | {"linear", "ops", "cache", "attention", "kernels"},
+    "linear": ABOVE | {"ops", "cache", "attention"},
+    "attention": ABOVE | {"linear", "ops", "cache"},
+    "cache": ABOVE | {"linear", "ops"},
+    "ops": ABOVE,
+    "decoder": ABOVE,
+    "runtime": (ABOVE - {"decoder"}) | {"linear"},
+    "stages": ABOVE - {"decoder", "runtime"},
+    "families": ABOVE | {"linear", "ops", "cache", "attention"},
+    "checkpoint": {"generation", "model", "stages", "cost", "check", "cache"},
+    "cost": {"generation", "model", "families", "runtime", "check"},
+    "generation": {"checkpoint", "families", "model", "ops", "linear", "check"},
+    "model": {"check", "ops", "cost", "attention"} | ABOUT_US,
+}
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(ROOT)))
 def test_arrows_point_down(path):
-    mine = room(module_of(path))
+    mine = package_of(module_of(path))
     assert not arrows()[path] & MAY_NOT.get(mine, set())
     if mine not in ABOUT_US:
         assert not arrows()[path] & ABOUT_US
@@ -107,15 +161,129 @@ def test_arrows_point_down(path):
 
 @pytest.mark.parametrize("path", KERNELS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_kernels_know_nothing_of_tinyllm(path):
-    assert not {name for name in imported(path) if name.split(".")[:2] != ["tinyllm", "kernels"] and "tinyllm" in name}
+    names = set(imported(path, types=True))
+    assert not {name for name in names if name.split(".")[:2] != ["tinyllm", "kernels"] and "tinyllm" in name}
 
 
 def test_imports_are_seen():
     names = set(imported(ROOT / "tinyllm" / "decoder.py"))
-    assert {"torch", "tinyllm.stages", "tinyllm.generation.prompt", "tinyllm.generation.prompt.check_ids"} <= names
-    assert "transformers" not in names, "imported for types alone"
-    assert "transformers" in set(imported(ROOT / "tinyllm" / "generation" / "parts.py"))
-    assert "checkpoint" in arrows()[ROOT / "tinyllm" / "api.py"], "imported within a function"
+    assert {"torch", "tinyllm.linear", "tinyllm.attention.metadata.Attention"} <= names
+    inputs = ROOT / "tinyllm" / "generation" / "batching.py"
+    assert "transformers" not in set(imported(inputs)), "imported for types alone"
+    assert "transformers" in set(imported(inputs, types=True))
+    assert "transformers" in set(imported(ROOT / "tinyllm" / "generation" / "logits.py"))
+    kernels = file_arrows()[ROOT / "kernels" / "__init__.py"]
+    assert ROOT / "kernels" / "triton" / "__init__.py" in kernels, "imported within a function"
+    models = ROOT / "tests" / "models.py"
+    assert ROOT / "tinyllm" / "bench" / "engines.py" in file_arrows()[models], "of a test, within a function"
+    assert models in file_arrows()[ROOT / "tests" / "cache" / "test_segment.py"], "by its bare name"
+
+
+def test_no_circle_of_files():
+    relative = [[str(path.relative_to(ROOT)) for path in circle] for circle in circles(file_arrows())]
+    assert relative == []
+
+
+def test_circles_are_seen():
+    assert circles({1: {2}, 2: {3}, 3: {1}, 4: {1}}) == [[1, 2, 3, 1]]
+    assert circles({1: {2, 3}, 2: {3}, 3: set()}) == []
+
+
+CORE = [
+    path
+    for path in (*LIBRARY, *KERNELS)
+    if package_of(module_of(path))
+    in {"attention", "cache", "generation", "ops", "runtime", "decoder", "linear", "model", "stages"}
+    or path.parent == ROOT / "kernels"
+]
+every_core_file = pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def functions(path):
+    tree = ast.parse(path.read_text())
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def parameters(function):
+    given = function.args
+    rest = [one for one in (given.vararg, given.kwarg) if one is not None]
+    return [*given.posonlyargs, *given.args, *given.kwonlyargs, *rest]
+
+
+def names_in(annotation):
+    if annotation is None:
+        return set()
+    return {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
+
+
+@every_core_file
+def test_parameters_say_what_they_are(path):
+    bare = [
+        f"{function.name}({one.arg})"
+        for function in functions(path)
+        for one in parameters(function)
+        if "object" in names_in(one.annotation)
+    ]
+    assert bare == []
+
+
+def calls(path, name):
+    tree = ast.parse(path.read_text())
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [ast.unparse(node) for node in found if ast.unparse(node.func) == name]
+
+
+@every_core_file
+def test_no_object_is_asked_what_it_has(path):
+    assert calls(path, "hasattr") == []
+
+
+TRITON = sorted((ROOT / "kernels" / "triton").glob("*.py"))
+MAX_PARAMETERS = 22
+
+
+def is_jitted(function):
+    return any("jit" in ast.unparse(decorator).split("(")[0].split(".") for decorator in function.decorator_list)
+
+
+@pytest.mark.parametrize("path", TRITON, ids=lambda path: path.name)
+def test_kernels_have_few_parameters(path):
+    sizes = {f.name: len(parameters(f)) for f in functions(path) if is_jitted(f)}
+    assert {name: size for name, size in sizes.items() if size > MAX_PARAMETERS} == {}
+
+
+def test_jitted_kernels_are_seen():
+    assert sum(is_jitted(function) for path in TRITON for function in functions(path)) > 10
+
+
+def test_neighbours_on_the_ladder_differ_in_one_field():
+    names = [field.name for field in fields(tinyllm.Stage)]
+    assert names == ["name", "ops", "cache", "attention", "runner", "kernels"]
+    changes = [
+        [name for name in names[1:] if getattr(one, name) != getattr(other, name)]
+        for one, other in pairwise(tinyllm.STAGES.values())
+    ]
+    assert changes == [["ops"], ["cache"], ["attention"], ["runner"]]
+
+
+MATRICES = ("_proj", "lm_head", "embed_tokens", "linear")
+OWNERS = {ROOT / "tinyllm" / "linear.py", *(ROOT / "tinyllm" / "checkpoint").glob("*.py")}
+TIE = "self.lm_head.weight = self.embed_tokens.weight"
+
+
+def weights_read(path):
+    """Lines that read the weight of a matrix or a table."""
+    tree = ast.parse(path.read_text())
+    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "weight"]
+    read = [node for node in attributes if ast.unparse(node.value).endswith(MATRICES)]
+    lines = path.read_text().splitlines()
+    return sorted({lines[node.lineno - 1].strip() for node in read})
+
+
+@pytest.mark.parametrize("path", [p for p in LIBRARY if p not in OWNERS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_weights_are_read_by_their_owner(path):
+    ties = [TIE] if path == ROOT / "tinyllm" / "decoder.py" else []
+    assert weights_read(path) == ties
 
 
 def test_every_package_is_installed():
@@ -127,8 +295,6 @@ def test_every_package_is_installed():
     } == packages
 
 
-@pytest.mark.parametrize(
-    "path", [*LIBRARY, *KERNELS, *sorted((ROOT / "tests").rglob("*.py"))], ids=lambda path: path.name
-)
+@pytest.mark.parametrize("path", [*LIBRARY, *KERNELS, *TESTS, *BOOK], ids=lambda path: path.name)
 def test_files_are_short(path):
     assert len(path.read_text().splitlines()) <= 400

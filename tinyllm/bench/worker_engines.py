@@ -130,7 +130,9 @@ def find_tinyllm() -> None:
         if str(root) not in sys.path:
             sys.path.append(str(root))
         spec = importlib.util.spec_from_file_location("tinyllm.kernels", root / "kernels" / "__init__.py")
-        sys.modules["tinyllm.kernels"] = importlib.util.module_from_spec(spec)
+        kernels = importlib.util.module_from_spec(spec)
+        sys.modules["tinyllm.kernels"] = kernels
+        spec.loader.exec_module(kernels)
 
 
 def _read(folder: Path, device: torch.device, dtype: torch.dtype):

@@ -172,12 +172,12 @@ def segment_attention(
     """Every sequence of every request over its request's prompt and over its own path through the response.
 
     q [b, h, w, d]; prompts [b, g, at least t, d]; responses [b, g, at least steps * w, d], the w slots of a step side
-    by side; lengths, int32: t and steps. beam_index [b, w, at least steps], int32, says which sequence's slot holds each
-    step of a path; without it every sequence has its own. prompt_positions [b, at least t], int32: where each token of the
-    prompt stands, negative for padding, which is never read; the response goes on after the last. slopes [h], float32:
-    ALiBi, slope * position is added to a score. scale: 1 / sqrt(d) unless given. softcap: a scaled score s becomes
-    softcap * tanh(s / softcap), before anything is added to it. window: of prompt and response together, only the last
-    `window` tokens are seen, the query's own among them. Returns [b, w, h * d].
+    by side; lengths, int32: t and steps. beam_index [b, w, at least steps], int32, says which sequence's slot holds
+    each step of a path; without it every sequence has its own. prompt_positions [b, at least t], int32: where each
+    token of the prompt stands, negative for padding, which is never read; the response goes on after the last.
+    slopes [h], float32: ALiBi, slope * position is added to a score. scale: 1 / sqrt(d) unless given. softcap: a scaled
+    score s becomes softcap * tanh(s / softcap), before anything is added to it. window: of prompt and response
+    together, only the last `window` tokens are seen, the query's own among them. Returns [b, w, h * d].
     """
     (b, h, w, d), g, (t, steps) = q.shape, prompt_k.shape[1], lengths.tolist()
     out = q.new_empty(b, w, h * d)
@@ -217,7 +217,8 @@ def prefill_attention(
 ) -> Tensor:
     """Causal attention: q [b, h, t, d], whose own keys are the last t of k and v [b, g, n, d].
 
-    positions [b, n] as prompt_positions, slopes, scale, softcap and window as in `segment_attention`. A padding token sees itself, and
+    positions [b, n] as prompt_positions, slopes, scale, softcap and window as in `segment_attention`. A padding token
+    sees itself, and
     nothing sees it. Returns [b, t, h * d].
     """
     (b, h, t, d), (_, g, n, _) = q.shape, k.shape

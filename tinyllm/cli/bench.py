@@ -193,7 +193,8 @@ def memory_budget(options: argparse.Namespace, where) -> int:
         raise ValueError("this system does not tell what memory is free: pass --memory-budget GB")
     weights = weight_elements(where.checkpoint.family.describe(where.checkpoint.config)) * where.dtype.itemsize
     if budget <= weights:
-        raise ValueError(f"--memory-budget {budget / 1e9:g}: the weights alone take {size_as_text(weights)}; expected more")
+        taken = f"the weights alone take {size_as_text(weights)}"
+        raise ValueError(f"--memory-budget {budget / 1e9:g}: {taken}; expected more")
     return budget
 
 

@@ -12,16 +12,16 @@ from tinyllm.cost.workload import Cost, Workload, launch
 
 def bias_elements(config: DecoderConfig, work: Workload) -> int:
     """Elements of the bias that `causal_bias` makes for the first kind of layer; 0 where it makes none."""
-    whole = config.score_softcap is None and (work.tokens == 1 or not work.held)
-    near = hides_something(config.kinds[0].window, work)
-    if not (work.padded or config.alibi or near) and (whole or work.tokens == 1):
+    full = config.score_softcap is None and (work.tokens == 1 or not work.held)
+    windowed = window_masks(config.kinds[0].window, work)
+    if not (work.padded or config.alibi or windowed) and (full or work.tokens == 1):
         return 0
     heads, batch = config.num_attention_heads if config.alibi else 1, work.batch if work.padded else 1
     return batch * heads * work.tokens * work.total
 
 
-def hides_something(window: int | None, work: Workload) -> bool:
-    """Whether a window is shorter than what there is to see."""
+def window_masks(window: int | None, work: Workload) -> bool:
+    """Whether a window is shorter than the keys."""
     return window is not None and window < work.total
 
 
@@ -68,7 +68,7 @@ def bias_cost(config: DecoderConfig, work: Workload) -> Cost:
     square, scores = t * total, b * t * total
     compare = launch(read=8 * (total + t), write=square)
     cost = launch(write=8 * total) + compare  # arange, <=
-    if hides_something(config.kinds[0].window, work):
+    if window_masks(config.kinds[0].window, work):
         cost += launch(read=8 * t, write=8 * t) + compare + launch(read=2 * square, write=square)  # -, >, &
     if work.padded:
         cost += (
@@ -319,15 +319,15 @@ def _torch_cost(config: DecoderConfig, work: Workload) -> Cost:
     if work.padded and visible.prompt:
         cost += launch(read=4 * b * visible.prompt, write=b * visible.prompt)  # >=
     if w > 1:
-        one, seen = b * w * slots, b * config.group * w * slots
+        one, visible_slots = b * w * slots, b * config.group * w * slots
         cost += launch(write=8 * w) + launch(read=4 * b * w * visible.steps + 8 * w, write=one)  # arange, ==
-        cost += launch(read=one, write=seen)  # for every head
+        cost += launch(read=one, write=visible_slots)  # for every head
     if config.alibi:
         return cost + _torch_alibi_cost(config, work)
     if work.padded and visible.prompt:
         cost += launch(read=b * visible.prompt, write=size * b * visible.prompt)  # log
     if w > 1:
-        cost += launch(read=seen, write=size * seen)  # log
+        cost += launch(read=visible_slots, write=size * visible_slots)  # log
     return cost + stock_decode_cost(replace(config, kinds=(LayerKind(None),)), in_window(config, work))
 
 
@@ -348,10 +348,10 @@ def _torch_alibi_cost(config: DecoderConfig, work: Workload) -> Cost:
     cost += launch(read=4 * h + place * many * prompt, write=4 * many * h * w * prompt)  # * slope
     cost += launch(read=4 * h + 8 * many * slots, write=4 * many * h * w * slots)
     masks = [(many, prompt, b * prompt, work.padded), (many, slots, b * w * config.group * slots, w > 1)]
-    for shifts, keys, seen, masked in masks:
-        elements = (b if masked else shifts) * h * w * keys
+    for biases, keys, visible_slots, masked in masks:
+        elements = (b if masked else biases) * h * w * keys
         if masked:
-            cost += launch(read=seen, write=seen) + launch(read=4 * shifts * h * w * keys + seen, write=4 * elements)
+            cost += launch(read=visible_slots, write=visible_slots) + launch(read=4 * biases * h * w * keys + visible_slots, write=4 * elements)
         cost += widened_cost(config, work, keys) + unfused_attention_cost(config, replace(work, size=4), keys, 4 * elements)
     out = size * work.rows * h * config.head_dim
     return cost + merge_cost(config, work) + (launch(read=out, write=out) if w > 1 else Cost())

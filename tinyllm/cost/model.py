@@ -99,6 +99,6 @@ def least_bytes(config: DecoderConfig, work: Workload) -> int:
     tables = config.learned_positions + (0 if config.tie_word_embeddings else config.vocab_size)
     rows = work.positions * bool(config.learned_positions) + work.rows * (not config.tie_word_embeddings)
     token = 2 * config.num_key_value_heads * config.head_dim
-    seen = (attention_costs.in_window(config.of_kind(kind), work) for kind in config.kind_of_layer)
-    keys = work.batch * sum(x.held - x.steps + x.copies * (x.steps + x.tokens) for x in seen)
+    in_windows = (attention_costs.in_window(config.of_kind(kind), work) for kind in config.kind_of_layer)
+    keys = work.batch * sum(x.held - x.steps + x.copies * (x.steps + x.tokens) for x in in_windows)
     return work.size * (weight_elements(config) + (rows - tables) * config.hidden_size + keys * token)

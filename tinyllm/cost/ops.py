@@ -60,7 +60,7 @@ def torch_rms_norm_cost(rows: int, m: int, size: int) -> Cost:
 
 
 def matmul_cost(work: Workload, rows: int, inputs: int, outputs: int, bias: bool) -> Cost:
-    """What one matrix product moves and computes."""
+    """What one matrix matmul moves and computes."""
     weights = work.weight_bytes(outputs, inputs) + work.size * outputs * bias
     flops = 2 * rows * inputs * outputs
     x = work.size * rows * inputs
@@ -97,27 +97,27 @@ def fused_matmul_cost(
 ) -> Cost:
     """What `fused_matmul` moves and computes with a norm, an activation or a gate, one residual, on `work`'s kernels.
 
-    Our kernels take all of that along with few rows. The vendor's product takes a bias, or a residual.
+    Our kernels take all of that along with few rows. The vendor's matmul takes a bias, or a residual.
     """
     size, kept = work.size, outputs // 2 if gated else outputs
     norms, x, out = 1 + config.layer_norm, size * rows * inputs, size * rows * kept
-    ours, few = work.kernels != "torch", rows <= MAX_GEMV_ROWS
-    apart = normed and (not ours or norm_is_unfused(work, rows))
+    own_kernels, few = work.kernels != "torch", rows <= MAX_GEMV_ROWS
+    unfused_norm = normed and (not own_kernels or norm_is_unfused(work, rows))
     cost = Cost()
-    if apart:
-        cost += launch(read=x, weights=norms * size * inputs, write=x) if ours else torch_norm_cost(config, rows, size)
-    if ours and few:
+    if unfused_norm:
+        cost += launch(read=x, weights=norms * size * inputs, write=x) if own_kernels else torch_norm_cost(config, rows, size)
+    if own_kernels and few:
         weights = work.weight_bytes(outputs, inputs) + size * outputs * bias
-        weights += size * norms * inputs * (normed and not apart)
+        weights += size * norms * inputs * (normed and not unfused_norm)
         return cost + launch(read=x + out * residual, weights=weights, write=out, flops=2 * rows * inputs * outputs)
-    after = ours and activated and not gated and bias  # the bias is added together with the activation
+    after = own_kernels and activated and not gated and bias  # the bias is added together with the activation
     cost += matmul_cost(work, rows, inputs, outputs, bias and not after)
     if gated:
-        cost += launch(read=2 * out, write=out) if ours else gate_cost(rows, kept, size)
+        cost += launch(read=2 * out, write=out) if own_kernels else gate_cost(rows, kept, size)
     elif activated:
         cost += activation_cost(rows, kept, size) + Cost(weights=size * outputs * after)
-    riding = residual and not bias
-    return cost + Cost(activations_read=out * riding) + (add_cost(rows, outputs, size) if residual and bias else Cost())
+    fused_residual = residual and not bias
+    return cost + Cost(activations_read=out * fused_residual) + (add_cost(rows, outputs, size) if residual and bias else Cost())
 
 
 def matmul_and_add_cost(config: DecoderConfig, work: Workload, inputs: int, bias: bool) -> Cost:
@@ -125,10 +125,10 @@ def matmul_and_add_cost(config: DecoderConfig, work: Workload, inputs: int, bias
     rows, m, size = work.rows, config.hidden_size, work.size
     if not config.post_norms:
         return fused_matmul_cost(config, work, rows, inputs, m, bias, residual=True)
-    product, x = fused_matmul_cost(config, work, rows, inputs, m, bias), size * rows * m
+    matmul, x = fused_matmul_cost(config, work, rows, inputs, m, bias), size * rows * m
     if work.kernels == "torch":
-        return product + torch_norm_cost(config, rows, size) + add_cost(rows, m, size)
-    return product + launch(read=2 * x, weights=size * m, write=x)
+        return matmul + torch_norm_cost(config, rows, size) + add_cost(rows, m, size)
+    return matmul + launch(read=2 * x, weights=size * m, write=x)
 
 
 def norm_is_unfused(work: Workload, rows: int) -> bool:
@@ -162,8 +162,8 @@ def naive_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
 def fused_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_norm_head` moves and computes for the last token of every sequence."""
     rows, sizes = work.batch * work.copies, (config.hidden_size, config.vocab_size)
-    product = fused_matmul_cost(config, work, rows, *sizes, bias=config.head_bias, normed=True)
-    return product + softcap_logits_cost(config, rows, work.size)
+    matmul = fused_matmul_cost(config, work, rows, *sizes, bias=config.head_bias, normed=True)
+    return matmul + softcap_logits_cost(config, rows, work.size)
 
 
 def softcap_logits_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
@@ -192,9 +192,9 @@ def apply_rope_cost(config: DecoderConfig, work: Workload, heads: int) -> Cost:
     """What `apply_partial_rope` moves for `heads` heads."""
     if config.rotated == 0:
         return Cost()
-    whole, x = (work.size * work.rows * heads * elements for elements in (config.head_dim, config.rotated))
+    full, x = (work.size * work.rows * heads * elements for elements in (config.head_dim, config.rotated))
     table = work.size * work.positions * config.rotated
-    joined = launch(read=whole, write=whole) if x < whole else Cost()  # cat with what stays
+    joined = launch(read=full, write=full) if x < full else Cost()  # cat with what stays
     return joined + (
         launch(read=x // 2, write=x // 2)  # -second
         + launch(read=x, write=x)  # both elements side by side
@@ -237,13 +237,13 @@ def fused_rope_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def _torch_rope_cost(config: DecoderConfig, work: Workload, heads: int, written: Cost) -> Cost:
     """Two products in float32, each followed by a multiply-add into its half of the result; what stays is copied."""
-    turned = max(2, config.rotated)
-    elements, kept = work.rows * heads * turned // 2, config.head_dim - turned
-    half, wide, table = work.size * elements, 4 * elements, 2 * work.positions * turned
-    product = launch(read=half + table, write=wide)
+    rotated = max(2, config.rotated)
+    elements, kept = work.rows * heads * rotated // 2, config.head_dim - rotated
+    half, wide, table = work.size * elements, 4 * elements, 2 * work.positions * rotated
+    matmul = launch(read=half + table, write=wide)
     multiply_add = launch(read=wide + half + table)
     copied = launch(read=work.size * work.rows * heads * kept) if kept else Cost()
-    return (product + multiply_add) * 2 + copied + written
+    return (matmul + multiply_add) * 2 + copied + written
 
 
 def naive_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:

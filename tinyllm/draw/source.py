@@ -26,7 +26,8 @@ def _python_function(text: str, name: str) -> str:
 
 
 def _cpp_function(text: str, name: str) -> str:
-    found = re.search(rf"^(//[^\n]*\n)*[^\s/][^\n]*\b{name}\([^;]*?\{{$.*?^\}}", text, re.MULTILINE | re.DOTALL)
+    start = rf"^(//[^\n]*\n)*(KERNEL[^\n]*\n)?([^\s/][^\n]*)?\b{name}"
+    found = re.search(rf"{start}\([^;]*?\{{$.*?^\}}", text, re.MULTILINE | re.DOTALL)
     if found is None:
         raise LookupError(f"no function {name!r} in this file")
     return found[0]

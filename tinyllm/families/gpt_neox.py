@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinyllm.config import DecoderConfig, LayerKind
-from tinyllm.families import Family
+from tinyllm.families.family import Family
 from tinyllm.families.reading import activation, described, heads_of_their_own, rope
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinyllm.config import DecoderConfig
-from tinyllm.families import Family
+from tinyllm.families.family import Family
 from tinyllm.families.llama import ATTENTION, LLAMA, MLP, like_llama
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tinyllm.config import DecoderConfig, LayerKind, LinearScaling, Llama3Scaling, Rope
-from tinyllm.ops.mlp import ACTIVATIONS
+from tinyllm.kernels.torch_kernels import ACTIVATIONS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig

@@ -60,8 +60,8 @@ def generate_in_batches(
         for rows, cut in batches:
             mask = None if request.mask is None else request.mask[rows, cut:]
             answers = answer(request.input_ids[rows, cut:], mask, shortened(options, cut))
-            whole = torch.cat([_repeated(request.input_ids[rows, :cut], len(answers)), answers], dim=1)
-            found.extend(zip(rows, whole.split(len(whole) // len(rows)), strict=True))
+            full = torch.cat([_repeated(request.input_ids[rows, :cut], len(answers)), answers], dim=1)
+            found.extend(zip(rows, full.split(len(full) // len(rows)), strict=True))
             bar.update(len(rows))
     longest = max(answers.shape[1] for _, answers in found)
     inorder = sorted(found, key=lambda pair: pair[0])

@@ -133,7 +133,7 @@ def prepare(
         logits=[] if wants_dict and options.output_logits else None,
     )
     copies = max(width, options.num_return_sequences or 1)
-    has_ends = any(hasattr(criterion, "eos_token_id") for criterion in stop)
+    has_ends = any(getattr(criterion, "eos_token_id", None) is not None for criterion in stop)
     row_mask = repeat_rows(mask, copies)
     return Request(
         input_ids=input_ids,

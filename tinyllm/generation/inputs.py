@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,7 +19,7 @@ INTEGERS = (torch.int32, torch.int64)
 def check_ids(input_ids: Any, config: DecoderConfig) -> None:
     """Raise TypeError or ValueError unless these are token ids `[b, t]` that the decoder knows and can hold."""
     if not isinstance(input_ids, Tensor):
-        hint = "; unpack it: generate(**inputs)" if hasattr(input_ids, "keys") else ""
+        hint = "; unpack it: generate(**inputs)" if isinstance(input_ids, Mapping) else ""
         raise TypeError(f"input_ids is a {type(input_ids).__name__}: expected a tensor of token ids [b, t]{hint}")
     if input_ids.ndim != 2 or input_ids.dtype not in INTEGERS:
         given = f"{list(input_ids.shape)} of {input_ids.dtype}"

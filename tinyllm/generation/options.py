@@ -16,9 +16,9 @@ DEFAULT_NEW_TOKENS = 20
 COUNTS = ("max_new_tokens", "max_length", "min_new_tokens", "min_length", "no_repeat_ngram_size", "top_k")
 FLAGS = ("do_sample", "return_dict_in_generate", "output_scores", "output_logits")
 POSITIVES = ("temperature", "repetition_penalty", "max_time")
-SHARES = ("top_p", "min_p")
+FRACTIONS = ("top_p", "min_p")
 TOKENS = ("eos_token_id", "pad_token_id", "bos_token_id")
-SUPPORTED = {*COUNTS, *FLAGS, *POSITIVES, *SHARES, *TOKENS}
+SUPPORTED = {*COUNTS, *FLAGS, *POSITIVES, *FRACTIONS, *TOKENS}
 SUPPORTED |= {"num_beams", "num_return_sequences", "length_penalty", "early_stopping"}
 SUPPORTED |= {"stop_strings", "transformers_version"}
 # Values of other options with which they change nothing.
@@ -104,7 +104,7 @@ def _check_values(options: dict[str, Any], config: DecoderConfig) -> None:
         value = options.get(name, 1.0)
         if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
             raise ValueError(f"{name}={value!r}: expected a positive, finite number")
-    for name in SHARES:
+    for name in FRACTIONS:
         value = options.get(name, 1.0)
         if not isinstance(value, int | float) or not 0 <= value <= 1:
             raise ValueError(f"{name}={value!r}: expected a number from 0 to 1")

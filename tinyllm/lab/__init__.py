@@ -14,6 +14,7 @@ from typing import Any
 EXPORTS: Mapping[str, str] = MappingProxyType(
     {
         "tinyllm": "families",
+        "tinyllm.attention": "stock",
         "tinyllm.attention.kernel": "kernel_attention",
         "tinyllm.attention.mask": "alibi_slopes causal_bias",
         "tinyllm.attention.metadata": "AttentionOptions DecodeMetadata PrefillMetadata Segment visible_range",
@@ -94,7 +95,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.lab.trace": "read_trace record_trace toy_traces",
         "tinyllm.linear": "Linear Norm QKVLinear",
         "tinyllm.model": "Model restage",
-        "tinyllm.ops": "FUSED NAIVE mlp norm rope",
+        "tinyllm.ops": "FUSED NAIVE mlp norm qkv rope",
         "tinyllm.ops.matmul": "MAX_GEMV_ROWS",
         "tinyllm.runtime": "runner",
         "tinyllm.runtime.device": "available size_as_text",

@@ -45,7 +45,7 @@ class CapturedGraph:
             self._end_capture()
         self.seconds = perf_counter() - start
 
-    def _captured(self, work: Callable[[], object]) -> Any:
+    def _captured(self, work: Callable[[], Any]) -> Any:
         graph = self.backend.CUDAGraph() if self.device.type == "cuda" else self.backend.XPUGraph()
         with self.backend.stream(self.backend.current_stream()), self.backend.graph(graph):
             work()  # the current stream is restored behind it
