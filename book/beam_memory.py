@@ -53,7 +53,9 @@ class Row:
 
 def main() -> None:
     """Measure and record."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", type=Path, default=FILE)
     checkpoint = open_checkpoint()
     fused = load_model(checkpoint, STAGES["fused"], CPU, torch.float32)
@@ -124,7 +126,11 @@ def as_markdown(rows: Sequence[Row]) -> str:
     for (prompt, beams), by in cases.items():
         peaks = [by[name].peak_bytes for name in ("hf", "fused", "segment")]
         moved = [by[name].cache_bytes_counted for name in ("fused", "segment")]
-        lines.append(f"| {prompt} | {beams} | " + " | ".join(f"{size / 1e6:.1f}" for size in (*peaks, *moved)) + " |")
+        lines.append(
+            f"| {prompt} | {beams} | "
+            + " | ".join(f"{size / 1e6:.1f}" for size in (*peaks, *moved))
+            + " |"
+        )
     return "\n".join(lines)
 
 

@@ -12,7 +12,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import pages
 
-project, author, copyright = "tinyllm", "the tinyllm developers", "the tinyllm developers, Apache-2.0"
+project, author, copyright = (
+    "tinyllm",
+    "the tinyllm developers",
+    "the tinyllm developers, Apache-2.0",
+)
 root_doc = "book/index"
 include_patterns = [
     "book/*.md",
@@ -22,7 +26,11 @@ include_patterns = [
     "notebooks/solutions/*.ipynb",
     "README.md",
 ]
-exclude_patterns = ["**/.ipynb_checkpoints", "book/generated/map.md", "book/generated/kernels_by_gpu.md"]  # included
+exclude_patterns = [
+    "**/.ipynb_checkpoints",
+    "book/generated/map.md",
+    "book/generated/kernels_by_gpu.md",
+]  # included
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 
 nb_execution_mode = "off"
@@ -41,7 +49,11 @@ html_context = {"default_mode": "auto"}
 html_static_path = ["static", "generated/static"]
 html_css_files = ["book.css"]
 html_js_files = [("steps.js", {"defer": "defer"})]
-html_theme_options = {"show_toc_level": 2, "use_download_button": True, "use_fullscreen_button": False}
+html_theme_options = {
+    "show_toc_level": 2,
+    "use_download_button": True,
+    "use_fullscreen_button": False,
+}
 html_show_sourcelink = False
 
 

@@ -28,11 +28,17 @@ def families() -> str:
         kind = next(iter(family.architectures))
         found = traits(family.describe(AutoConfig.for_model(kind)))
         kinds = ", ".join(f"`{name}`" for name in family.architectures)
-        lines.append(f"| {family.models} | {kinds} | {', '.join(found) or '-'} | {family.refused or '-'} |")
+        lines.append(
+            f"| {family.models} | {kinds} | {', '.join(found) or '-'} | {family.refused or '-'} |"
+        )
     return "\n".join(lines)
 
 
 def proven(package: str) -> str:
     """The version of a package that everything here is tested with."""
-    pinned = (line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    pinned = (
+        line.split("==")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if "==" in line
+    )
     return next(version for name, version in pinned if name == package)

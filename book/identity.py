@@ -40,7 +40,12 @@ NEW_TOKENS = 32
 LENGTHS = (9, 24, 8, 13, 17, 11, 21)  # of the prompts of the tiny models
 TINY = {
     "tiny Llama": {"kind": "llama", "num_attention_heads": 8, "num_key_value_heads": 2},
-    "tiny Mistral": {"kind": "mistral", "num_attention_heads": 7, "num_key_value_heads": 1, "hidden_size": 42},
+    "tiny Mistral": {
+        "kind": "mistral",
+        "num_attention_heads": 7,
+        "num_key_value_heads": 1,
+        "hidden_size": 42,
+    },
 }
 DEFAULT = "SmolLM2-135M-Instruct"
 ASKED = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
@@ -100,11 +105,15 @@ def in_every_stage(first: Model) -> dict[str, Model]:
 def default_subject() -> Subject:
     """The default model, read by transformers and by us."""
     path = default_model_file()
-    hf = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32).eval()
+    hf = AutoModelForCausalLM.from_pretrained(
+        path.parent, gguf_file=path.name, dtype=torch.float32
+    ).eval()
     first = tinyllm.from_pretrained(stage="naive", device="cpu", dtype="float32")
     batch = first.tokenizer(list(PROMPTS), padding=True, padding_side="left", return_tensors="pt")
     ends = [first.generation_config.eos_token_id]
-    return Subject(DEFAULT, hf, in_every_stage(first), batch["input_ids"], batch["attention_mask"], ends)
+    return Subject(
+        DEFAULT, hf, in_every_stage(first), batch["input_ids"], batch["attention_mask"], ends
+    )
 
 
 def tiny_subject(name: str) -> Subject:
@@ -112,7 +121,9 @@ def tiny_subject(name: str) -> Subject:
     shape = dict(TINY[name])
     hf = models.tiny(shape.pop("kind"), seed=len(name), vocab_size=97, num_hidden_layers=3, **shape)
     ids, mask = models.ragged(97, LENGTHS, seed=1)
-    free = hf.generate(ids, attention_mask=mask, max_new_tokens=NEW_TOKENS, num_beams=4, do_sample=False)
+    free = hf.generate(
+        ids, attention_mask=mask, max_new_tokens=NEW_TOKENS, num_beams=4, do_sample=False
+    )
     ends = sorted({int(free[0, ids.shape[1] + 9]), int(free[3, ids.shape[1] + 14])})
     return Subject(name, hf, in_every_stage(tinyllm.optimize(hf, stage="naive")), ids, mask, ends)
 
@@ -121,7 +132,11 @@ def rows_of(subject: Subject, width: int, batch: int) -> Iterator[Row]:
     """Every stage beside transformers, all beams returned."""
     prompts = subject.prompts(batch)
     asked = {"max_new_tokens": NEW_TOKENS, "num_beams": width, "num_return_sequences": width}
-    asked |= {"eos_token_id": list(subject.ends), "pad_token_id": subject.ends[0], "do_sample": False}
+    asked |= {
+        "eos_token_id": list(subject.ends),
+        "pad_token_id": subject.ends[0],
+        "do_sample": False,
+    }
     theirs = subject.hf.generate(**prompts, **asked)
     t = prompts["input_ids"].shape[1]
     ended = torch.isin(theirs[:, t:], torch.tensor(subject.ends)).any(dim=1).sum()
@@ -154,16 +169,24 @@ def table(rows: Sequence[Row]) -> str:
     for row in rows:
         said = "same" if row.first_difference is None else f"token {row.first_difference + 1}"
         found.setdefault((row.model, row.batch, row.stage), {})[row.width] = said
-    lines = [f"{'model':24}{'batch':>5}  {'stage':10}" + "".join(f"{f'w = {width}':>10}" for width in WIDTHS)]
+    lines = [
+        f"{'model':24}{'batch':>5}  {'stage':10}"
+        + "".join(f"{f'w = {width}':>10}" for width in WIDTHS)
+    ]
     for (model, batch, stage), by_width in found.items():
-        lines.append(f"{model:24}{batch:>5}  {stage:10}" + "".join(f"{by_width[width]:>10}" for width in WIDTHS))
+        lines.append(
+            f"{model:24}{batch:>5}  {stage:10}"
+            + "".join(f"{by_width[width]:>10}" for width in WIDTHS)
+        )
     return "\n".join(lines)
 
 
 def main() -> int:
     """Compare, write the rows, show them; exit 1 where any tokens differ."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, default=RESULTS, help="where the rows go (%(default)s)")
+    parser.add_argument(
+        "--json", type=Path, default=RESULTS, help="where the rows go (%(default)s)"
+    )
     path = parser.parse_args().json
     warnings.simplefilter("ignore")  # transformers about its own options
     rows: list[Row] = []

@@ -61,7 +61,10 @@ def says_something(output: nbformat.NotebookNode) -> bool:
 def main(arguments: list[str]) -> None:
     """Run the notebooks named, or all; of all, the times are recorded."""
     seconds = {}
-    for path in tqdm([Path(name) for name in arguments] or sorted(NOTEBOOKS.rglob("[0-9]*.ipynb")), unit="notebook"):
+    for path in tqdm(
+        [Path(name) for name in arguments] or sorted(NOTEBOOKS.rglob("[0-9]*.ipynb")),
+        unit="notebook",
+    ):
         seconds[path.stem] = round(execute(path), 1)
         tqdm.write(f"{path.name}: {seconds[path.stem]} s")
     if not arguments:
@@ -75,7 +78,11 @@ def record(seconds: dict[str, float]) -> None:
     from tinyllm.bench.machine import versions
     from tinyllm.runtime.device import device_name
 
-    run = {"device": device_name(torch.device("cpu")), "date": str(date.today()), "versions": versions()}
+    run = {
+        "device": device_name(torch.device("cpu")),
+        "date": str(date.today()),
+        "versions": versions(),
+    }
     TIMES.write_text(json.dumps(run | {"seconds": seconds}, indent=1) + "\n")
 
 

@@ -51,7 +51,9 @@ def course_map(folder: str) -> str:
     for path in course():
         title = sources(path, "markdown")[0].splitlines()[0].removeprefix("# ")
         seconds = f"{times['seconds'][path.stem]:.0f}"
-        lines.append(f"| [{title}]({folder}{path.name}) | {question(path)} | {seconds} | {needs(path)} |")
+        lines.append(
+            f"| [{title}]({folder}{path.name}) | {question(path)} | {seconds} | {needs(path)} |"
+        )
     return "\n".join(lines)
 
 
@@ -66,7 +68,9 @@ def files() -> str:
     lines = ["| file | device | date | rows |", "| --- | --- | --- | --- |"]
     for path in sorted(RESULTS.glob("*.json")):
         run = json.loads(path.read_text())
-        first, rows = (run[0], len(run)) if isinstance(run, list) else (run, len(run.get("rows", [1])))
+        first, rows = (
+            (run[0], len(run)) if isinstance(run, list) else (run, len(run.get("rows", [1])))
+        )
         lines.append(f"| `{path.name}` | {where(first)} | {first.get('date', '-')} | {rows} |")
     return "\n".join(lines)
 
@@ -78,12 +82,18 @@ def where(row: Mapping[str, Any]) -> str:
 
 def kernels_by_gpu() -> str:
     """A table from the record of the machine code: every kernel on every Intel GPU it is compiled for."""
-    rows = [line.strip("| \n").split(" | ") for line in ISA.read_text().splitlines() if line.startswith("| ")]
+    rows = [
+        line.strip("| \n").split(" | ")
+        for line in ISA.read_text().splitlines()
+        if line.startswith("| ")
+    ]
     rows = [dict(zip(rows[0], row, strict=True)) for row in rows if row != rows[0]]
     gpus = list(dict.fromkeys(row["GPU"] for row in rows))
     lines = ["| kernel | " + " | ".join(gpus) + " |", "| --- |" + " --- |" * len(gpus)]
     for kernel in dict.fromkeys(row["kernel"] for row in rows):
-        found = [[row for row in rows if (row["kernel"], row["GPU"]) == (kernel, gpu)] for gpu in gpus]
+        found = [
+            [row for row in rows if (row["kernel"], row["GPU"]) == (kernel, gpu)] for gpu in gpus
+        ]
         lines.append(f"| {kernel} | " + " | ".join(map(compiled, found)) + " |")
     return "\n".join(lines)
 
@@ -101,7 +111,9 @@ def families() -> str:
     """The page of the families."""
     import family_table
 
-    intro = "A family is a table of data; [adding one](../adding_a_family.md) takes about thirty lines."
+    intro = (
+        "A family is a table of data; [adding one](../adding_a_family.md) takes about thirty lines."
+    )
     return f"# Families\n\n{intro} {family_table.families()}"
 
 
@@ -121,7 +133,9 @@ def front_door(site: Path) -> None:
     """Let the root of a built site lead to its first page."""
     if (site / "book").is_dir():
         page = '<!doctype html><meta charset="utf-8"><title>tinyllm</title>'
-        (site / "index.html").write_text(f'{page}<meta http-equiv="refresh" content="0; url=book/index.html">\n')
+        (site / "index.html").write_text(
+            f'{page}<meta http-equiv="refresh" content="0; url=book/index.html">\n'
+        )
 
 
 if __name__ == "__main__":

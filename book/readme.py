@@ -67,14 +67,19 @@ PICTURES = {
 
 def ladder() -> str:
     """Every recorded ladder, the models of the paper, then every recorded latency."""
-    return "\n\n".join(described(kind, name, rows) for kind in PICTURES for name, rows in recorded(kind).items())
+    return "\n\n".join(
+        described(kind, name, rows) for kind in PICTURES for name, rows in recorded(kind).items()
+    )
 
 
 def beams() -> str:
     """What beam search costs: throughput on a GPU, memory on a CPU, and whether the tokens are the same."""
     runs = []
     for name in THROUGHPUTS:
-        runs += [throughput(load(name)), f"![Batch and tokens per second of each engine](results/{name}.png)"]
+        runs += [
+            throughput(load(name)),
+            f"![Batch and tokens per second of each engine](results/{name}.png)",
+        ]
     return "\n\n".join([*runs, expandable(load(EXPANDABLE)), memory(), identity(load("identity"))])
 
 
@@ -92,8 +97,17 @@ def throughput(rows: Sequence[dict[str, Any]]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        cells = (row["engine"], row["largest_batch"], row["planned_batch"] or "-", f"{row['peak_bytes'] / 1e9:.1f}")
-        cells += (f"{row['seconds']:.2f}", f"{row['tokens_per_s']:.0f}", f"{row['tokens_per_s'] / slowest:.2f}x")
+        cells = (
+            row["engine"],
+            row["largest_batch"],
+            row["planned_batch"] or "-",
+            f"{row['peak_bytes'] / 1e9:.1f}",
+        )
+        cells += (
+            f"{row['seconds']:.2f}",
+            f"{row['tokens_per_s']:.0f}",
+            f"{row['tokens_per_s'] / slowest:.2f}x",
+        )
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
 
@@ -120,7 +134,8 @@ def memory() -> str:
 def identity(rows: Sequence[dict[str, Any]]) -> str:
     """A table: in how many of the combinations of stage and batch the tokens are those of transformers."""
     stages, widths, batches, models = (
-        list(dict.fromkeys(row[key] for row in rows)) for key in ("stage", "width", "batch", "model")
+        list(dict.fromkeys(row[key] for row in rows))
+        for key in ("stage", "width", "batch", "model")
     )
     of = len(stages) * len(batches)
     lines = [
@@ -130,8 +145,13 @@ def identity(rows: Sequence[dict[str, Any]]) -> str:
         "| --- |" + " --- |" * len(widths),
     ]
     for model in models:
-        found = [[row["identical"] for row in rows if (row["model"], row["width"]) == (model, w)] for w in widths]
-        lines.append(f"| {model} | " + " | ".join(f"{sum(same)} of {len(same)}" for same in found) + " |")
+        found = [
+            [row["identical"] for row in rows if (row["model"], row["width"]) == (model, w)]
+            for w in widths
+        ]
+        lines.append(
+            f"| {model} | " + " | ".join(f"{sum(same)} of {len(same)}" for same in found) + " |"
+        )
     return "\n".join(lines)
 
 
@@ -155,10 +175,15 @@ def attention_of(run: Mapping[str, Any]) -> str:
         times = [f"{row['us'][name]:.1f}" if row["us"][name] else "-" for name in NAMES]
         share = row["bytes"] / row["us"]["ours"] / 1e3 / run["copy_gb_s"]
         lines.append(
-            "| " + " | ".join((row["shape"], *map(str, (row["batch"], row["beams"])), *times, f"{share:.0%}")) + " |"
+            "| "
+            + " | ".join(
+                (row["shape"], *map(str, (row["batch"], row["beams"])), *times, f"{share:.0%}")
+            )
+            + " |"
         )
     ratios = [
-        row["us"]["ours"] / min(us for name, us in row["us"].items() if us and name != "ours") for row in run["rows"]
+        row["us"]["ours"] / min(us for name, us in row["us"].items() if us and name != "ours")
+        for row in run["rows"]
     ]
     faster, slower = sum(ratio < 1 for ratio in ratios), sum(ratio > 1.05 for ratio in ratios)
     lengths = f"prompts {spread(run, 'prompt')}, responses {spread(run, 'response')}"
@@ -194,7 +219,9 @@ def tables(rows: list[Row]) -> str:
     versions = ", ".join(f"{package} {number}" for package, number in row.versions.items())
     asked = f"{row.model}, {row.dtype}, " + (f"{title(groups[0])}; " if len(groups) == 1 else "")
     if row.memory_budget_bytes:
-        asked += f"at most {row.memory_budget_bytes / 1e9:.0f} GB for each engine, weights included; "
+        asked += (
+            f"at most {row.memory_budget_bytes / 1e9:.0f} GB for each engine, weights included; "
+        )
     where = (
         f"**{row.device}**, {row.date}: {asked}read bandwidth {row.read_bandwidth_gb_s:.1f} GB/s; "
         f"{medians(rows)}{versions}."
@@ -232,7 +259,9 @@ def over_prompts(rows: Sequence[Row]) -> str:
         "| --- |" + " --- |" * (1 + len(groups)),
     ]
     for name in names:
-        found = [(next((row for row in group if row.stage == name), None), group) for group in groups]
+        found = [
+            (next((row for row in group if row.stage == name), None), group) for group in groups
+        ]
         asked = [same_tokens(row, group) for row, group in found if row]
         cells = [next_token(row, group) for row, group in found]
         same = f"{asked.count('yes')} of {len(asked)}" if "hf" in names else "-"
@@ -243,7 +272,9 @@ def over_prompts(rows: Sequence[Row]) -> str:
 def medians(rows: Sequence[Row]) -> str:
     """How many turns the figures are medians of, where that was recorded."""
     turns = sorted({row.repeats for row in rows if row.repeats})
-    return f"medians of {' to '.join(map(str, turns[:1] + turns[1:][-1:]))} turns; " if turns else ""
+    return (
+        f"medians of {' to '.join(map(str, turns[:1] + turns[1:][-1:]))} turns; " if turns else ""
+    )
 
 
 def tests() -> str:
@@ -272,14 +303,19 @@ def headline() -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for name, model, num_beams in HEADLINES:
-        rows = [row for row in read_rows(RESULTS / f"{name}.json") if (row.model, row.num_beams) == (model, num_beams)]
+        rows = [
+            row
+            for row in read_rows(RESULTS / f"{name}.json")
+            if (row.model, row.num_beams) == (model, num_beams)
+        ]
         row, limit = rows[0], rows[0].predicted_bytes_per_token / rows[0].read_bandwidth_gb_s / 1e6
         asked = f"{model.replace(' (random)', '')}, {row.dtype}, {row.prompt_tokens} tokens in, {beams_of(row)}"
         cells = [times(rows, ["hf"]), times(rows, ENGINES), times(rows, ["final"]), f"{limit:.1f}"]
         lines.append("| " + " | ".join([asked, row.device, *cells]) + " |")
     rows = [Row(**row) for row in load(THROUGHPUTS[0])]
     hf, ours = (
-        next(row for row in rows if row.stage == name and row.batch == row.largest_batch) for name in ("hf", "final")
+        next(row for row in rows if row.stage == name and row.batch == row.largest_batch)
+        for name in ("hf", "final")
     )
     faster = f"{ours.call_tokens_per_s / hf.call_tokens_per_s:.1f}x"
     return "\n".join(lines) + (
@@ -292,7 +328,9 @@ def headline() -> str:
 
 def times(rows: Sequence[Row], names: Iterable[str]) -> str:
     """The least time per next token among some engines; in brackets which, and how many times faster than `hf`."""
-    row = min((row for row in rows if row.stage in names), key=lambda row: row.next_token_ms, default=None)
+    row = min(
+        (row for row in rows if row.stage in names), key=lambda row: row.next_token_ms, default=None
+    )
     if row is None:
         return "-"
     said = [ENGINES[row.stage]] if row.stage in ENGINES else []
@@ -345,13 +383,19 @@ def updated(path: Path) -> str:
 def main() -> int:
     """Write both files and the pictures, or with --check say whether the files are current."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where a file is stale")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; exit 1 where a file is stale"
+    )
     check, new = parser.parse_args().check, {path: updated(path) for path in SECTIONS}
     if check:
         return int(any(text != path.read_text() for path, text in new.items()))
     for path, text in new.items():
         path.write_text(text)
-    for kind, draw in (("ladder", draw_waterfall), ("models", draw_models), ("latency", draw_latency)):
+    for kind, draw in (
+        ("ladder", draw_waterfall),
+        ("models", draw_models),
+        ("latency", draw_latency),
+    ):
         for name, rows in recorded(kind).items():
             draw(rows).savefig(RESULTS / f"{name}.png")
     for run in attention_runs():
@@ -359,7 +403,11 @@ def main() -> int:
         draw_attention_cells(run, *middle(run, shape)).savefig(RESULTS / picture_of(run))
     for name in THROUGHPUTS:
         rows = load(name)
-        found = draw_batches([Row(**row) for row in rows]) if "stage" in rows[0] else draw_throughput(rows)
+        found = (
+            draw_batches([Row(**row) for row in rows])
+            if "stage" in rows[0]
+            else draw_throughput(rows)
+        )
         found.savefig(RESULTS / f"{name}.png")
     return 0
 

@@ -36,7 +36,12 @@ from tinyllm.runtime.device import device_name  # noqa: E402
 
 VOCAB, ENDS = 257, ([7], [7, 21, 90], list(range(0, 257, 5)), None)
 SIZES = {"vocab_size": VOCAB, "hidden_size": 96, "intermediate_size": 160, "num_hidden_layers": 3}
-HEADS = {"num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 32, "max_position_embeddings": 256}
+HEADS = {
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+    "head_dim": 32,
+    "max_position_embeddings": 256,
+}
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,11 @@ def drawn(rng: random.Random, device: torch.device) -> Asked:
     lengths = [rng.randint(1, rng.choice((4, 40))) for _ in range(rng.choice((1, 1, 2, 3, 6)))]
     ids, mask = models.ragged(VOCAB, lengths, seed=rng.randrange(1 << 30))
     new = rng.choice((1, 2, 5, 12, 24))
-    options: dict[str, Any] = {"max_new_tokens": new, "eos_token_id": rng.choice(ENDS), "pad_token_id": 0}
+    options: dict[str, Any] = {
+        "max_new_tokens": new,
+        "eos_token_id": rng.choice(ENDS),
+        "pad_token_id": 0,
+    }
     options |= beams(rng) if rng.random() < 0.5 else {"do_sample": rng.random() < 0.5}
     if options["do_sample"]:
         options |= sampling(rng)
@@ -117,7 +126,9 @@ def held(model: Model) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # gc finds what torch has deprecated, too
         tensors = [x for x in gc.get_objects() if isinstance(x, Tensor)]
-    return sum({x.untyped_storage().data_ptr(): x.untyped_storage().nbytes() for x in tensors}.values())
+    return sum(
+        {x.untyped_storage().data_ptr(): x.untyped_storage().nbytes() for x in tensors}.values()
+    )
 
 
 def main() -> int:
@@ -125,7 +136,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--requests", type=int, default=2000)
-    parser.add_argument("--sample", type=int, default=50, help="how many answers are compared with naive")
+    parser.add_argument(
+        "--sample", type=int, default=50, help="how many answers are compared with naive"
+    )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -21,9 +21,18 @@ The three widgets of the course. In JupyterLab they run in the notebooks named, 
 of the ladder a choice, are drawn beforehand. Below each picture is the same in words.
 """
 TITLES = {
-    "beams": ("The memory of a beam search", "The cache that is copied beside the one that is not: notebook 08."),
-    "softmax": ("Attention in one pass, tile by tile", "One head of the default model: notebook 09."),
-    "ladder": ("The ladder, predicted", "Pick a stage, a beam width and a prompt, on an assumed GPU: notebook 12."),
+    "beams": (
+        "The memory of a beam search",
+        "The cache that is copied beside the one that is not: notebook 08.",
+    ),
+    "softmax": (
+        "Attention in one pass, tile by tile",
+        "One head of the default model: notebook 09.",
+    ),
+    "ladder": (
+        "The ladder, predicted",
+        "Pick a stage, a beam width and a prompt, on an assumed GPU: notebook 12.",
+    ),
 }
 # Of the ladder, whose widget has more.
 OFFERED = {"stage": ("fused", "segment", "final"), "beams": (1, 4, 8), "prompt": (128, 1024, 8192)}
@@ -41,12 +50,20 @@ def widgets() -> dict[str, Shown]:
 
     fused = tinyllm.from_pretrained(stage="fused", device="cpu", dtype="float32")
     ids = fused.tokenizer("The capital of France is", return_tensors="pt")["input_ids"]
-    traces = (trace_beams(model, ids, 4, 8) for model in (fused, restage(fused, tinyllm.STAGES["segment"])))
+    traces = (
+        trace_beams(model, ids, 4, 8)
+        for model in (fused, restage(fused, tinyllm.STAGES["segment"]))
+    )
     gpu = Machine("assumed GPU", read_bandwidth=1e12, copy_bandwidth=1e12, launch_overhead=5e-6)
     return {
         "beams": step_through_beams(*traces),
         "softmax": step_through_softmax(
-            last_token(fused, "Water is poured into a glass, milk into a cup, and tea into a", layer=11, head=6)
+            last_token(
+                fused,
+                "Water is poured into a glass, milk into a cup, and tea into a",
+                layer=11,
+                head=6,
+            )
         ),
         "ladder": pick_from_ladder(known_config("llama-2-7b"), gpu),
     }
@@ -69,7 +86,10 @@ def last_token(model: Model, text: str, layer: int, head: int) -> SoftmaxTrace:
 def positions(shown: Shown) -> list[tuple[str, list[Any]]]:
     """The controls of a widget by name, with the values of each that the page offers."""
     names = [control.description for control in shown.watched]
-    return [(n, list(OFFERED.get(n, ()) or steps(control))) for n, control in zip(names, shown.watched, strict=True)]
+    return [
+        (n, list(OFFERED.get(n, ()) or steps(control)))
+        for n, control in zip(names, shown.watched, strict=True)
+    ]
 
 
 def steps(slider: Any) -> list[int]:
@@ -110,5 +130,7 @@ def section(name: str, data: dict[str, Any], pictures: str) -> str:
 def page(folder: Path, pictures: str) -> str:
     """The page of all widgets; their pictures are drawn into `folder`, which the site has at the address `pictures`."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = (section(name, drawn(name, shown, folder), pictures) for name, shown in widgets().items())
+    made = (
+        section(name, drawn(name, shown, folder), pictures) for name, shown in widgets().items()
+    )
     return "\n".join([INTRO, *made])

@@ -54,7 +54,9 @@ def by_name(name: str) -> KernelSet:
         from .ipex import IPEX
 
         return IPEX
-    raise ValueError(f"kernels {name!r} are unknown: expected one of {list(KERNEL_SETS)}, or a KernelSet")
+    raise ValueError(
+        f"kernels {name!r} are unknown: expected one of {list(KERNEL_SETS)}, or a KernelSet"
+    )
 
 
 def pick_kernels(kernels: str | KernelSet | None, device: torch.device) -> KernelSet:

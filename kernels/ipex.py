@@ -113,7 +113,9 @@ def activate_and_multiply(gate_up: Tensor, activation: str) -> Tensor:
     if activation == "silu":
         return _functions().silu_mul(gate, up)
     if activation.startswith("gelu"):
-        return _functions().gelu_mul(gate, up, approximate="none" if activation == "gelu" else "tanh")
+        return _functions().gelu_mul(
+            gate, up, approximate="none" if activation == "gelu" else "tanh"
+        )
     return TORCH.activate_and_multiply(gate_up, activation)
 
 

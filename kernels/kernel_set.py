@@ -1,7 +1,8 @@
 """The interface of every set of kernels: each signature and its shapes, written once.
 
-Shapes: `b` requests, `w` sequences of each, `t` tokens, `h` query heads, `g` key/value heads, `d` head size, `n` outputs,
-`k` inputs. What each operation means is written in float64 in `tinyllm.check.references`; every set is held against it.
+Shapes: `b` requests, `w` sequences of each, `t` tokens, `h` query heads, `g` key/value heads, `d`
+head size, `n` outputs, `k` inputs. What each operation means is written in float64 in
+`tinyllm.check.references`; every set is held against it.
 """
 
 from __future__ import annotations
@@ -70,7 +71,11 @@ class KernelSet(Protocol):
         """Every row scaled to a root mean square of one, times the weight. Moves 2*m*s bytes a row."""
 
     def layer_norm(
-        self, x: Float[Tensor, "*rows m"], weight: Float[Tensor, " m"], bias: Float[Tensor, " m"], eps: float
+        self,
+        x: Float[Tensor, "*rows m"],
+        weight: Float[Tensor, " m"],
+        bias: Float[Tensor, " m"],
+        eps: float,
     ) -> Float[Tensor, "*rows m"]:
         """Every row at mean zero and variance one, times the weight, plus the bias. Moves 2*m*s bytes a row."""
 
@@ -114,7 +119,9 @@ class KernelSet(Protocol):
     ) -> tuple[Float[Tensor, "b h t d"], Tensor, Tensor]:
         """`linear` with the merged matrix of q, k and v, then `rope_and_store`; at most 16 rows."""
 
-    def activate_and_multiply(self, gate_up: Float[Tensor, "*rows 2*f"], activation: str) -> Float[Tensor, "*rows f"]:
+    def activate_and_multiply(
+        self, gate_up: Float[Tensor, "*rows 2*f"], activation: str
+    ) -> Float[Tensor, "*rows f"]:
         """activation(first half) * second half. Moves 3*f*s bytes a row."""
 
     def bias_and_activate(

@@ -71,12 +71,23 @@ def attention_with_lse(
     `fixed_length`: the next step has as many keys, so that a kernel may plan for this number.
     """
     device = q.device.type
-    if softcap is not None or device not in ("cpu", "cuda") or (device == "cuda" and q.shape[-1] % 8):
+    if (
+        softcap is not None
+        or device not in ("cpu", "cuda")
+        or (device == "cuda" and q.shape[-1] % 8)
+    ):
         return unfused_attention(q, k, v, bias, scale, softcap)
     if device == "cpu":
-        flash = aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, attn_mask=bias, scale=scale)
+        flash = aten._scaled_dot_product_flash_attention_for_cpu(
+            q, k, v, attn_mask=bias, scale=scale
+        )
         return PartialAttention(*flash)
-    if fixed_length and len(q) * q.shape[1] >= MANY_HEADS and q.shape[-1] <= 128 and q.dtype != torch.float32:
+    if (
+        fixed_length
+        and len(q) * q.shape[1] >= MANY_HEADS
+        and q.shape[-1] <= 128
+        and q.dtype != torch.float32
+    ):
         return _cudnn_attention(q, k, v, bias, scale)
     if bias is not None or q.dtype == torch.float32:
         return _memory_efficient_attention(q, k, v, bias, scale)
@@ -84,10 +95,14 @@ def attention_with_lse(
     return PartialAttention(out, lse)
 
 
-def _cudnn_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, scale: float | None) -> PartialAttention:
+def _cudnn_attention(
+    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, scale: float | None
+) -> PartialAttention:
     """The fastest reader, but it plans for 60 ms whenever a shape is new (H200)."""
     bias = _expanded(bias, q, k)
-    out, lse, *_ = aten._scaled_dot_product_cudnn_attention(q, k, v, bias, compute_log_sumexp=True, scale=scale)
+    out, lse, *_ = aten._scaled_dot_product_cudnn_attention(
+        q, k, v, bias, compute_log_sumexp=True, scale=scale
+    )
     return PartialAttention(out, lse[..., 0])
 
 
@@ -95,7 +110,9 @@ def _memory_efficient_attention(
     q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, scale: float | None
 ) -> PartialAttention:
     bias = _expanded(bias, q, k)
-    out, lse, *_ = aten._scaled_dot_product_efficient_attention(q, k, v, bias, compute_log_sumexp=True, scale=scale)
+    out, lse, *_ = aten._scaled_dot_product_efficient_attention(
+        q, k, v, bias, compute_log_sumexp=True, scale=scale
+    )
     return PartialAttention(out, lse[..., : q.shape[2]])  # the kernel pads the rows
 
 
@@ -115,7 +132,9 @@ def unfused_attention(
     """The same operation by operation: where no kernel of torch returns its log-sum-exp, or soft-caps the scores."""
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     products = (q @ k.mT).float()
-    scores = products * scale if softcap is None else torch.tanh(products * (scale / softcap)) * softcap
+    scores = (
+        products * scale if softcap is None else torch.tanh(products * (scale / softcap)) * softcap
+    )
     scores = scores if bias is None else scores + bias
     lse = scores.logsumexp(dim=-1)
     return PartialAttention((scores - lse[..., None]).exp().to(v.dtype) @ v, lse)

@@ -122,7 +122,11 @@ class TorchKernels(KernelSet):
         else:
             out = F.linear(x, weight.data, bias)
         if activation is not None:
-            out = self.activate_and_multiply(out, activation) if gated else ACTIVATIONS[activation](out)
+            out = (
+                self.activate_and_multiply(out, activation)
+                if gated
+                else ACTIVATIONS[activation](out)
+            )
         for residual in residuals:
             out = out + residual
         return out
@@ -299,7 +303,9 @@ def _visible_slots(
 ) -> Tensor:
     """Whether each row sees each slot, [#b, 1, group * w, slots]: at every step the one that its beam index names."""
     own = torch.arange(w, dtype=torch.int64, device=device)
-    index = own[None, :, None].expand(-1, -1, steps) if beam_index is None else beam_index[:, :, :steps]
+    index = (
+        own[None, :, None].expand(-1, -1, steps) if beam_index is None else beam_index[:, :, :steps]
+    )
     visible = index[..., first_step:, None] == own
     return visible.flatten(2)[:, None].repeat(1, 1, group, 1)
 

@@ -29,7 +29,9 @@ NOT_QUICK = ("bench", "cli", "course", "draw", "kernels", "lab")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--quick", action="store_true", help="leave out the real model, compilers, sites and peers")
+    parser.addoption(
+        "--quick", action="store_true", help="leave out the real model, compilers, sites and peers"
+    )
 
 
 def pytest_collection_modifyitems(config, items):
@@ -75,7 +77,9 @@ def oracle():
     from tinyllm.checkpoint.sources import default_model_file
 
     path = default_model_file()
-    return AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32).eval()
+    return AutoModelForCausalLM.from_pretrained(
+        path.parent, gguf_file=path.name, dtype=torch.float32
+    ).eval()
 
 
 @pytest.fixture

@@ -27,13 +27,22 @@ CLASSES = {
 # What a kind needs beside the sizes of all, and what it has no field for.
 OWN = {
     "mistral": {"sliding_window": None},
-    "gemma2": {"head_dim": 8, "query_pre_attn_scalar": 20, "attn_implementation": "eager"},  # torch's has no soft cap
+    "gemma2": {
+        "head_dim": 8,
+        "query_pre_attn_scalar": 20,
+        "attn_implementation": "eager",
+    },  # torch's has no soft cap
     "gemma3_text": {"head_dim": 8, "query_pre_attn_scalar": 20, "sliding_window_pattern": 2},
     "smollm3": {"no_rope_layer_interval": 2},
     "gptj": {"rotary_dim": 4},
     "opt": {"ffn_dim": 48},
 }
-LLAMA3 = {"factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}
+LLAMA3 = {
+    "factor": 4.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 16,
+}
 ROPES = (
     {"rope_type": "default", "rope_theta": 10000.0},
     {"rope_type": "linear", "rope_theta": 500.0, "factor": 2.5},
@@ -46,11 +55,26 @@ BASES = {"sliding_attention": {"rope_type": "default", "rope_theta": 100.0}, "fu
 BRANCHES = {
     "mistral": ({"sliding_window": 5}, {"sliding_window": 40}),
     "phi3": ({}, {"rope_parameters": HALF, "sliding_window": 7}),
-    "qwen2": ({"rope_parameters": LONG}, {"use_sliding_window": True, "sliding_window": 6, "max_window_layers": 1}),
-    "qwen3": ({"attention_bias": True}, {"use_sliding_window": True, "sliding_window": 9, "max_window_layers": 2}),
-    "gemma2": ({"sliding_window": 5}, {"attn_logit_softcapping": None, "final_logit_softcapping": None}),
-    "gemma3_text": ({"sliding_window": 5}, {"rope_parameters": BASES, "final_logit_softcapping": 9.0}),
-    "smollm3": ({"attention_bias": True}, {"use_sliding_window": True, "sliding_window": 5, "mlp_bias": True}),
+    "qwen2": (
+        {"rope_parameters": LONG},
+        {"use_sliding_window": True, "sliding_window": 6, "max_window_layers": 1},
+    ),
+    "qwen3": (
+        {"attention_bias": True},
+        {"use_sliding_window": True, "sliding_window": 9, "max_window_layers": 2},
+    ),
+    "gemma2": (
+        {"sliding_window": 5},
+        {"attn_logit_softcapping": None, "final_logit_softcapping": None},
+    ),
+    "gemma3_text": (
+        {"sliding_window": 5},
+        {"rope_parameters": BASES, "final_logit_softcapping": 9.0},
+    ),
+    "smollm3": (
+        {"attention_bias": True},
+        {"use_sliding_window": True, "sliding_window": 5, "mlp_bias": True},
+    ),
     "gptj": ({}, {"n_inner": 23}),
     "gpt_neox": ({}, {"use_parallel_residual": False, "attention_bias": False}),
     "opt": ({}, {"enable_bias": False, "ffn_dim": 23}),
@@ -68,7 +92,9 @@ COUNT = 36
 def tiny(kind="llama", *, seed=0, **changes):
     """A model with random weights, biases and norms, large enough that its logits differ widely."""
     name = CLASSES[kind]
-    make_config = getattr(transformers, f"{name}TextConfig" if kind == "gemma3_text" else f"{name}Config")
+    make_config = getattr(
+        transformers, f"{name}TextConfig" if kind == "gemma3_text" else f"{name}Config"
+    )
     make_model = getattr(transformers, f"{name}ForCausalLM")
     defaults = {
         "vocab_size": 61,
@@ -104,10 +130,13 @@ def describe(rng, index):
     kv_heads = rng.choice((1, 2, 3))
     heads = GROUPS[index % len(GROUPS)] * kv_heads
     kind = "mistral" if index % 6 == 5 else "llama"
-    biases = {"attention_bias": index % 3 == 0, "mlp_bias": index % 5 < 2} if kind == "llama" else {}
+    biases = (
+        {"attention_bias": index % 3 == 0, "mlp_bias": index % 5 < 2} if kind == "llama" else {}
+    )
     return kind, biases | {
         "vocab_size": rng.choice((17, 61, 97, 128)),
-        "hidden_size": heads * rng.choice((5, 7, 12) if heads < 8 else (1, 2, 3)),  # transformers asks for a multiple
+        "hidden_size": heads
+        * rng.choice((5, 7, 12) if heads < 8 else (1, 2, 3)),  # transformers asks for a multiple
         "intermediate_size": rng.choice((5, 23, 48, 71)),
         "num_hidden_layers": rng.choice((1, 2, 3)),
         "num_attention_heads": heads,
@@ -157,12 +186,17 @@ class Noise(LogitsProcessor):
         self.generator = torch.Generator().manual_seed(seed)
 
     def __call__(self, input_ids, scores):
-        return scores + 1e-5 * scores.abs().max() * torch.randn(scores.shape, generator=self.generator)
+        return scores + 1e-5 * scores.abs().max() * torch.randn(
+            scores.shape, generator=self.generator
+        )
 
 
 def tied(hf, ids, mask, expected, **way):
     """Whether rounding decides between two answers of transformers itself: then neither is the right one."""
-    answers = (hf.generate(ids, attention_mask=mask, logits_processor=[Noise(seed)], **way) for seed in range(20))
+    answers = (
+        hf.generate(ids, attention_mask=mask, logits_processor=[Noise(seed)], **way)
+        for seed in range(20)
+    )
     return any(answer.tolist() != expected for answer in answers)
 
 
@@ -177,7 +211,9 @@ def look_at_one_memory(kind, folder, device):
     ids = torch.ones(1, 4, dtype=torch.int64, device=device)
     close(twin(ids).logits, decoder(ids))
     ours = {parameter.untyped_storage().data_ptr() for parameter in decoder.parameters()}
-    own = {name for name, p in twin.named_parameters() if p.untyped_storage().data_ptr() not in ours}
+    own = {
+        name for name, p in twin.named_parameters() if p.untyped_storage().data_ptr() not in ours
+    }
     assert all("norm" in name for name in own) and bool(own) == kind.startswith("gemma")
 
 

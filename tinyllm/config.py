@@ -55,14 +55,16 @@ class LayerKind:
 class DecoderConfig:
     """A decoder-only transformer, described independently of the family it came from: sizes are counts of elements.
 
-    Layers: `kinds`, which `pattern` repeats over the layers. Norms: RMSNorm, or LayerNorm where `layer_norm`; with
-    `post_norms` another one behind attention and feed-forward block, with `head_norms` one for every head of q and k.
-    `parallel`: both blocks read what the layer was given, through one norm where `shared_norm`. Feed-forward:
-    `activation`, a key of `tinyllm.kernels.torch_kernels.ACTIVATIONS`, of a gate where `gated`. Attention: scores are q k times
-    `score_scale` (None: 1 / sqrt(head_dim)), bent by `score_softcap`, and fall with the distance where `alibi`.
-    `qkv_per_head`: rows of the merged matrix are q, k and v of the first head, then of the next. Embeddings: times
-    `embedding_scale`, plus a row of a table of `learned_positions`, which starts `position_offset` rows early, then
-    `embedding_norm`. Logits: bent by `logit_softcap`. Raises ValueError for what does not go together.
+    Layers: `kinds`, which `pattern` repeats over the layers. Norms: RMSNorm, or LayerNorm where
+    `layer_norm`; with `post_norms` another one behind attention and feed-forward block, with
+    `head_norms` one for every head of q and k. `parallel`: both blocks read what the layer was
+    given, through one norm where `shared_norm`. Feed-forward: `activation`, a key of
+    `tinyllm.kernels.torch_kernels.ACTIVATIONS`, of a gate where `gated`. Attention: scores are q k
+    times `score_scale` (None: 1 / sqrt(head_dim)), bent by `score_softcap`, and fall with the
+    distance where `alibi`. `qkv_per_head`: rows of the merged matrix are q, k and v of the first
+    head, then of the next. Embeddings: times `embedding_scale`, plus a row of a table of
+    `learned_positions`, which starts `position_offset` rows early, then `embedding_norm`. Logits:
+    bent by `logit_softcap`. Raises ValueError for what does not go together.
     """
 
     family: str
@@ -109,9 +111,13 @@ class DecoderConfig:
                 f"num_key_value_heads={self.num_key_value_heads}: every key/value head serves equally many query heads"
             )
         if self.qkv_per_head and self.group > 1:
-            raise ValueError(f"qkv_per_head with {self.group} query heads to a key/value head: expected one")
+            raise ValueError(
+                f"qkv_per_head with {self.group} query heads to a key/value head: expected one"
+            )
         if self.post_norms and (self.layer_norm or self.parallel):
-            raise ValueError("post_norms with layer_norm or parallel: expected RMSNorms and blocks in sequence")
+            raise ValueError(
+                "post_norms with layer_norm or parallel: expected RMSNorms and blocks in sequence"
+            )
 
     @property
     def kind_of_layer(self) -> tuple[int, ...]:
@@ -126,7 +132,10 @@ class DecoderConfig:
     @property
     def rotated(self) -> int:
         """How many elements of a head are turned: pairs, of which the last may have an element beyond `dim`."""
-        return max((kind.rope.dim + kind.rope.dim % 2 for kind in self.kinds if kind.rope is not None), default=0)
+        return max(
+            (kind.rope.dim + kind.rope.dim % 2 for kind in self.kinds if kind.rope is not None),
+            default=0,
+        )
 
     @property
     def group(self) -> int:

@@ -67,7 +67,9 @@ class Linear(nn.Module):
         """x W^T + b as torch computes it; without b where `bias` is False."""
         return F.linear(x, self.weight, self.bias if bias else None)
 
-    def matmul_blocks(self, x: Float[Tensor, "*rows k"], sizes: list[int]) -> list[Float[Tensor, "*rows _"]]:
+    def matmul_blocks(
+        self, x: Float[Tensor, "*rows k"], sizes: list[int]
+    ) -> list[Float[Tensor, "*rows _"]]:
         """One matmul for each block of so many rows of a merged matrix, as if they had never been merged."""
         weights = self.weight.split(sizes)
         biases = [None] * len(sizes) if self.bias is None else self.bias.split(sizes)

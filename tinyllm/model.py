@@ -112,12 +112,13 @@ class Model(Decoder):
     ) -> Tensor | GenerateDecoderOnlyOutput | GenerateBeamDecoderOnlyOutput:
         """Continue token ids `[b, t]`, padded on the left where `attention_mask` `[b, t]` is 0; returns ids `[b, n]`.
 
-        Arguments and result are those of `transformers.GenerationMixin.generate`; an option that is not supported raises
-        ValueError naming it, one that does not exist TypeError. Nothing is ignored. `past_key_values`, of the output of
-        an earlier answer, goes on where that ended. What would not fit into memory raises MemoryError before it begins.
-        `split_batch=True` answers as many prompts at a time as the free memory holds, the longest together and under a
-        progress bar; `memory_budget=` as many as so many bytes hold, taken by keys, values and activations beside the
-        weights.
+        Arguments and result are those of `transformers.GenerationMixin.generate`; an option that is
+        not supported raises ValueError naming it, one that does not exist TypeError. Nothing is
+        ignored. `past_key_values`, of the output of an earlier answer, goes on where that ended.
+        What would not fit into memory raises MemoryError before it begins. `split_batch=True`
+        answers as many prompts at a time as the free memory holds, the longest together and under a
+        progress bar; `memory_budget=` as many as so many bytes hold, taken by keys, values and
+        activations beside the weights.
         """
         kwargs.setdefault("tokenizer", self.tokenizer)
         return generate(

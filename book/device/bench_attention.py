@@ -80,7 +80,9 @@ class Problem:
         self.live = int(seen.any(dim=1).sum())
         self.bias = bias_of_mask(seen[:, None].repeat(1, 1, h // g, 1), DTYPE) if w > 1 else None
         self.beam_mask = make_beam_mask(self.beam_index) if w > 1 else None
-        self.workspace = attention.attention_workspace(self.q.shape, self.prompt[0], self.response[0])
+        self.workspace = attention.attention_workspace(
+            self.q.shape, self.prompt[0], self.response[0]
+        )
 
     @property
     def bytes(self) -> int:
@@ -127,7 +129,9 @@ class Expanded:
 
     def __init__(self, p: Problem) -> None:
         (h, g, d), b, w = p.cell.sizes, p.cell.batch, p.cell.beams
-        slots = (p.beam_index.long() + w * torch.arange(p.cell.response, device=p.q.device))[:, :, None, :, None]
+        slots = (p.beam_index.long() + w * torch.arange(p.cell.response, device=p.q.device))[
+            :, :, None, :, None
+        ]
         self.q = p.q.transpose(1, 2).reshape(b * w, h, 1, d)
         self.kv = [
             torch.cat([
@@ -148,7 +152,10 @@ class Flex:
         from torch.nn.attention.flex_attention import create_block_mask
 
         cell, beam_index = p.cell, p.beam_index
-        (_, w, t), n = (cell.batch, cell.beams, cell.prompt), cell.prompt + cell.response * cell.beams
+        (_, w, t), n = (
+            (cell.batch, cell.beams, cell.prompt),
+            cell.prompt + cell.response * cell.beams,
+        )
 
         def visible(b, h, query, key):
             slot = (key - t).clamp(min=0)
@@ -163,11 +170,14 @@ class Flex:
         return self.compiled(self.q, *self.kv, block_mask=self.mask, enable_gqa=True)
 
 
-def microseconds(calls: dict[str, list[Callable[[], object]]], repeats: int, device: torch.device) -> dict[str, float]:
+def microseconds(
+    calls: dict[str, list[Callable[[], object]]], repeats: int, device: torch.device
+) -> dict[str, float]:
     """Medians over turns of replayed graphs, each over all copies of an implementation's memory."""
     backend = getattr(torch, device.type)
     replays = {
-        name: timing.replayed(lambda each=each: [call() for call in each], device)[0] for name, each in calls.items()
+        name: timing.replayed(lambda each=each: [call() for call in each], device)[0]
+        for name, each in calls.items()
     }
     times: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(repeats):
@@ -184,10 +194,18 @@ def microseconds(calls: dict[str, list[Callable[[], object]]], repeats: int, dev
 def copies_of(cell: Cell, device: torch.device) -> list[Problem]:
     """As much memory as the cache cannot hold, twice over."""
     first = Problem(cell, device)
-    return [first, *(Problem(cell, device) for _ in range(min(63, 2 * timing.cache_bytes(device) // first.bytes)))]
+    return [
+        first,
+        *(
+            Problem(cell, device)
+            for _ in range(min(63, 2 * timing.cache_bytes(device) // first.bytes))
+        ),
+    ]
 
 
-def measure(cell: Cell, options: argparse.Namespace, device: torch.device, compiled: Callable) -> dict:
+def measure(
+    cell: Cell, options: argparse.Namespace, device: torch.device, compiled: Callable
+) -> dict:
     """All implementations of one cell; what does not fit or fails is None."""
     problems = copies_of(cell, device)
     calls: dict[str, list] = {"ours": [lambda p=p: ours(p) for p in problems]}
@@ -205,8 +223,20 @@ def measure(cell: Cell, options: argparse.Namespace, device: torch.device, compi
         assert error < 0.02, f"{cell}: off by {error}"
     times = microseconds(calls, options.repeats, device)
     plan = split_plan_of(problems[0].q.shape, problems[0].prompt[0], problems[0].response[0])
-    row = {"shape": cell.shape, "heads": h, "kv_heads": g, "head_dim": d, "dtype": "bfloat16", "batch": cell.batch}
-    row |= {"beams": cell.beams, "prompt": cell.prompt, "response": cell.response, "bytes": problems[0].bytes}
+    row = {
+        "shape": cell.shape,
+        "heads": h,
+        "kv_heads": g,
+        "head_dim": d,
+        "dtype": "bfloat16",
+        "batch": cell.batch,
+    }
+    row |= {
+        "beams": cell.beams,
+        "prompt": cell.prompt,
+        "response": cell.response,
+        "bytes": problems[0].bytes,
+    }
     names = ("ours", "expanded", "two_segments", "flex")
     return row | {
         "us": {name: round(times[name], 2) if name in times else None for name in names},
@@ -226,14 +256,19 @@ def lying(p: Problem, order: tuple[int, ...]) -> Problem:
 def layouts(options: argparse.Namespace, device: torch.device) -> list[dict]:
     """Microseconds of our kernel for each layout of the response, the same results asserted."""
     rows = []
-    for shape, batch, beams, response in itertools.product(SHAPES, (1, 8, 64), (1, 4, 8), (64, 512)):
+    for shape, batch, beams, response in itertools.product(
+        SHAPES, (1, 8, 64), (1, 4, 8), (64, 512)
+    ):
         cell = Cell(shape, batch, beams, 1024, response)
         problems = copies_of(cell, device)
         laid = {name: [lying(p, order) for p in problems] for name, order in LAYOUTS.items()}
         first = ours(problems[0])
         assert all(ours(each[0]).equal(first) for each in laid.values()), cell
         calls = {name: [lambda p=p: ours(p) for p in each] for name, each in laid.items()}
-        us = {name: round(time, 2) for name, time in microseconds(calls, options.repeats, device).items()}
+        us = {
+            name: round(time, 2)
+            for name, time in microseconds(calls, options.repeats, device).items()
+        }
         print(cell, us, flush=True)
         rows.append(dataclasses.asdict(cell) | {"us": us})
         del problems, laid, calls
@@ -250,7 +285,12 @@ def tune(device: torch.device, repeats: int) -> None:
              Cell("llama-3-8b", 8, 4, 1024, 64), Cell("llama-2-7b", 1, 1, 128, 64),
              Cell("llama-3-8b", 64, 8, 1024, 64)]  # fmt: skip
     rows = [
-        replace(base, blocks={**base.blocks, "block_n": keys, "waves": waves}, num_warps=warps, num_stages=stages)
+        replace(
+            base,
+            blocks={**base.blocks, "block_n": keys, "waves": waves},
+            num_warps=warps,
+            num_stages=stages,
+        )
         for keys, warps, stages, waves in itertools.product((64, 128), (4,), (2, 3, 4), (2, 4, 8))
         if keys * stages <= 256
     ]
@@ -261,26 +301,43 @@ def tune(device: torch.device, repeats: int) -> None:
                 first = problems[0]
                 plan = split_plan_of(first.q.shape, first.prompt[0], first.response[0], row)
                 spaces = [attention._workspace(p.q.shape, p.prompt[0], plan) for p in problems]
-                calls = [lambda p=p, s=s, row=row: ours(p, row, s) for p, s in zip(problems, spaces, strict=True)]
-                timed.append((microseconds({"ours": calls}, repeats, device)["ours"], plan.splits, row))
+                calls = [
+                    lambda p=p, s=s, row=row: ours(p, row, s)
+                    for p, s in zip(problems, spaces, strict=True)
+                ]
+                timed.append(
+                    (microseconds({"ours": calls}, repeats, device)["ours"], plan.splits, row)
+                )
             except Exception as error:
                 print("failed", row, str(error)[:100])
         timed.sort(key=lambda each: each[0])
         for us, splits, row in [*timed[:4], *(each for each in timed[4:] if each[2] == base)]:
-            print(f"{cell}: {us:8.2f} us {problems[0].bytes / us / 1e3:7.0f} GB/s splits {splits} {row}", flush=True)
+            print(
+                f"{cell}: {us:8.2f} us {problems[0].bytes / us / 1e3:7.0f} GB/s splits {splits} {row}",
+                flush=True,
+            )
 
 
 def main() -> None:
     """Check and time every cell, and write them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--tune", action="store_true", help="time other plans for a few cells, and no more")
-    parser.add_argument("--layouts", action="store_true", help="time layouts of the response, and no more")
+    parser.add_argument(
+        "--tune", action="store_true", help="time other plans for a few cells, and no more"
+    )
+    parser.add_argument(
+        "--layouts", action="store_true", help="time layouts of the response, and no more"
+    )
     parser.add_argument("--prompts", type=int, nargs="+", default=[128, 1024, 8192])
     parser.add_argument("--responses", type=int, nargs="+", default=[1, 64, 512])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 32, 64])
     parser.add_argument("--beams", type=int, nargs="+", default=[1, 4, 8])
-    parser.add_argument("--flex", type=lambda text: tuple(map(int, text.split("+"))), nargs="*", default=[(1024, 64)])
+    parser.add_argument(
+        "--flex",
+        type=lambda text: tuple(map(int, text.split("+"))),
+        nargs="*",
+        default=[(1024, 64)],
+    )
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
     device = torch.device("xpu" if torch.xpu.is_available() else "cuda")
@@ -297,7 +354,9 @@ def main() -> None:
         record["rows"] = layouts(options, device)
         options.json.write_text(json.dumps(record, indent=1) + "\n")
         return
-    grid = itertools.product(SHAPES, options.prompts, options.responses, options.batches, options.beams)
+    grid = itertools.product(
+        SHAPES, options.prompts, options.responses, options.batches, options.beams
+    )
     for shape, prompt, response, batch, beams in grid:
         cell = Cell(shape, batch, beams, prompt, response)
         try:
@@ -309,7 +368,12 @@ def main() -> None:
             gc.collect()
             torch.cuda.empty_cache()
         record["rows"].append(row)
-        print(cell, row["us"], f"{row['bytes'] / row['us']['ours'] / 1e3:.0f} GB/s, splits {row['splits']}", flush=True)
+        print(
+            cell,
+            row["us"],
+            f"{row['bytes'] / row['us']['ours'] / 1e3:.0f} GB/s, splits {row['splits']}",
+            flush=True,
+        )
         if options.json:
             options.json.write_text(json.dumps(record, indent=1) + "\n")
 

@@ -95,11 +95,15 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--shapes", nargs="+", default=["smollm2-135m", "tinyllama-1.1b"])
     parser.add_argument("--dtypes", nargs="+", default=["bfloat16", "float32"])
-    parser.add_argument("--prompts", nargs="*", type=int, default=[128, 512, 1024, 4096], help="of attention alone")
+    parser.add_argument(
+        "--prompts", nargs="*", type=int, default=[128, 512, 1024, 4096], help="of attention alone"
+    )
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
@@ -134,7 +138,9 @@ def about(dtype: torch.dtype) -> dict[str, object]:
 # ---- a step ------------------------------------------------------------------------------------
 
 
-def steps(shape: str, dtype: torch.dtype, options: argparse.Namespace, prompt: int = 128) -> list[StepRow]:
+def steps(
+    shape: str, dtype: torch.dtype, options: argparse.Namespace, prompt: int = 128
+) -> list[StepRow]:
     """One and four rows, ordinary and native."""
     ordinary = load_model(random_checkpoint(shape, CPU, dtype), pick_stage("segment"), CPU, dtype)
     native = restage(ordinary, pick_stage("sdpa"))
@@ -190,7 +196,9 @@ def weight_bytes(model: Model) -> int:
 # ---- attention ---------------------------------------------------------------------------------
 
 
-def attention(shape: str, dtype: torch.dtype, options: argparse.Namespace, after: int = 32) -> list[AttentionRow]:
+def attention(
+    shape: str, dtype: torch.dtype, options: argparse.Namespace, after: int = 32
+) -> list[AttentionRow]:
     """Prompts of several lengths and so many steps after each, for 1, 4 and 8 sequences."""
     config, found = known_config(shape), []
     for prompt in options.prompts:

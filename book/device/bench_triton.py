@@ -70,7 +70,9 @@ def naive_layer_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return F.layer_norm(x, x.shape[-1:], weight, bias, EPS)
 
 
-def naive_rope(q, k, v, cos, sin, k_slot, v_slot, wide_cos, wide_sin) -> tuple[Tensor, Tensor, Tensor]:
+def naive_rope(
+    q, k, v, cos, sin, k_slot, v_slot, wide_cos, wide_sin
+) -> tuple[Tensor, Tensor, Tensor]:
     """The half-split layout with tables of full width, then two copies into the cache."""
     turned = []
     for x in (q, k):
@@ -85,18 +87,24 @@ def naive_gate(gate_up: Tensor) -> Tensor:
     return F.silu(gate) * up
 
 
-def naive_linear(x: Tensor, weight: Tensor, norm: Tensor | None, residual: Tensor | None, gated: bool) -> Tensor:
+def naive_linear(
+    x: Tensor, weight: Tensor, norm: Tensor | None, residual: Tensor | None, gated: bool
+) -> Tensor:
     """RMSNorm, product, gate, residual."""
     y = F.linear(x if norm is None else naive_rms_norm(x, norm), weight)
     y = naive_gate(y) if gated else y
     return y if residual is None else residual + y
 
 
-def fused_linear(x: Tensor, weight: Tensor, norm: Tensor | None, residual: Tensor | None, gated: bool) -> Tensor:
+def fused_linear(
+    x: Tensor, weight: Tensor, norm: Tensor | None, residual: Tensor | None, gated: bool
+) -> Tensor:
     """The same in one launch."""
     weights = None if norm is None else SimpleNamespace(weight=norm, bias=None, eps=EPS)
     added = () if residual is None else (residual,)
-    return ours.linear(x, DenseWeight(weight), None, weights, "silu" if gated else None, gated, added)
+    return ours.linear(
+        x, DenseWeight(weight), None, weights, "silu" if gated else None, gated, added
+    )
 
 
 def cases(
@@ -109,10 +117,29 @@ def cases(
         yield rope_case(r, draw)
         size = DTYPE.itemsize * r * FFN
         fused, naive = partial(ours.activate_and_multiply, activation="silu"), naive_gate
-        yield Case("activate_and_multiply", f"{FFN}", r, 3 * size, lambda r=r: (draw(r, 2 * FFN),), fused, naive)
-        fused, naive = partial(ours.bias_and_activate, activation="gelu"), lambda x, bias: F.gelu(x + bias)
+        yield Case(
+            "activate_and_multiply",
+            f"{FFN}",
+            r,
+            3 * size,
+            lambda r=r: (draw(r, 2 * FFN),),
+            fused,
+            naive,
+        )
+        fused, naive = (
+            partial(ours.bias_and_activate, activation="gelu"),
+            lambda x, bias: F.gelu(x + bias),
+        )
         moved = 2 * size + DTYPE.itemsize * FFN
-        yield Case("bias_and_activate", f"{FFN}", r, moved, lambda r=r: (draw(r, FFN), draw(FFN)), fused, naive)
+        yield Case(
+            "bias_and_activate",
+            f"{FFN}",
+            r,
+            moved,
+            lambda r=r: (draw(r, FFN), draw(FFN)),
+            fused,
+            naive,
+        )
     for r in few:
         yield linear_case("qkv", r, M, 3 * M, draw, norm=True)
         yield linear_case("gate_up", r, M, 2 * FFN, draw, norm=True, gated=True)
@@ -122,7 +149,10 @@ def cases(
 
 def norm_cases(r: int, draw: Callable) -> Iterator[Case]:
     """RMSNorm and LayerNorm."""
-    for name, naive, words in (("rms_norm", naive_rms_norm, 1), ("layer_norm", naive_layer_norm, 2)):
+    for name, naive, words in (
+        ("rms_norm", naive_rms_norm, 1),
+        ("layer_norm", naive_layer_norm, 2),
+    ):
         sizes = [(r, M)] + [(M,)] * words
         make = partial(lambda sizes: tuple(draw(*size) for size in sizes), sizes)
         moved = DTYPE.itemsize * M * (2 * r + words)
@@ -137,14 +167,29 @@ def rope_case(r: int, draw: Callable) -> Case:
         k_slot, v_slot = (draw(r, HEADS, 8, HEAD_DIM)[:, :, 5:6] for _ in range(2))
         angles = draw(r, 1, HEAD_DIM // 2).float()
         wide = torch.cat([angles, angles], dim=-1)[:, None]
-        return q, k, v, angles.cos(), angles.sin(), k_slot, v_slot, wide.cos().to(DTYPE), wide.sin().to(DTYPE)
+        return (
+            q,
+            k,
+            v,
+            angles.cos(),
+            angles.sin(),
+            k_slot,
+            v_slot,
+            wide.cos().to(DTYPE),
+            wide.sin().to(DTYPE),
+        )
 
     moved = r * (2 * DTYPE.itemsize * 3 * HEADS * HEAD_DIM + 2 * 4 * HEAD_DIM // 2)
-    fused, shape = lambda *inputs: ours.rope_and_store(*inputs[:7], interleaved=False), f"{HEADS}x{HEAD_DIM}"
+    fused, shape = (
+        lambda *inputs: ours.rope_and_store(*inputs[:7], interleaved=False),
+        f"{HEADS}x{HEAD_DIM}",
+    )
     return Case("rope_and_store", shape, r, moved, make, fused, naive_rope)
 
 
-def linear_case(name: str, r: int, k: int, n: int, draw: Callable, norm=False, gated=False, residual=False) -> Case:
+def linear_case(
+    name: str, r: int, k: int, n: int, draw: Callable, norm=False, gated=False, residual=False
+) -> Case:
     """One of a decoder layer's four products, with what the decode step fuses around it."""
     outputs = n // 2 if gated else n
     moved = DTYPE.itemsize * (n * k + r * k + r * outputs * (1 + residual) + k * norm)
@@ -167,7 +212,9 @@ def measure(case: Case, device: torch.device, repeats: int) -> dict[str, Any]:
     calls: dict[str, Callable] = {}
     for name, function in (("ours", case.ours), ("naive", case.naive), ("compiled", compiled)):
         try:
-            sweep = partial(lambda function: [function(*arguments) for arguments in inputs], function)
+            sweep = partial(
+                lambda function: [function(*arguments) for arguments in inputs], function
+            )
             calls[name], row[f"{name}_graph"] = timing.replayed(sweep, device)
         except Exception as error:
             print(f"  {name} failed: {type(error).__name__}: {str(error)[:300]}")
@@ -192,7 +239,9 @@ def check_table(task: tuple[str, str, str]) -> tuple[bool, str]:
     try:
         from tinyllm.check import check
 
-        verdict = check(operation, getattr(ours, operation), dtypes=[getattr(torch, dtype)], device=device)
+        verdict = check(
+            operation, getattr(ours, operation), dtypes=[getattr(torch, dtype)], device=device
+        )
         return verdict.right, f"{dtype} {verdict} (worst error {verdict.worst_error:.2g})"
     except Exception:
         return False, f"{dtype} {operation}: {traceback.format_exc(limit=-2)}"
@@ -221,8 +270,12 @@ def tune_linear(device: torch.device) -> None:
             weight = DenseWeight(torch.randn(n, k, device=device, dtype=DTYPE))
             run, options = partial(ours.linear, x, weight), tuning.candidates(name, device.type)
             try:
-                row, ms = tuning.tune(f"{name} {k}->{n}", lambda row, run=run: run(launch=row), options)
-                best.append(f"{name} {r} x {k}->{n}: {1e3 * ms:.2f} us, {2 * n * k / ms / 1e6:.0f} GB/s  {row}")
+                row, ms = tuning.tune(
+                    f"{name} {k}->{n}", lambda row, run=run: run(launch=row), options
+                )
+                best.append(
+                    f"{name} {r} x {k}->{n}: {1e3 * ms:.2f} us, {2 * n * k / ms / 1e6:.0f} GB/s  {row}"
+                )
             except RuntimeError as error:
                 best.append(str(error))
     print("\nbest rows:", *best, sep="\n")
@@ -232,21 +285,42 @@ def run_cases(device: torch.device, repeats: int, path: Path | None) -> list[dic
     """Measure every case; the file is written after each, so that nothing is lost."""
     import triton
 
-    common = {"device": getattr(torch, device.type).get_device_name(device), "dtype": str(DTYPE).split(".")[1]}
-    common |= {"versions": {"torch": torch.__version__, "triton": triton.__version__}, **timing.bandwidths(device)}
+    common = {
+        "device": getattr(torch, device.type).get_device_name(device),
+        "dtype": str(DTYPE).split(".")[1],
+    }
+    common |= {
+        "versions": {"torch": torch.__version__, "triton": triton.__version__},
+        **timing.bandwidths(device),
+    }
     common["date"] = datetime.date.today().isoformat()
-    print(f"{common['device']}: copy {common['copy_gb_s']:.0f} GB/s, read {common['read_gb_s']:.0f} GB/s", flush=True)
+    print(
+        f"{common['device']}: copy {common['copy_gb_s']:.0f} GB/s, read {common['read_gb_s']:.0f} GB/s",
+        flush=True,
+    )
     rows: list[dict[str, Any]] = []
     for case in cases(device):
-        row = {"kernel": case.kernel, "shape": case.shape, "rows": case.rows, "bytes": case.moved, **common}
+        row = {
+            "kernel": case.kernel,
+            "shape": case.shape,
+            "rows": case.rows,
+            "bytes": case.moved,
+            **common,
+        }
         try:
             row |= measure(case, device, repeats)
             speed = case.moved / row["ours_us"] / 1e3
-            shares = {f"share_of_{kind}": round(speed / common[f"{kind}_gb_s"], 4) for kind in ("copy", "read")}
+            shares = {
+                f"share_of_{kind}": round(speed / common[f"{kind}_gb_s"], 4)
+                for kind in ("copy", "read")
+            }
             rows.append(row | {"ours_gb_s": round(speed, 1)} | shares)
             print(line(rows[-1]), flush=True)
         except Exception:
-            print(f"{case.kernel} {case.shape} x {case.rows} failed:\n{traceback.format_exc(limit=-3)}", flush=True)
+            print(
+                f"{case.kernel} {case.shape} x {case.rows} failed:\n{traceback.format_exc(limit=-3)}",
+                flush=True,
+            )
         if path is not None:
             path.write_text(json.dumps(rows, indent=1) + "\n")
     return rows
@@ -254,7 +328,9 @@ def run_cases(device: torch.device, repeats: int, path: Path | None) -> list[dic
 
 def line(row: dict[str, Any]) -> str:
     """A row of the printed table."""
-    times = "".join(f"{row.get(f'{name}_us', float('nan')):10.2f}" for name in ("ours", "naive", "compiled"))
+    times = "".join(
+        f"{row.get(f'{name}_us', float('nan')):10.2f}" for name in ("ours", "naive", "compiled")
+    )
     heat = "" if row["cold"] else "  (in the cache)"
     return (
         f"{row['kernel']:22}{row['shape']:22}{row['rows']:6}{times}{row['ours_gb_s']:9.0f}{row['share_of_copy']:8.1%}"
@@ -266,9 +342,13 @@ def main() -> int:
     """Check, measure, print; 1 where a table is wrong, 2 without a GPU."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="write the rows here")
-    parser.add_argument("--tune", action="store_true", help="measure the candidates for linear instead")
+    parser.add_argument(
+        "--tune", action="store_true", help="measure the candidates for linear instead"
+    )
     parser.add_argument("--skip-check", action="store_true")
-    parser.add_argument("--repeats", type=int, default=7, help="turns of each implementation, at least 5")
+    parser.add_argument(
+        "--repeats", type=int, default=7, help="turns of each implementation, at least 5"
+    )
     options = parser.parse_args()
     kind = next((kind for kind in ("xpu", "cuda") if getattr(torch, kind).is_available()), None)
     if kind is None:

@@ -38,7 +38,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True, help="where to record")
     options = parser.parse_args()
     device, dtype = pick_device(None), DTYPES[options.dtype]
-    model = load_model(random_checkpoint(options.shape, device, dtype), STAGES["naive"], device, dtype)
+    model = load_model(
+        random_checkpoint(options.shape, device, dtype), STAGES["naive"], device, dtype
+    )
     models = {stage.name: restage(model, stage) for stage in STAGES.values()}
     rows = []
     for name, staged in models.items():
@@ -47,7 +49,11 @@ def main() -> None:
         kernels = [kernel[:80] for kernel in launches_in_layer(staged, step)]
         print(f"{name}: {len(kernels)} launches a layer; busy {busy:.2f} ms per token")
         where = {"shape": options.shape, "dtype": options.dtype, "context": options.context}
-        rows.append({"stage": name} | where | {"launches": len(kernels), "busy_ms": round(busy, 3), "kernels": kernels})
+        rows.append(
+            {"stage": name}
+            | where
+            | {"launches": len(kernels), "busy_ms": round(busy, 3), "kernels": kernels}
+        )
         rows[-1] |= {"device": device_name(device), "versions": versions()}
         rows[-1] |= {"date": datetime.now(UTC).date().isoformat()}
     options.json.write_text(json.dumps(rows, indent=1) + "\n")

@@ -148,7 +148,9 @@ def linear(
     The weights are read once. Raises ValueError for shapes, dtypes or an activation that the kernel
     does not take, BuildError where there are no kernels.
     """
-    return kernels().linear(x, weight, bias, norm=norm, activation=activation, gated=gated, residuals=residuals)
+    return kernels().linear(
+        x, weight, bias, norm=norm, activation=activation, gated=gated, residuals=residuals
+    )
 
 
 def segment_attention(
@@ -246,7 +248,9 @@ def _check_linear_input(x: Tensor, data: Tensor, bias: Tensor | None, norm: obje
         check_tensor("norm.bias", norm.bias, x.dtype, [k])
 
 
-def _check_epilogue(x: Tensor, n: int, activation: str | None, gated: bool, residuals: tuple[Tensor, ...]) -> None:
+def _check_epilogue(
+    x: Tensor, n: int, activation: str | None, gated: bool, residuals: tuple[Tensor, ...]
+) -> None:
     if activation not in ACTIVATIONS:
         known = [name for name in ACTIVATIONS if name]
         raise ValueError(f"activation {activation!r}: expected one of {known}")
@@ -261,15 +265,21 @@ def _check_queries(q: Tensor, g: int) -> None:
     if q.dtype not in DTYPES:
         raise ValueError(f"q is {q.dtype}: expected one of {list(DTYPES)}")
     if h % g or d > MAX_HEAD_DIM:
-        raise ValueError(f"{h} query heads of size {d} on {g}: expected a multiple, and at most {MAX_HEAD_DIM}")
+        raise ValueError(
+            f"{h} query heads of size {d} on {g}: expected a multiple, and at most {MAX_HEAD_DIM}"
+        )
     check_tensor("q", q, q.dtype, q.shape)
 
 
-def _check_segment(name: str, k: Tensor, v: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+def _check_segment(
+    name: str, k: Tensor, v: Tensor, dtype: torch.dtype, shape: tuple[int, ...]
+) -> None:
     check_tensor(f"{name}_k", k, dtype, shape)
     check_tensor(f"{name}_v", v, dtype, k.shape)
     if k.stride() != v.stride():
-        raise ValueError(f"{name}_k has strides {k.stride()}, {name}_v {v.stride()}: expected the same")
+        raise ValueError(
+            f"{name}_k has strides {k.stride()}, {name}_v {v.stride()}: expected the same"
+        )
 
 
 @functools.cache

@@ -133,7 +133,9 @@ class DecodeStep:
             for name, x, first in zip(names, tensors, first_of_kind, strict=True):
                 check_tensor(name, x, self.weights.embedding.dtype, first.shape)
                 if x.stride() != first.stride():
-                    raise ValueError(f"{name} has strides {x.stride()} in one layer, {first.stride()} in another")
+                    raise ValueError(
+                        f"{name} has strides {x.stride()} in one layer, {first.stride()} in another"
+                    )
                 setattr(layer, name, x.data_ptr())
         args = self.args
         args.prompt_batch, args.prompt_head, args.prompt_token = prompt.stride()[:3]
@@ -164,7 +166,9 @@ class DecodeStep:
         check_tensor("tokens", tokens, torch.int64, [b, w])
         check_tensor("positions", positions, torch.int64, [b if len(positions) > 1 else 1, w])
         inputs_embeds = self._checked_embeds(inputs_embeds, b, w)
-        logits = torch.empty((b * w, self.model.vocab_size), dtype=torch.float32, device=tokens.device)
+        logits = torch.empty(
+            (b * w, self.model.vocab_size), dtype=torch.float32, device=tokens.device
+        )
 
         args = self.args
         args.b = b
@@ -207,7 +211,9 @@ class DecodeStep:
         if x is None:
             rows, width = self.weights.embedding.shape
             if rows < vocab or width != hidden:
-                raise ValueError(f"embedding has shape {[rows, width]}, expected {[vocab, hidden]}, or inputs_embeds")
+                raise ValueError(
+                    f"embedding has shape {[rows, width]}, expected {[vocab, hidden]}, or inputs_embeds"
+                )
             return None
         if x.shape != (b, w, hidden):
             raise ValueError(f"inputs_embeds has shape {list(x.shape)}, expected {[b, w, hidden]}")
@@ -221,9 +227,13 @@ def _layer_weights(weights: DecoderWeights) -> ctypes.Array:
     windows = weights.windows or [None] * count
     frequency_sets = weights.frequency_sets or [0] * count
     if not len(windows) == len(frequency_sets) == count:
-        raise ValueError(f"{len(windows)} windows and {len(frequency_sets)} frequency_sets for {count} layers")
+        raise ValueError(
+            f"{len(windows)} windows and {len(frequency_sets)} frequency_sets for {count} layers"
+        )
     structs = (LayerWeights * count)()
-    for struct, layer, window, frequency_set in zip(structs, weights.layers, windows, frequency_sets, strict=True):
+    for struct, layer, window, frequency_set in zip(
+        structs, weights.layers, windows, frequency_sets, strict=True
+    ):
         struct.window = window_size(window)
         struct.frequency_set = frequency_set
         for name, x in layer.items():
@@ -275,13 +285,19 @@ def _check_sizes(weights: DecoderWeights) -> None:
         )
     pairs = table.shape[1]
     if d > MAX_HEAD_DIM or 2 * pairs > d:
-        raise ValueError(f"{pairs} pairs in heads of size {d}, expected at most {MAX_HEAD_DIM} elements")
+        raise ValueError(
+            f"{pairs} pairs in heads of size {d}, expected at most {MAX_HEAD_DIM} elements"
+        )
     if h % g:
         raise ValueError(f"{h} query heads on {g}: expected a multiple")
     if weights.per_head and h != g:
-        raise ValueError(f"{h} query heads on {g}: stored for every head, there must be as many keys and values")
+        raise ValueError(
+            f"{h} query heads on {g}: stored for every head, there must be as many keys and values"
+        )
     if weights.parallel and weights.post_norms:
-        raise ValueError("parallel layers whose branches are normalised before they are added: expected one of the two")
+        raise ValueError(
+            "parallel layers whose branches are normalised before they are added: expected one of the two"
+        )
 
 
 def _check_weights(weights: DecoderWeights) -> None:

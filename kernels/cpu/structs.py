@@ -125,7 +125,9 @@ class Library:
         self.lanes = function("lanes", ctypes.c_int)
         self.step = function("step", ctypes.c_int, POINTER(ModelArgs), POINTER(StepArgs), c_void_p)
         self.linear = function("linear", None, POINTER(GemvArgs))
-        self.segment_attention = function("segment_attention", ctypes.c_int, attention_args, c_void_p)
+        self.segment_attention = function(
+            "segment_attention", ctypes.c_int, attention_args, c_void_p
+        )
 
 
 class Scratch:
@@ -147,7 +149,9 @@ def address(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
-def check_tensor(name: str, tensor: Tensor | None, dtype: torch.dtype, shape: Iterable[int]) -> None:
+def check_tensor(
+    name: str, tensor: Tensor | None, dtype: torch.dtype, shape: Iterable[int]
+) -> None:
     """Raise ValueError unless a tensor, where there is one, can be read at its address.
 
     It must have this dtype, be on the CPU, contiguous along its last axis, and at least as large
@@ -167,7 +171,9 @@ def check_tensor(name: str, tensor: Tensor | None, dtype: torch.dtype, shape: It
         raise ValueError(f"{name} has strides {tensor.stride()}: the last axis must be contiguous")
 
 
-def check_weight(name: str, tensor: Tensor | None, dtype: torch.dtype, shape: Iterable[int]) -> None:
+def check_weight(
+    name: str, tensor: Tensor | None, dtype: torch.dtype, shape: Iterable[int]
+) -> None:
     """Raise ValueError unless a weight, where there is one, is contiguous and of this shape."""
     if tensor is None:
         return
@@ -176,4 +182,6 @@ def check_weight(name: str, tensor: Tensor | None, dtype: torch.dtype, shape: It
     if list(tensor.shape) != shape:
         raise ValueError(f"{name} has shape {list(tensor.shape)}, expected {shape}")
     if not tensor.is_contiguous():
-        raise ValueError(f"{name} has strides {tensor.stride()}: expected contiguous weights, read in place")
+        raise ValueError(
+            f"{name} has strides {tensor.stride()}: expected contiguous weights, read in place"
+        )

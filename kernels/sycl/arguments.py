@@ -21,7 +21,9 @@ def check_alike(first: Tensor, **others: Tensor | None) -> None:
             given = f"{other.dtype} on {other.device}"
             raise ValueError(f"{name} is {given}, expected {first.dtype} on {first.device}")
         if other.stride(-1) != 1 and other.shape[-1] != 1:
-            raise ValueError(f"{name} has strides {other.stride()}: the last axis must be contiguous")
+            raise ValueError(
+                f"{name} has strides {other.stride()}: the last axis must be contiguous"
+            )
 
 
 def check_shape(name: str, tensor: Tensor | None, *shape: int) -> None:

@@ -107,7 +107,9 @@ def _kernel(device: Runtime, q: Tensor, plan: SplitPlan, softcap: float | None) 
     return device.kernel("attention", "segment_attention", q.dtype, **options)
 
 
-def split_plan(device: Runtime, dtype: torch.dtype, heads: int, rows: int, d: int, keys: int) -> SplitPlan:
+def split_plan(
+    device: Runtime, dtype: torch.dtype, heads: int, rows: int, d: int, keys: int
+) -> SplitPlan:
     """The plan for `heads` KV heads of all requests, `rows` rows each, and memory for `keys` keys.
 
     The matrix engine takes 16-bit types where its block saves a further pass over the prompt: where
@@ -137,7 +139,9 @@ def num_splits(groups: int, keys: int, units: int) -> int:
     return max(1, min(GROUPS_PER_UNIT * units // groups, keys // MIN_SPLIT_KEYS))
 
 
-def _check_segments(q: Tensor, prompt_k: Tensor, prompt_v: Tensor, response_k: Tensor, response_v: Tensor) -> None:
+def _check_segments(
+    q: Tensor, prompt_k: Tensor, prompt_v: Tensor, response_k: Tensor, response_v: Tensor
+) -> None:
     b, h, _, d = q.shape
     g = prompt_k.shape[1]
     if d not in HEAD_DIMS or h % g:
@@ -154,11 +158,15 @@ def _check_segments(q: Tensor, prompt_k: Tensor, prompt_v: Tensor, response_k: T
     for name, memory in segments.items():
         check_shape(name, memory, b, g, memory.shape[2], d)
         if memory.data_ptr() % 16 or any(pitch % step for pitch in _pitches(memory)):
-            raise ValueError(f"{name} has strides {memory.stride()}: its rows must start at multiples of 16 bytes")
+            raise ValueError(
+                f"{name} has strides {memory.stride()}: its rows must start at multiples of 16 bytes"
+            )
     for k, v in ((prompt_k, prompt_v), (response_k, response_v)):
         if k.shape != v.shape or _pitches(k) != _pitches(v):
             given = f"shape {list(v.shape)} and strides {v.stride()}"
-            raise ValueError(f"values have {given}, expected those of the keys: {list(k.shape)}, {k.stride()}")
+            raise ValueError(
+                f"values have {given}, expected those of the keys: {list(k.shape)}, {k.stride()}"
+            )
 
 
 def _pitches(memory: Tensor) -> list[int]:

@@ -59,9 +59,13 @@ def host_library(cache: Path, cpu: bool) -> Path:
 
 def _build_host(path: Path, root: Path) -> None:
     if shutil.which("g++") is None:
-        raise ToolchainError("g++ is not installed; it is needed once, to build the SYCL host library: apt install g++")
+        raise ToolchainError(
+            "g++ is not installed; it is needed once, to build the SYCL host library: apt install g++"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
-    print("tinyllm: building the SYCL host library (once) ... ", end="", file=sys.stderr, flush=True)
+    print(
+        "tinyllm: building the SYCL host library (once) ... ", end="", file=sys.stderr, flush=True
+    )
     began = time.perf_counter()
     part = path.with_suffix(f".{os.getpid()}.part")
     flags = [
@@ -106,7 +110,9 @@ class HostLibrary:
         self.cpu_queue = function("cpu_queue", address)
         self.device = function("device", text, address)
         self.compile = function("compile", address, address, text, text, text)
-        self.translate = function("translate", address, address, text, text, text, ctypes.POINTER(size))
+        self.translate = function(
+            "translate", address, address, text, text, text, ctypes.POINTER(size)
+        )
         self.load = function("load", address, address, text, size)
         self.spirv = function("spirv", size, address, address)
         self.kernel = function("kernel", address, address, text, number)

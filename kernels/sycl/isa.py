@@ -117,10 +117,16 @@ def kernels() -> dict[str, tuple[str, str]]:
 
 def dtypes(variant: str) -> list[torch.dtype]:
     """The formats that a variant is compiled for: the matrix engine takes 16 bits."""
-    return [dtype for dtype in SCALARS if VARIANTS[variant][1].get("MATRIX") != "DPAS" or dtype.itemsize == 2]
+    return [
+        dtype
+        for dtype in SCALARS
+        if VARIANTS[variant][1].get("MATRIX") != "DPAS" or dtype.itemsize == 2
+    ]
 
 
-def disassemble(kernel: str, dtype: torch.dtype, gpu: str = "pvc", compiler: Compiler | None = None) -> str:
+def disassemble(
+    kernel: str, dtype: torch.dtype, gpu: str = "pvc", compiler: Compiler | None = None
+) -> str:
     """The machine code of one of `kernels()`, one instruction a line; raises ValueError."""
     if kernel not in kernels():
         raise ValueError(f"kernel {kernel!r}: expected one of {list(kernels())}")
@@ -136,7 +142,11 @@ def main_loop(text: str) -> str:
     """The main loop of a disassembly: of all backward branches, the one with most 16-byte loads."""
     lines = text.splitlines()
     labels = {line.rstrip(":"): number for number, line in enumerate(lines) if LABEL.match(line)}
-    jumps = ((labels.get(label, len(lines)), end) for end, line in enumerate(lines) for label in JUMP.findall(line))
+    jumps = (
+        (labels.get(label, len(lines)), end)
+        for end, line in enumerate(lines)
+        for label in JUMP.findall(line)
+    )
     loops = [lines[start : end + 1] for start, end in jumps if start < end]
     return "\n".join(
         max(
@@ -149,13 +159,24 @@ def main_loop(text: str) -> str:
 
 def reports(compiler: Compiler) -> list[Report]:
     """Every kernel in every dtype for the GPUs of a compiler."""
-    for lanes in set(compiler.gpus.values()):  # in sequence: the SYCL compiler is called from this thread only
+    for lanes in set(
+        compiler.gpus.values()
+    ):  # in sequence: the SYCL compiler is called from this thread only
         for variant in VARIANTS:
             for dtype in dtypes(variant):
                 spirv(variant, dtype, lanes)
-    jobs = [(variant, dtype, gpu) for gpu in compiler.gpus for variant in VARIANTS for dtype in dtypes(variant)]
+    jobs = [
+        (variant, dtype, gpu)
+        for gpu in compiler.gpus
+        for variant in VARIANTS
+        for dtype in dtypes(variant)
+    ]
     with ThreadPoolExecutor(2) as pool:
-        return [report for made in pool.map(lambda job: variant_reports(compiler, *job), jobs) for report in made]
+        return [
+            report
+            for made in pool.map(lambda job: variant_reports(compiler, *job), jobs)
+            for report in made
+        ]
 
 
 def variant_reports(compiler: Compiler, variant: str, dtype: torch.dtype, gpu: str) -> list[Report]:
@@ -177,7 +198,9 @@ def _registers(info: str, kernel: str) -> tuple[int, int, int]:
     """SIMD width, registers, and spilled bytes (registers and arrays), as the compiler reports."""
     (entry,) = (part for part in info.split("kernels_misc_info:")[0].split("- name:")[1:]
                 if part.split()[0] == f"__sycl_kernel_{kernel}")  # fmt: skip
-    fields = {name: int(value) for name, value in re.findall(r"(\w+): +(\d+)\s*$", entry, re.MULTILINE)}
+    fields = {
+        name: int(value) for name, value in re.findall(r"(\w+): +(\d+)\s*$", entry, re.MULTILINE)
+    }
     # Releases before spill_size and private_size name the buffers for them instead.
     buffers = entry.partition("per_thread_memory_buffers:")[2]
     buffer = sum(map(int, re.findall(r"size: +(\d+)", buffers)))
@@ -187,7 +210,11 @@ def _registers(info: str, kernel: str) -> tuple[int, int, int]:
 
 def _count(text: str) -> tuple[int, int, int, int, int]:
     """Instructions, loads, those of 16 bytes a lane, stores, and matrix instructions."""
-    lines = [line for line in text.splitlines() if line.strip() and not LABEL.match(line) and "illegal" not in line]
+    lines = [
+        line
+        for line in text.splitlines()
+        if line.strip() and not LABEL.match(line) and "illegal" not in line
+    ]
     found = (sum(bool(pattern.search(line)) for line in lines) for pattern in (LOAD, WIDE, STORE))
     return len(lines), *found, sum("dpas" in line for line in lines)
 
@@ -200,7 +227,9 @@ def section(compiler: Compiler, rows: Iterable[Report]) -> str:
         f"| kernel | dtype | GPU | {' | '.join(COUNTS)} |",
         "|---" * (3 + len(COUNTS)) + "|",
     ]
-    for r in sorted(rows, key=lambda r: (list(kernels()).index(r.kernel), list(SCALARS).index(r.dtype))):
+    for r in sorted(
+        rows, key=lambda r: (list(kernels()).index(r.kernel), list(SCALARS).index(r.dtype))
+    ):
         dtype = str(r.dtype).removeprefix("torch.")
         numbers = (
             r.simd,
@@ -235,7 +264,9 @@ def sections(text: str) -> Iterator[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Rewrite the page, or its second table with --newer; returns 1 where a kernel spills."""
-    parser = argparse.ArgumentParser(prog="python -m tinyllm.kernels.sycl.isa", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tinyllm.kernels.sycl.isa", description=__doc__.split("\n")[0]
+    )
     parser.add_argument(
         "--newer",
         action="store_true",

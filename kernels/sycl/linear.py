@@ -92,7 +92,9 @@ def norm_kind(weight: Tensor | None, bias: Tensor | None) -> str:
     return "RMS_NORM" if bias is None else "LAYER_NORM"
 
 
-def _check_sizes(x: Tensor, n: int, activation: str | None, gated: bool, residuals: tuple[Tensor, ...]) -> None:
+def _check_sizes(
+    x: Tensor, n: int, activation: str | None, gated: bool, residuals: tuple[Tensor, ...]
+) -> None:
     r = x.shape[0]
     if not 1 <= r <= MAX_ROWS or len(residuals) > MAX_RESIDUALS:
         raise ValueError(

@@ -46,7 +46,9 @@ def _norm(x: Tensor, weight: Tensor, bias: Tensor | None, eps: float) -> Tensor:
     return y
 
 
-def _check(rows: Tensor, weight: Tensor, bias: Tensor | None = None, residual: Tensor | None = None) -> None:
+def _check(
+    rows: Tensor, weight: Tensor, bias: Tensor | None = None, residual: Tensor | None = None
+) -> None:
     check_alike(rows, residual=residual, weight=weight, bias=bias)
     check_shape("weight", weight, rows.shape[-1])
     check_shape("bias", bias, rows.shape[-1])

@@ -123,7 +123,9 @@ def _unstable(folder: Path) -> list[str]:
 
 
 def _apt(options: list[str], *arguments: str) -> None:
-    done = subprocess.run(["apt-get", *options, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["apt-get", *options, *arguments], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise ToolchainError(f"apt-get {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
 

@@ -26,7 +26,9 @@ def version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        raise ToolchainError(f"{package} ({PACKAGES[package]}) is not installed: {install(package)}") from None
+        raise ToolchainError(
+            f"{package} ({PACKAGES[package]}) is not installed: {install(package)}"
+        ) from None
 
 
 @functools.cache
@@ -37,7 +39,9 @@ def root() -> Path:
     for file in metadata.files("intel-sycl-rt") or ():
         if file.parts[-3:] == ("include", "sycl", "version.hpp"):
             return Path(file.locate()).resolve().parents[2]
-    raise ToolchainError(f"intel-sycl-rt has no headers: {install('--force-reinstall', 'intel-sycl-rt')}")
+    raise ToolchainError(
+        f"intel-sycl-rt has no headers: {install('--force-reinstall', 'intel-sycl-rt')}"
+    )
 
 
 def opencl_library() -> Path:

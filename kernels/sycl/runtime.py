@@ -66,7 +66,10 @@ class Source:
     def signatures(self) -> dict[str, Signature]:
         """Every kernel declared in the text, by name."""
         found = DECLARATION.findall(self.text)
-        return {name: Signature("".join(map(_kind, listed.split(","))), int(n)) for n, name, listed in found}
+        return {
+            name: Signature("".join(map(_kind, listed.split(","))), int(n))
+            for n, name, listed in found
+        }
 
 
 def _kind(argument: str) -> str:
@@ -74,7 +77,9 @@ def _kind(argument: str) -> str:
         return "P"
     kind = argument.split()[0]
     if kind not in ("int", "long", "float"):
-        raise ValueError(f"kernel argument {argument.strip()!r}: expected a pointer, int, long or float")
+        raise ValueError(
+            f"kernel argument {argument.strip()!r}: expected a pointer, int, long or float"
+        )
     return {"int": "i", "long": "q", "float": "f"}[kind]
 
 
@@ -88,7 +93,9 @@ class Kernel:
         self.name = name
         self.signature = signature
         self.handle = handle
-        self.pack = struct.Struct("<" + "".join(PACK_FORMATS[kind] for kind in signature.kinds)).pack
+        self.pack = struct.Struct(
+            "<" + "".join(PACK_FORMATS[kind] for kind in signature.kinds)
+        ).pack
         self.kinds = signature.kinds.encode()
         self.dimensions = signature.dimensions
         self.size = struct.Struct(f"<{2 * signature.dimensions}Q").pack
@@ -99,11 +106,17 @@ class Kernel:
             runtime.check,
         )
 
-    def __call__(self, groups: Sequence[int], items: Sequence[int], *arguments: Tensor | float | None) -> None:
+    def __call__(
+        self, groups: Sequence[int], items: Sequence[int], *arguments: Tensor | float | None
+    ) -> None:
         """Enqueue, and on the CPU wait; raises RuntimeError with SYCL's message."""
         values = [x.data_ptr() if isinstance(x, Tensor) else x or 0 for x in arguments]
         size = self.size(*groups, *items)
-        self.check(self.run(self.queue(), self.handle, self.kinds, self.pack(*values), self.dimensions, size))
+        self.check(
+            self.run(
+                self.queue(), self.handle, self.kinds, self.pack(*values), self.dimensions, size
+            )
+        )
         if self.wait is not None:
             self.wait()
 
@@ -115,7 +128,9 @@ class Runtime:
     `build.cache_folder`. Raises ToolchainError where the machine lacks something, naming it.
     """
 
-    def __init__(self, device: torch.device, lanes: int | None = None, cache: Path | None = None) -> None:
+    def __init__(
+        self, device: torch.device, lanes: int | None = None, cache: Path | None = None
+    ) -> None:
         self.device = device
         self.cache = cache or build.cache_folder()
         self.library = build.HostLibrary(build.host_library(self.cache, cpu=device.type == "cpu"))
@@ -200,7 +215,9 @@ class Runtime:
         path = self.spirv_path(source, options)
         size = ctypes.c_size_t()
         if not path.exists():
-            code = self.library.translate(self.queue(), *self._texts(source, options), ctypes.byref(size))
+            code = self.library.translate(
+                self.queue(), *self._texts(source, options), ctypes.byref(size)
+            )
             build.write(path, ctypes.string_at(code or self._failed(source, options), size.value))
         return path.read_bytes()
 
@@ -211,11 +228,15 @@ class Runtime:
 
     def spirv_path(self, source: Source, options: tuple[str, ...]) -> Path:
         """Where the cache keeps the SPIR-V of a source: named by a digest of its inputs."""
-        return self.cache / f"{build.digest(source.name, source.text, build.header(), *options)}.spv"
+        return (
+            self.cache / f"{build.digest(source.name, source.text, build.header(), *options)}.spv"
+        )
 
     def compile(self, source: Source, options: tuple[str, ...]) -> int:
         """A bundle made by the compiler, whatever the cache holds; raises CompileError."""
-        return self.library.compile(self.queue(), *self._texts(source, options)) or self._failed(source, options)
+        return self.library.compile(self.queue(), *self._texts(source, options)) or self._failed(
+            source, options
+        )
 
     @staticmethod
     def _texts(source: Source, options: tuple[str, ...]) -> tuple[bytes, bytes, bytes]:
@@ -223,7 +244,9 @@ class Runtime:
 
     def _failed(self, source: Source, options: tuple[str, ...]) -> NoReturn:
         log = self.library.error().decode(errors="replace").strip()
-        log = re.sub(r"\brtc_\d+\.cpp\b", source.name, log)  # the compiler's name for what has no file
+        log = re.sub(
+            r"\brtc_\d+\.cpp\b", source.name, log
+        )  # the compiler's name for what has no file
         raise CompileError(f"{source.name} does not compile with {' '.join(options)}:\n{log}")
 
 

@@ -20,30 +20,9 @@ from torch import Tensor
 from ..kernel_set import BeamMask, Workspace
 from .arguments import AttentionShape, BeamMaskPointers, PromptSegment, ResponseSegment, Strides
 from .beam_mask import initial_beam_index, make_beam_mask
+from .online_softmax import LOG2_E, online_softmax_step, reduce_partials, store_partial
 from .split_plan import SplitPlan, response_layout, split_plan_of
 from .tuning import LaunchConfig, launch_for
-
-LOG2_E = tl.constexpr(1.4426950408889634)
-
-
-@triton.jit
-def online_softmax_step(q, k, v, mask, bias, scale, row_max, row_sum, acc, SOFTCAP: tl.constexpr):
-    """One more tile of keys in an online softmax (Milakov and Gimelshein 2018): k, v [BLOCK_N, BLOCK_D].
-
-    `mask` is [BLOCK_M or 1, BLOCK_N]; `scale` and `bias` are in units of log2, for exp2.
-    """
-    scores = tl.dot(q, tl.trans(k), input_precision="ieee") * scale
-    if SOFTCAP is not None:
-        # tanh(x) = 1 - 2 / (exp(2x) + 1), whose exponential may be zero or infinite
-        scores = (1.0 - 2.0 / (tl.exp2(scores * (2.0 / SOFTCAP)) + 1.0)) * (SOFTCAP * LOG2_E)
-    scores = tl.where(mask, scores + bias, float("-inf"))
-
-    new_max = tl.maximum(row_max, tl.max(scores, 1))
-    base = tl.where(new_max == float("-inf"), 0.0, new_max)  # of a row without a key so far
-    weights = tl.exp2(scores - base[:, None])
-    correction = tl.exp2(row_max - base)
-    acc = tl.dot(weights.to(v.dtype), v, acc * correction[:, None], input_precision="ieee")
-    return new_max, row_sum * correction + tl.sum(weights, 1), acc
 
 
 @triton.jit
@@ -220,14 +199,14 @@ def _segment_attention(
         place = (batch * shape.kv_heads + kv_head) * row_blocks + block
         partial_ptr = workspace.partials + place * SPLITS * BLOCK_M * (BLOCK_D + 2)
         counter_ptr = workspace.counters + place
-        is_last = _store_partial(
+        is_last = store_partial(
             partial_ptr, counter_ptr, split, row_max, row_sum, acc, row_mask, d,
             BLOCK_M, BLOCK_D, SPLITS,
         )  # fmt: skip
         if is_last:
             used_row = block * BLOCK_M + tl.arange(0, USED_M)
             used_mask = used_row < shape.group_size * shape.width
-            total, values = _reduce_partials(
+            total, values = reduce_partials(
                 partial_ptr, used_mask, d, BLOCK_M, USED_M, BLOCK_D, SPLITS
             )
             _store_output(
@@ -250,51 +229,6 @@ def _store_output(
     offsets = out_row * stride_sequence + head[:, None] * HEAD_DIM + d[None, :]
     out = acc / tl.where(row_mask, row_sum, 1.0)[:, None]
     tl.store(out_ptr + offsets, out, mask=row_mask[:, None] & (d < HEAD_DIM)[None, :])
-
-
-@triton.jit
-def _store_partial(
-    partial_ptr, counter_ptr, split, row_max, row_sum, acc, row_mask, d,
-    BLOCK_M: tl.constexpr, BLOCK_D: tl.constexpr, SPLITS: tl.constexpr,
-):  # fmt: skip
-    """Store the softmax state of one split; returns whether it is the last to arrive."""
-    row = tl.arange(0, BLOCK_M)
-    acc_ptr = partial_ptr + SPLITS * BLOCK_M * 2
-    tl.store(partial_ptr + (split * 2) * BLOCK_M + row, row_max, mask=row_mask)
-    tl.store(partial_ptr + (split * 2 + 1) * BLOCK_M + row, row_sum, mask=row_mask)
-    acc_ptrs = acc_ptr + (split * BLOCK_M + row)[:, None] * BLOCK_D + d[None, :]
-    tl.store(acc_ptrs, acc, mask=row_mask[:, None])
-    tl.debug_barrier()  # all threads have stored before one of them counts
-    return tl.atomic_add(counter_ptr, 1, sem="acq_rel") == SPLITS - 1
-
-
-@triton.jit
-def _reduce_partials(
-    partial_ptr, row_mask, d,
-    BLOCK_M: tl.constexpr, USED_M: tl.constexpr, BLOCK_D: tl.constexpr, SPLITS: tl.constexpr,
-):  # fmt: skip
-    """Row sums and weighted values of the first USED_M rows over all splits. No load waits for another."""
-    row = tl.arange(0, USED_M)
-    row_max = tl.full([USED_M], float("-inf"), tl.float32)
-    for s in tl.static_range(SPLITS):
-        max_ptrs = partial_ptr + s * 2 * BLOCK_M + row
-        split_max = tl.load(max_ptrs, mask=row_mask, other=0.0, cache_modifier=".cg")
-        row_max = tl.maximum(row_max, split_max)
-
-    base = tl.where(row_max == float("-inf"), 0.0, row_max)
-    row_sum = tl.zeros([USED_M], tl.float32)
-    acc = tl.zeros([USED_M, BLOCK_D], tl.float32)
-    acc_ptrs = partial_ptr + SPLITS * BLOCK_M * 2 + row[:, None] * BLOCK_D + d[None, :]
-    for s in tl.static_range(SPLITS):
-        max_ptrs = partial_ptr + s * 2 * BLOCK_M + row
-        sum_ptrs = max_ptrs + BLOCK_M
-        split_max = tl.load(max_ptrs, mask=row_mask, other=0.0, cache_modifier=".cg")
-        weight = tl.exp2(split_max - base)
-        row_sum += weight * tl.load(sum_ptrs, mask=row_mask, other=0.0, cache_modifier=".cg")
-        split_acc_ptrs = acc_ptrs + s * BLOCK_M * BLOCK_D
-        split_acc = tl.load(split_acc_ptrs, mask=row_mask[:, None], other=0.0, cache_modifier=".cg")
-        acc += weight[:, None] * split_acc
-    return row_sum, acc
 
 
 def attention_workspace(

@@ -12,7 +12,7 @@ import triton.language as tl
 from torch import Tensor
 
 from .arguments import Strides
-from .attention import LOG2_E, online_softmax_step
+from .online_softmax import LOG2_E, online_softmax_step
 from .tuning import LaunchConfig, key_tile, launch_for
 
 

@@ -46,7 +46,9 @@ def hf(name):
 def answer(model, lengths, **options):
     ids, mask = models.ragged(VOCAB, lengths, seed=sum(lengths))
     torch.manual_seed(5)
-    return model.generate(ids, attention_mask=mask, max_new_tokens=NEW, **{"do_sample": False} | options)
+    return model.generate(
+        ids, attention_mask=mask, max_new_tokens=NEW, **{"do_sample": False} | options
+    )
 
 
 @cache
@@ -64,7 +66,9 @@ def expected(name, batch, search):
 def test_any_parts_go_together(name, kept, attention, ops, batch, search):
     parts = {"cache": CACHES[kept], "attention": ATTENTIONS[attention], "ops": OPS[ops]}
     model = tinyllm.optimize(hf(name), stage=replace(STAGES["naive"], name="mine", **parts))
-    assert answer(model, BATCHES[batch], **SEARCHES[search]).tolist() == expected(name, batch, search)
+    assert answer(model, BATCHES[batch], **SEARCHES[search]).tolist() == expected(
+        name, batch, search
+    )
     assert type(model.new_cache(1)) is CACHES[kept]
 
 
@@ -80,7 +84,9 @@ def test_a_stage_calls_an_attention_of_the_users_own(stage, search):
         return stock_attention(q, segments, metadata, options)
 
     model = tinyllm.optimize(hf("llama"), stage=replace(STAGES[stage], attention=mine))
-    assert answer(model, BATCHES["ragged"], **SEARCHES[search]).tolist() == expected("llama", "ragged", search)
+    assert answer(model, BATCHES["ragged"], **SEARCHES[search]).tolist() == expected(
+        "llama", "ragged", search
+    )
     layers = model.config.num_hidden_layers
     kinds = [type(metadata) for metadata in calls]
     assert kinds == [PrefillMetadata] * layers + [DecodeMetadata] * (layers * (NEW - 1))
@@ -100,11 +106,18 @@ def test_a_stage_calls_operations_of_the_users_own(stage, search):
         calls.append(kernels)
         return FUSED.mlp(kernels, x, *args, **kwargs)
 
-    model = tinyllm.optimize(hf("llama"), stage=replace(STAGES[stage], ops=replace(FUSED, mlp=mine)))
-    assert answer(model, BATCHES["ragged"], **SEARCHES[search]).tolist() == expected("llama", "ragged", search)
+    model = tinyllm.optimize(
+        hf("llama"), stage=replace(STAGES[stage], ops=replace(FUSED, mlp=mine))
+    )
+    assert answer(model, BATCHES["ragged"], **SEARCHES[search]).tolist() == expected(
+        "llama", "ragged", search
+    )
     assert len(calls) == model.config.num_hidden_layers * NEW
     assert all(kernels is model.kernels for kernels in calls)
-    assert unsupported_reason(model) == "the stage has operations of its own, which a native step would not run"
+    assert (
+        unsupported_reason(model)
+        == "the stage has operations of its own, which a native step would not run"
+    )
 
 
 def test_naive_operations_of_the_users_own_are_given_no_kernels():
@@ -114,7 +127,9 @@ def test_naive_operations_of_the_users_own_are_given_no_kernels():
         calls.append(x.shape)
         return NAIVE.mlp(x, *args, **kwargs)
 
-    model = tinyllm.optimize(hf("llama"), stage=replace(STAGES["naive"], ops=replace(NAIVE, mlp=mine)))
+    model = tinyllm.optimize(
+        hf("llama"), stage=replace(STAGES["naive"], ops=replace(NAIVE, mlp=mine))
+    )
     assert answer(model, BATCHES["even"]).tolist() == expected("llama", "even", "greedy")
     assert len(calls) == model.config.num_hidden_layers * NEW
 
@@ -129,11 +144,16 @@ def test_torchs_kernels_are_those_that_run_where_they_are_asked_for(name, search
     model, native = with_kernels(name, "torch"), tinyllm.optimize(hf(name), stage="final")
     assert unsupported_reason(native) is None and native.kernels is DEFAULT_CPU
     assert isinstance(native.stage.runner.step(native), NativeStep)
-    assert unsupported_reason(model) == "the stage asks for the kernels 'torch'" and model.kernels is TORCH
+    assert (
+        unsupported_reason(model) == "the stage asks for the kernels 'torch'"
+        and model.kernels is TORCH
+    )
     assert model.stage.runner.step(model) == model.step
     for batch in BATCHES:
         for one in (model, native):
-            assert answer(one, BATCHES[batch], **SEARCHES[search]).tolist() == expected(name, batch, search)
+            assert answer(one, BATCHES[batch], **SEARCHES[search]).tolist() == expected(
+                name, batch, search
+            )
 
 
 COUNTED = ("segment_attention", "linear", "rope_and_store", "reorder_beam_index", "make_beam_mask")
@@ -159,10 +179,16 @@ def test_a_set_of_the_users_own_serves_operations_attention_and_the_cache(stage)
     kernels = Counting()
     assert isinstance(kernels, KernelSet)
     model = tinyllm.optimize(hf("llama"), stage=replace(STAGES[stage], kernels=kernels))
-    assert answer(model, BATCHES["ragged"], **SEARCHES["4 beams"]).tolist() == expected("llama", "ragged", "4 beams")
-    assert set(kernels.calls) == set(COUNTED) - ({"segment_attention"} if stage == "segment" else set())
+    assert answer(model, BATCHES["ragged"], **SEARCHES["4 beams"]).tolist() == expected(
+        "llama", "ragged", "4 beams"
+    )
+    assert set(kernels.calls) == set(COUNTED) - (
+        {"segment_attention"} if stage == "segment" else set()
+    )
     assert kernels.calls["reorder_beam_index"] == NEW - 1
-    assert kernels.calls["segment_attention"] == (stage != "segment") * model.config.num_hidden_layers * (NEW - 1)
+    assert kernels.calls["segment_attention"] == (
+        stage != "segment"
+    ) * model.config.num_hidden_layers * (NEW - 1)
     assert "counting" in repr(model)
 
 
@@ -173,7 +199,9 @@ def sycl_is_missing():
     return reason
 
 
-WIDE_HEADS = {name: {"head_dim": 64} for name in MODELS} | {"ALiBi": {"hidden_size": 256}}  # as SYCL's are compiled for
+WIDE_HEADS = {name: {"head_dim": 64} for name in MODELS} | {
+    "ALiBi": {"hidden_size": 256}
+}  # as SYCL's are compiled for
 
 
 @cache
@@ -183,15 +211,22 @@ def wide_heads(name):
 
 @pytest.mark.parametrize("search", ["greedy", "4 beams"])
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize(("kernels", "stage"), [("cpu", "sdpa"), ("cpu", "final"), ("sycl", "final")])
+@pytest.mark.parametrize(
+    ("kernels", "stage"), [("cpu", "sdpa"), ("cpu", "final"), ("sycl", "final")]
+)
 def test_whole_answers_on_our_own_kernels(kernels, stage, name, search):
     if kernels == "sycl" and sycl_is_missing():
         pytest.skip(sycl.unavailable("cpu"))
     right = wide_heads(name)
     model = tinyllm.optimize(right, stage=replace(STAGES[stage], kernels=kernels))
     assert model.kernels.name == kernels
-    assert unsupported_reason(model) == {"cpu": None, "sycl": "the stage asks for the kernels 'sycl'"}[kernels]
-    assert isinstance(model.stage.runner.step(model), NativeStep) == (kernels == "cpu" and stage == "final")
+    assert (
+        unsupported_reason(model)
+        == {"cpu": None, "sycl": "the stage asks for the kernels 'sycl'"}[kernels]
+    )
+    assert isinstance(model.stage.runner.step(model), NativeStep) == (
+        kernels == "cpu" and stage == "final"
+    )
     for lengths in BATCHES.values():
         expected = answer(right, lengths, **SEARCHES[search])
         assert answer(model, lengths, **SEARCHES[search]).tolist() == expected.tolist()

@@ -97,7 +97,19 @@ def test_presets_are_what_their_names_promise():
 
 
 def test_what_a_user_passes_replaces_what_a_preset_says():
-    options = ["--prompts", "8", "16", "--beams", "2", "--batch", "3", "--new-tokens", "5", "--stages", FIRST]
+    options = [
+        "--prompts",
+        "8",
+        "16",
+        "--beams",
+        "2",
+        "--batch",
+        "3",
+        "--new-tokens",
+        "5",
+        "--stages",
+        FIRST,
+    ]
     preset = command.resolve(parsed(["--preset", "latency", *options, "--peers", "--repeats", "2"]))
     assert preset.cases == [Case(8, 2, 3, 5), Case(16, 2, 3, 5)]
     assert (preset.stages, preset.peers, preset.repeats, preset.separate) == ((FIRST,), (), 2, True)
@@ -120,20 +132,39 @@ def test_help_names_every_preset_and_its_stages(capsys):
     with pytest.raises(SystemExit):
         main(["bench", "--help"])
     out = capsys.readouterr().out
-    assert all(f"  {name}" in out for name in PRESETS) and all(stage in out for stage in tinyllm.STAGES)
+    assert all(f"  {name}" in out for name in PRESETS) and all(
+        stage in out for stage in tinyllm.STAGES
+    )
 
 
 # Peers
 
 
 def test_a_peer_that_is_not_installed_is_named_and_left_out(capsys, saved, tmp_path):
-    peers = {"there": Peer(("json",)), "not": Peer(("no_such_module", "json"), install="pip install it")}
+    peers = {
+        "there": Peer(("json",)),
+        "not": Peer(("no_such_module", "json"), install="pip install it"),
+    }
     (reason,) = absent(peers, "cpu", {}).values()
     assert reason.startswith(
         "not installed (this environment has no no_such_module): pip install it, and --peer-python"
     )
-    options = ["--prompts", "4", "--new-tokens", "2", "--repeats", "1", "--stages", FIRST, "--peers", "hf", "ipex"]
-    assert main(["bench", "--model", str(saved), *options, "--json", str(tmp_path / "rows.json")]) == 0
+    options = [
+        "--prompts",
+        "4",
+        "--new-tokens",
+        "2",
+        "--repeats",
+        "1",
+        "--stages",
+        FIRST,
+        "--peers",
+        "hf",
+        "ipex",
+    ]
+    assert (
+        main(["bench", "--model", str(saved), *options, "--json", str(tmp_path / "rows.json")]) == 0
+    )
     assert "ipex is left out: not installed" in capsys.readouterr().err
     assert [row.stage for row in read_rows(tmp_path / "rows.json")] == ["hf", FIRST]
 
@@ -151,7 +182,9 @@ def test_another_environment_is_asked_what_it_has(tmp_path):
     pythons = pick_pythons([f"ipex={python}"])
     assert pythons == {"ipex": str(python)}
     peers = {"ipex": Peer(("json", "no_such_module", "no_such.module"))}
-    assert absent(peers, "cpu", pythons)["ipex"].startswith(f"not installed ({python} has no no_such_module, no_such.")
+    assert absent(peers, "cpu", pythons)["ipex"].startswith(
+        f"not installed ({python} has no no_such_module, no_such."
+    )
     assert absent({"ipex": Peer(("json", "xml.dom"))}, "cpu", pythons) == {}
 
 
@@ -164,7 +197,11 @@ def test_the_folder_is_one_that_transformers_reads(folder, decoder):
     model = AutoModelForCausalLM.from_pretrained(folder)
     torch.testing.assert_close(model(PROMPT).logits, decoder(PROMPT))
     config = json.loads((folder / "config.json").read_text())
-    assert (config["rope_theta"], config["torch_dtype"], config["rope_scaling"]) == (10000.0, "float32", None)
+    assert (config["rope_theta"], config["torch_dtype"], config["rope_scaling"]) == (
+        10000.0,
+        "float32",
+        None,
+    )
 
 
 def test_large_weights_are_written_to_several_files(decoder, where, tmp_path, monkeypatch):
@@ -181,7 +218,9 @@ def test_the_gguf_file_holds_the_same_model(changes, tmp_path, own_cache):
     checkpoint = open_checkpoint(tmp_path)
     mine = load_model(checkpoint, tinyllm.STAGES[FIRST], CPU, torch.float32)
     save_gguf(mine, checkpoint, tmp_path / "model.gguf")
-    again = load_model(open_checkpoint(tmp_path / "model.gguf"), tinyllm.STAGES[FIRST], CPU, torch.float32)
+    again = load_model(
+        open_checkpoint(tmp_path / "model.gguf"), tinyllm.STAGES[FIRST], CPU, torch.float32
+    )
     torch.testing.assert_close(again(PROMPT), mine(PROMPT))
 
 
@@ -208,12 +247,18 @@ LOAD = {"device": "cpu", "dtype": "float32", "threads": 2, "budget": None}
 
 
 @pytest.mark.parametrize(
-    ("kind", "options"), [("hf", {}), ("hf-static", EAGER), ("stage", {"stage": FIRST})], ids=["hf", "static", "ours"]
+    ("kind", "options"),
+    [("hf", {}), ("hf-static", EAGER), ("stage", {"stage": FIRST})],
+    ids=["hf", "static", "ours"],
 )
 def test_a_worker_gives_the_same_tokens_and_their_times(kind, options, worker, folder, decoder):
     loaded = worker.ask("load", kind=kind, folder=str(folder), options=options, **LOAD)
     engine, ours = RemoteEngine("it", worker, decoder.config, loaded), Engine("naive", decoder)
-    assert engine.weight_bytes == ours.weight_bytes and engine.dtype == torch.float32 and "torch" in engine.versions
+    assert (
+        engine.weight_bytes == ours.weight_bytes
+        and engine.dtype == torch.float32
+        and "torch" in engine.versions
+    )
     for beams in (1, 3):
         assert engine.run(PROMPT, 5, beams).tolist() == ours.run(PROMPT, 5, beams).tolist()
     timing = engine.time(PROMPT, 5, 3)
@@ -234,7 +279,9 @@ def test_a_worker_that_does_not_start_is_quoted(tmp_path):
     python.write_text("#!/bin/sh\necho no module named anything >&2\nexit 3\n")
     python.chmod(0o755)
     worker = Worker("ipex", str(python))
-    with pytest.raises(WorkerError, match="ipex: its process ended with status 3: no module named anything"):
+    with pytest.raises(
+        WorkerError, match="ipex: its process ended with status 3: no module named anything"
+    ):
         worker.ask("load")
     worker.close()
 
@@ -252,7 +299,9 @@ def test_the_others_continue_where_a_worker_dies(where, capsys):
         how = {"attempt": Failures("a case").attempt, "record": kill_after_the_first_round}
         rows = bench(engines, plan, machine=MACHINE, **how)
     assert killed[0] == ["hf", FIRST] and [row.stage for row in rows] == [FIRST]
-    assert "hf is left out of a case: hf: its process ended with status -9" in capsys.readouterr().err
+    assert (
+        "hf is left out of a case: hf: its process ended with status -9" in capsys.readouterr().err
+    )
 
 
 def test_peers_come_first_and_those_of_transformers_share_our_weights_unless_told_otherwise(where):
@@ -281,7 +330,12 @@ class Stubborn(Engine):
 def test_an_interrupted_run_loses_nothing(decoder, tmp_path):
     path, plan = tmp_path / "rows.json", Plan("tiny", PROMPT, new_tokens=4, repeats=5)
     with pytest.raises(KeyboardInterrupt):
-        bench([Stubborn("naive", decoder)], plan, machine=MACHINE, record=lambda rows: write_rows(rows, path))
+        bench(
+            [Stubborn("naive", decoder)],
+            plan,
+            machine=MACHINE,
+            record=lambda rows: write_rows(rows, path),
+        )
     (row,) = read_rows(path)
     assert row.repeats == 2 and row.next_token_ms > 0
 
@@ -290,7 +344,10 @@ def test_rows_of_one_question_stand_together(row):
     other = replace(row, num_beams=4)
     first, second = grouped([row, other, replace(row, stage="hf")])
     assert [r.stage for r in first] == [FIRST, "hf"] and second == [other]
-    assert title(first) == "batch 2, 6 tokens in, 4 out" and title(second) == "batch 2, 4 beams, 6 tokens in, 4 out"
+    assert (
+        title(first) == "batch 2, 6 tokens in, 4 out"
+        and title(second) == "batch 2, 4 beams, 6 tokens in, 4 out"
+    )
     search = [replace(row, batch=batch, largest_batch=8) for batch in (1, 8)]
     assert len(grouped(search)) == 1 and title(search) == "6 tokens in, 4 out"
 
@@ -309,7 +366,10 @@ def ladder_of(row):
     ours = {"moved_bytes_per_token": 10**9}
     return [
         replace(
-            row, stage=name, next_token_ms=time, **(ours if name in tinyllm.STAGES else {"moved_bytes_per_token": None})
+            row,
+            stage=name,
+            next_token_ms=time,
+            **(ours if name in tinyllm.STAGES else {"moved_bytes_per_token": None}),
         )
         for name, time in ms.items()
     ]
@@ -331,10 +391,18 @@ def test_a_waterfall_goes_from_the_first_stage_to_the_last(row):
 
 
 def test_latency_has_a_line_for_each_engine_and_the_limit(row):
-    rows = [replace(r, prompt_tokens=t, num_beams=w) for r in ladder_of(row) for t in (32, 128) for w in (1, 4)]
+    rows = [
+        replace(r, prompt_tokens=t, num_beams=w)
+        for r in ladder_of(row)
+        for t in (32, 128)
+        for w in (1, 4)
+    ]
     greedy, beams, widths = draw_latency(rows).axes
     for axes in (greedy, beams, widths):
-        assert [line.get_label() for line in axes.lines] == [*(r.stage for r in ladder_of(row)), "limit"]
+        assert [line.get_label() for line in axes.lines] == [
+            *(r.stage for r in ladder_of(row)),
+            "limit",
+        ]
     assert greedy.lines[0].get_ydata().tolist() == [40.0, 40.0]
     assert widths.get_title() == "a prompt of 128 tokens" and beams.get_title() == "4 beams"
 
@@ -355,6 +423,8 @@ def test_throughput_is_drawn_over_the_batch(row):
 
 def test_rows_choose_their_picture(row):
     rows = ladder_of(row)
-    assert len(draw_rows([*rows, *(replace(r, num_beams=4) for r in rows)]).axes) == 1  # latency over beams
+    assert (
+        len(draw_rows([*rows, *(replace(r, num_beams=4) for r in rows)]).axes) == 1
+    )  # latency over beams
     assert len(draw_rows(rows).axes[0].patches) == len(rows) + 1  # a waterfall
     assert len(draw_rows(rows[:3]).axes[0].patches) == 3  # one stage alone is no ladder

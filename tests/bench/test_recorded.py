@@ -28,7 +28,18 @@ def test_every_recorded_row_is_named_and_dated(tmp_path):
     device, head, row = kernel_table(["rms_norm"], tmp_path).split("\n")
     assert device == "recorded on Some GPU, bfloat16, 2026-01-02"
     assert head.split()[-3:] == ["of", "copy", "bandwidth"]
-    assert row.split() == ["rms_norm", "4096", "1", "2.50", "20.00", "-", "31%", "(in", "the", "cache)"]
+    assert row.split() == [
+        "rms_norm",
+        "4096",
+        "1",
+        "2.50",
+        "20.00",
+        "-",
+        "31%",
+        "(in",
+        "the",
+        "cache)",
+    ]
 
 
 def test_nothing_recorded_is_said(tmp_path):

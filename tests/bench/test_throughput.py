@@ -32,7 +32,9 @@ def saved(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def decoder(saved):
-    return load_model(open_checkpoint(saved), tinyllm.STAGES["naive"], torch.device("cpu"), torch.float32)
+    return load_model(
+        open_checkpoint(saved), tinyllm.STAGES["naive"], torch.device("cpu"), torch.float32
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -67,13 +69,19 @@ class Limited(Worker):
         if batch * (tokens + self.greedy * (new_tokens > 2)) > self.holds:
             raise WorkerOutOfMemory("it: CUDA out of memory")
         times = [0.1 * (i + 1) for i in range(new_tokens)]
-        return {"tokens": [[*prompt, *[0] * new_tokens] for prompt in ids], "times": times, "peak_bytes": None}
+        return {
+            "tokens": [[*prompt, *[0] * new_tokens] for prompt in ids],
+            "times": times,
+            "peak_bytes": None,
+        }
 
 
 def searched(worker, name, decoder, **changes):
     loaded = {"dtype": "float32", "weight_bytes": 1, "prepare_s": 1.5, "versions": {}}
     engine, rows = RemoteEngine(name, worker, decoder.config, loaded), []
-    search = Search("tiny", torch.ones(64, 8, dtype=torch.int64), 8, 1, repeats=3, budget=10**9, **changes)
+    search = Search(
+        "tiny", torch.ones(64, 8, dtype=torch.int64), 8, 1, repeats=3, budget=10**9, **changes
+    )
     answer = measure(engine, search, MACHINE, record=rows.append)
     return rows, answer
 
@@ -88,7 +96,9 @@ def test_an_engine_is_timed_up_to_its_largest_batch(name, decoder):
     assert (rows[-1][0].planned_batch is None) == (name == "hf")
     assert len(answer) == 37
     top = rows[-1][-1]
-    assert top.seconds == pytest.approx(0.8) and top.call_tokens_per_s == pytest.approx(37 * 8 / 0.8)
+    assert top.seconds == pytest.approx(0.8) and top.call_tokens_per_s == pytest.approx(
+        37 * 8 / 0.8
+    )
     assert top.ready_s >= 1.5
     timed = [batch for batch, _ in worker.asked[-12:]]
     assert timed == [1, 4, 16, 37, 37, 16, 4, 1, 1, 4, 16, 37]
@@ -107,11 +117,15 @@ def test_a_batch_that_does_not_fit_every_time_is_made_smaller(decoder):
             return super().ask(do, **request)
 
     rows, answer = searched(Leaky(holds=37 * 16), FASTEST, decoder, batches=())
-    assert [(row.batch, row.largest_batch, row.repeats) for row in rows[-1]] == [(36, 36, 3)] and len(answer) == 36
+    assert [(row.batch, row.largest_batch, row.repeats) for row in rows[-1]] == [
+        (36, 36, 3)
+    ] and len(answer) == 36
 
 
 def test_too_small_a_budget_is_said(decoder):
-    with pytest.raises(MemoryError, match=r"not even one prompt fits into 1\.0 GB, weights included"):
+    with pytest.raises(
+        MemoryError, match=r"not even one prompt fits into 1\.0 GB, weights included"
+    ):
         searched(Limited(holds=3), "hf", decoder)
 
 
@@ -129,7 +143,12 @@ def test_what_is_no_lack_of_memory_is_no_sign_of_one(decoder):
     [
         (MemoryError("3 prompts do not fit"), True),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), True),
-        (RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"), True),
+        (
+            RuntimeError(
+                "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"
+            ),
+            True,
+        ),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), True),
         (RuntimeError("shapes cannot be multiplied"), False),
         (KeyError("x"), False),
@@ -141,10 +160,24 @@ def test_lack_of_memory_is_known_in_all_its_forms(error, memory):
 
 def test_throughput_from_the_command_line(saved, tmp_path, capsys):
     out, png = tmp_path / "rows.json", tmp_path / "batches.png"
-    small = ["--prompts", "8", "--new-tokens", "4", "--beams", "2", "--repeats", "1", "--max-batch", "3"]
+    small = [
+        "--prompts",
+        "8",
+        "--new-tokens",
+        "4",
+        "--beams",
+        "2",
+        "--repeats",
+        "1",
+        "--max-batch",
+        "3",
+    ]
     engines = ["--stages", "segment", "--peers", "hf", "--memory-budget", "16"]
     files = ["--json", str(out), "--png", str(png)]
-    assert main(["bench", "--preset", "throughput", "--model", str(saved), *small, *engines, *files]) == 0
+    assert (
+        main(["bench", "--preset", "throughput", "--model", str(saved), *small, *engines, *files])
+        == 0
+    )
     rows = read_rows(out)
     assert [(row.stage, row.batch, row.largest_batch) for row in rows] == [
         (name, batch, 3) for name in ("hf", "segment") for batch in (1, 3)
@@ -152,13 +185,20 @@ def test_throughput_from_the_command_line(saved, tmp_path, capsys):
     assert {row.first_difference for row in rows} == {None}
     assert png.read_bytes().startswith(b"\x89PNG")
     shown = capsys.readouterr().out
-    assert "2 beams, 8 tokens in, 4 out" in shown and shown.count("3 (largest)") == 2 and "seconds per call" in shown
+    assert (
+        "2 beams, 8 tokens in, 4 out" in shown
+        and shown.count("3 (largest)") == 2
+        and "seconds per call" in shown
+    )
 
 
 def test_a_search_is_compared_at_each_ones_largest_batch(decoder):
     (first, *_), *_ = searched(Limited(holds=16), "hf", decoder)[0]
     at = [("hf", 1, 2, 1.0), ("hf", 2, 2, 1.0), ("naive", 2, 6, 1.0), ("naive", 6, 6, 1.5)]
-    rows = [replace(first, stage=s, batch=b, largest_batch=m, seconds=t, peak_bytes=2 * 10**9) for s, b, m, t in at]
+    rows = [
+        replace(first, stage=s, batch=b, largest_batch=m, seconds=t, peak_bytes=2 * 10**9)
+        for s, b, m, t in at
+    ]
     head, *lines = table(rows)
     assert [line[head.index("vs hf")] for line in lines] == ["-", "1.00x", "-", "2.00x"]
     assert [line[head.index("batch")] for line in lines] == ["1", "2 (largest)", "2", "6 (largest)"]
@@ -167,9 +207,13 @@ def test_a_search_is_compared_at_each_ones_largest_batch(decoder):
 
 def test_the_memory_of_a_gpu_is_limited_by_its_number(monkeypatch):
     limited = []
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=100))
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=100)
+    )
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
-    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda *given: limited.append(given))
+    monkeypatch.setattr(
+        torch.cuda, "set_per_process_memory_fraction", lambda *given: limited.append(given)
+    )
     limit_memory(torch.device("cuda"), 50)
     limit_memory(torch.device("cuda:1"), 200)
     assert limited == [(0.5, 3), (1.0, 1)]

@@ -14,7 +14,15 @@ from tinyllm.bench.engines import load_engines
 from tinyllm.bench.export import save_folder
 from tinyllm.bench.machine import launch_overhead, measure_machine, versions
 from tinyllm.bench.peers import transformers_twin
-from tinyllm.bench.rows import COLUMNS, as_markdown, as_text, ratio_to_peer, read_rows, table, write_rows
+from tinyllm.bench.rows import (
+    COLUMNS,
+    as_markdown,
+    as_text,
+    ratio_to_peer,
+    read_rows,
+    table,
+    write_rows,
+)
 from tinyllm.bench.timing import Engine, TokenClock, time_in_turns
 from tinyllm.checkpoint import open_checkpoint
 from tinyllm.lab.memory import peak_bytes
@@ -35,7 +43,9 @@ def folder(tmp_path_factory):
 def rows(folder):
     checkpoint = open_checkpoint(folder)
     engines = load_engines(checkpoint, list(tinyllm.STAGES), ["hf"], CPU, torch.float32)
-    return bench(engines, Plan("tiny", torch.ones(2, 5, dtype=torch.int64), new_tokens=6, repeats=2))
+    return bench(
+        engines, Plan("tiny", torch.ones(2, 5, dtype=torch.int64), new_tokens=6, repeats=2)
+    )
 
 
 class Scripted:
@@ -63,7 +73,9 @@ def test_engines_take_turns_in_changing_order():
 def test_the_clock_is_asked_after_every_token(smollm, num_beams):
     clock = TokenClock(CPU)
     criteria = StoppingCriteriaList([clock])
-    Engine("naive", smollm).run(torch.ones(1, 3, dtype=torch.int64), 4, num_beams, stopping_criteria=criteria)
+    Engine("naive", smollm).run(
+        torch.ones(1, 3, dtype=torch.int64), 4, num_beams, stopping_criteria=criteria
+    )
     assert len(clock.times) == 4
     assert clock.times == sorted(clock.times)
 
@@ -71,7 +83,10 @@ def test_the_clock_is_asked_after_every_token(smollm, num_beams):
 def test_rows_of_a_beam_search(folder):
     checkpoint = open_checkpoint(folder)
     engines = load_engines(checkpoint, list(tinyllm.STAGES), ["hf"], CPU, torch.float32)
-    rows = bench(engines, Plan("tiny", torch.ones(2, 5, dtype=torch.int64), new_tokens=40, repeats=1, num_beams=3))
+    rows = bench(
+        engines,
+        Plan("tiny", torch.ones(2, 5, dtype=torch.int64), new_tokens=40, repeats=1, num_beams=3),
+    )
     assert [row.num_beams for row in rows] == [3] * (1 + len(tinyllm.STAGES))
     assert {row.first_difference for row in rows} == {None}
     for row in rows[1:]:
@@ -83,7 +98,9 @@ def test_rows_of_a_beam_search(folder):
 
 
 def test_engines_generate_exactly_as_many_tokens_as_asked(folder):
-    engines = load_engines(open_checkpoint(folder), list(tinyllm.STAGES), ["hf"], CPU, torch.float32)
+    engines = load_engines(
+        open_checkpoint(folder), list(tinyllm.STAGES), ["hf"], CPU, torch.float32
+    )
     prompt = torch.ones(1, 2, dtype=torch.int64)
     assert {engine.run(prompt, 9).shape for engine in engines} == {(1, 11)}
 
@@ -111,11 +128,15 @@ def test_weights_written_for_other_processes_are_the_checkpoints(kind, tmp_path)
     (tmp_path / "copy").mkdir()
     save_folder(decoder, open_checkpoint(tmp_path), tmp_path / "copy")
     copy = type(hf).from_pretrained(tmp_path / "copy")
-    assert all(torch.equal(value, copy.state_dict()[name]) for name, value in hf.state_dict().items())
+    assert all(
+        torch.equal(value, copy.state_dict()[name]) for name, value in hf.state_dict().items()
+    )
 
 
 def test_an_unknown_peer_is_named(folder):
-    with pytest.raises(ValueError, match=r"peer 'vllm' is unknown: expected one of \['hf', 'hf-static'"):
+    with pytest.raises(
+        ValueError, match=r"peer 'vllm' is unknown: expected one of \['hf', 'hf-static'"
+    ):
         load_engines(open_checkpoint(folder), ["naive"], ["vllm"], CPU, torch.float32)
     with pytest.raises(ValueError, match=r"only \['hf', 'hf-static'\] run in this process"):
         load_engines(open_checkpoint(folder), ["naive"], ["ipex"], CPU, torch.float32)
@@ -133,7 +154,9 @@ def test_rows_hold_prediction_count_and_measurement(rows):
         assert row.repeats == 2 and row.largest_batch is None
         assert row.bandwidth_share == pytest.approx(row.bandwidth_gb_s / row.read_bandwidth_gb_s)
     for row in rows[1:]:
-        assert row.moved_bytes_per_token == row.counted_bytes_per_token > row.predicted_bytes_per_token
+        assert (
+            row.moved_bytes_per_token == row.counted_bytes_per_token > row.predicted_bytes_per_token
+        )
         assert row.launches_per_layer == row.predicted_launches_per_layer
     assert len({row.weight_bytes for row in rows}) == 1
 
@@ -159,7 +182,9 @@ def test_tables_show_every_column_and_ratios_within_the_run(rows):
     assert cell(rows, "same tokens") == "yes"
     assert cell(rows[1:], "same tokens") == "-"  # nothing to compare with is no "yes"
     assert len(as_text(rows).splitlines()) == 1 + len(rows)
-    assert {line.count("|") for line in as_markdown(rows).splitlines()} == {len(COLUMNS)}  # all but the formats
+    assert {line.count("|") for line in as_markdown(rows).splitlines()} == {
+        len(COLUMNS)
+    }  # all but the formats
 
 
 def cell(rows, head):
@@ -196,7 +221,11 @@ def test_random_shapes_have_the_sizes_their_names_say(shape):
     checkpoint = random_checkpoint(shape, CPU, torch.bfloat16)
     billions = sum(torch.Size(size).numel() for size in checkpoint.weights.shapes.values()) / 1e9
     size = shape.rsplit("-", 1)[1]
-    said = float(size[:-1]) / 1000 if size.endswith("m") else float(size.replace("b1", ".1").rstrip("b"))
+    said = (
+        float(size[:-1]) / 1000
+        if size.endswith("m")
+        else float(size.replace("b1", ".1").rstrip("b"))
+    )
     assert billions == pytest.approx(said, rel=0.1)
 
 
@@ -208,7 +237,12 @@ def test_an_unknown_shape_is_named():
 def test_random_weights_run():
     from tinyllm.lab import shapes
 
-    small = {**SHAPES["tinyllama-1.1b"], "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 1}
+    small = {
+        **SHAPES["tinyllama-1.1b"],
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_hidden_layers": 1,
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shapes, "SHAPES", {"small": small | {"vocab_size": 50}})
         checkpoint = random_checkpoint("small", CPU, torch.float32)

@@ -42,7 +42,12 @@ def hf():
 def answer(model, lengths, seed=0, **options):
     ids, mask = models.ragged(VOCAB, lengths, seed=sum(lengths))
     torch.manual_seed(seed)
-    options = {"do_sample": False, "max_new_tokens": 12, "eos_token_id": [7, 21], "pad_token_id": 1} | options
+    options = {
+        "do_sample": False,
+        "max_new_tokens": 12,
+        "eos_token_id": [7, 21],
+        "pad_token_id": 1,
+    } | options
     return model.generate(ids, attention_mask=mask, **options)
 
 
@@ -70,7 +75,10 @@ def test_a_further_turn_computes_only_what_is_new(hf, stage):
     first = model.generate(ids, return_dict_in_generate=True, **options)
     more = torch.cat([first.sequences, ids[:, :3]], dim=1)
     again = model.generate(more, past_key_values=first.past_key_values, **options)
-    assert again.tolist() == hf.generate(more, attention_mask=torch.ones_like(more), **options).tolist()
+    assert (
+        again.tolist()
+        == hf.generate(more, attention_mask=torch.ones_like(more), **options).tolist()
+    )
 
 
 def test_a_token_with_a_mask_is_more_prompt_for_the_native_step_too(hf):
@@ -78,7 +86,11 @@ def test_a_token_with_a_mask_is_more_prompt_for_the_native_step_too(hf):
     logits = []
     for step in (model.step, model.stage.runner.step(model)):
         cache = model.new_cache(2, 1, 4)
-        for tokens, seen in ((ids, mask), (ids[:, :1], None), (ids[:, 1:2], torch.tensor([[1], [0]]))):
+        for tokens, seen in (
+            (ids, mask),
+            (ids[:, :1], None),
+            (ids[:, 1:2], torch.tensor([[1], [0]])),
+        ):
             last = step(tokens, seen, cache)
         logits.append(last.float())
     close(*logits)
@@ -135,8 +147,12 @@ def replaying(hf, monkeypatch):
 @pytest.mark.parametrize("how", [name for name in HOWS if name != "penalty"])
 def test_steps_are_captured_once_and_serve_requests_of_their_kind(hf, replaying, how):
     ends = {"eos_token_id": [7, 21]}
-    for number, (lengths, new) in enumerate([((8, 5, 2), 12), ((3, 6, 6), 12), ((8, 8, 1), 9), ((2, 5, 8), 12)]):
-        options = HOWS[how] | ends | {"max_new_tokens": max(new, HOWS[how].get("min_new_tokens", 0) + 1)}
+    for number, (lengths, new) in enumerate(
+        [((8, 5, 2), 12), ((3, 6, 6), 12), ((8, 8, 1), 9), ((2, 5, 8), 12)]
+    ):
+        options = (
+            HOWS[how] | ends | {"max_new_tokens": max(new, HOWS[how].get("min_new_tokens", 0) + 1)}
+        )
         expected = answer(hf, lengths, seed=number, **options).tolist()
         assert answer(replaying, lengths, seed=number, **options).tolist() == expected, lengths
         assert len(replaying.sessions.kept) == 1

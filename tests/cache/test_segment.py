@@ -17,7 +17,12 @@ from tinyllm.attention.stock import stock_attention
 from tinyllm.cache import segment
 from tinyllm.cache.segment import SegmentCache
 from tinyllm.kernels import DEFAULT_CPU
-from tinyllm.kernels.torch_attention import PartialAttention, attention_with_lse, merge_by_lse, unfused_attention
+from tinyllm.kernels.torch_attention import (
+    PartialAttention,
+    attention_with_lse,
+    merge_by_lse,
+    unfused_attention,
+)
 from tinyllm.kernels.torch_attention import _merge as merge
 from tinyllm.lab.counters import observe_passes, storages
 from tinyllm.lab.memory import peak_bytes
@@ -63,7 +68,9 @@ def in_one(q, parts):
     rows = q.shape[2]
     zeros = lambda kv: torch.zeros(len(q), 1, rows, kv.k.shape[2])  # noqa: E731
     bias = torch.cat([zeros(kv) if bias is None else bias.float() for kv, bias in parts], dim=-1)
-    return softmax(q, *(torch.cat(x, dim=2) for x in zip(*(kv for kv, _ in parts), strict=True)), bias)
+    return softmax(
+        q, *(torch.cat(x, dim=2) for x in zip(*(kv for kv, _ in parts), strict=True)), bias
+    )
 
 
 @settings(max_examples=150, deadline=None)
@@ -104,7 +111,10 @@ def test_sums_far_apart_neither_overflow_nor_mix(apart, dtype):
 
 
 def test_equal_sums_share_alike():
-    a, b = (PartialAttention(torch.full((1, 1, 1, 3), x), torch.full((1, 1, 1), 5.0)) for x in (1.0, 4.0))
+    a, b = (
+        PartialAttention(torch.full((1, 1, 1, 3), x), torch.full((1, 1, 1), 5.0))
+        for x in (1.0, 4.0)
+    )
     close(merge(a, b).out, torch.full((1, 1, 1, 3), 2.5))
     close(merge(a, b).lse, torch.full((1, 1, 1), 5.0 + torch.tensor(2.0).log().item()))
 
@@ -127,13 +137,19 @@ class Paths:
 
     def __init__(self, b, w, prompt, mask):
         self.seen = [
-            [[(prompt.k[r, :, i], prompt.v[r, :, i], None) for i in mask[r].nonzero()[:, 0]] for _ in range(w)]
+            [
+                [(prompt.k[r, :, i], prompt.v[r, :, i], None) for i in mask[r].nonzero()[:, 0]]
+                for _ in range(w)
+            ]
             for r in range(b)
         ]
 
     def reorder(self, parents):
         w = len(self.seen[0])
-        self.seen = [[list(row[p % w]) for p in parents[r * w : (r + 1) * w]] for r, row in enumerate(self.seen)]
+        self.seen = [
+            [list(row[p % w]) for p in parents[r * w : (r + 1) * w]]
+            for r, row in enumerate(self.seen)
+        ]
 
     def add(self, k, v, step):
         for r, row in enumerate(self.seen):
@@ -142,7 +158,9 @@ class Paths:
 
     def slots(self):
         """The slot of every token after the prompt."""
-        return [[[slot for _, _, slot in path if slot is not None] for path in row] for row in self.seen]
+        return [
+            [[slot for _, _, slot in path if slot is not None] for path in row] for row in self.seen
+        ]
 
     def attention(self, q):
         """Softmax over each sequence's own keys, `q` being `[b, h, w, d]`."""
@@ -164,7 +182,9 @@ class Paths:
     padded=st.booleans(),
     data=st.data(),
 )
-def test_every_sequence_sees_its_own_path_after_any_reorders(sizes, d, dtype, reserved, padded, data):
+def test_every_sequence_sees_its_own_path_after_any_reorders(
+    sizes, d, dtype, reserved, padded, data
+):
     b, w, g, group, t, steps = sizes
     generator = torch.Generator().manual_seed(data.draw(st.integers(0, 2**31)))
     make = lambda *shape: torch.randn(shape, generator=generator).to(dtype)  # noqa: E731
@@ -172,7 +192,10 @@ def test_every_sequence_sees_its_own_path_after_any_reorders(sizes, d, dtype, re
         patch.setattr(segment, "FIRST_STEPS", 2)  # unless reserved: memory for 2, 4, 8, 16 steps
         where = {"device": CPU, "dtype": dtype, "kernels": DEFAULT_CPU}
         cache = SegmentCache(config_of(g, group, d), b, w, steps if reserved else None, **where)
-    mask = torch.arange(t) >= torch.tensor([data.draw(st.integers(0, t - 1)) * padded for _ in range(b)])[:, None]
+    mask = (
+        torch.arange(t)
+        >= torch.tensor([data.draw(st.integers(0, t - 1)) * padded for _ in range(b)])[:, None]
+    )
     prompt, (layer,) = Segment(make(b, g, t, d), make(b, g, t, d)), cache.layers
     cache.prepare(t, mask.long() if padded else None)
     layer.append(*prompt)
@@ -185,7 +208,10 @@ def test_every_sequence_sees_its_own_path_after_any_reorders(sizes, d, dtype, re
         k, v, q = make(b, g, w, d), make(b, g, w, d), make(b, g * group, w, d)
         layer.append(k, v)
         paths.add(k, v, step)
-        assert cache.beam_index[:, :, : step + 1].add(w * torch.arange(step + 1)).tolist() == paths.slots()
+        assert (
+            cache.beam_index[:, :, : step + 1].add(w * torch.arange(step + 1)).tolist()
+            == paths.slots()
+        )
         assert (positions == mask.sum(1, keepdim=True) + step).all() or not padded
         for attention in (stock_attention, kernel_attention):
             near(attention(q, layer.segments, metadata), paths.attention(q), dtype)
@@ -195,7 +221,11 @@ def test_every_sequence_sees_its_own_path_after_any_reorders(sizes, d, dtype, re
 def test_attention_over_a_prompt_sees_the_prompt_alone(attention):
     q, memory = torch.randn(2, 4, 3, 8), Segment(torch.randn(2, 2, 7, 8), torch.randn(2, 2, 7, 8))
     prompt, metadata = memory.part(0, 3), PrefillMetadata(3, 3, None, None, DEFAULT_CPU)
-    right = scaled_dot_product_attention(q, *prompt, is_causal=True, enable_gqa=True).transpose(1, 2).flatten(2)
+    right = (
+        scaled_dot_product_attention(q, *prompt, is_causal=True, enable_gqa=True)
+        .transpose(1, 2)
+        .flatten(2)
+    )
     for segments in ((prompt,), (prompt, memory), (memory, prompt)):
         assert attention(q, segments, metadata).equal(right)
 
@@ -231,7 +261,9 @@ def held_bytes(cache):
 
 
 def copied(cache):
-    return [x.view(torch.int32).clone() for layer in cache.layers for kv in layer.segments for x in kv]
+    return [
+        x.view(torch.int32).clone() for layer in cache.layers for kv in layer.segments for x in kv
+    ]
 
 
 def test_nothing_is_moved_once_it_is_written(model, batch):
@@ -251,7 +283,10 @@ def test_nothing_is_moved_once_it_is_written(model, batch):
         responses = responses or addresses(layer.response for layer in cache.layers)
         assert responses == addresses(layer.response for layer in cache.layers)
         assert where == addresses(layer.prompt for layer in cache.layers)
-    assert all(a.equal(x) for a, x in zip(what, (x for layer in cache.layers for x in layer.prompt), strict=True))
+    assert all(
+        a.equal(x)
+        for a, x in zip(what, (x for layer in cache.layers for x in layer.prompt), strict=True)
+    )
 
 
 @pytest.mark.parametrize("copies", [1, W])
@@ -304,7 +339,10 @@ def test_keys_and_values_are_not_repeated_for_the_heads_that_share_them():
     cache = model.new_cache(1, 4, 3)
     model.step(tokens(0, 1, t) % 17, None, cache)
     model.step(torch.ones(1, 4, dtype=torch.int64), None, cache)
-    assert peak_bytes(lambda: model.step(torch.ones(1, 4, dtype=torch.int64), None, cache), CPU) < 2 * keys
+    assert (
+        peak_bytes(lambda: model.step(torch.ones(1, 4, dtype=torch.int64), None, cache), CPU)
+        < 2 * keys
+    )
 
 
 def test_padding_is_never_looked_at(model, batch):
@@ -335,7 +373,9 @@ def test_prompts_in_parts_are_prompts_at_once(model, options, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"num_beams": W}, {"do_sample": True, "num_return_sequences": W}], ids=["greedy", "beams", "drawn"]
+    "options",
+    [{}, {"num_beams": W}, {"do_sample": True, "num_return_sequences": W}],
+    ids=["greedy", "beams", "drawn"],
 )
 def test_the_naive_operations_work_on_it_too(hf, model, batch, options):
     naive = tinyllm.optimize(hf, stage=replace(tinyllm.STAGES["segment"], ops=NAIVE))

@@ -15,7 +15,9 @@ def right(x, weight, eps):
     return F.rms_norm(x, weight.shape, weight, eps)
 
 
-@pytest.mark.parametrize("backend", [NAIVE, of_module("torch", TORCH)], ids=lambda backend: backend.name)
+@pytest.mark.parametrize(
+    "backend", [NAIVE, of_module("torch", TORCH)], ids=lambda backend: backend.name
+)
 @pytest.mark.parametrize("operation", TABLES)
 def test_naive_and_torch_kernels(backend, operation):
     if operation in backend.functions:
@@ -41,7 +43,9 @@ def in_place(table):
 @pytest.mark.parametrize("operation", TABLES)
 def test_the_reference_is_right_by_its_own_table(operation):
     verdict = check(operation, in_place(TABLES[operation]), dtypes=DTYPES)
-    assert verdict.right and verdict.passed == verdict.total == len(DTYPES) * len(TABLES[operation].cases)
+    assert verdict.right and verdict.passed == verdict.total == len(DTYPES) * len(
+        TABLES[operation].cases
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,7 +75,9 @@ def test_what_is_returned_but_not_written_in_place_is_seen():
 @pytest.mark.parametrize("activation", references.ACTIVATIONS)
 def test_references_agree_with_torch(activation):
     x = torch.linspace(-6, 6, 101, dtype=torch.float64)
-    theirs = {"gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh")}.get(activation) or getattr(F, activation)
+    theirs = {"gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh")}.get(
+        activation
+    ) or getattr(F, activation)
     torch.testing.assert_close(references.ACTIVATIONS[activation](x), theirs(x))
 
 

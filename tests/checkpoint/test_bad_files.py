@@ -48,11 +48,17 @@ def edit(folder, **changes):
 def loads_not(folder, kind, message):
     """The message names files of `folder` as {folder}; a pattern stands between slashes."""
     if message.startswith("/"):
-        with pytest.raises(kind, match=message.strip("/").replace("{folder}", re.escape(str(folder)))) as caught:
+        with pytest.raises(
+            kind, match=message.strip("/").replace("{folder}", re.escape(str(folder)))
+        ) as caught:
             tinyllm.from_pretrained(folder, device="cpu")
         assert caught.type is kind
     else:
-        says(kind, message.format(folder=folder), lambda: tinyllm.from_pretrained(folder, device="cpu"))
+        says(
+            kind,
+            message.format(folder=folder),
+            lambda: tinyllm.from_pretrained(folder, device="cpu"),
+        )
 
 
 LAST = "model.norm.weight"
@@ -72,7 +78,9 @@ TENSORS = {
         "this config.json does not use: expected none but its weights",
     ),
     "of a wrong shape": (
-        lambda tensors: tensors.update({"model.layers.1.self_attn.k_proj.weight": torch.ones(16, 31)}),
+        lambda tensors: tensors.update(
+            {"model.layers.1.self_attn.k_proj.weight": torch.ones(16, 31)}
+        ),
         "{folder}/model.safetensors: tensor 'model.layers.1.self_attn.k_proj.weight' has shape [16, 31]: "
         "expected [16, 32]",
     ),
@@ -199,9 +207,21 @@ def test_folder(folder, what):
 
 
 def test_architecture_that_transformers_knows(tmp_path):
-    tiny = {"vocab_size": 61, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "head_dim": 8}
-    GemmaForCausalLM(GemmaConfig(**tiny, num_attention_heads=4, num_key_value_heads=2)).save_pretrained(tmp_path)
-    loads_not(tmp_path, ValueError, "/^model type 'gemma' is not supported: expected one of \\[.*'llama'.*\\]/")
+    tiny = {
+        "vocab_size": 61,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 1,
+        "head_dim": 8,
+    }
+    GemmaForCausalLM(
+        GemmaConfig(**tiny, num_attention_heads=4, num_key_value_heads=2)
+    ).save_pretrained(tmp_path)
+    loads_not(
+        tmp_path,
+        ValueError,
+        "/^model type 'gemma' is not supported: expected one of \\[.*'llama'.*\\]/",
+    )
 
 
 def test_missing_shard(sharded):
@@ -235,7 +255,9 @@ def test_folder_that_does_not_exist(tmp_path):
 def test_hub_id_that_is_not_there(name, monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(FileNotFoundError, match=f"^'{name}' is no folder here, and could not be had from the hub: "):
+    with pytest.raises(
+        FileNotFoundError, match=f"^'{name}' is no folder here, and could not be had from the hub: "
+    ):
         tinyllm.from_pretrained(name)
 
 
@@ -264,14 +286,23 @@ def patched(at, values):
 NOT_COMPLETE = "{path}: not a complete GGUF file (%s); copy or download it again"
 GGUF = {
     "empty": (lambda data: b"", NOT_COMPLETE % "it starts with b'': expected b'GGUF'"),
-    "another magic": (patched(0, b"GGML"), NOT_COMPLETE % "it starts with b'GGML': expected b'GGUF'"),
-    "another version": (patched(4, b"\x01"), NOT_COMPLETE % "version 1: expected one of (2, 3), little-endian"),
+    "another magic": (
+        patched(0, b"GGML"),
+        NOT_COMPLETE % "it starts with b'GGML': expected b'GGUF'",
+    ),
+    "another version": (
+        patched(4, b"\x01"),
+        NOT_COMPLETE % "version 1: expected one of (2, 3), little-endian",
+    ),
     "header cut off": (lambda data: data[:100], NOT_COMPLETE % "the file ends inside its header"),
     "last tensor cut off": (
         lambda data: data[:-200],
         NOT_COMPLETE % "the file ends inside tensor 'output.weight'",
     ),
-    "unknown metadata": (patched(24 + 8 + 20, b"\x63"), NOT_COMPLETE % "metadata type 99 is unknown"),
+    "unknown metadata": (
+        patched(24 + 8 + 20, b"\x63"),
+        NOT_COMPLETE % "metadata type 99 is unknown",
+    ),
     "no architecture": (
         lambda data: data.replace(b"general.architecture", b"general.architectuer"),
         "{path}: its metadata has no 'general.architecture'; copy or convert it again",
@@ -306,7 +337,11 @@ def test_gguf(tmp_path, own_cache, whole, what):
 
 def test_gguf_that_does_not_exist(tmp_path):
     path = tmp_path / "none.gguf"
-    says(FileNotFoundError, f"{path} does not exist: expected a GGUF file", lambda: tinyllm.from_pretrained(path))
+    says(
+        FileNotFoundError,
+        f"{path} does not exist: expected a GGUF file",
+        lambda: tinyllm.from_pretrained(path),
+    )
 
 
 def test_gguf_of_an_encoding_nobody_knows(tmp_path, whole):

@@ -14,7 +14,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from tokenizers import models as vocabularies
-from transformers import AutoModelForCausalLM, GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    GenerationConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 import models
 import tinyllm
@@ -68,7 +74,12 @@ def test_one_file_or_many(saved, size, stage):
 def test_number_formats(saved, stored, asked):
     folder, hf = saved(models.tiny(seed=1).to(stored))
     model = tinyllm.from_pretrained(str(folder), device="cpu", dtype=asked)
-    right = {None: stored, "float32": torch.float32, "torch.bfloat16": torch.bfloat16, torch.float16: torch.float16}
+    right = {
+        None: stored,
+        "float32": torch.float32,
+        "torch.bfloat16": torch.bfloat16,
+        torch.float16: torch.float16,
+    }
     assert model.dtype == right[asked]
     assert_weights(model, hf, right[asked])
 
@@ -88,7 +99,10 @@ def test_tied_embeddings_with_a_stored_head(saved, same):
     tensors = load_file(folder / "model.safetensors")
     tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone() + (0 if same else 0.1)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    model, hf = tinyllm.from_pretrained(folder, device="cpu"), AutoModelForCausalLM.from_pretrained(folder)
+    model, hf = (
+        tinyllm.from_pretrained(folder, device="cpu"),
+        AutoModelForCausalLM.from_pretrained(folder),
+    )
     assert (model.lm_head.weight is model.embed_tokens.weight) == same
     ids, _ = models.ragged(61, (5,))
     close(model(ids), logits_of(hf, ids))
@@ -137,7 +151,10 @@ def test_variant_of_a_stage(saved):
         return tinyllm.STAGES["naive"].attend(*args)
 
     variant = replace(tinyllm.STAGES["naive"], name="mine", attend=counted)
-    model, (ids, _) = tinyllm.from_pretrained(folder, stage=variant, device="cpu"), models.ragged(61, (5,))
+    model, (ids, _) = (
+        tinyllm.from_pretrained(folder, stage=variant, device="cpu"),
+        models.ragged(61, (5,)),
+    )
     close(model(ids), logits_of(hf, ids))
     assert model.stage.name == "mine"
     assert len(calls) == hf.config.num_hidden_layers
@@ -147,7 +164,9 @@ def test_variant_of_a_stage(saved):
 
 
 def storages(*tensors):
-    return {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
+    return {
+        tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors
+    }
 
 
 @every_stage
@@ -195,7 +214,11 @@ def test_optimize_twice():
 
 # GGUF
 
-EXACT = (gguf.GGMLQuantizationType.F32, gguf.GGMLQuantizationType.F16, gguf.GGMLQuantizationType.BF16)
+EXACT = (
+    gguf.GGMLQuantizationType.F32,
+    gguf.GGMLQuantizationType.F16,
+    gguf.GGMLQuantizationType.BF16,
+)
 BLOCKS = (gguf.GGMLQuantizationType.Q8_0, gguf.GGMLQuantizationType.Q4_1)
 GGUF_NAMES = {
     "self_attn.q_proj": "attn_q",
@@ -211,7 +234,9 @@ GGUF_NAMES = {
 
 
 def gguf_name(name):
-    name = name.removeprefix("model.").replace("layers.", "blk.").replace("embed_tokens", "token_embd")
+    name = (
+        name.removeprefix("model.").replace("layers.", "blk.").replace("embed_tokens", "token_embd")
+    )
     for theirs, ours in GGUF_NAMES.items():
         name = name.replace(theirs, ours)
     return "output_norm.weight" if name == "norm.weight" else name.replace("lm_head", "output")
@@ -240,7 +265,9 @@ def write_gguf(path, hf, kind, *, without=(), architecture="llama"):
     for name, parameter in hf.named_parameters():
         values, part = parameter.numpy(), name.split(".")[-2]
         encoding = kind if values.ndim == 2 else gguf.GGMLQuantizationType.F32
-        stored = gguf.quants.quantize(interleaved(values, heads[part]) if part in heads else values, encoding)
+        stored = gguf.quants.quantize(
+            interleaved(values, heads[part]) if part in heads else values, encoding
+        )
         writer.add_tensor(gguf_name(name), stored, raw_dtype=encoding)
         decoded = gguf.quants.dequantize(gguf.quants.quantize(values, encoding), encoding)
         parameter.data = torch.from_numpy(np.array(decoded)).reshape(parameter.shape)
@@ -253,7 +280,9 @@ def write_gguf(path, hf, kind, *, without=(), architecture="llama"):
 
 def wide(**changes):
     """A model whose rows are whole quantisation blocks."""
-    return models.tiny(seed=6, **({"hidden_size": 64, "intermediate_size": 96, "rms_norm_eps": 1e-5} | changes))
+    return models.tiny(
+        seed=6, **({"hidden_size": 64, "intermediate_size": 96, "rms_norm_eps": 1e-5} | changes)
+    )
 
 
 @pytest.mark.parametrize("kind", EXACT + BLOCKS, ids=lambda kind: kind.name)
@@ -266,7 +295,10 @@ def test_gguf_against_its_own_decoder_and_transformers(tmp_path, own_cache, kind
     assert model.tokenizer is None
     assert (model.lm_head.weight is model.embed_tokens.weight) == tied
     assert_weights(model, hf)
-    assert_weights(model, AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file=path.name, dtype=torch.float32))
+    assert_weights(
+        model,
+        AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file=path.name, dtype=torch.float32),
+    )
     ids, _ = models.ragged(61, (7,))
     close(model(ids), logits_of(hf, ids))
 
@@ -340,13 +372,21 @@ def large(tmp_path_factory):
     """About 300 MB in many tensors, in two files; and a small model beside it."""
     small, folder = (tmp_path_factory.mktemp(name) for name in ("small", "large"))
     models.tiny().save_pretrained(small)
-    sizes = {"hidden_size": 1024, "intermediate_size": 2048, "num_hidden_layers": 6, "vocab_size": 9000}
+    sizes = {
+        "hidden_size": 1024,
+        "intermediate_size": 2048,
+        "num_hidden_layers": 6,
+        "vocab_size": 9000,
+    }
     with torch.device("meta"):
         hf = LlamaForCausalLM(LlamaConfig(**sizes, num_attention_heads=16, num_key_value_heads=4))
     hf.config.save_pretrained(folder)
     names, shards = [*hf.state_dict()], {}
     for shard, part in enumerate((names[::2], names[1::2])):
-        save_file({n: torch.rand(hf.get_parameter(n).shape) for n in part}, folder / f"{shard}.safetensors")
+        save_file(
+            {n: torch.rand(hf.get_parameter(n).shape) for n in part},
+            folder / f"{shard}.safetensors",
+        )
         shards |= dict.fromkeys(part, f"{shard}.safetensors")
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
     return folder, small, max(4 * parameter.numel() for parameter in hf.parameters())
@@ -359,7 +399,11 @@ def test_peak_memory_while_loading(large, dtype, record_property):
     seen = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     record_property("memory", seen | {"largest tensor": largest})
     print(
-        {name: f"{value / 2**20:.1f} MiB" for name, value in (seen | {"largest": largest}).items() if name != "samples"}
+        {
+            name: f"{value / 2**20:.1f} MiB"
+            for name, value in (seen | {"largest": largest}).items()
+            if name != "samples"
+        }
     )
     assert seen["model"] > (250 if dtype == "float32" else 125) * 2**20
     assert seen["samples"] > 20
@@ -370,7 +414,11 @@ def test_peak_memory_while_loading(large, dtype, record_property):
 def test_each_tensor_of_a_large_file_is_read_once(large, monkeypatch):
     folder, _, _ = large
     reads, read = [], SafetensorsFolder.read
-    monkeypatch.setattr(SafetensorsFolder, "read", lambda self, name: reads.append(name) or read(self, name))
+    monkeypatch.setattr(
+        SafetensorsFolder, "read", lambda self, name: reads.append(name) or read(self, name)
+    )
     tinyllm.from_pretrained(folder, device="cpu", dtype="bfloat16")
-    stored = chain.from_iterable(safe_open(path, "pt").keys() for path in folder.glob("*.safetensors"))
+    stored = chain.from_iterable(
+        safe_open(path, "pt").keys() for path in folder.glob("*.safetensors")
+    )
     assert sorted(reads) == sorted(stored)

@@ -51,14 +51,18 @@ def lengths(batch):
 @pytest.fixture(scope="module")
 def expected(oracle, batch):
     """As many tokens for each prompt, whatever they are: the end of the text does not end them."""
-    return oracle.generate(**batch, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS, do_sample=False)
+    return oracle.generate(
+        **batch, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS, do_sample=False
+    )
 
 
 @pytest.fixture(scope="module")
 def some(batch):
     """Four short prompts of different lengths."""
     rows = slice(1, 5)
-    ids, mask = (batch[name][rows, -max(lengths(batch)[rows]) :] for name in ("input_ids", "attention_mask"))
+    ids, mask = (
+        batch[name][rows, -max(lengths(batch)[rows]) :] for name in ("input_ids", "attention_mask")
+    )
     return {"input_ids": ids, "attention_mask": mask, "max_new_tokens": 24, "num_beams": 4}
 
 
@@ -74,7 +78,9 @@ def model(request, smollm):
 
 
 every_stage = pytest.mark.parametrize("model", tinyllm.STAGES, indirect=True)
-until_fused = pytest.mark.parametrize("model", ["naive", "fused"], indirect=True)  # later stages: the batch says it all
+until_fused = pytest.mark.parametrize(
+    "model", ["naive", "fused"], indirect=True
+)  # later stages: the batch says it all
 
 
 def test_weights_are_bit_equal(smollm, oracle):

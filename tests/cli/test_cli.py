@@ -39,7 +39,9 @@ def test_help_helps(command, capsys):
 
 
 def test_as_a_module():
-    run = subprocess.run([sys.executable, "-m", "tinyllm", "--help"], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-m", "tinyllm", "--help"], capture_output=True, text=True, check=True
+    )
     assert "bench" in run.stdout
 
 
@@ -55,7 +57,20 @@ def test_generate_answers_a_chat_from_standard_input(capsys, monkeypatch):
 
 
 def test_generate_searches_beams_and_shows_how_far_it_is(capsys):
-    assert main(["generate", "The capital of France is", "--raw", "--max-new-tokens", "4", "--num-beams", "3"]) == 0
+    assert (
+        main(
+            [
+                "generate",
+                "The capital of France is",
+                "--raw",
+                "--max-new-tokens",
+                "4",
+                "--num-beams",
+                "3",
+            ]
+        )
+        == 0
+    )
     shown = capsys.readouterr()
     assert "Paris" in shown.out
     assert (
@@ -64,7 +79,9 @@ def test_generate_searches_beams_and_shows_how_far_it_is(capsys):
 
 
 def test_chat_answers_until_the_input_ends(capsys, monkeypatch):
-    monkeypatch.setattr("sys.stdin", StringIO("What is the capital of France?\n\nAnd of Germany?\n"))
+    monkeypatch.setattr(
+        "sys.stdin", StringIO("What is the capital of France?\n\nAnd of Germany?\n")
+    )
     assert main(["chat", "--max-new-tokens", "12"]) == 0
     said = capsys.readouterr().out
     assert said.index("Paris") < said.index("Berlin")
@@ -84,7 +101,9 @@ def test_a_chat_computes_only_what_is_new(stage, smollm):
     prompt = whole[:, : held + second]
     assert prompt[:, : said.shape[1]].equal(said)
     assert second < first
-    assert model.generate(prompt, torch.ones_like(prompt), max_new_tokens=8).tolist() == whole.tolist()
+    assert (
+        model.generate(prompt, torch.ones_like(prompt), max_new_tokens=8).tolist() == whole.tolist()
+    )
 
 
 def test_a_chat_whose_history_reads_differently_starts_afresh(smollm):
@@ -106,7 +125,11 @@ def test_plan_says_what_fits_and_loads_nothing(capsys, monkeypatch):
     monkeypatch.setattr("tinyllm.model.load_model", None)
     sizes = ["--prompt-tokens", "1024", "--new-tokens", "128", "--num-beams", "4", "--memory", "64"]
     assert main(["bench", "--plan", "--random", "llama-2-7b", *sizes]) == 0
-    lines = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line.split()}
+    lines = {
+        line.split()[0]: line.split()
+        for line in capsys.readouterr().out.splitlines()
+        if line.split()
+    }
     fits = {name: int(lines[name][-1]) for name in tinyllm.STAGES}
     assert fits["segment"] > 3 * fits["fused"] > 0
     assert main(["bench", "--plan", "--batch", "3"]) == 0
@@ -115,7 +138,17 @@ def test_plan_says_what_fits_and_loads_nothing(capsys, monkeypatch):
 
 def test_generate_draws_the_same_tokens_with_the_same_seed(capsys):
     def answer(seed):
-        options = ["--raw", "--max-new-tokens", "12", "--temperature", "1.5", "--top-k", "40", "--seed", seed]
+        options = [
+            "--raw",
+            "--max-new-tokens",
+            "12",
+            "--temperature",
+            "1.5",
+            "--top-k",
+            "40",
+            "--seed",
+            seed,
+        ]
         assert main(["generate", "Once upon a time", *options]) == 0
         return capsys.readouterr().out
 
@@ -125,7 +158,18 @@ def test_generate_draws_the_same_tokens_with_the_same_seed(capsys):
 
 def test_bench_prints_records_and_draws(folder, tmp_path, capsys):
     json_file, png = tmp_path / "rows.json", tmp_path / "ladder.png"
-    arguments = ["--model", str(folder), "--new-tokens", "4", "--repeats", "1", "--batch", "2", "--prompt-tokens", "5"]
+    arguments = [
+        "--model",
+        str(folder),
+        "--new-tokens",
+        "4",
+        "--repeats",
+        "1",
+        "--batch",
+        "2",
+        "--prompt-tokens",
+        "5",
+    ]
     assert main(["bench", *arguments, "--stream", "--json", str(json_file), "--png", str(png)]) == 0
     out = capsys.readouterr().out
     assert "hf" in out and "naive" in out and str(png) in out and str(json_file) in out
@@ -135,7 +179,17 @@ def test_bench_prints_records_and_draws(folder, tmp_path, capsys):
 
 def test_bench_takes_as_many_tokens_of_text_as_asked(tmp_path):
     out = tmp_path / "rows.json"
-    arguments = ["--prompt-tokens", "37", "--new-tokens", "2", "--repeats", "1", "--peers", "--json", str(out)]
+    arguments = [
+        "--prompt-tokens",
+        "37",
+        "--new-tokens",
+        "2",
+        "--repeats",
+        "1",
+        "--peers",
+        "--json",
+        str(out),
+    ]
     assert main(["bench", *arguments]) == 0
     (row,) = [row for row in json.loads(out.read_text()) if row["stage"] == "naive"]
     assert (row["prompt_tokens"], row["first_difference"]) == (37, None)
@@ -143,11 +197,20 @@ def test_bench_takes_as_many_tokens_of_text_as_asked(tmp_path):
 
 def test_check_is_ready(capsys, monkeypatch):
     """With the sets of kernels that the tests of kernels do not run through `check` themselves."""
-    quick = [backend for backend in backends.backends(torch.device("cpu")) if backend.name not in ("triton", "sycl")]
+    quick = [
+        backend
+        for backend in backends.backends(torch.device("cpu"))
+        if backend.name not in ("triton", "sycl")
+    ]
     monkeypatch.setattr(backends, "backends", lambda device: quick)
     assert main(["check", "--device", "cpu"]) == 0
     out = capsys.readouterr().out
-    assert "rms_norm: all" in out and "use       " in out and "naive tokens: all" in out and out.endswith("ready\n")
+    assert (
+        "rms_norm: all" in out
+        and "use       " in out
+        and "naive tokens: all" in out
+        and out.endswith("ready\n")
+    )
 
 
 def test_check_says_which_kernels_to_use():
@@ -157,15 +220,21 @@ def test_check_says_which_kernels_to_use():
 
 
 def test_check_says_what_is_missing(capsys, monkeypatch):
-    monkeypatch.setattr(backends.sycl, "unavailable", lambda device: "g++ is not installed: apt-get install g++")
+    monkeypatch.setattr(
+        backends.sycl, "unavailable", lambda device: "g++ is not installed: apt-get install g++"
+    )
     monkeypatch.setattr(backends, "backends", lambda device: [])
     check_kernels(torch.device("cpu"), 1e9)
-    assert "sycl      not here: g++ is not installed: apt-get install g++" in capsys.readouterr().out
+    assert (
+        "sycl      not here: g++ is not installed: apt-get install g++" in capsys.readouterr().out
+    )
 
 
 def test_check_fails_where_a_kernel_is_wrong(capsys, monkeypatch):
     wrong = {"rms_norm": lambda x, weight, eps: backends.rms_norm(x, weight, 0.0)}
-    monkeypatch.setattr(backends, "backends", lambda device: [replace(backends.NAIVE, functions=wrong)])
+    monkeypatch.setattr(
+        backends, "backends", lambda device: [replace(backends.NAIVE, functions=wrong)]
+    )
     assert main(["check"]) == 1
     assert "1 of" in capsys.readouterr().out.splitlines()[-1]
 
@@ -175,22 +244,49 @@ def test_check_fails_where_a_kernel_is_wrong(capsys, monkeypatch):
     [
         (["generate", "hello", "--model", "./nowhere"], "./nowhere does not exist"),
         (["generate", "hello", "--device", "tpu"], "device 'tpu'"),
-        (["generate", "hello", "--max-new-tokens", "-1"], "max_new_tokens=-1: expected a whole number, 0 or more"),
+        (
+            ["generate", "hello", "--max-new-tokens", "-1"],
+            "max_new_tokens=-1: expected a whole number, 0 or more",
+        ),
         (["generate", "hello", "--seed", "1"], "--top-k, --top-p and --seed are for drawn tokens"),
-        (["generate", "hello", "--temperature", "-1"], "temperature=-1.0: expected a positive, finite number"),
-        (["bench", "--peers", "vllm"], "peer 'vllm' is unknown: expected one of ['hf', 'hf-static'"),
+        (
+            ["generate", "hello", "--temperature", "-1"],
+            "temperature=-1.0: expected a positive, finite number",
+        ),
+        (
+            ["bench", "--peers", "vllm"],
+            "peer 'vllm' is unknown: expected one of ['hf', 'hf-static'",
+        ),
         (["bench", "--peer-python", "ipex"], "--peer-python ipex: expected PEER=PATH, as in ipex="),
-        (["bench", "--peer-python", "ipex=/no/python"], "/no/python is no program: expected a Python interpreter"),
+        (
+            ["bench", "--peer-python", "ipex=/no/python"],
+            "/no/python is no program: expected a Python interpreter",
+        ),
         (["bench", "--stages", "fastest"], "stage 'fastest' is unknown: expected one of ['naive'"),
-        (["bench", "--stages", "--peers"], "--stages and --peers are both empty: expected at least one engine"),
-        (["bench", "--json", "/no/folder/x.json"], "--json /no/folder/x.json: expected a file in a folder that exists"),
-        (["bench", "--preset", "throughput", "--memory-budget", "-1"], "--memory-budget -1.0: expected a number of GB"),
-        (["bench", "--preset", "throughput", "--memory-budget", "0.1"], "the weights alone take 513.1 MiB"),
+        (
+            ["bench", "--stages", "--peers"],
+            "--stages and --peers are both empty: expected at least one engine",
+        ),
+        (
+            ["bench", "--json", "/no/folder/x.json"],
+            "--json /no/folder/x.json: expected a file in a folder that exists",
+        ),
+        (
+            ["bench", "--preset", "throughput", "--memory-budget", "-1"],
+            "--memory-budget -1.0: expected a number of GB",
+        ),
+        (
+            ["bench", "--preset", "throughput", "--memory-budget", "0.1"],
+            "the weights alone take 513.1 MiB",
+        ),
         (
             ["bench", "--preset", "throughput", "--one-copy"],
             "--one-copy with --preset throughput: there each engine is",
         ),
-        (["bench", "--stream", "--beams", "1", "4"], "--stream with --num-beams 4: beams are not final before the end"),
+        (
+            ["bench", "--stream", "--beams", "1", "4"],
+            "--stream with --num-beams 4: beams are not final before the end",
+        ),
         (["bench", "--prompts", "32", "0"], "--prompt-tokens 0: expected 1 or more"),
         (["bench", "--random", "gpt-9"], "shape 'gpt-9' is unknown"),
         (["bench", "--new-tokens", "1"], "--new-tokens 1: expected 2 or more"),

@@ -11,9 +11,22 @@ import models
 import tinyllm
 from tinyllm.attention.kernel import kernel_attention
 from tinyllm.cache.segment import SegmentCache
-from tinyllm.cost.model import layer_cost, layers_cost, least_bytes, pass_cost, reorder_cost, weight_elements
+from tinyllm.cost.model import (
+    layer_cost,
+    layers_cost,
+    least_bytes,
+    pass_cost,
+    reorder_cost,
+    weight_elements,
+)
 from tinyllm.cost.workload import Cost, Workload
-from tinyllm.lab.counters import OperationLog, observe, observe_passes, observe_reorder, touched_bytes
+from tinyllm.lab.counters import (
+    OperationLog,
+    observe,
+    observe_passes,
+    observe_reorder,
+    touched_bytes,
+)
 from tinyllm.lab.launches import launches_in_layer
 from tinyllm.lab.memory import allocations, peak_bytes
 from tinyllm.model import restage
@@ -162,9 +175,15 @@ def test_what_a_beam_search_does_with_a_prompt(stage):
     shared = shares_prompts(stage)
     prompts = b if shared else b * w
     assert [p.tokens for p in passes] == [prompts * t] + [b * w] * (new - 1)
-    assert [p.layers.kv_written for p in passes] == [token * n for n in (prompts * t, *[b * w] * (new - 1))]
+    assert [p.layers.kv_written for p in passes] == [
+        token * n for n in (prompts * t, *[b * w] * (new - 1))
+    ]
     held = [0, *(0 if shared else b * w * (t + i) for i in range(new - 1))]
-    assert [p.between.kv_copied for p in passes] == [p.layers.kv_copied for p in passes] == [token * n for n in held]
+    assert (
+        [p.between.kv_copied for p in passes]
+        == [p.layers.kv_copied for p in passes]
+        == [token * n for n in held]
+    )
 
 
 @every_stage
@@ -197,7 +216,9 @@ def test_the_real_model_too(smollm):
 @every_stage
 def test_a_part_that_does_more_than_predicted_is_seen(smollm, stage):
     model = restage(smollm, tinyllm.STAGES[stage])
-    wasteful = replace(model.stage, attention=lambda q, *more: model.stage.attention(q.clone(), *more))
+    wasteful = replace(
+        model.stage, attention=lambda q, *more: model.stage.attention(q.clone(), *more)
+    )
     work = Workload(batch=1, tokens=1, held=3, size=4)
     seen = observed(restage(smollm, wasteful), work)
     expected = layer_cost(model.stage, model.config, work)
@@ -208,7 +229,11 @@ def test_a_part_that_does_more_than_predicted_is_seen(smollm, stage):
 def test_a_step_copies_the_whole_contiguous_cache(smollm):
     held, token = 20, 2 * 3 * 64 * 4  # k and v, 3 heads of 64 float32
     seen = observed(smollm, Workload(1, 1, held, 4)).layer
-    assert (seen.kv_written, seen.kv_copied, seen.kv_read) == (token, held * token, (held + 1) * token)
+    assert (seen.kv_written, seen.kv_copied, seen.kv_read) == (
+        token,
+        held * token,
+        (held + 1) * token,
+    )
 
 
 @settings(max_examples=20, deadline=None)
@@ -223,7 +248,9 @@ def test_least_bytes_count_what_a_decode_step_must_read(tied):
     model = tinyllm.optimize(models.tiny(tie_word_embeddings=tied))
     work = Workload(batch=3, tokens=1, held=7, size=4)
     cost = pass_cost(model.stage, model.config, work)
-    rows = 3 * model.config.hidden_size * 4  # what embedding looks up; in a tied table, read by the head anyway
+    rows = (
+        3 * model.config.hidden_size * 4
+    )  # what embedding looks up; in a tied table, read by the head anyway
     assert least_bytes(model.config, work) == cost.weights + cost.kv_read - (rows if tied else 0)
 
 
@@ -232,7 +259,9 @@ def test_launches_of_a_layer_are_told_apart_from_the_rest(smollm, stage):
     model = restage(smollm, tinyllm.STAGES[stage])
     cache = model.new_cache(1)
     model.step(torch.ones(1, 3, dtype=torch.int64), None, cache)
-    counted = launches_in_layer(model, lambda: model.step(torch.ones(1, 1, dtype=torch.int64), None, cache))
+    counted = launches_in_layer(
+        model, lambda: model.step(torch.ones(1, 1, dtype=torch.int64), None, cache)
+    )
     assert len(counted) == layer_cost(model.stage, model.config, Workload(1, 1, 3, 4)).launches
 
 
@@ -252,7 +281,11 @@ def test_operations_are_counted_by_the_bytes_they_touch():
     add, lookup, copy = log.operations
     sizes = [[size for _, size in operation.reads] for operation in (add, lookup, copy)]
     assert sizes == [[96, 24], [48, 16], [96]]
-    assert [size for operation in (add, lookup, copy) for _, size in operation.writes] == [96, 48, 96]
+    assert [size for operation in (add, lookup, copy) for _, size in operation.writes] == [
+        96,
+        48,
+        96,
+    ]
 
 
 def test_repeated_elements_are_touched_once():

@@ -12,20 +12,37 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLAGS = (  # the second line keeps Chromium from calling home
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1400,1000"),
-    *("--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"),
+    *(
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=1400,1000",
+    ),
+    *(
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+    ),
 )
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory, worker_id):
     """The folder of the built site; warnings are errors."""
-    shared = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+    shared = (
+        tmp_path_factory.getbasetemp()
+        if worker_id == "master"
+        else tmp_path_factory.getbasetemp().parent
+    )
     folder = shared / "site"
     with (shared / "site.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "index.html").exists():
-            made = subprocess.run(["make", "book", f"SITE={folder}"], cwd=ROOT, capture_output=True, text=True)
+            made = subprocess.run(
+                ["make", "book", f"SITE={folder}"], cwd=ROOT, capture_output=True, text=True
+            )
             assert made.returncode == 0, made.stdout[-2000:] + made.stderr[-4000:]
     return folder
 

@@ -11,7 +11,9 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = {int(path.name[:2]): path for path in sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))}
-SOLUTIONS = {int(path.name[:2]): path for path in sorted((FOLDER / "solutions").glob("[0-9][0-9]_*.ipynb"))}
+SOLUTIONS = {
+    int(path.name[:2]): path for path in sorted((FOLDER / "solutions").glob("[0-9][0-9]_*.ipynb"))
+}
 WORDS, LINES, WATERFALL_LINES, WITH_A_BAR = 900, 10, 6, range(2, 13)
 MARKDOWN, CODE = "markdown", "code"
 
@@ -34,14 +36,24 @@ def text(notebook):
 
 def after(notebook, heading):
     """The cells from the one with a heading on."""
-    found = [i for i, cell in enumerate(notebook["cells"]) if re.search(rf"^## {heading}", source(cell), re.M)]
-    return notebook["cells"][found[0] :] if found and notebook["cells"][found[0]]["cell_type"] == MARKDOWN else []
+    found = [
+        i
+        for i, cell in enumerate(notebook["cells"])
+        if re.search(rf"^## {heading}", source(cell), re.M)
+    ]
+    return (
+        notebook["cells"][found[0] :]
+        if found and notebook["cells"][found[0]]["cell_type"] == MARKDOWN
+        else []
+    )
 
 
 def called(code):
     """Names of what a cell calls, or hands to what it calls."""
     calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
-    return {name.id for call in calls for name in (call.func, *call.args) if isinstance(name, ast.Name)}
+    return {
+        name.id for call in calls for name in (call.func, *call.args) if isinstance(name, ast.Name)
+    }
 
 
 def printed(cell):
@@ -67,14 +79,18 @@ def has_few_words(notebook, number):
 
 
 def has_short_cells(notebook, number):
-    return all(code.strip() and 1 <= code.count("\n") + 1 <= LINES for code in cells(notebook, CODE))
+    return all(
+        code.strip() and 1 <= code.count("\n") + 1 <= LINES for code in cells(notebook, CODE)
+    )
 
 
 def exercises(notebook):
     """The code under each heading of an exercise, cell by cell."""
     found = []
     for cell in after(notebook, "Exercise"):
-        headings = re.findall(r"^## (.*)$", source(cell), re.M) if cell["cell_type"] == MARKDOWN else []
+        headings = (
+            re.findall(r"^## (.*)$", source(cell), re.M) if cell["cell_type"] == MARKDOWN else []
+        )
         found += [[] for heading in headings if heading.startswith("Exercise")]
         if headings and not headings[-1].startswith("Exercise"):
             break
@@ -84,12 +100,17 @@ def exercises(notebook):
 
 def checks_every_exercise(notebook, number):
     under = [{name for code in one for name in called(code)} for one in exercises(notebook)]
-    return bool(under) and all(any(re.fullmatch(r"check(_\w+)?", name) for name in names) for names in under)
+    return bool(under) and all(
+        any(re.fullmatch(r"check(_\w+)?", name) for name in names) for names in under
+    )
 
 
 def folds_a_hint(notebook, number):
     folded = [source(cell) for cell in after(notebook, "Exercise") if cell["cell_type"] == MARKDOWN]
-    return any(re.search(r"<details><summary>Hints?</summary>\n\n.+\n</details>", one, re.S) for one in folded)
+    return any(
+        re.search(r"<details><summary>Hints?</summary>\n\n.+\n</details>", one, re.S)
+        for one in folded
+    )
 
 
 def has_a_solution(notebook, number):
@@ -100,7 +121,12 @@ def has_a_solution(notebook, number):
 def takes_one_thing_away(notebook, number):
     _, found, said = text(notebook).partition("## Takeaway\n\n")
     quotes = re.findall(r"^> .+$", said, re.M)
-    return bool(found) and len(quotes) == 1 and said.startswith(quotes[0]) and "## Takeaway" not in said
+    return (
+        bool(found)
+        and len(quotes) == 1
+        and said.startswith(quotes[0])
+        and "## Takeaway" not in said
+    )
 
 
 def puts_figures_side_by_side(notebook, number):
@@ -116,17 +142,27 @@ def adds_its_bar(notebook, number):
         return number not in WITH_A_BAR and not bars
     at, cell = bars[0] - len(notebook["cells"]), notebook["cells"][bars[0]]
     lines = re.findall(r"^(\d\d) ", printed(cell), re.M)
-    calls = f"print(saved_as_text({number}))" in source(cell) and source(cell).endswith(f"\ndraw_saved({number})")
+    calls = f"print(saved_as_text({number}))" in source(cell) and source(cell).endswith(
+        f"\ndraw_saved({number})"
+    )
     pictured = any("image/png" in output.get("data", {}) for output in cell["outputs"])
     short = source(cell).count("\n") < WATERFALL_LINES
-    return at == -2 and calls and pictured and short and lines == [f"{n:02}" for n in WITH_A_BAR if n <= number]
+    return (
+        at == -2
+        and calls
+        and pictured
+        and short
+        and lines == [f"{n:02}" for n in WITH_A_BAR if n <= number]
+    )
 
 
 def leads_on(notebook, number):
     last = notebook["cells"][-1]
     link = re.escape(NOTEBOOKS[number + 1].name) if number + 1 in NOTEBOOKS else r"[^)]+"
     said = source(last).startswith("**Next question.**") and "?" in source(last)
-    return last["cell_type"] == MARKDOWN and said and bool(re.search(rf"\]\({link}\)", source(last)))
+    return (
+        last["cell_type"] == MARKDOWN and said and bool(re.search(rf"\]\({link}\)", source(last)))
+    )
 
 
 def links_to_what_is_there(notebook, number):
@@ -216,7 +252,12 @@ FAULTS = [
     (asks, swap("**Question.**", "**Predict.**")),
     (asks, swap("left to fuse around them?", "left to fuse around them.")),
     (links_back, swap("[04](04_rope_and_the_cache_write.ipynb) put", "04 put")),
-    (links_back, swap("](04_rope_and_the_cache_write.ipynb) put", "](03_fusing_norm_and_residual.ipynb) put")),
+    (
+        links_back,
+        swap(
+            "](04_rope_and_the_cache_write.ipynb) put", "](03_fusing_norm_and_residual.ipynb) put"
+        ),
+    ),
     (has_few_words, swap("## The same tokens", "## The same tokens\n\n" + "word " * 200)),
     (has_short_cells, swap("print(", "# why\n" * 10 + "print(", CODE)),
     (has_short_cells, is_empty),
@@ -240,9 +281,20 @@ FAULTS = [
     (adds_its_bar, swap("saved_as_text(5)", "saved_as_text(4)", CODE)),
     (adds_its_bar, swap("draw_saved(5)", "\n\n\ndraw_saved(5)", CODE)),
     (leads_on, swap("**Next question.**", "**Next.**")),
-    (leads_on, swap("](06_the_same_kernel_for_intel.ipynb)", "](07_the_cache_and_why_beams_hurt.ipynb)")),
-    (leads_on, lambda notebook: notebook["cells"].append({"cell_type": CODE, "source": ["1"], "outputs": []})),
-    (links_to_what_is_there, swap("## The same tokens", "## The same tokens\n\n[99](99_no_such.ipynb)")),
+    (
+        leads_on,
+        swap("](06_the_same_kernel_for_intel.ipynb)", "](07_the_cache_and_why_beams_hurt.ipynb)"),
+    ),
+    (
+        leads_on,
+        lambda notebook: notebook["cells"].append(
+            {"cell_type": CODE, "source": ["1"], "outputs": []}
+        ),
+    ),
+    (
+        links_to_what_is_there,
+        swap("## The same tokens", "## The same tokens\n\n[99](99_no_such.ipynb)"),
+    ),
 ]
 
 

@@ -29,7 +29,11 @@ SERVER = (
         "--IdentityProvider.token=",
         "--ServerApp.disable_check_xsrf=1",
     ),
-    *("--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None", "--ServerApp.log_level=ERROR"),
+    *(
+        "--LabApp.expose_app_in_browser=True",
+        "--LabApp.news_url=None",
+        "--ServerApp.log_level=ERROR",
+    ),
 )
 READY = "return window.jupyterapp && jupyterapp.shell.currentWidget?.content?.widgets?.length > 0"
 RUN = """
@@ -81,7 +85,11 @@ def cells_for(path, wanted):
     cells = json.loads(path.read_text())["cells"]
     source = ["".join(cell["source"]) if cell["cell_type"] == "code" else None for cell in cells]
     last = next(i for i, text in enumerate(source) if text and wanted[-1] in text)
-    return [i for i, text in enumerate(source[: last + 1]) if text and any(part in text for part in wanted)]
+    return [
+        i
+        for i, text in enumerate(source[: last + 1])
+        if text and any(part in text for part in wanted)
+    ]
 
 
 def shown(browser):

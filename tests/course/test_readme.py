@@ -33,8 +33,12 @@ def test_the_readme_is_short():
 
 
 def test_readme_and_results_show_the_recorded_runs():
-    run = subprocess.run([sys.executable, ROOT / "book" / "readme.py", "--check"], capture_output=True, text=True)
-    assert run.returncode == 0, f"README.md or book/results.md is stale: run `make readme` {run.stderr}"
+    run = subprocess.run(
+        [sys.executable, ROOT / "book" / "readme.py", "--check"], capture_output=True, text=True
+    )
+    assert run.returncode == 0, (
+        f"README.md or book/results.md is stale: run `make readme` {run.stderr}"
+    )
 
 
 @pytest.mark.parametrize("name", ["README.md", "book/results.md", "book/library.md"])
@@ -45,5 +49,7 @@ def test_links_lead_somewhere(name):
 
 def test_a_broken_link_is_seen(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("# A title\n[1](#a-title) [2](#gone) [3](gone.md) [4](page.md#a-title) [5](https://example.org/)\n")
+    page.write_text(
+        "# A title\n[1](#a-title) [2](#gone) [3](gone.md) [4](page.md#a-title) [5](https://example.org/)\n"
+    )
     assert list(broken(page)) == ["#gone", "gone.md"]

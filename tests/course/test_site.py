@@ -7,9 +7,25 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 PAGES = (
-    *("book/index", "book/glossary", "book/negative_results", "book/device_code", "book/api", "README"),
-    *("book/results", "book/library", "book/generated/families", "book/generated/steps", "book/adding_a_family"),
-    *(f"notebooks/{path.stem}" for path in sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))),
+    *(
+        "book/index",
+        "book/glossary",
+        "book/negative_results",
+        "book/device_code",
+        "book/api",
+        "README",
+    ),
+    *(
+        "book/results",
+        "book/library",
+        "book/generated/families",
+        "book/generated/steps",
+        "book/adding_a_family",
+    ),
+    *(
+        f"notebooks/{path.stem}"
+        for path in sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
+    ),
 )
 
 
@@ -29,7 +45,11 @@ class Links(HTMLParser):
 
 def broken(site):
     """Links within the site that lead nowhere, as (page, link)."""
-    pages = {path: Links(path.read_text()) for path in site.rglob("*.html") if "_static" not in path.parts}
+    pages = {
+        path: Links(path.read_text())
+        for path in site.rglob("*.html")
+        if "_static" not in path.parts
+    }
     for path, page in pages.items():
         for link in page.targets:
             parts = urlsplit(link)
@@ -38,7 +58,9 @@ def broken(site):
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             target = target / "index.html" if target.is_dir() else target
             if not target.exists() or (
-                parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].names
+                parts.fragment
+                and target in pages
+                and unquote(parts.fragment) not in pages[target].names
             ):
                 yield str(path.relative_to(site)), link
 
@@ -48,16 +70,30 @@ def test_every_link_within_the_site_leads_somewhere(site):
 
 
 def test_a_broken_link_is_seen(tmp_path):
-    (tmp_path / "a.html").write_text('<a href="b.html#there"></a><a href="b.html"></a><img src="c.png"><p id="x">')
-    (tmp_path / "b.html").write_text('<a href="#gone"></a><a href="a.html#x"></a><a href="https://example.org/z"></a>')
-    assert sorted(broken(tmp_path)) == [("a.html", "b.html#there"), ("a.html", "c.png"), ("b.html", "#gone")]
+    (tmp_path / "a.html").write_text(
+        '<a href="b.html#there"></a><a href="b.html"></a><img src="c.png"><p id="x">'
+    )
+    (tmp_path / "b.html").write_text(
+        '<a href="#gone"></a><a href="a.html#x"></a><a href="https://example.org/z"></a>'
+    )
+    assert sorted(broken(tmp_path)) == [
+        ("a.html", "b.html#there"),
+        ("a.html", "c.png"),
+        ("b.html", "#gone"),
+    ]
 
 
 def test_nothing_comes_from_elsewhere(site):
     """Scripts, styles and pictures lie in the site: it works without a network."""
     pages = {path: path.read_text() for path in site.rglob("*.html")}
-    assert not [path for path, text in pages.items() if '<script src="http' in text or '<img src="http' in text]
-    assert not [path for path, text in pages.items() if "cdn.jsdelivr" in text or "unpkg.com" in text]
+    assert not [
+        path
+        for path, text in pages.items()
+        if '<script src="http' in text or '<img src="http' in text
+    ]
+    assert not [
+        path for path, text in pages.items() if "cdn.jsdelivr" in text or "unpkg.com" in text
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES)

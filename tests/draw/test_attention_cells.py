@@ -38,7 +38,12 @@ def row(batch, beams, expanded=80.0, flex=None, **other):
 def run():
     rows = [row(8, 4, None), row(8, 1, flex=20.0), row(1, 4), row(1, 1), row(1, 1, prompt=128)]
     versions = {"torch": "2", "triton": "3"}
-    return {"device": "Some GPU", "date": "2026-01-02", "copy_gb_s": 3000.0, "read_gb_s": 4000.0} | {
+    return {
+        "device": "Some GPU",
+        "date": "2026-01-02",
+        "copy_gb_s": 3000.0,
+        "read_gb_s": 4000.0,
+    } | {
         "versions": versions,
         "rows": rows,
     }
@@ -56,7 +61,12 @@ def test_runs_are_read_one_per_device(run, tmp_path):
 
 
 def test_cells_are_those_asked_for_in_order(run):
-    assert [(cell["batch"], cell["beams"]) for cell in cells(run, *WHICH)] == [(1, 1), (1, 4), (8, 1), (8, 4)]
+    assert [(cell["batch"], cell["beams"]) for cell in cells(run, *WHICH)] == [
+        (1, 1),
+        (1, 4),
+        (8, 1),
+        (8, 4),
+    ]
     assert len(cells(run, "llama-3-8b", 128, 64)) == 1
     with pytest.raises(LookupError, match=r"no rows for \('gpt', 1024, 64\): recorded are .*128"):
         cells(run, "gpt", 1024, 64)
@@ -64,7 +74,10 @@ def test_cells_are_those_asked_for_in_order(run):
 
 def test_the_table_says_device_date_and_what_is_missing(run):
     made_by, head, *lines = attention_table(run, *WHICH).splitlines()
-    assert made_by == "recorded on Some GPU, bfloat16, 2026-01-02: llama-3-8b, prompt 1024, response 64"
+    assert (
+        made_by
+        == "recorded on Some GPU, bfloat16, 2026-01-02: llama-3-8b, prompt 1024, response 64"
+    )
     assert all(f"{name}, us" in head for name in NAMES.values())
     assert [line.split() for line in lines] == [
         ["1", "1", "10.0", "15.0", "80.0", "-", "8.0x", "40%", "4"],
@@ -89,9 +102,15 @@ def test_the_limit_is_the_bytes_at_the_measured_bandwidth(run):
 
 def test_a_panel_per_batch_and_a_line_per_implementation(run):
     figure = draw_attention_cells(run, *WHICH)
-    assert figure.get_suptitle() == "llama-3-8b, bfloat16, prompt 1024, response 64: Some GPU, 2026-01-02"
+    assert (
+        figure.get_suptitle()
+        == "llama-3-8b, bfloat16, prompt 1024, response 64: Some GPU, 2026-01-02"
+    )
     assert [axis.get_title() for axis in figure.axes] == ["batch 1", "batch 8"]
-    drawn = [{line.get_label(): line.get_xydata().tolist() for line in axis.lines} for axis in figure.axes]
+    drawn = [
+        {line.get_label(): line.get_xydata().tolist() for line in axis.lines}
+        for axis in figure.axes
+    ]
     assert [list(panel) for panel in drawn] == [[*NAMES.values(), "reading the bytes"]] * 2
     assert drawn[0]["one kernel"] == [[1, 10], [4, 40]]
     assert drawn[0]["two and a merge"] == [[1, 15], [4, 60]]
@@ -104,8 +123,12 @@ def test_a_panel_per_batch_and_a_line_per_implementation(run):
 
 @pytest.mark.parametrize("recorded", attention_runs(), ids=lambda recorded: recorded["device"])
 def test_every_recorded_run_can_be_shown(recorded):
-    for which in sorted({(cell["shape"], cell["prompt"], cell["response"]) for cell in recorded["rows"]}):
-        assert len(attention_table(recorded, *which).splitlines()) == 2 + len(cells(recorded, *which))
+    for which in sorted(
+        {(cell["shape"], cell["prompt"], cell["response"]) for cell in recorded["rows"]}
+    ):
+        assert len(attention_table(recorded, *which).splitlines()) == 2 + len(
+            cells(recorded, *which)
+        )
         draw_attention_cells(recorded, *which)
 
 
@@ -120,7 +143,9 @@ def trace_of(loaded):
 
 @pytest.fixture
 def trace():
-    return trace_of([("prompt_k", (0, 1)), ("prompt_k", (2,)), ("response_k", (0, 2)), ("response_k", (0,))])
+    return trace_of(
+        [("prompt_k", (0, 1)), ("prompt_k", (2,)), ("response_k", (0, 2)), ("response_k", (0,))]
+    )
 
 
 def test_loads_are_counted_by_slot(trace):
@@ -139,9 +164,24 @@ def test_reads_are_drawn_where_the_slots_lie(trace):
     other = trace_of([("prompt_k", (0, 1, 2)), ("response_k", (1,))])
     figure = draw_reads({"one": trace, "another": other}, 2)
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["one", "another"]
-    drawn = {(int(square.get_x()), int(square.get_y())): square.get_facecolor() for square in figure.axes[0].patches}
-    colours = {(0, 0): MOVED, (1, 0): MOVED, (2, 0): MOVED, (3, 1): LIMIT, (3, 2): NEVER, (4, 1): MOVED, (4, 2): NEVER}
+    drawn = {
+        (int(square.get_x()), int(square.get_y())): square.get_facecolor()
+        for square in figure.axes[0].patches
+    }
+    colours = {
+        (0, 0): MOVED,
+        (1, 0): MOVED,
+        (2, 0): MOVED,
+        (3, 1): LIMIT,
+        (3, 2): NEVER,
+        (4, 1): MOVED,
+        (4, 2): NEVER,
+    }
     assert drawn == {place: to_rgba(colour) for place, colour in colours.items()}
     assert [text.get_text() for text in figure.axes[0].texts] == ["1", "1", "1", "2", "1"]
     assert [text.get_text() for text in figure.axes[1].texts] == ["1", "1", "1", "1"]
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["prompt", "response 0", "response 1"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [
+        "prompt",
+        "response 0",
+        "response 1",
+    ]

@@ -21,7 +21,9 @@ STEPS = range(5)
 @pytest.fixture(scope="module", params=tinyllm.STAGES)
 def trace(request):
     model = tinyllm.optimize(models.tiny(), stage=request.param)
-    model.tokenizer = SimpleNamespace(decode=lambda ids: f"<{ids[0]}>")  # tokens that look like tags
+    model.tokenizer = SimpleNamespace(
+        decode=lambda ids: f"<{ids[0]}>"
+    )  # tokens that look like tags
     return trace_beams(model, torch.tensor([[3, 14, 15, 9]]), width=3, new_tokens=len(STEPS))
 
 
@@ -91,7 +93,10 @@ def test_two_caches_stand_one_below_the_other(trace):
     axes = draw_beam_memory([beside, trace], 2).axes
     squares = [len(draw_beam_memory(one, 2).axes[0].patches) for one in (beside, trace)]
     assert [len(axis.patches) for axis in axes] == squares
-    assert [axis.get_title(loc="left") for axis in axes] == ["fused, step 2", f"{trace.stage}, step 2"]
+    assert [axis.get_title(loc="left") for axis in axes] == [
+        "fused, step 2",
+        f"{trace.stage}, step 2",
+    ]
 
 
 def test_traces_of_two_searches_are_refused(trace):

@@ -27,7 +27,11 @@ CHOICES = [(SMOLLM, "naive", 1, 32), (SMOLLM, "final", 3, 2048), (LLAMA, "fused"
 def figures(monkeypatch):
     """What is drawn, as figures; none is made a PNG, which takes longest."""
     drawn = []
-    monkeypatch.setattr(stepper, "picture", lambda figure, alt: drawn.append(figure) or SimpleNamespace(png=b"a PNG"))
+    monkeypatch.setattr(
+        stepper,
+        "picture",
+        lambda figure, alt: drawn.append(figure) or SimpleNamespace(png=b"a PNG"),
+    )
     return drawn
 
 
@@ -42,7 +46,9 @@ def text_of(picker):
 def rows_of(picker):
     """The cells of each stage, and the stages that are starred."""
     lines = [line.split() for line in text_of(picker).splitlines()[3:-1]]
-    cells = {line[-8]: [float(cell.replace(",", "").strip("%")) for cell in line[-7:]] for line in lines}
+    cells = {
+        line[-8]: [float(cell.replace(",", "").strip("%")) for cell in line[-7:]] for line in lines
+    }
     return cells, [line[1] for line in lines if line[0] == "*"]
 
 
@@ -50,7 +56,9 @@ def rows_of(picker):
 def test_numbers_are_those_of_the_cost_model(figures, config, chosen, width, prompt):
     picker = pick_from_ladder(config, GPU, size=4, new_tokens=21)
     pick(picker, chosen, width, prompt)
-    work = Workload(1, 1, prompt + 10, 4, kernels="triton", copies=width, steps=10, reserved_steps=20)
+    work = Workload(
+        1, 1, prompt + 10, 4, kernels="triton", copies=width, steps=10, reserved_steps=20
+    )
     least, (cells, starred) = least_bytes(config, work), rows_of(picker)
     assert (list(cells), starred) == (list(tinyllm.STAGES), [chosen])
     for name, stage in tinyllm.STAGES.items():
@@ -60,9 +68,19 @@ def test_numbers_are_those_of_the_cost_model(figures, config, chosen, width, pro
         calls = 1 if name == "final" else cost.launches
         by_bytes, by_calls = cost.bytes / 2e9, 5e-3 * calls
         longer = max(by_bytes, by_calls)
-        expected = [cost.bytes / 1e6, cost.launches, calls, by_bytes, by_calls, longer, 100 * least / 2e9 / longer]
+        expected = [
+            cost.bytes / 1e6,
+            cost.launches,
+            calls,
+            by_bytes,
+            by_calls,
+            longer,
+            100 * least / 2e9 / longer,
+        ]
         digits = [1, 0, 0, 3, 3, 3, 1]
-        assert cells[name] == [pytest.approx(x, abs=0.51 * 10**-n) for x, n in zip(expected, digits, strict=True)]
+        assert cells[name] == [
+            pytest.approx(x, abs=0.51 * 10**-n) for x, n in zip(expected, digits, strict=True)
+        ]
     assert f"limit: {least / 1e6:,.1f} MB, {least / 2e9:.3f} ms" in text_of(picker)
 
 
@@ -87,7 +105,9 @@ def test_launches_of_a_gpu_by_hand(figures):
         launches[width] = {name: cells[1] for name, cells in rows_of(picker)[0].items()}
     assert 5 * 32 < launches[1]["final"] == launches[1]["sdpa"] < 5 * 32 + 10
     assert 7 * 32 < launches[4]["final"] == launches[4]["sdpa"] < 7 * 32 + 20
-    assert launches[4]["naive"] - launches[1]["naive"] == 2 * 32  # a reorder of k and of v in every layer
+    assert (
+        launches[4]["naive"] - launches[1]["naive"] == 2 * 32
+    )  # a reorder of k and of v in every layer
 
 
 def test_the_runner_says_what_the_host_calls():
@@ -95,7 +115,9 @@ def test_the_runner_says_what_the_host_calls():
     eager = predict(replace(final, name="mine", runner=EAGER), SMOLLM, GPU, work)
     replayed = predict(final, SMOLLM, GPU, work)
     assert (replayed.calls, eager.calls) == (1, replayed.launches)
-    assert eager.at_least == eager.by_calls > replayed.at_least == replayed.by_bytes == eager.by_bytes
+    assert (
+        eager.at_least == eager.by_calls > replayed.at_least == replayed.by_bytes == eager.by_bytes
+    )
 
 
 def test_it_opens_at_the_last_stage_and_four_beams(figures):
@@ -106,7 +128,10 @@ def test_it_opens_at_the_last_stage_and_four_beams(figures):
     assert (WIDTHS[0], WIDTHS[-1], PROMPTS[0], PROMPTS[-1]) == (1, 8, 32, 8192)
     controls, image, words = picker.children
     assert (image, words) == (picker.image, picker.words)
-    assert (controls.children[0], controls.children[1].children) == (picker.stage, (picker.width, picker.prompt))
+    assert (controls.children[0], controls.children[1].children) == (
+        picker.stage,
+        (picker.width, picker.prompt),
+    )
     head = "0.13 billion weights of 2 bytes, 4 beams, 1024 tokens in, 64 of 128 out\n<a GPU>: reads 2,000 GB/s, 5 us"
     assert text_of(picker).startswith(head)
     assert "&lt;a GPU&gt;" in picker.words.value
@@ -115,7 +140,13 @@ def test_it_opens_at_the_last_stage_and_four_beams(figures):
 def test_a_control_changes_picture_and_words_and_nothing_else():
     picker = pick_from_ladder(SMOLLM, GPU)
     children, values, seen = picker.children, {"stage": "final", "width": 4, "prompt": 1024}, []
-    for control, value in [(None, None), ("stage", "naive"), ("width", 1), ("prompt", 32), ("prompt", 1024)]:
+    for control, value in [
+        (None, None),
+        ("stage", "naive"),
+        ("width", 1),
+        ("prompt", 32),
+        ("prompt", 1024),
+    ]:
         if control is not None:
             getattr(picker, control).value = values[control] = value
         seen.append((bytes(picker.image.value), picker.words.value))
@@ -135,7 +166,9 @@ def test_the_chosen_stage_is_marked_and_changes_no_number(figures):
         (axes,) = figures[-1].axes
         band = axes.patches[-1]
         assert place - 0.5 < band.get_y() < place < band.get_y() + band.get_height() < place + 0.5
-        bold = [label.get_text() for label in axes.get_yticklabels() if label.get_fontweight() == "bold"]
+        bold = [
+            label.get_text() for label in axes.get_yticklabels() if label.get_fontweight() == "bold"
+        ]
         assert bold == [stage]
 
 

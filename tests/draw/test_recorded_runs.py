@@ -40,7 +40,9 @@ def test_where_nothing_is_recorded_there_is_a_sentence(kind, tmp_path):
 
 def test_models_stand_beside_each_other_each_with_its_own_ratio_and_limit(tmp_path):
     rows = read_rows(LADDER)[:2]
-    fast = [replace(row, model="fast (random)", next_token_ms=row.next_token_ms / 4) for row in rows]
+    fast = [
+        replace(row, model="fast (random)", next_token_ms=row.next_token_ms / 4) for row in rows
+    ]
     write_rows(rows + fast[1:] + fast[:1], tmp_path / "models-cpu.json")
     (run,) = recorded_runs("models", tmp_path)
     head, slow, quick = run.text.splitlines()[2:]
@@ -50,22 +52,35 @@ def test_models_stand_beside_each_other_each_with_its_own_ratio_and_limit(tmp_pa
     assert f"{fast[1].next_token_ms:.2f} {times}" in quick and quick.split()[0] == "fast"
     (panel,) = run.figure.axes
     assert [bar.get_height() for bar in panel.patches] == [
-        row.next_token_ms for stage in ("hf", rows[1].stage) for row in rows + fast if row.stage == stage
+        row.next_token_ms
+        for stage in ("hf", rows[1].stage)
+        for row in rows + fast
+        if row.stage == stage
     ]
-    assert [label.get_text() for label in panel.get_xticklabels()] == [rows[0].model, "fast (random)"]
+    assert [label.get_text() for label in panel.get_xticklabels()] == [
+        rows[0].model,
+        "fast (random)",
+    ]
 
 
 def test_each_question_of_a_run_has_a_table_and_the_picture_that_it_needs(tmp_path):
     rows = read_rows(LADDER)
-    write_rows([replace(row, prompt_tokens=n) for n in (32, 64) for row in rows], tmp_path / "latency-cpu.json")
+    write_rows(
+        [replace(row, prompt_tokens=n) for n in (32, 64) for row in rows],
+        tmp_path / "latency-cpu.json",
+    )
     searched = [
-        replace(row, batch=b, largest_batch=2, seconds=1.0, memory_budget_bytes=8) for row in rows for b in (1, 2)
+        replace(row, batch=b, largest_batch=2, seconds=1.0, memory_budget_bytes=8)
+        for row in rows
+        for b in (1, 2)
     ]
     write_rows(searched, tmp_path / "throughput-cpu.json")
     stages = [replace(rows[1], stage=name) for name in STAGES]
     write_rows(rows[:2], tmp_path / "ladder-two.json")
     write_rows(stages, tmp_path / "ladder-all.json")
-    (latency,), (throughput,) = (recorded_runs(kind, tmp_path) for kind in ("latency", "throughput"))
+    (latency,), (throughput,) = (
+        recorded_runs(kind, tmp_path) for kind in ("latency", "throughput")
+    )
     assert latency.text.count(" tokens in, ") == 2 and throughput.text.count(" tokens in, ") == 1
     assert [axis.get_xlabel() for axis in latency.figure.axes] == ["tokens in the prompt"]
     assert [axis.get_xlabel() for axis in throughput.figure.axes] == ["requests in a batch"]

@@ -1,6 +1,7 @@
 """The waterfall of the course: its bars are differences of the cost model, and those are what is counted."""
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -13,9 +14,11 @@ from tinyllm.cost.model import least_bytes, pass_cost, reorder_cost
 from tinyllm.draw import saved
 from tinyllm.draw.picture import Picture
 from tinyllm.draw.saved import MODEL, NAMES, WORK, draw_saved, saved_as_text, saved_steps
+from tinyllm.kernels import TORCH
 from tinyllm.lab.counters import observe, observe_reorder
 from tinyllm.lab.shapes import known_config
 from tinyllm.ops import FUSED, NAIVE
+from tinyllm.ops.qkv import naive_norm_qkv
 
 SMOLLM, STAGES = known_config(MODEL), tinyllm.STAGES
 TINY = replace(WORK, held=12, steps=5, kernels="torch")
@@ -39,7 +42,9 @@ def step_bytes(stage, config=SMOLLM, work=WORK):
 
 
 def naive_but(*names):
-    return replace(STAGES["naive"], ops=replace(NAIVE, **{name: getattr(FUSED, name) for name in names}))
+    return replace(
+        STAGES["naive"], ops=replace(NAIVE, **{name: getattr(FUSED, name) for name in names})
+    )
 
 
 def taken(steps):
@@ -54,16 +59,27 @@ def test_bars_lead_from_stage_to_stage(kernels):
         n: step_bytes(STAGES[name], work=work) for n, name in LEAVES.items()
     }
     assert [a.left - b.taken for a, b in pairwise(steps)] == [step.left for step in steps[1:]]
-    assert steps[0].left - sum(step.taken for step in steps) == step_bytes(STAGES["final"], work=work)
+    assert steps[0].left - sum(step.taken for step in steps) == step_bytes(
+        STAGES["final"], work=work
+    )
 
 
 @every_kind
 def test_each_bar_is_a_difference_of_two_passes(kernels):
     work = replace(WORK, kernels=kernels)
     naive, fused, segment, sdpa, _ = (step_bytes(stage, work=work) for stage in STAGES.values())
-    norms = (2 * SMOLLM.num_hidden_layers + 1) * (naive - step_bytes(naive_but("norm_head"), work=work))
-    rotation = naive - step_bytes(naive_but("rotary_tables", "norm_qkv_rope"), work=work)
-    bars = {3: norms, 4: rotation, 5: naive - norms - rotation - fused, 8: fused - segment, 10: segment - sdpa}
+    norms = (2 * SMOLLM.num_hidden_layers + 1) * (
+        naive - step_bytes(naive_but("norm_head"), work=work)
+    )
+    tables = naive - step_bytes(naive_but("rotary_tables"), work=work)
+    rotation = tables - saved.rotation_change(SMOLLM, work).bytes
+    bars = {
+        3: norms,
+        4: rotation,
+        5: naive - norms - rotation - fused,
+        8: fused - segment,
+        10: segment - sdpa,
+    }
     assert taken(saved_steps(12, work=work)) == dict.fromkeys(NAMES, 0) | bars
 
 
@@ -71,7 +87,9 @@ def test_a_fused_norm_is_read_once_and_written_once():
     """Notebook 03 by hand: one kernel moves a row twice and the weight once; six launches move it eight times."""
     rows, m, norms = 4 * WORK.copies, SMOLLM.hidden_size, 2 * SMOLLM.num_hidden_layers + 1
     numbers = 6 * rows  # of a row: mean, + eps, 1 / sqrt, each written and read
-    assert taken(saved_steps(3))[3] == norms * (7 * rows * m + 4 * m + numbers - (2 * rows * m + 4 * m))
+    assert taken(saved_steps(3))[3] == norms * (
+        7 * rows * m + 4 * m + numbers - (2 * rows * m + 4 * m)
+    )
 
 
 def counted(model, work):
@@ -93,12 +111,36 @@ def test_what_is_left_is_what_is_counted(notebook):
     assert (step.notebook, step.left, step.copied) == (notebook, seen.bytes, 2 * seen.kv_copied)
 
 
-@pytest.mark.parametrize("names", [["norm_head"], ["rotary_tables", "norm_qkv_rope"]], ids=str)
-def test_a_change_is_what_is_counted(names):
-    hf = models.tiny()
-    seen = [counted(tinyllm.optimize(hf, stage=stage), TINY) for stage in (STAGES["naive"], naive_but(*names))]
-    config = tinyllm.optimize(hf).config
-    assert seen[0] + saved.change(config, TINY, *names) == seen[1]
+def rotates_into_the_cache(x, norm, qkv_proj, rope, kv):
+    """The naive operation, but for one call that rotates q and k and writes into the cache."""
+    slots = kv.slots(x.shape[1])
+    qkv = naive_norm_qkv(x, norm, qkv_proj)
+    return TORCH.rope_and_store(
+        *qkv, rope.cos, rope.sin, slots.k, slots.v, rope.interleaved, slots.start
+    )[0]
+
+
+ROTATION = {"rotary_tables": FUSED.rotary_tables, "norm_qkv_rope": rotates_into_the_cache}
+CHANGES = {  # operations on a set of kernels, and what is said to become other by them
+    "norm": (
+        {"norm_head": partial(FUSED.norm_head, TORCH)},
+        lambda *work: saved.change(*work, "norm_head"),
+    ),
+    "rotation": (
+        ROTATION,
+        lambda *work: saved.change(*work, "rotary_tables") + saved.rotation_change(*work),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_is_what_is_counted(name):
+    hf, (operations, change) = models.tiny(), CHANGES[name]
+    changed = replace(STAGES["naive"], ops=replace(NAIVE, **operations))
+    seen = [
+        counted(tinyllm.optimize(hf, stage=stage), TINY) for stage in (STAGES["naive"], changed)
+    ]
+    assert seen[0] + change(tinyllm.optimize(hf).config, TINY) == seen[1]
 
 
 def test_bars_come_in_the_order_of_the_notebooks():
@@ -111,13 +153,17 @@ def test_bars_come_in_the_order_of_the_notebooks():
 def test_nothing_is_taken_off_where_no_byte_is():
     bars = taken(saved_steps(12))
     assert [n for n, size in bars.items() if size == 0] == [2, *NOTHING]
-    assert [NAMES[n] for n in NOTHING] == [name for name in NAMES.values() if name.startswith("(")] + ["in the end"]
+    assert [NAMES[n] for n in NOTHING] == [
+        name for name in NAMES.values() if name.startswith("(")
+    ] + ["in the end"]
 
 
 def test_copies_end_with_the_segment_cache():
     copied = {step.notebook: step.copied for step in saved_steps(12)}
     rows, token = 4 * WORK.held, 2 * 30 * 3 * 64 * 4  # k and v of 30 layers, 3 heads of 64 float32
-    assert copied == {n: 2 * 2 * rows * token if n < 8 else 0 for n in NAMES}  # reorder and growth; read and written
+    assert copied == {
+        n: 2 * 2 * rows * token if n < 8 else 0 for n in NAMES
+    }  # reorder and growth; read and written
 
 
 def test_no_bar_ends_below_the_limit():
@@ -134,14 +180,20 @@ def test_the_text_says_what_the_bars_do():
 
 def test_bars_stand_where_the_steps_say(monkeypatch):
     figures = []
-    monkeypatch.setattr(saved, "picture", lambda figure, alt: figures.append(figure) or Picture(b"", alt))
+    monkeypatch.setattr(
+        saved, "picture", lambda figure, alt: figures.append(figure) or Picture(b"", alt)
+    )
     draw_saved(8)
     (axes,) = figures[0].axes
     bars = [bar for bar in axes.patches if not bar.get_hatch()]
     steps, megabytes = saved_steps(8), pytest.approx
-    assert [bar.get_width() for bar in bars] == megabytes([steps[0].left / 1e6, *(s.taken / 1e6 for s in steps[1:])])
+    assert [bar.get_width() for bar in bars] == megabytes(
+        [steps[0].left / 1e6, *(s.taken / 1e6 for s in steps[1:])]
+    )
     assert [bar.get_x() for bar in bars] == megabytes([0, *(step.left / 1e6 for step in steps[1:])])
-    assert [bar.get_width() for bar in axes.patches if bar.get_hatch()] == megabytes([steps[0].copied / 1e6] * 2)
+    assert [bar.get_width() for bar in axes.patches if bar.get_hatch()] == megabytes(
+        [steps[0].copied / 1e6] * 2
+    )
     assert "copied" in axes.get_xlabel() and "our kernels on a GPU" in axes.get_xlabel()
 
 

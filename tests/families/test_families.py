@@ -27,13 +27,17 @@ def drawn(draw, kind, branch):
     """A model of sizes that nothing divides, and a ragged batch."""
     one_of = lambda *values: draw(st.sampled_from(values))  # noqa: E731
     d, seed = one_of(4, 8, 12, 16), draw(st.integers(0, 2**31))
-    kv_heads, group = (one_of(1, 2, 3, 5), 1) if kind in OF_ONE_SIZE else (one_of(1, 2, 3), one_of(1, 2, 3, 5))
+    kv_heads, group = (
+        (one_of(1, 2, 3, 5), 1) if kind in OF_ONE_SIZE else (one_of(1, 2, 3), one_of(1, 2, 3, 5))
+    )
     heads = models.BRANCHES[kind][branch].get("num_attention_heads", kv_heads * group)
     sizes = {
         "vocab_size": one_of(37, 61, 97),
         "hidden_size": heads * (one_of(3, 5, 7) if kind in FREE_HEADS else d),
         "intermediate_size": one_of(5, 23, 71),
-        "num_hidden_layers": one_of(2, 3) if "sliding_window" in models.BRANCHES[kind][branch] else one_of(1, 2, 3),
+        "num_hidden_layers": one_of(2, 3)
+        if "sliding_window" in models.BRANCHES[kind][branch]
+        else one_of(1, 2, 3),
         "num_attention_heads": heads,
         "num_key_value_heads": heads if kind in OF_ONE_SIZE else kv_heads,
         "max_position_embeddings": 128,
@@ -58,18 +62,25 @@ def test_logits_and_tokens_of_a_ragged_batch(kind, branch, data):
     hf, ids, mask = data.draw(drawn(kind, branch))
     logits = models.logits_of(hf, ids, mask)
     ways = ({"max_new_tokens": NEW_TOKENS}, {"max_new_tokens": BEAM_TOKENS, "num_beams": 4})
-    expected = [hf.generate(ids, attention_mask=mask, do_sample=False, **way).tolist() for way in ways]
+    expected = [
+        hf.generate(ids, attention_mask=mask, do_sample=False, **way).tolist() for way in ways
+    ]
     for stage in tinyllm.STAGES:
         model = tinyllm.optimize(hf, stage=stage)
         close(model(ids, mask)[mask.bool()], logits[mask.bool()])
         for way, answer in zip(ways, expected, strict=True):
             mine = model.generate(ids, mask, **way).tolist()
-            assert mine == answer or models.tied(hf, ids, mask, answer, do_sample=False, **way), stage
+            assert mine == answer or models.tied(hf, ids, mask, answer, do_sample=False, **way), (
+                stage
+            )
 
 
 def test_a_tie_is_told_from_a_difference():
     """What excuses other tokens: all scores alike, and nothing else."""
-    hf, (ids, mask) = models.tiny("llama", tie_word_embeddings=False), models.ragged(61, LENGTHS, seed=0)
+    hf, (ids, mask) = (
+        models.tiny("llama", tie_word_embeddings=False),
+        models.ragged(61, LENGTHS, seed=0),
+    )
     for way in ({"max_new_tokens": 9}, {"max_new_tokens": 9, "num_beams": 4}):
         answer = hf.generate(ids, attention_mask=mask, do_sample=False, **way).tolist()
         assert not models.tied(hf, ids, mask, answer, do_sample=False, **way)
@@ -84,7 +95,9 @@ WORKS = {  # a pass, and how many steps the cache has taken before it
     "padded, after two steps": Workload(2, 1, 9, 4, padded=True, steps=2, reserved_steps=4),
     "three padded beams": Workload(2, 1, 9, 4, padded=True, steps=2, copies=3, reserved_steps=4),
 }
-SHARED = [stage for stage in tinyllm.STAGES if stage not in ("naive", "fused")]  # their beams share a prompt
+SHARED = [
+    stage for stage in tinyllm.STAGES if stage not in ("naive", "fused")
+]  # their beams share a prompt
 
 
 @pytest.mark.parametrize("work", WORKS.values(), ids=WORKS.keys())
@@ -105,19 +118,34 @@ def test_prediction_equals_count(kind, branch, work):
             model.step(ones(work.copies), None, cache)
         seen = observe(model, ones(work.tokens * work.copies), mask, cache)
         assert seen.total == pass_cost(model.stage, model.config, work), stage
-        one_kind = len(model.config.kinds) == 1  # else FLOPs, counted for all layers together, are those of none
+        one_kind = (
+            len(model.config.kinds) == 1
+        )  # else FLOPs, counted for all layers together, are those of none
         expected = layer_cost(model.stage, model.config, work)
-        assert seen.layer == (expected if one_kind else replace(expected, flops=seen.layer.flops)), stage
+        assert seen.layer == (
+            expected if one_kind else replace(expected, flops=seen.layer.flops)
+        ), stage
 
 
 @models.every_branch
 def test_the_limit_is_what_the_last_stage_reads(kind, branch):
     """Of weights, keys and values; a row of a tied table is read by the head anyway, a shared norm twice."""
-    config = tinyllm.optimize(models.tiny(kind, **models.BRANCHES[kind][branch] | {"hidden_size": 48})).config
-    for work in (Workload(2, 1, 45, 2, kernels="triton"), Workload(2, 1, 45, 2, copies=3, steps=3, kernels="triton")):
+    config = tinyllm.optimize(
+        models.tiny(kind, **models.BRANCHES[kind][branch] | {"hidden_size": 48})
+    ).config
+    for work in (
+        Workload(2, 1, 45, 2, kernels="triton"),
+        Workload(2, 1, 45, 2, copies=3, steps=3, kernels="triton"),
+    ):
         cost = pass_cost(tinyllm.STAGES["final"], config, work)
-        again = work.rows * config.tie_word_embeddings + 2 * config.num_hidden_layers * config.shared_norm
-        assert least_bytes(config, work) == cost.weights + cost.kv_read - work.size * config.hidden_size * again
+        again = (
+            work.rows * config.tie_word_embeddings
+            + 2 * config.num_hidden_layers * config.shared_norm
+        )
+        assert (
+            least_bytes(config, work)
+            == cost.weights + cost.kv_read - work.size * config.hidden_size * again
+        )
 
 
 @models.every_branch
@@ -137,10 +165,14 @@ def test_weights_are_shared_and_none_is_held_twice(kind, branch):
 def test_a_saved_checkpoint_is_read(kind, branch, tmp_path):
     hf = models.tiny(kind, seed=3, **models.BRANCHES[kind][branch] | {"hidden_size": 48})
     hf.save_pretrained(tmp_path, max_shard_size="20KB")
-    model, ids = tinyllm.from_pretrained(tmp_path, device="cpu", dtype="float32"), torch.tensor([[3, 1, 4, 1, 5]])
+    model, ids = (
+        tinyllm.from_pretrained(tmp_path, device="cpu", dtype="float32"),
+        torch.tensor([[3, 1, 4, 1, 5]]),
+    )
     assert len(list(tmp_path.glob("*.safetensors"))) > 1
     assert (
-        model.generate(ids, max_new_tokens=9).tolist() == hf.generate(ids, max_new_tokens=9, do_sample=False).tolist()
+        model.generate(ids, max_new_tokens=9).tolist()
+        == hf.generate(ids, max_new_tokens=9, do_sample=False).tolist()
     )
 
 
@@ -172,18 +204,30 @@ def test_names_of_older_checkpoints_are_known(kind, tmp_path):
     path, ((today, old),) = tmp_path / "model.safetensors", OLD_NAMES[kind].items()
     stored = load_file(path)
     renamed = {
-        old + name.removeprefix(today) if name.startswith(today) else name: tensor for name, tensor in stored.items()
+        old + name.removeprefix(today) if name.startswith(today) else name: tensor
+        for name, tensor in stored.items()
     }
     save_file(renamed, path)
     ids = torch.tensor([[3, 1, 4, 1, 5]])
-    close(tinyllm.from_pretrained(tmp_path, device="cpu", dtype="float32")(ids), models.logits_of(hf, ids))
+    close(
+        tinyllm.from_pretrained(tmp_path, device="cpu", dtype="float32")(ids),
+        models.logits_of(hf, ids),
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "changes", "message"),
     [
-        ("opt", {"do_layer_norm_before": False}, "do_layer_norm_before=False is not supported: expected True"),
-        ("opt", {"word_embed_proj_dim": 16}, "word_embed_proj_dim=16 is not supported: expected 32"),
+        (
+            "opt",
+            {"do_layer_norm_before": False},
+            "do_layer_norm_before=False is not supported: expected True",
+        ),
+        (
+            "opt",
+            {"word_embed_proj_dim": 16},
+            "word_embed_proj_dim=16 is not supported: expected 32",
+        ),
         (
             "bloom",
             {"apply_residual_connection_post_layernorm": True},
@@ -212,4 +256,7 @@ def test_the_family_that_the_contributors_page_adds(monkeypatch):
     ids, mask = models.ragged(61, LENGTHS, seed=1)
     greedy = hf.generate(ids, attention_mask=mask, max_new_tokens=20, do_sample=False).tolist()
     for stage in tinyllm.STAGES:
-        assert tinyllm.optimize(hf, stage=stage).generate(ids, mask, max_new_tokens=20).tolist() == greedy, stage
+        assert (
+            tinyllm.optimize(hf, stage=stage).generate(ids, mask, max_new_tokens=20).tolist()
+            == greedy
+        ), stage

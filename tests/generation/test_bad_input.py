@@ -43,8 +43,16 @@ BOTH = {
         ValueError,
         "input_ids has shape [2, 3] of torch.float32: expected token ids [b, t] of torch.int64",
     ),
-    "no tokens": (IDS[:, :0], ValueError, "input_ids is empty, shape [2, 0]: expected at least one token"),
-    "no rows": (IDS[:0], ValueError, "input_ids is empty, shape [0, 3]: expected at least one token"),
+    "no tokens": (
+        IDS[:, :0],
+        ValueError,
+        "input_ids is empty, shape [2, 0]: expected at least one token",
+    ),
+    "no rows": (
+        IDS[:0],
+        ValueError,
+        "input_ids is empty, shape [0, 3]: expected at least one token",
+    ),
     "id too high": (IDS + 54, ValueError, "input_ids holds the token id 63: expected 0 to 60"),
     "id negative": (IDS - 2, ValueError, "input_ids holds the token id -1: expected 0 to 60"),
     "too long": (
@@ -63,7 +71,11 @@ def test_prompt(model, given, entry):
 
 
 MASKS = {
-    "a list": ([[1, 1, 1]], TypeError, "attention_mask is a list: expected a tensor of 1 and 0 [b, t]"),
+    "a list": (
+        [[1, 1, 1]],
+        TypeError,
+        "attention_mask is a list: expected a tensor of 1 and 0 [b, t]",
+    ),
     "another shape": (
         torch.ones(2, 4),
         ValueError,
@@ -112,10 +124,22 @@ def test_padding_after_a_token_told_by_the_pad_token(model):
 # Options
 
 OPTIONS = {
-    "negative length": ({"max_new_tokens": -3}, "max_new_tokens=-3: expected a whole number, 0 or more"),
-    "length that is no number": ({"max_length": "9"}, "max_length='9': expected a whole number, 0 or more"),
-    "fractional length": ({"max_new_tokens": 2.5}, "max_new_tokens=2.5: expected a whole number, 0 or more"),
-    "negative least": ({"min_new_tokens": -1}, "min_new_tokens=-1: expected a whole number, 0 or more"),
+    "negative length": (
+        {"max_new_tokens": -3},
+        "max_new_tokens=-3: expected a whole number, 0 or more",
+    ),
+    "length that is no number": (
+        {"max_length": "9"},
+        "max_length='9': expected a whole number, 0 or more",
+    ),
+    "fractional length": (
+        {"max_new_tokens": 2.5},
+        "max_new_tokens=2.5: expected a whole number, 0 or more",
+    ),
+    "negative least": (
+        {"min_new_tokens": -1},
+        "min_new_tokens=-1: expected a whole number, 0 or more",
+    ),
     "nothing new": (
         {"max_new_tokens": 0},
         "`max_new_tokens` must be greater than 0, but is 0.",
@@ -134,21 +158,36 @@ OPTIONS = {
         {"min_new_tokens": 9, "max_new_tokens": 5},
         "min_new_tokens=9 is more than the 5 tokens that may be generated: raise max_new_tokens",
     ),
-    "NaN temperature": ({"temperature": math.nan}, "temperature=nan: expected a positive, finite number"),
+    "NaN temperature": (
+        {"temperature": math.nan},
+        "temperature=nan: expected a positive, finite number",
+    ),
     "zero temperature": ({"temperature": 0}, "temperature=0: expected a positive, finite number"),
-    "infinite temperature": ({"temperature": math.inf}, "temperature=inf: expected a positive, finite number"),
-    "negative penalty": ({"repetition_penalty": -1.0}, "repetition_penalty=-1.0: expected a positive, finite number"),
+    "infinite temperature": (
+        {"temperature": math.inf},
+        "temperature=inf: expected a positive, finite number",
+    ),
+    "negative penalty": (
+        {"repetition_penalty": -1.0},
+        "repetition_penalty=-1.0: expected a positive, finite number",
+    ),
     "no time": ({"max_time": 0.0}, "max_time=0.0: expected a positive, finite number"),
     "share over one": ({"top_p": 1.5}, "top_p=1.5: expected a number from 0 to 1"),
     "NaN share": ({"min_p": math.nan}, "min_p=nan: expected a number from 0 to 1"),
     "unknown end": ({"eos_token_id": 61}, "eos_token_id=61: expected token ids from 0 to 60"),
-    "one end of several": ({"eos_token_id": [3, -1]}, "eos_token_id=[3, -1]: expected token ids from 0 to 60"),
+    "one end of several": (
+        {"eos_token_id": [3, -1]},
+        "eos_token_id=[3, -1]: expected token ids from 0 to 60",
+    ),
     "unknown pad": ({"pad_token_id": "x"}, "pad_token_id='x': expected token ids from 0 to 60"),
     "several greedy answers": (
         {"num_return_sequences": 2},
         "num_return_sequences=2: greedy decoding has one answer only; pass do_sample=True, or num_beams=2",
     ),
-    "no answers": ({"num_return_sequences": 0}, "num_return_sequences=0: expected a whole number, 1 or more"),
+    "no answers": (
+        {"num_return_sequences": 0},
+        "num_return_sequences=0: expected a whole number, 1 or more",
+    ),
     "no beams": ({"num_beams": 0}, "num_beams=0: expected a whole number, 1 or more"),
     "beams by flag": ({"num_beams": True}, "num_beams=True: expected a whole number, 1 or more"),
     "half a beam": ({"num_beams": 2.5}, "num_beams=2.5: expected a whole number, 1 or more"),
@@ -218,7 +257,9 @@ def test_option_that_is_not_supported(name, how):
     says(
         ValueError,
         f"{name}={value!r} is not supported by this version of generate()",
-        lambda: model.generate(IDS, generation_config=given, **({name: value} if how == "call" else {})),
+        lambda: model.generate(
+            IDS, generation_config=given, **({name: value} if how == "call" else {})
+        ),
     )
 
 
@@ -275,7 +316,11 @@ ARGUMENTS = {
         ValueError,
         "dtype 16 is not supported: expected one of ['float32', 'float16', 'bfloat16']",
     ),
-    "device": ("gpu", ValueError, "device 'gpu' is unknown: expected one of ['xpu', 'cuda', 'cpu']"),
+    "device": (
+        "gpu",
+        ValueError,
+        "device 'gpu' is unknown: expected one of ['xpu', 'cuda', 'cpu']",
+    ),
     "device of another kind": (
         ["cpu"],
         ValueError,
@@ -309,7 +354,11 @@ def test_name_of_another_kind():
 
 
 def test_optimize_something_else():
-    says(TypeError, "hf_model is a str: expected a transformers model in memory", lambda: tinyllm.optimize("gpt2"))
+    says(
+        TypeError,
+        "hf_model is a str: expected a transformers model in memory",
+        lambda: tinyllm.optimize("gpt2"),
+    )
 
 
 def narrow_norms():
@@ -361,7 +410,9 @@ MODELS = {
         "layer type 'chunked_attention' is not supported: expected one of ['full_attention', 'sliding_attention']",
     ),
     "scaling of the rotation": (
-        lambda: models.tiny(rope_parameters={"rope_type": "yarn", "rope_theta": 1e4, "factor": 2.0}),
+        lambda: models.tiny(
+            rope_parameters={"rope_type": "yarn", "rope_theta": 1e4, "factor": 2.0}
+        ),
         "rope_type 'yarn' is not supported: expected one of ['default', 'linear', 'llama3']",
     ),
     "activation": (

@@ -55,7 +55,10 @@ def test_batches_give_the_tokens_of_one_batch_of_transformers(stage, how):
 
 
 def test_the_longest_go_together_and_padding_stays_outside():
-    model, (ids, mask) = tinyllm.optimize(models.tiny(), stage="segment"), models.ragged(61, LENGTHS)
+    model, (ids, mask) = (
+        tinyllm.optimize(models.tiny(), stage="segment"),
+        models.ragged(61, LENGTHS),
+    )
     seen = batches(model)
     model.generate(ids, mask, max_new_tokens=9, memory_budget=budget(model, 3))
     assert seen == [(3, 9), (2, 7)]  # 9, 9, 8; 7, 3; then 2, 1, too short to be seen here
@@ -64,26 +67,38 @@ def test_the_longest_go_together_and_padding_stays_outside():
 def test_batches_are_of_one_size_where_prompts_are():
     model, seen = tinyllm.optimize(models.tiny(), stage="segment"), []
     seen = batches(model)
-    answers = model.generate(torch.ones(7, 9, dtype=torch.int64), max_new_tokens=9, memory_budget=budget(model, 6))
+    answers = model.generate(
+        torch.ones(7, 9, dtype=torch.int64), max_new_tokens=9, memory_budget=budget(model, 6)
+    )
     assert answers.shape == (7, 18)
     assert seen == [(4, 9), (3, 9)]  # not six and one
 
 
 def test_parts_of_the_callers_own_see_the_text_as_it_was_passed():
-    model, (ids, mask) = tinyllm.optimize(models.tiny(), stage="segment"), models.ragged(61, LENGTHS)
+    model, (ids, mask) = (
+        tinyllm.optimize(models.tiny(), stage="segment"),
+        models.ragged(61, LENGTHS),
+    )
     widths = set()
 
     def sees(input_ids, scores):
         widths.add(input_ids.shape[1])
         return scores
 
-    model.generate(ids, mask, max_new_tokens=2, logits_processor=[sees], memory_budget=budget(model, 3, new=2))
+    model.generate(
+        ids, mask, max_new_tokens=2, logits_processor=[sees], memory_budget=budget(model, 3, new=2)
+    )
     assert widths == {9, 10}
 
 
 def test_a_batch_fits_into_its_budget_and_samples_are_drawn_for_every_prompt():
     model, (ids, mask) = tinyllm.optimize(models.tiny(), stage="final"), models.ragged(61, LENGTHS)
-    options = {"do_sample": True, "num_return_sequences": 4, "max_new_tokens": 5, "eos_token_id": None}
+    options = {
+        "do_sample": True,
+        "num_return_sequences": 4,
+        "max_new_tokens": 5,
+        "eos_token_id": None,
+    }
     found = model.generate(ids, mask, memory_budget=budget(model, 2, 5, 4), **options)
     assert found.shape == (28, 14)
     assert found[:, :9].tolist() == ids.repeat_interleave(4, dim=0).tolist()
@@ -91,20 +106,31 @@ def test_a_batch_fits_into_its_budget_and_samples_are_drawn_for_every_prompt():
 
 def test_a_budget_beyond_what_is_needed_changes_nothing():
     model, (ids, mask) = tinyllm.optimize(models.tiny(), stage="final"), models.ragged(61, LENGTHS)
-    one = model.generate(ids, mask, max_new_tokens=4, memory_budget=1e9, return_dict_in_generate=True)
+    one = model.generate(
+        ids, mask, max_new_tokens=4, memory_budget=1e9, return_dict_in_generate=True
+    )
     assert one.sequences.tolist() == model.generate(ids, mask, max_new_tokens=4).tolist()
 
 
 @pytest.mark.parametrize("given", [0, -1, True, "8e9", float("nan")])
 def test_a_budget_is_a_number_of_bytes(given):
-    message = f"memory_budget={given!r}: expected bytes for one call beside the weights, such as 8e9"
+    message = (
+        f"memory_budget={given!r}: expected bytes for one call beside the weights, such as 8e9"
+    )
     model = tinyllm.optimize(models.tiny())
-    says(ValueError, message, lambda: model.generate(torch.ones(1, 2, dtype=torch.int64), memory_budget=given))
+    says(
+        ValueError,
+        message,
+        lambda: model.generate(torch.ones(1, 2, dtype=torch.int64), memory_budget=given),
+    )
 
 
 def test_a_prompt_that_does_not_fit_alone_is_refused_with_figures():
     model = tinyllm.optimize(models.tiny(), stage="final")
-    with pytest.raises(MemoryError, match=r"1000 B are the memory_budget: expected at most 0 prompts; pass a shorter"):
+    with pytest.raises(
+        MemoryError,
+        match=r"1000 B are the memory_budget: expected at most 0 prompts; pass a shorter",
+    ):
         model.generate(torch.ones(3, 9, dtype=torch.int64), max_new_tokens=5, memory_budget=1000)
 
 
@@ -116,7 +142,19 @@ def test_a_prompt_that_does_not_fit_alone_is_refused_with_figures():
 def test_every_row_is_in_one_batch_that_fits(lengths, tokens, trim):
     width = max(lengths)
     mask = (torch.arange(width) >= width - torch.tensor(lengths)[:, None]).long()
-    request = Request(mask, mask, 1, 0, 0, None, argmax, LogitsProcessorList(), StoppingCriteriaList(), None, False)
+    request = Request(
+        mask,
+        mask,
+        1,
+        0,
+        0,
+        None,
+        argmax,
+        LogitsProcessorList(),
+        StoppingCriteriaList(),
+        None,
+        False,
+    )
     planned = plan_batches(request, lambda longest: tokens // longest, trim=trim)
     assert sorted(row for batch in planned for row in batch.rows) == list(range(len(lengths)))
     for batch in planned:

@@ -112,10 +112,18 @@ def test_ends_do_end(end):
 
 
 @every_stage
-@pytest.mark.parametrize("lengths", [(1,), (6,), (3, 1, 9), (4, 4, 4), (1, 8, 2, 5, 5, 3, 7)], ids=str)
+@pytest.mark.parametrize(
+    "lengths", [(1,), (6,), (3, 1, 9), (4, 4, 4), (1, 8, 2, 5, 5, 3, 7)], ids=str
+)
 @pytest.mark.parametrize("width", [2, 5])
 def test_batches(stage, lengths, width):
-    check(stage, **batch_of(lengths, seed=len(lengths)), num_beams=width, num_return_sequences=width, eos_token_id=17)
+    check(
+        stage,
+        **batch_of(lengths, seed=len(lengths)),
+        num_beams=width,
+        num_return_sequences=width,
+        eos_token_id=17,
+    )
 
 
 @every_stage
@@ -127,8 +135,12 @@ def test_length_penalty_and_early_stopping(stage, length_penalty, early_stopping
 
 
 def test_early_stopping_and_length_penalty_matter():
-    options = batch_of() | RECORD | {"num_beams": 4, "num_return_sequences": 3, "eos_token_id": MANY}
-    found = [theirs(**options, length_penalty=0.6, early_stopping=how) for how in (True, False, "never")]
+    options = (
+        batch_of() | RECORD | {"num_beams": 4, "num_return_sequences": 3, "eos_token_id": MANY}
+    )
+    found = [
+        theirs(**options, length_penalty=0.6, early_stopping=how) for how in (True, False, "never")
+    ]
     assert len(found[0].scores) < len(found[1].scores) < len(found[2].scores)
     short, long = (theirs(**options, length_penalty=p, early_stopping=False) for p in (-2.0, 3.0))
     assert lengths_of(short).sum() < lengths_of(long).sum()
@@ -176,21 +188,35 @@ class SomeStop(StoppingCriteria):
 FAR = {"early_stopping": "never", "length_penalty": 0.5}
 CUSTOM = {
     "processor": {"logits_processor": [AddOne()]},
-    "processor after options": {"logits_processor": [AddOne()], "no_repeat_ngram_size": 2, "repetition_penalty": 1.3},
+    "processor after options": {
+        "logits_processor": [AddOne()],
+        "no_repeat_ngram_size": 2,
+        "repetition_penalty": 1.3,
+    },
     "some candidates end": {"stopping_criteria": [SomeStop(5)]},
     "most candidates end": {"stopping_criteria": [SomeStop(2)], "eos_token_id": None},
-    "all candidates end": {"stopping_criteria": [SomeStop(1)], "early_stopping": "never", "length_penalty": 8.0},
+    "all candidates end": {
+        "stopping_criteria": [SomeStop(1)],
+        "early_stopping": "never",
+        "length_penalty": 8.0,
+    },
     "some end, never early": {"stopping_criteria": [SomeStop(4)]} | FAR,
     "shorter": {"stopping_criteria": [MaxLengthCriteria(T + 5)], "eos_token_id": None},
-    "shorter, with ends": {"stopping_criteria": [MaxLengthCriteria(T + 5), SomeStop(7)], "eos_token_id": SEVERAL},
-    "shorter, never early": {"stopping_criteria": [MaxLengthCriteria(T + 9)], "eos_token_id": MANY} | FAR,
+    "shorter, with ends": {
+        "stopping_criteria": [MaxLengthCriteria(T + 5), SomeStop(7)],
+        "eos_token_id": SEVERAL,
+    },
+    "shorter, never early": {"stopping_criteria": [MaxLengthCriteria(T + 9)], "eos_token_id": MANY}
+    | FAR,
 }
 
 
 @every_stage
 @pytest.mark.parametrize("name", CUSTOM)
 def test_parts_of_the_callers_own(stage, name):
-    check(stage, **{"num_beams": 3, "num_return_sequences": 3, "eos_token_id": SELDOM} | CUSTOM[name])
+    check(
+        stage, **{"num_beams": 3, "num_return_sequences": 3, "eos_token_id": SELDOM} | CUSTOM[name]
+    )
 
 
 @every_stage
@@ -198,7 +224,14 @@ def test_parts_of_the_callers_own(stage, name):
 def test_what_a_criterion_is_shown(stage, record):
     seen = [SeesScores(), SeesScores()]
     for model, criterion in zip((hf(), ours(stage)), seen, strict=True):
-        run(model, **batch_of(), **record, num_beams=3, eos_token_id=OFTEN, stopping_criteria=[criterion])
+        run(
+            model,
+            **batch_of(),
+            **record,
+            num_beams=3,
+            eos_token_id=OFTEN,
+            stopping_criteria=[criterion],
+        )
     assert seen[0].seen == seen[1].seen
 
 
@@ -209,7 +242,11 @@ def test_stop_strings(stage, several, tokenizer):  # noqa: F811
     batch = batch_of((5,)) | {"num_beams": 4, "num_return_sequences": 4, "tokenizer": tokenizer}
     free = theirs(**batch)
     text = tokenizer.decode(free[1, 5 + 4 : 5 + 6])
-    options = {"stop_strings": [text, "zzzzz"] if several else text, "length_penalty": -1.0, "eos_token_id": 60}
+    options = {
+        "stop_strings": [text, "zzzzz"] if several else text,
+        "length_penalty": -1.0,
+        "eos_token_id": 60,
+    }
     found = check(stage, **batch, **options)
     assert lengths_of(found).min() < 14
 
@@ -219,22 +256,42 @@ def test_stop_strings(stage, several, tokenizer):  # noqa: F811
 def test_plain_result_is_the_sequences(stage, end):
     options = batch_of() | {"num_beams": 4, "num_return_sequences": 2} | ENDS[end]
     plain = run(ours(stage), **options)
-    assert plain.tolist() == theirs(**options).tolist() == theirs(**options, **RECORD).sequences.tolist()
+    assert (
+        plain.tolist()
+        == theirs(**options).tolist()
+        == theirs(**options, **RECORD).sequences.tolist()
+    )
 
 
 @pytest.mark.parametrize("kept", [(), ("output_scores",), ("output_logits",)], ids=str)
 def test_only_what_is_asked_for_is_kept(kept):
-    options = batch_of() | {"num_beams": 3, "return_dict_in_generate": True} | dict.fromkeys(kept, True)
+    options = (
+        batch_of() | {"num_beams": 3, "return_dict_in_generate": True} | dict.fromkeys(kept, True)
+    )
     mine, right = run(ours("segment"), **options), theirs(**options)
     assert set(mine) == set(right)
-    assert [name for name in mine if mine[name] is None] == [name for name in right if right[name] is None]
+    assert [name for name in mine if mine[name] is None] == [
+        name for name in right if right[name] is None
+    ]
 
 
 @every_stage
 @pytest.mark.parametrize("length_penalty", [-1.0, 0.0, 1.0, 2.0])
 def test_scores_along_the_beams_add_up_to_the_sequences_score(stage, length_penalty):
-    options = {"num_beams": 4, "num_return_sequences": 4, "eos_token_id": SEVERAL, "repetition_penalty": 1.2}
-    found = run(ours(stage), **batch_of(), **RECORD, **options, early_stopping=True, length_penalty=length_penalty)
+    options = {
+        "num_beams": 4,
+        "num_return_sequences": 4,
+        "eos_token_id": SEVERAL,
+        "repetition_penalty": 1.2,
+    }
+    found = run(
+        ours(stage),
+        **batch_of(),
+        **RECORD,
+        **options,
+        early_stopping=True,
+        length_penalty=length_penalty,
+    )
     steps = hf().compute_transition_scores(found.sequences, found.scores, found.beam_indices)
     close(steps.sum(dim=1), found.sequences_scores * lengths_of(found) ** length_penalty)
     assert len(set(lengths_of(found).tolist())) > 1
@@ -245,7 +302,12 @@ SAMPLING = {
     "hot": {"temperature": 3.0, "top_k": 0},
     "narrow": {"temperature": 0.7, "top_k": 20, "top_p": 0.98},
     "ends": {"eos_token_id": SEVERAL, "temperature": 1.5, "length_penalty": 0.3},
-    "ends early": {"eos_token_id": SEVERAL, "early_stopping": True, "min_new_tokens": 2, "pad_token_id": 5},
+    "ends early": {
+        "eos_token_id": SEVERAL,
+        "early_stopping": True,
+        "min_new_tokens": 2,
+        "pad_token_id": 5,
+    },
 }
 
 
@@ -285,10 +347,19 @@ def calls(draw, vocab):
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
-@given(data=st.data(), model=models.drawn(), lengths=st.lists(st.integers(1, 9), min_size=1, max_size=5))
+@given(
+    data=st.data(),
+    model=models.drawn(),
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=5),
+)
 def test_any_model_any_call(data, model, lengths):
     ids, mask = models.ragged(model.config.vocab_size, lengths, seed=data.draw(st.integers(0, 99)))
-    options = {"input_ids": ids, "attention_mask": mask, **RECORD, **data.draw(calls(model.config.vocab_size))}
+    options = {
+        "input_ids": ids,
+        "attention_mask": mask,
+        **RECORD,
+        **data.draw(calls(model.config.vocab_size)),
+    }
     right = run(model, **options)
     for stage in tinyllm.STAGES:
         mine = run(tinyllm.optimize(model, stage=stage), **options)
@@ -303,7 +374,11 @@ class Late(AsyncStopFlag):
 
     def __init__(self, device, *, sync):
         super().__init__(device, sync=sync)
-        self.late, self.answers, self.arrived = not sync, torch.zeros(2, dtype=torch.bool), [Mock(), Mock()]
+        self.late, self.answers, self.arrived = (
+            not sync,
+            torch.zeros(2, dtype=torch.bool),
+            [Mock(), Mock()],
+        )
         self.calls, Late.made = 0, (*Late.made, self)
 
     def __call__(self, stopped):
@@ -379,7 +454,11 @@ def test_steps_that_somebody_watches_are_not_taken_in_vain(search, late):
 def test_a_streamer_is_given_no_token_too_many(late):
     recorders = Recorder(), Recorder()
     for model, recorder in zip((hf(), ours("segment")), recorders, strict=True):
-        run(model, **batch_of() | {"eos_token_id": OVER["soon"], "max_new_tokens": MOST}, streamer=recorder)
+        run(
+            model,
+            **batch_of() | {"eos_token_id": OVER["soon"], "max_new_tokens": MOST},
+            streamer=recorder,
+        )
     assert recorders[0].calls == recorders[1].calls
 
 
@@ -391,8 +470,12 @@ def test_recorded_table_of_identity():
     names = {name for name, *_ in found}
     assert len(names) == 3
     widths = (1, 2, 3, 4, 5, 8, 16)
-    assert sorted(found) == sorted((m, s, w, b) for m in names for s in tinyllm.STAGES for w in widths for b in (1, 7))
+    assert sorted(found) == sorted(
+        (m, s, w, b) for m in names for s in tinyllm.STAGES for w in widths for b in (1, 7)
+    )
     assert all(row["identical"] and row["first_difference"] is None for row in rows)
     for name in names:
-        ended = [row["ended"] / (row["width"] * row["batch"]) for row in rows if row["model"] == name]
+        ended = [
+            row["ended"] / (row["width"] * row["batch"]) for row in rows if row["model"] == name
+        ]
         assert 0 < sum(ended) < len(ended), "some end, some do not"

@@ -42,7 +42,9 @@ def said(seed, rows, count=3):
 
 def first_turn(model, lengths, **options):
     ids, mask = models.ragged(VOCAB, lengths)
-    return model.generate(ids, mask, max_new_tokens=6, return_dict_in_generate=True, **options), mask
+    return model.generate(
+        ids, mask, max_new_tokens=6, return_dict_in_generate=True, **options
+    ), mask
 
 
 def grown(mask, total):
@@ -62,10 +64,13 @@ def test_a_second_turn_is_a_fresh_call_on_the_whole_history(hf, stage, lengths, 
         first.past_key_values.length,
         max(options.get("num_beams", 1), options.get("num_return_sequences", 1)),
     )
-    assert held == first.sequences.shape[1] - 1  # the last token of an answer has never been looked at
+    assert (
+        held == first.sequences.shape[1] - 1
+    )  # the last token of an answer has never been looked at
     with observe_passes(model) as passes:
         assert (
-            seeded(model, history, mask, past_key_values=first.past_key_values, **options).tolist() == expected.tolist()
+            seeded(model, history, mask, past_key_values=first.past_key_values, **options).tolist()
+            == expected.tolist()
         )
     new, shares = history.shape[1] - held, shares_prompts(stage)
     assert passes[0].tokens == len(lengths) * new * (1 if shares else copies)
@@ -78,7 +83,11 @@ def test_many_turns(hf, stage):
     out, mask = first_turn(model, [5, 2])
     for turn in range(6):
         history = torch.cat([out.sequences, said(turn, 2, 1 + turn)], dim=1)
-        options = {"max_new_tokens": 1 + 4 * turn, "return_dict_in_generate": True, "output_logits": True}
+        options = {
+            "max_new_tokens": 1 + 4 * turn,
+            "return_dict_in_generate": True,
+            "output_logits": True,
+        }
         mask, cache = grown(mask, history.shape[1]), out.past_key_values
         fresh = model.generate(history, mask, **options)
         out = model.generate(history, mask, past_key_values=cache, **options)
@@ -96,22 +105,36 @@ def test_a_cache_that_does_not_fit_is_refused_before_any_work(hf, stage):
     elsewhere, _ = first_turn(tinyllm.optimize(hf, stage=other), [4, 4])
     wrong = type(elsewhere.past_key_values).__name__
     refused = {
-        (TypeError, f"past_key_values is a {wrong}: expected the {kind} of an earlier answer's output"): (
+        (
+            TypeError,
+            f"past_key_values is a {wrong}: expected the {kind} of an earlier answer's output",
+        ): (
             history,
             elsewhere.past_key_values,
         ),
-        (TypeError, f"past_key_values is a tuple: expected the {kind} of an earlier answer's output"): (history, ()),
-        (ValueError, "past_key_values holds 2 sequences: expected 1, one for each row of input_ids"): (
+        (
+            TypeError,
+            f"past_key_values is a tuple: expected the {kind} of an earlier answer's output",
+        ): (history, ()),
+        (
+            ValueError,
+            "past_key_values holds 2 sequences: expected 1, one for each row of input_ids",
+        ): (
             history[:1],
             cache,
         ),
-        (ValueError, "past_key_values holds 9 tokens of 9 in input_ids: expected fewer, at least one is new"): (
+        (
+            ValueError,
+            "past_key_values holds 9 tokens of 9 in input_ids: expected fewer, at least one is new",
+        ): (
             history[:, :9],
             cache,
         ),
     }
     for (error, message), (ids, given) in refused.items():
-        says(error, message, lambda ids=ids, given=given: model.generate(ids, past_key_values=given))
+        says(
+            error, message, lambda ids=ids, given=given: model.generate(ids, past_key_values=given)
+        )
     again = model.generate(history, past_key_values=cache, max_new_tokens=5)
     assert again.tolist() == model.generate(history, max_new_tokens=5).tolist()
 
@@ -126,7 +149,11 @@ def test_a_cache_of_several_sequences_to_a_prompt_is_refused(hf, stage):
             "past_key_values holds 3 sequences of each prompt: expected one, of greedy decoding or a single sample; "
             "pass the whole text without it"
         )
-    says(ValueError, message, lambda: model.generate(first.sequences, past_key_values=first.past_key_values))
+    says(
+        ValueError,
+        message,
+        lambda: model.generate(first.sequences, past_key_values=first.past_key_values),
+    )
 
 
 def test_a_prompt_for_several_sequences_comes_in_pieces_but_not_after_their_tokens(hf):

@@ -23,7 +23,9 @@ SEARCHES = {
     "beams": {"num_beams": 3},
 }
 PARTS = ("streamer", "logits_processor", "stopping_criteria")
-CASES = [(s, p) for s in SEARCHES for p in PARTS if (s, p) != ("beams", "streamer")]  # beams are not streamed
+CASES = [
+    (s, p) for s in SEARCHES for p in PARTS if (s, p) != ("beams", "streamer")
+]  # beams are not streamed
 every_search = pytest.mark.parametrize("search", SEARCHES)
 
 
@@ -91,7 +93,9 @@ def raises(error, call):
 def caches_of(model):
     """Weak references to what holds keys and values, of all calls within."""
     seen = []
-    hook = model.layers[0].register_forward_pre_hook(lambda layer, args: seen.append(weakref.ref(args[3])))
+    hook = model.layers[0].register_forward_pre_hook(
+        lambda layer, args: seen.append(weakref.ref(args[3]))
+    )
     yield seen
     hook.remove()
 
@@ -138,7 +142,10 @@ def test_a_part_that_raises(model, search, place, error):
 
     def fail():
         part = Raises(3, error)
-        assert raises(error, lambda: seeded(model, **options, **{place: part if place == "streamer" else [part]}))
+        assert raises(
+            error,
+            lambda: seeded(model, **options, **{place: part if place == "streamer" else [part]}),
+        )
 
     assert leaves_nothing(model, fail)
     assert seeded(model, **options).tolist() == expected.tolist()
@@ -149,7 +156,9 @@ def test_a_cache_is_freed_with_the_last_reference(model, copies):
     cache = model.new_cache(2, copies)
     model.step(EVEN[0].repeat_interleave(copies // cache.copies, dim=0), None, cache)
     for _ in range(20):
-        model.step(torch.ones(2 * copies // cache.copies, cache.copies, dtype=torch.int64), None, cache)
+        model.step(
+            torch.ones(2 * copies // cache.copies, cache.copies, dtype=torch.int64), None, cache
+        )
     layer, storage = weakref.ref(cache.layers[0]), weakref.ref(cache.layers[1])
     del cache
     assert layer() is None and storage() is None
@@ -166,7 +175,10 @@ def test_a_further_turn_that_fails_is_never_silently_wrong(model, search):
         """The answer of a turn whose operation number `last` fails, and of the turn after it; None where refused."""
         first = model.generate(ids, mask, max_new_tokens=4, return_dict_in_generate=True)
         call = lambda: seeded(  # noqa: E731
-            model, (torch.cat([first.sequences, ids], dim=1), whole), past_key_values=first.past_key_values, **options
+            model,
+            (torch.cat([first.sequences, ids], dim=1), whole),
+            past_key_values=first.past_key_values,
+            **options,
         )
         with MemoryOut(last) as memory:
             failed = raises(torch.OutOfMemoryError, call)

@@ -96,14 +96,25 @@ ENDS = {
     "one": lambda free: {"eos_token_id": free[0, T + 3].item()},
     "several": lambda free: {"eos_token_id": free[[0, 1, 2], [T + 4, T + 1, T + 6]].tolist()},
     "with pad": lambda free: {"eos_token_id": free[1, T + 2].item(), "pad_token_id": 7},
-    "several, with pad": lambda free: {"eos_token_id": free[[0, 1], [T + 5, T]].tolist(), "pad_token_id": 9},
-    "never said": lambda free: {"eos_token_id": min(set(range(61)) - set(free[:, T:].flatten().tolist()))},
+    "several, with pad": lambda free: {
+        "eos_token_id": free[[0, 1], [T + 5, T]].tolist(),
+        "pad_token_id": 9,
+    },
+    "never said": lambda free: {
+        "eos_token_id": min(set(range(61)) - set(free[:, T:].flatten().tolist()))
+    },
 }
 
 
 @pytest.mark.parametrize(
     "least",
-    [{}, {"min_new_tokens": 3}, {"min_new_tokens": 20}, {"min_length": T + 4}, {"min_length": 30, "min_new_tokens": 2}],
+    [
+        {},
+        {"min_new_tokens": 3},
+        {"min_new_tokens": 20},
+        {"min_length": T + 4},
+        {"min_length": 30, "min_new_tokens": 2},
+    ],
     ids=str,
 )
 @pytest.mark.parametrize("end", ENDS)
@@ -148,7 +159,9 @@ def test_custom_logits_processor(hf, model, batch, free, kind):
 
 def test_custom_processors_run_after_those_of_the_options(hf, model, batch):
     custom = LogitsProcessorList([AddOne()])
-    assert_same(hf, model, **batch, logits_processor=custom, repetition_penalty=1.5, no_repeat_ngram_size=2)
+    assert_same(
+        hf, model, **batch, logits_processor=custom, repetition_penalty=1.5, no_repeat_ngram_size=2
+    )
 
 
 def test_custom_processor_replaces_the_option_of_its_type(hf, model, batch):
@@ -156,7 +169,9 @@ def test_custom_processor_replaces_the_option_of_its_type(hf, model, batch):
     assert_same(hf, model, **batch, logits_processor=custom, repetition_penalty=1.1)
 
 
-@pytest.mark.parametrize("options", [{}, {"eos_token_id": 60}, {"eos_token_id": 60, "pad_token_id": 5}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"eos_token_id": 60}, {"eos_token_id": 60, "pad_token_id": 5}], ids=str
+)
 def test_custom_criterion_for_each_row(hf, model, batch, options):
     custom = StoppingCriteriaList([RowStops()])
     assert assert_same(hf, model, **batch, stopping_criteria=custom, **options).shape[1] == T + 4
@@ -165,7 +180,10 @@ def test_custom_criterion_for_each_row(hf, model, batch, options):
 @pytest.mark.parametrize("length", [T + 4, T + 40])
 def test_custom_maximum_length_replaces_the_option(hf, model, batch, length):
     custom = StoppingCriteriaList([MaxLengthCriteria(length)])
-    assert assert_same(hf, model, **batch, stopping_criteria=custom, max_new_tokens=9).shape[1] == length
+    assert (
+        assert_same(hf, model, **batch, stopping_criteria=custom, max_new_tokens=9).shape[1]
+        == length
+    )
 
 
 def test_custom_maximum_length_beyond_the_context(model, batch):
@@ -182,11 +200,21 @@ class SeesScores(StoppingCriteria):
         return torch.zeros(len(input_ids), dtype=torch.bool)
 
 
-@pytest.mark.parametrize("options", [{}, {"return_dict_in_generate": True, "output_scores": True}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"return_dict_in_generate": True, "output_scores": True}], ids=str
+)
 def test_what_a_criterion_is_shown(hf, model, batch, options):
     seen = [SeesScores(), SeesScores()]
-    for runner, criterion in zip((theirs, lambda hf, **kw: model.generate(**kw)), seen, strict=True):
-        runner(hf, **batch, max_new_tokens=3, stopping_criteria=StoppingCriteriaList([criterion]), **options)
+    for runner, criterion in zip(
+        (theirs, lambda hf, **kw: model.generate(**kw)), seen, strict=True
+    ):
+        runner(
+            hf,
+            **batch,
+            max_new_tokens=3,
+            stopping_criteria=StoppingCriteriaList([criterion]),
+            **options,
+        )
     assert seen[0].seen == seen[1].seen
 
 
@@ -198,7 +226,9 @@ def test_max_time_ends_after_the_token_on_which_it_ran_out(hf, model, batch):
 def tokenizer():
     """Token i is letter i, or for the last nine a pair of letters."""
     pairs = [first + second for first in "xyz" for second in "XYZ"]
-    made = Tokenizer(vocabularies.BPE({text: i for i, text in enumerate([*ascii_letters, *pairs])}, merges=[]))
+    made = Tokenizer(
+        vocabularies.BPE({text: i for i, text in enumerate([*ascii_letters, *pairs])}, merges=[])
+    )
     made.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(tokenizer_object=made)
 
@@ -236,21 +266,29 @@ def test_streamer_is_called_as_by_transformers(hf, model, batch, free, rows):
     batch = {name: value[rows] for name, value in batch.items()}
     recorders = Recorder(), Recorder()
     theirs(hf, **batch, streamer=recorders[0], max_new_tokens=9, eos_token_id=free[0, T + 3].item())
-    model.generate(**batch, streamer=recorders[1], max_new_tokens=9, eos_token_id=free[0, T + 3].item())
+    model.generate(
+        **batch, streamer=recorders[1], max_new_tokens=9, eos_token_id=free[0, T + 3].item()
+    )
     assert recorders[1].calls == recorders[0].calls
     assert recorders[1].calls[-1] == "end"
 
 
 def test_text_streamer(model, free, tokenizer, capsys):
-    out = model.generate(free[2:, :T], streamer=TextStreamer(tokenizer, skip_prompt=True), max_new_tokens=5)
+    out = model.generate(
+        free[2:, :T], streamer=TextStreamer(tokenizer, skip_prompt=True), max_new_tokens=5
+    )
     assert capsys.readouterr().out.strip() == tokenizer.decode(out[0, T:])
 
 
-@pytest.mark.parametrize("kept", [(), ("output_scores",), ("output_logits",), ("output_scores", "output_logits")])
+@pytest.mark.parametrize(
+    "kept", [(), ("output_scores",), ("output_logits",), ("output_scores", "output_logits")]
+)
 def test_output_as_a_record(hf, model, batch, kept):
-    options = {"return_dict_in_generate": True, "repetition_penalty": 1.4, "max_new_tokens": 6} | dict.fromkeys(
-        kept, True
-    )
+    options = {
+        "return_dict_in_generate": True,
+        "repetition_penalty": 1.4,
+        "max_new_tokens": 6,
+    } | dict.fromkeys(kept, True)
     expected, mine = theirs(hf, **batch, **options), model.generate(**batch, **options)
     assert type(mine) is type(expected)
     assert mine.sequences.tolist() == expected.sequences.tolist()
@@ -272,7 +310,9 @@ def test_generation_config_object(hf, model, batch, free):
     assert model.generate(*batch.values(), config).tolist() == expected.tolist()
 
 
-@pytest.mark.parametrize("call", [{}, {"max_new_tokens": 3}, {"max_length": 11}, {"eos_token_id": None}], ids=str)
+@pytest.mark.parametrize(
+    "call", [{}, {"max_new_tokens": 3}, {"max_length": 11}, {"eos_token_id": None}], ids=str
+)
 @pytest.mark.parametrize("given", [False, True])
 def test_call_goes_before_object_goes_before_defaults(batch, free, call, given):
     hf = models.tiny(seed=2)
@@ -329,14 +369,20 @@ def test_no_mask_is_inferred_where_pad_is_an_end(hf, model, free):
 def test_mask_of_ones_is_no_mask(model, free):
     ids = free[:, :T]
     out = model.generate(ids, return_dict_in_generate=True, output_logits=True)
-    ones = model.generate(ids, torch.ones_like(ids), return_dict_in_generate=True, output_logits=True)
+    ones = model.generate(
+        ids, torch.ones_like(ids), return_dict_in_generate=True, output_logits=True
+    )
     assert torch.stack(out.logits).equal(torch.stack(ones.logits))
 
 
 def test_result_is_an_ordinary_tensor(model, batch, free):
     eos = free[:, T + 2].tolist()
     out = model.generate(
-        **batch, eos_token_id=eos, return_dict_in_generate=True, output_logits=True, output_scores=True
+        **batch,
+        eos_token_id=eos,
+        return_dict_in_generate=True,
+        output_logits=True,
+        output_scores=True,
     )
     assert out.sequences.is_contiguous()
     assert out.sequences.dtype == torch.int64

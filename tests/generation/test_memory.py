@@ -15,8 +15,18 @@ from tinyllm.runtime.device import size_as_text
 
 CPU = torch.device("cpu")
 every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
-WIDE = {"hidden_size": 128, "intermediate_size": 512, "num_attention_heads": 8, "num_key_value_heads": 8}
-GROUPED = {"hidden_size": 128, "intermediate_size": 128, "num_attention_heads": 8, "num_key_value_heads": 2}
+WIDE = {
+    "hidden_size": 128,
+    "intermediate_size": 512,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 8,
+}
+GROUPED = {
+    "hidden_size": 128,
+    "intermediate_size": 128,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+}
 CALLS = {
     "long prompt": CallShape(4, 256, 8),
     "beams": CallShape(4, 256, 8, copies=4, beams=True),
@@ -29,7 +39,9 @@ CALLS = {
 
 
 def tiny(stage, dtype=torch.float32, **changes):
-    return tinyllm.optimize(models.tiny(max_position_embeddings=512, **changes).to(dtype), stage=stage)
+    return tinyllm.optimize(
+        models.tiny(max_position_embeddings=512, **changes).to(dtype), stage=stage
+    )
 
 
 def carried_out(model, call):
@@ -37,7 +49,11 @@ def carried_out(model, call):
     if call.padded:
         mask = torch.ones_like(ids)
         mask[0, 0] = 0
-    how = {"num_beams": call.copies} if call.beams else {"do_sample": True, "num_return_sequences": call.copies}
+    how = (
+        {"num_beams": call.copies}
+        if call.beams
+        else {"do_sample": True, "num_return_sequences": call.copies}
+    )
     return lambda: model.generate(ids, mask, max_new_tokens=call.new, **how)
 
 
@@ -75,11 +91,16 @@ def test_a_llama_of_four_beams_on_one_tile():
     """What the segment cache is for: the paper's case, 1024 tokens in, 128 out, on a tile of 64 GB."""
     config, call = known_config("llama-2-7b"), CallShape(1, 1024, 128, copies=4, beams=True)
     free = 64 * 10**9 - 13_476_839_424
-    fit = {name: max_prompts(stage, config, call, 2, free) for name, stage in tinyllm.STAGES.items()}
+    fit = {
+        name: max_prompts(stage, config, call, 2, free) for name, stage in tinyllm.STAGES.items()
+    }
     assert fit["naive"] == fit["fused"]
     assert fit["segment"] > 3 * fit["fused"]
     token = 2 * 2 * 32 * 4096
-    assert memory_need(tinyllm.STAGES["segment"], config, call, 2).keys_and_values // token == 1024 + 4 * 127
+    assert (
+        memory_need(tinyllm.STAGES["segment"], config, call, 2).keys_and_values // token
+        == 1024 + 4 * 127
+    )
 
 
 def test_max_prompts_is_the_last_that_fits():
@@ -91,7 +112,11 @@ def test_max_prompts_is_the_last_that_fits():
     least = memory_need(stage, config, call, 4).total
     for free in (0, least - 1, least, 7 * least, 10**9):
         most = max_prompts(stage, config, call, 4, free)
-        needs = [memory_need(stage, config, replace(call, prompts=b), 4).total for b in (most, most + 1) if b]
+        needs = [
+            memory_need(stage, config, replace(call, prompts=b), 4).total
+            for b in (most, most + 1)
+            if b
+        ]
         fits = [one <= free for one in needs]
         assert fits == ([True, False] if most else [False])
 
@@ -101,7 +126,9 @@ def little_memory(monkeypatch):
     """A device on which no more than so many prompts of a call fit."""
 
     def leave(model, call, prompts):
-        free = memory_need(model.stage, model.config, CallShape(**vars(call) | {"prompts": prompts}), 4).total
+        free = memory_need(
+            model.stage, model.config, CallShape(**vars(call) | {"prompts": prompts}), 4
+        ).total
         monkeypatch.setattr(memory, "free_bytes", lambda device: free)
         return free
 
@@ -119,12 +146,17 @@ def test_too_large_a_call_is_refused_with_figures_before_any_work(stage, little_
     said = str(caught.value)
     assert said.startswith("5 prompts of 7 tokens, 6 new ones for each of 3 sequences need ")
     assert str(memory_need(model.stage, model.config, call, 4)) in said
-    assert f"{size_as_text(free)} are free on cpu: expected at most 2 prompts; pass fewer, or split_batch=True" in said
+    assert (
+        f"{size_as_text(free)} are free on cpu: expected at most 2 prompts; pass fewer, or split_batch=True"
+        in said
+    )
     assert steps == []
     assert model.generate(ids[:2], max_new_tokens=6, num_beams=3).shape == (2, 13)
 
 
-@pytest.mark.parametrize("how", [{}, {"num_beams": 3}, {"num_beams": 3, "num_return_sequences": 2}], ids=str)
+@pytest.mark.parametrize(
+    "how", [{}, {"num_beams": 3}, {"num_beams": 3, "num_return_sequences": 2}], ids=str
+)
 @every_stage
 def test_split_batches_give_the_same_tokens(stage, how, little_memory):
     hf = models.tiny(seed=2)
@@ -132,7 +164,9 @@ def test_split_batches_give_the_same_tokens(stage, how, little_memory):
     ids, mask = models.ragged(61, (2, 5, 8, 3, 7), seed=8)
     options = how | {"max_new_tokens": 9, "eos_token_id": list(range(0, 61, 4)), "pad_token_id": 1}
     whole = model.generate(ids, mask, **options)
-    little_memory(model, CallShape(5, 8, 9, how.get("num_beams", 1), padded=True, beams="num_beams" in how), 2)
+    little_memory(
+        model, CallShape(5, 8, 9, how.get("num_beams", 1), padded=True, beams="num_beams" in how), 2
+    )
     assert model.generate(ids, mask, split_batch=True, **options).tolist() == whole.tolist()
 
 
@@ -140,7 +174,8 @@ def test_what_cannot_be_split_says_so(little_memory):
     model, ids = tiny("segment"), torch.ones(5, 7, dtype=torch.int64)
     little_memory(model, CallShape(5, 7, 6), 2)
     with pytest.raises(
-        ValueError, match="5 prompts do not fit at once and are answered in 3 batches: expected plain seq"
+        ValueError,
+        match="5 prompts do not fit at once and are answered in 3 batches: expected plain seq",
     ):
         model.generate(ids, max_new_tokens=6, split_batch=True, return_dict_in_generate=True)
 
@@ -148,13 +183,18 @@ def test_what_cannot_be_split_says_so(little_memory):
 def test_not_even_one(little_memory):
     model, ids = tiny("segment"), torch.ones(2, 7, dtype=torch.int64)
     little_memory(model, CallShape(1, 2, 1), 1)
-    with pytest.raises(MemoryError, match="at most 0 prompts; pass a shorter prompt, or ask for fewer tokens or beams"):
+    with pytest.raises(
+        MemoryError,
+        match="at most 0 prompts; pass a shorter prompt, or ask for fewer tokens or beams",
+    ):
         model.generate(ids, max_new_tokens=50, split_batch=True)
 
 
 def test_unknown_memory_refuses_nothing(monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda device: None)
-    assert tiny("segment").generate(torch.ones(2, 7, dtype=torch.int64), max_new_tokens=3).shape == (2, 10)
+    assert tiny("segment").generate(
+        torch.ones(2, 7, dtype=torch.int64), max_new_tokens=3
+    ).shape == (2, 10)
 
 
 @pytest.mark.parametrize("padded", [False, True])
@@ -164,7 +204,9 @@ def test_prompts_of_a_large_batch_come_in_parts(monkeypatch, padded, how):
     ids, mask = models.ragged(61, (2, 5, 8, 3, 7), seed=8)
     mask = mask if padded else torch.ones_like(mask)
     whole, seen = model.generate(ids, mask, max_new_tokens=5, **how), []
-    hook = model.layers[0].register_forward_pre_hook(lambda layer, args: seen.append(tuple(args[0].shape[:2])))
+    hook = model.layers[0].register_forward_pre_hook(
+        lambda layer, args: seen.append(tuple(args[0].shape[:2]))
+    )
     monkeypatch.setattr("tinyllm.cache.segment.MAX_PREFILL_TOKENS", 16)
     parts = model.generate(ids, mask, max_new_tokens=5, **how)
     hook.remove()

@@ -23,7 +23,10 @@ every_model = pytest.mark.parametrize("index", range(models.COUNT))
 def case(index):
     """A model of the list, a ragged batch, and what transformers makes of them."""
     hf = models.listed(index)
-    batches = {side: models.ragged(hf.config.vocab_size, LENGTHS, seed=index, side=side) for side in ("left", "right")}
+    batches = {
+        side: models.ragged(hf.config.vocab_size, LENGTHS, seed=index, side=side)
+        for side in ("left", "right")
+    }
     logits = {side: logits_of(hf, *batch) for side, batch in batches.items()}
     ids, mask = batches["left"]
     tokens = hf.generate(ids, attention_mask=mask, max_new_tokens=NEW_TOKENS, do_sample=False)
@@ -59,7 +62,9 @@ def test_greedy_tokens_of_a_ragged_batch(index, stage):
 def test_decode_with_the_cache_equals_a_pass_without_it(index, stage):
     hf, batches, _, _, _ = case(index)
     model, (ids, mask) = tinyllm.optimize(hf, stage=stage), batches["left"]
-    out = model.generate(ids, mask, max_new_tokens=NEW_TOKENS, return_dict_in_generate=True, output_logits=True)
+    out = model.generate(
+        ids, mask, max_new_tokens=NEW_TOKENS, return_dict_in_generate=True, output_logits=True
+    )
     whole = torch.cat([mask, mask.new_ones(len(mask), NEW_TOKENS)], dim=1)
     afresh = model(out.sequences, whole)[:, ids.shape[1] - 1 : -1]
     close(torch.stack(out.logits, dim=1), afresh)
@@ -67,18 +72,32 @@ def test_decode_with_the_cache_equals_a_pass_without_it(index, stage):
 
 @every_stage
 def test_list_covers_the_family(stage):
-    configs = [tinyllm.optimize(models.listed(index), stage=stage).config for index in range(models.COUNT)]
-    assert {config.num_attention_heads // config.num_key_value_heads for config in configs} == set(models.GROUPS)
+    configs = [
+        tinyllm.optimize(models.listed(index), stage=stage).config for index in range(models.COUNT)
+    ]
+    assert {config.num_attention_heads // config.num_key_value_heads for config in configs} == set(
+        models.GROUPS
+    )
     assert {config.activation for config in configs} == set(models.ACTIVATIONS)
-    assert {type(config.rope.scaling).__name__ for config in configs} == {"NoneType", "LinearScaling", "Llama3Scaling"}
+    assert {type(config.rope.scaling).__name__ for config in configs} == {
+        "NoneType",
+        "LinearScaling",
+        "Llama3Scaling",
+    }
     for switch in ("tie_word_embeddings", "qkv_bias", "o_bias", "mlp_bias"):
         assert {getattr(config, switch) for config in configs} == {True, False}
-    assert any(config.head_dim * config.num_attention_heads != config.hidden_size for config in configs)
+    assert any(
+        config.head_dim * config.num_attention_heads != config.hidden_size for config in configs
+    )
 
 
 @every_stage
 @settings(max_examples=20, deadline=None, derandomize=True)
-@given(hf=models.drawn(), lengths=st.lists(st.integers(1, 9), min_size=1, max_size=4), seed=st.integers(0, 99))
+@given(
+    hf=models.drawn(),
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    seed=st.integers(0, 99),
+)
 def test_any_model_any_lengths(stage, hf, lengths, seed):
     ids, mask = models.ragged(hf.config.vocab_size, lengths, seed=seed)
     expected = logits_of(hf, ids, mask)
@@ -122,7 +141,12 @@ def test_16_bit_is_no_further_off_than_transformers(index, dtype, stage):
     real, right = mask.bool(), logits["left"]
     narrow = models.listed(index).to(dtype)
     theirs = (logits_of(narrow, ids, mask).float() - right)[real].square().mean().sqrt()
-    ours = (tinyllm.optimize(narrow, stage=stage)(ids, mask).float() - right)[real].square().mean().sqrt()
+    ours = (
+        (tinyllm.optimize(narrow, stage=stage)(ids, mask).float() - right)[real]
+        .square()
+        .mean()
+        .sqrt()
+    )
     assert ours <= 1.5 * theirs
 
 
@@ -132,15 +156,23 @@ def test_16_bit_steps_are_no_further_off_than_transformers(dtype, stage):
     """Tokens one by one, after the prompt: attention over what was answered, in native code where there is."""
     theirs, ours = [], []
     for index in (0, 3, 5, 7):
-        (ids, mask), steps = models.ragged(models.listed(index).config.vocab_size, (9, 24, 16, 20), seed=index), 8
-        right, narrow = logits_of(models.listed(index), ids, mask)[:, -steps:], models.listed(index).to(dtype)
+        (ids, mask), steps = (
+            models.ragged(models.listed(index).config.vocab_size, (9, 24, 16, 20), seed=index),
+            8,
+        )
+        right, narrow = (
+            logits_of(models.listed(index), ids, mask)[:, -steps:],
+            models.listed(index).to(dtype),
+        )
         theirs.append((logits_of(narrow, ids, mask)[:, -steps:].float() - right) / right.std())
         model = tinyllm.optimize(narrow, stage=stage)
         step, cache = model.stage.runner.step(model), model.new_cache(len(ids), 1, steps)
         step(ids[:, :-steps], mask[:, :-steps], cache)
         found = [step(ids[:, i, None], None, cache).float() for i in range(24 - steps, 24)]
         ours.append((torch.stack(found, dim=1) - right) / right.std())
-    error = [torch.cat([x.flatten() for x in each]).square().mean().sqrt() for each in (ours, theirs)]
+    error = [
+        torch.cat([x.flatten() for x in each]).square().mean().sqrt() for each in (ours, theirs)
+    ]
     assert error[0] <= 1.5 * error[1]
 
 

@@ -56,7 +56,9 @@ def test_same_seed_same_tokens(hf, batch, stage, name):
 
 def test_other_seeds_give_other_tokens(hf, batch):
     model = tinyllm.optimize(hf)
-    assert len({str(seeded(model, seed, **batch, temperature=2.0).tolist()) for seed in range(5)}) == 5
+    assert (
+        len({str(seeded(model, seed, **batch, temperature=2.0).tolist()) for seed in range(5)}) == 5
+    )
 
 
 def test_several_answers_to_one_prompt_differ_and_stand_together(hf, batch):
@@ -79,7 +81,12 @@ def test_sampling_by_the_models_own_defaults(hf, batch):
 
 
 def test_scores_are_those_that_were_drawn_from(hf, batch):
-    asked = {"return_dict_in_generate": True, "output_scores": True, "output_logits": True, "top_k": 4}
+    asked = {
+        "return_dict_in_generate": True,
+        "output_scores": True,
+        "output_logits": True,
+        "top_k": 4,
+    }
     mine, theirs = (seeded(m, 2, **batch, **asked) for m in (tinyllm.optimize(hf), hf))
     for step, right in zip(mine.scores, theirs.scores, strict=True):
         assert (step.isfinite().sum(dim=-1) == 4).all()
@@ -91,4 +98,7 @@ def test_the_real_model_samples_as_transformers_does(smollm, oracle, stage):
     model = restage(smollm, STAGES[stage])
     ids = smollm.tokenizer("Once upon a time", return_tensors="pt")["input_ids"]
     options = {"do_sample": True, "temperature": 0.8, "top_p": 0.9, "max_new_tokens": 40}
-    assert seeded(model, 7, input_ids=ids, **options).tolist() == seeded(oracle, 7, inputs=ids, **options).tolist()
+    assert (
+        seeded(model, 7, input_ids=ids, **options).tolist()
+        == seeded(oracle, 7, inputs=ids, **options).tolist()
+    )

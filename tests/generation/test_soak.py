@@ -19,7 +19,16 @@ def right(record):
 
 def test_a_few_requests(tmp_path):
     path = tmp_path / "soak.json"
-    command = [sys.executable, ROOT / "book" / "soak.py", "--requests", "60", "--sample", "20", "--json", path]
+    command = [
+        sys.executable,
+        ROOT / "book" / "soak.py",
+        "--requests",
+        "60",
+        "--sample",
+        "20",
+        "--json",
+        path,
+    ]
     subprocess.run(command, check=True, capture_output=True)
     record = json.loads(path.read_text())
     right(record)

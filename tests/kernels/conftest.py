@@ -25,9 +25,15 @@ def _is_bf16(handle: object) -> bool:
 
 def _refusing(method: Callable) -> Callable:
     def guarded(self, *arguments):
-        tensors = [getattr(x, "handle", x) for a in arguments for x in (a if isinstance(a, tuple) else (a,))]
+        tensors = [
+            getattr(x, "handle", x)
+            for a in arguments
+            for x in (a if isinstance(a, tuple) else (a,))
+        ]
         if any(map(_is_bf16, tensors)):
-            raise TypeError("bfloat16 arithmetic in an interpreted kernel: convert with .to(tl.float32) first")
+            raise TypeError(
+                "bfloat16 arithmetic in an interpreted kernel: convert with .to(tl.float32) first"
+            )
         return method(self, *arguments)
 
     return guarded
@@ -49,12 +55,17 @@ def _interpret_honestly() -> None:
     dot = Builder.create_dot
     Builder.create_dot = lambda self, a, b, *rest: dot(self, _widen(a), _widen(b), *rest)
     Builder.binary_op, Builder.unary_op = _refusing(Builder.binary_op), _refusing(Builder.unary_op)
-    Builder.create_fma, Builder.create_erf = _refusing(Builder.create_fma), _refusing(Builder.create_erf)
+    Builder.create_fma, Builder.create_erf = (
+        _refusing(Builder.create_fma),
+        _refusing(Builder.create_erf),
+    )
     ReduceOps.apply_impl = _refusing(ReduceOps.apply_impl)
 
 
 if ACCELERATOR is None and importlib.util.find_spec("triton"):
-    os.environ["TRITON_INTERPRET"] = "1"  # read when a kernel is decorated: before any of ours is imported
+    os.environ["TRITON_INTERPRET"] = (
+        "1"  # read when a kernel is decorated: before any of ours is imported
+    )
     _interpret_honestly()
 
 

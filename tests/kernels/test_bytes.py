@@ -18,7 +18,12 @@ from tinyllm.lab.shapes import known_config
 from tinyllm.lab.trace import record_trace
 
 ROWS, K, N = 3, 20, 12
-X, RESIDUAL, WEIGHT, BIAS = torch.randn(ROWS, K), torch.randn(ROWS, K), torch.randn(K), torch.randn(K)
+X, RESIDUAL, WEIGHT, BIAS = (
+    torch.randn(ROWS, K),
+    torch.randn(ROWS, K),
+    torch.randn(K),
+    torch.randn(K),
+)
 CALLS = {
     "rms_norm": ({"x": X, "weight": WEIGHT, "eps": 1e-5}, ("out",)),
     "norm_and_add": ({"x": X, "residual": RESIDUAL, "weight": WEIGHT, "eps": 1e-5}, ("out",)),
@@ -44,14 +49,20 @@ def fused(norm: bool, gated: bool, residual: bool):
     def run(x, weight, bias, norm_weight=None, residual=None):
         weights = NormWeights(norm_weight, None, 1e-5) if norm else None
         added = () if residual is None else (residual,)
-        return kernels.linear(x, DenseWeight(weight), bias, weights, "silu" if gated else None, gated, added)
+        return kernels.linear(
+            x, DenseWeight(weight), bias, weights, "silu" if gated else None, gated, added
+        )
 
     return run
 
 
 @pytest.mark.parametrize("rows", [1, 4])
-@pytest.mark.parametrize(("norm", "gated", "residual"), [(1, 0, 0), (1, 1, 0), (0, 0, 1), (0, 0, 0)])
-def test_linear_reads_its_weight_once_and_costs_what_is_predicted(rows, norm, gated, residual, interpreted):
+@pytest.mark.parametrize(
+    ("norm", "gated", "residual"), [(1, 0, 0), (1, 1, 0), (0, 0, 1), (0, 0, 0)]
+)
+def test_linear_reads_its_weight_once_and_costs_what_is_predicted(
+    rows, norm, gated, residual, interpreted
+):
     tensors = {"x": torch.randn(rows, K), "weight": torch.randn(N, K), "bias": torch.randn(N)}
     tensors |= {"norm_weight": torch.randn(K)} if norm else {}
     tensors |= {"residual": torch.randn(rows, N)} if residual else {}
@@ -60,19 +71,39 @@ def test_linear_reads_its_weight_once_and_costs_what_is_predicted(rows, norm, ga
     assert trace.touched("store", "out") == list(range(rows * (N // 2 if gated else N)))
     # The kernel itself takes a norm as prologue of any number of rows; "triton" launches it before several.
     work = Workload(batch=rows, tokens=1, held=0, size=4, kernels="sycl" if norm else "triton")
-    rides = {"normed": bool(norm), "activated": bool(gated), "gated": bool(gated), "residual": bool(residual)}
-    assert trace.bytes == fused_matmul_cost(known_config("smollm2-135m"), work, rows, K, N, True, **rides).bytes
+    rides = {
+        "normed": bool(norm),
+        "activated": bool(gated),
+        "gated": bool(gated),
+        "residual": bool(residual),
+    }
+    assert (
+        trace.bytes
+        == fused_matmul_cost(known_config("smollm2-135m"), work, rows, K, N, True, **rides).bytes
+    )
 
 
 @pytest.mark.parametrize("rows", [1, 4])
 @pytest.mark.parametrize("interleaved", [False, True])
-def test_fused_queries_read_their_weight_once_and_cost_what_is_predicted(rows, interleaved, interpreted):
+def test_fused_queries_read_their_weight_once_and_cost_what_is_predicted(
+    rows, interleaved, interpreted
+):
     heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 6}
     kinds = (LayerKind(Rope(1e4, 6, interleaved=interleaved)),)
-    config = replace(known_config("smollm2-135m"), hidden_size=K, qkv_bias=True, kinds=kinds, **heads)
+    config = replace(
+        known_config("smollm2-135m"), hidden_size=K, qkv_bias=True, kinds=kinds, **heads
+    )
     outputs, slots = (2 + 2 * 1) * 6, (rows, 1, 1, 6)
-    tensors = {"x": torch.randn(rows, 1, K), "weight": torch.randn(outputs, K), "bias": torch.randn(outputs)}
-    tensors |= {"norm_weight": torch.randn(K), "cos": torch.randn(1, 1, 3), "sin": torch.randn(1, 1, 3)}
+    tensors = {
+        "x": torch.randn(rows, 1, K),
+        "weight": torch.randn(outputs, K),
+        "bias": torch.randn(outputs),
+    }
+    tensors |= {
+        "norm_weight": torch.randn(K),
+        "cos": torch.randn(1, 1, 3),
+        "sin": torch.randn(1, 1, 3),
+    }
 
     def run(x, weight, bias, norm_weight, cos, sin):
         norm = NormWeights(norm_weight, None, 1e-5)
@@ -82,7 +113,9 @@ def test_fused_queries_read_their_weight_once_and_cost_what_is_predicted(rows, i
     trace = record_trace("qkv_rope_and_store", run, tensors, ("q", "k_slot", "v_slot"))
     assert trace.touched("load", "weight") == list(range(outputs * K))
     for name in ("q", "k_slot", "v_slot"):
-        assert trace.touched("store", name) == list(range(trace.shapes[name][0] * trace.shapes[name][1] * 6))
+        assert trace.touched("store", name) == list(
+            range(trace.shapes[name][0] * trace.shapes[name][1] * 6)
+        )
     if rows == 1:  # "triton" launches the norm before several
         work = Workload(batch=rows, tokens=1, held=0, size=4, kernels="triton")
         assert trace.bytes == fused_norm_qkv_rope_cost(config, work).bytes

@@ -100,7 +100,9 @@ def test_tokens_are_those_of_the_ordinary_step(hf, beams):
 def test_16_bits_are_no_further_off_than_in_torch(dtype, index):
     hf = tiny(seed=index, hidden_size=64, head_dim=16, intermediate_size=96, num_hidden_layers=3)
     plain, native = twins(hf, dtype)
-    exact = ready(tinyllm.optimize(deepcopy(hf).float(), stage="sdpa"))  # of the same rounded weights
+    exact = ready(
+        tinyllm.optimize(deepcopy(hf).float(), stage="sdpa")
+    )  # of the same rounded weights
     ids, errors = torch.arange(1, 13)[None], []
     steps = zip(
         follow(plain, native, ids, None, 3, 5), follow(exact, exact, ids, None, 3, 5), strict=True
@@ -204,7 +206,9 @@ def test_why_a_stage_has_no_native_step(monkeypatch):
         assert unsupported_reason(model) == reason
         assert model.stage.runner.step(model) == model.step
     for kernels in (None, "cpu"):
-        assert unsupported_reason(tinyllm.optimize(hf, stage=replace(final, kernels=kernels))) is None
+        assert (
+            unsupported_reason(tinyllm.optimize(hf, stage=replace(final, kernels=kernels))) is None
+        )
     model = tinyllm.optimize(hf, stage="final")
     assert unsupported_reason(model.double()) == "native steps do not know torch.float64"
     assert model.stage.runner.step(model) == model.step

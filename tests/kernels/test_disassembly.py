@@ -7,7 +7,14 @@ import pytest
 
 from tinyllm.draw.code_map import COLOURS, draw_code_map
 from tinyllm.kernels import sycl
-from tinyllm.lab.disassembly import KINDS, disassemble, kinds_of_lines, loops, read_disassembly, without_notes
+from tinyllm.lab.disassembly import (
+    KINDS,
+    disassemble,
+    kinds_of_lines,
+    loops,
+    read_disassembly,
+    without_notes,
+)
 
 
 @pytest.fixture
@@ -39,5 +46,8 @@ def test_three_passes_over_the_row_with_a_reduction_before_the_last(lines):
 
 def test_notes_of_the_scheduler_are_left_out():
     line = "    send.ugm (16|M0)    r8    r6    null:0  0x0    0x04403580   {I@1,$3} // wr:2+0; load.ugm.d32x4"
-    assert without_notes(line) == "send.ugm (16|M0)  r8  r6  null:0  0x0  0x04403580  // load.ugm.d32x4"
+    assert (
+        without_notes(line)
+        == "send.ugm (16|M0)  r8  r6  null:0  0x0  0x04403580  // load.ugm.d32x4"
+    )
     assert without_notes("L72:") == "L72:"

@@ -21,11 +21,19 @@ def test_tokens_of_a_ragged_batch(kind, branch, accelerator):
     hf = models.tiny(kind, seed=5, **sizes | models.BRANCHES[kind][branch])
     ids, mask = models.ragged(hf.config.vocab_size, LENGTHS, seed=5)
     logits = models.logits_of(hf, ids, mask)
-    expected = [hf.generate(ids, attention_mask=mask, do_sample=False, **way).tolist() for way in WAYS]
+    expected = [
+        hf.generate(ids, attention_mask=mask, do_sample=False, **way).tolist() for way in WAYS
+    ]
     for stage in tinyllm.STAGES:
-        model = tinyllm.optimize(models.tiny(kind, seed=5, **sizes | models.BRANCHES[kind][branch]), stage=stage)
+        model = tinyllm.optimize(
+            models.tiny(kind, seed=5, **sizes | models.BRANCHES[kind][branch]), stage=stage
+        )
         model.to(accelerator)
-        models.close(model(ids.to(accelerator), mask.to(accelerator)).cpu()[mask.bool()], logits[mask.bool()])
+        models.close(
+            model(ids.to(accelerator), mask.to(accelerator)).cpu()[mask.bool()], logits[mask.bool()]
+        )
         for way, answer in zip(WAYS, expected, strict=True):
             mine = model.generate(ids, mask, **way).tolist()
-            assert mine == answer or models.tied(hf, ids, mask, answer, do_sample=False, **way), stage
+            assert mine == answer or models.tied(hf, ids, mask, answer, do_sample=False, **way), (
+                stage
+            )

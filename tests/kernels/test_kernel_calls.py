@@ -24,7 +24,14 @@ def test_calls_of_our_kernels_stand_among_torchs_operations(smollm):
     attention = "aten::_scaled_dot_product_flash_attention_for_cpu"
     cache_and_rope = ["aten::copy_", "aten::copy_", "ours::rope_and_store"]
     assert names == ["ours::linear", *cache_and_rope, attention, *["ours::linear"] * 3]
-    work = Workload(batch=1, tokens=1, held=3, size=4, kernels="sycl")  # a set that has no launch for all of it
+    work = Workload(
+        batch=1, tokens=1, held=3, size=4, kernels="sycl"
+    )  # a set that has no launch for all of it
     assert len(names) == layer_cost(model.stage, model.config, work).launches
     (axis,) = draw_launches({"fused": names}).axes
-    assert [text.get_text() for text in axis.texts][:4] == ["linear", "copy_", "copy_", "rope_and_store"]
+    assert [text.get_text() for text in axis.texts][:4] == [
+        "linear",
+        "copy_",
+        "copy_",
+        "rope_and_store",
+    ]

@@ -7,12 +7,25 @@ import torch
 
 from tinyllm.check import TABLES, check
 from tinyllm.check.backends import of_module
-from tinyllm.kernels import DEFAULT_CPU, KERNEL_SETS, TORCH, KernelSet, by_name, for_device, pick_kernels
+from tinyllm.kernels import (
+    DEFAULT_CPU,
+    KERNEL_SETS,
+    TORCH,
+    KernelSet,
+    by_name,
+    for_device,
+    pick_kernels,
+)
 from tinyllm.kernels.torch_kernels import TorchKernels
 
 CPU = torch.device("cpu")
 OPERATIONS = [name for name in vars(KernelSet) if not name.startswith("_")]
-VALUES = {"name": str, "max_prologue_norm_rows": int, "fuses_qkv_and_rope": bool, "native_step": bool}
+VALUES = {
+    "name": str,
+    "max_prologue_norm_rows": int,
+    "fuses_qkv_and_rope": bool,
+    "native_step": bool,
+}
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 OF_TORCH = of_module("torch", TORCH).functions
 
@@ -51,8 +64,15 @@ def test_every_set_says_what_it_can_do(kernels):
 
 
 def test_sets_go_by_their_names(kernels):
-    assert by_name(kernels.name) is kernels is pick_kernels(kernels.name, CPU) is pick_kernels(kernels, CPU)
-    with pytest.raises(ValueError, match=r"kernels 'cuda' are unknown: expected one of \['torch', 'triton'"):
+    assert (
+        by_name(kernels.name)
+        is kernels
+        is pick_kernels(kernels.name, CPU)
+        is pick_kernels(kernels, CPU)
+    )
+    with pytest.raises(
+        ValueError, match=r"kernels 'cuda' are unknown: expected one of \['torch', 'triton'"
+    ):
         by_name("cuda")
 
 

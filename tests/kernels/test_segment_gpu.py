@@ -34,22 +34,30 @@ def test_attention_and_the_logarithm_of_its_sum(shape, dtype, accelerator):
 
 def check_attention(b, g, rows, n, d, masked, dtype, accelerator):
     generator = torch.Generator().manual_seed(n)
-    q, k, v = (torch.randn(b, g, m, d, generator=generator).to(accelerator, dtype) for m in (rows, n, n))
+    q, k, v = (
+        torch.randn(b, g, m, d, generator=generator).to(accelerator, dtype) for m in (rows, n, n)
+    )
     visible = torch.rand(b, 1, 1 if masked == "prompt" else rows, n, generator=generator) < 0.5
     visible[..., -1] = True
     bias = None if masked == "no bias" else bias_of_mask(visible.to(accelerator), dtype)
     scores = q.double() @ k.double().mT / d**0.5 + (0 if bias is None else bias.double())
     for fixed_length in (False, True):
         out, lse = attention_with_lse(q, k, v, bias, fixed_length=fixed_length)
-        torch.testing.assert_close(out.double(), scores.softmax(-1) @ v.double(), rtol=0, atol=TOLERANCE[dtype])
-        torch.testing.assert_close(lse.double(), scores.logsumexp(-1), rtol=0, atol=TOLERANCE[dtype])
+        torch.testing.assert_close(
+            out.double(), scores.softmax(-1) @ v.double(), rtol=0, atol=TOLERANCE[dtype]
+        )
+        torch.testing.assert_close(
+            lse.double(), scores.logsumexp(-1), rtol=0, atol=TOLERANCE[dtype]
+        )
 
 
 def watcher(input_ids, scores, **kwargs):
     return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
-@pytest.mark.parametrize("how", [{}, {"num_beams": 4}, {"num_beams": 3, "early_stopping": True}], ids=str)
+@pytest.mark.parametrize(
+    "how", [{}, {"num_beams": 4}, {"num_beams": 3, "early_stopping": True}], ids=str
+)
 @pytest.mark.parametrize("stage", tinyllm.STAGES)
 def test_the_same_tokens_asked_late_or_at_once_or_on_the_cpu(stage, how, accelerator):
     assert AsyncStopFlag(accelerator, sync=False).late
@@ -60,7 +68,9 @@ def test_the_same_tokens_asked_late_or_at_once_or_on_the_cpu(stage, how, acceler
         expected = model.generate(ids, mask, **options).tolist()
         model.to(accelerator)
         late = model.generate(ids, mask, **options)
-        at_once = model.generate(ids, mask, stopping_criteria=StoppingCriteriaList([watcher]), **options)
+        at_once = model.generate(
+            ids, mask, stopping_criteria=StoppingCriteriaList([watcher]), **options
+        )
         assert late.tolist() == at_once.tolist() == expected
 
 
@@ -71,7 +81,9 @@ def test_seeds_draw_the_same_again_and_memory_is_given_back(accelerator):
     before, drawn = backend.memory_allocated(), []
     for _ in range(2):
         torch.manual_seed(5)
-        drawn.append(model.generate(ids, max_new_tokens=9, do_sample=True, num_return_sequences=4).tolist())
+        drawn.append(
+            model.generate(ids, max_new_tokens=9, do_sample=True, num_return_sequences=4).tolist()
+        )
     assert drawn[0] == drawn[1]
     model.sessions.clear()
     assert backend.memory_allocated() == before
@@ -84,7 +96,10 @@ def test_a_capture_that_fails_leaves_drawing_and_capturing_as_they_were(accelera
         x.exponential_()
         x.sum().item()
 
-    failing, drawing = CapturedGraph(waits_for_the_host, accelerator), CapturedGraph(x.exponential_, accelerator)
+    failing, drawing = (
+        CapturedGraph(waits_for_the_host, accelerator),
+        CapturedGraph(x.exponential_, accelerator),
+    )
     stream = getattr(torch, accelerator.type).current_stream()
     for _ in range(3):
         failing()

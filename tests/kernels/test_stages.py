@@ -92,7 +92,9 @@ def test_tokens_with_the_kernel_over_both_segments(hf, sdpa, how):
     mask = torch.ones_like(ids)
     mask[0, :2] = 0
     options = {"max_new_tokens": 5, "do_sample": False} | how
-    assert torch.equal(sdpa.generate(ids, mask, **options), hf.generate(ids, attention_mask=mask, **options))
+    assert torch.equal(
+        sdpa.generate(ids, mask, **options), hf.generate(ids, attention_mask=mask, **options)
+    )
 
 
 def test_attention_of_one_set_on_the_beam_mask_of_another(hf):
@@ -108,10 +110,14 @@ def test_attention_of_one_set_on_the_beam_mask_of_another(hf):
     mask = torch.ones_like(ids)
     mask[0, :2] = 0
     options = {"max_new_tokens": 5, "do_sample": False, "num_beams": 3}
-    assert torch.equal(sdpa.generate(ids, mask, **options), hf.generate(ids, attention_mask=mask, **options))
+    assert torch.equal(
+        sdpa.generate(ids, mask, **options), hf.generate(ids, attention_mask=mask, **options)
+    )
 
 
-@pytest.mark.parametrize(("beams", "launches"), [(1, {"triton": 5, "sycl": 6}), (3, {"triton": 7, "sycl": 6})])
+@pytest.mark.parametrize(
+    ("beams", "launches"), [(1, {"triton": 5, "sycl": 6}), (3, {"triton": 7, "sycl": 6})]
+)
 def test_launches_of_a_decode_layer_over_both_segments(sdpa, log, kind, beams, launches):
     cache = sdpa.new_cache(1, beams, 3)
     sdpa.step(torch.ones(1, 3, dtype=torch.int64), None, cache)

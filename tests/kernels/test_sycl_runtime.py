@@ -55,7 +55,9 @@ def start(cache, **environment):
 
 def test_a_source_that_does_not_compile_shows_its_line():
     with pytest.raises(CompileError) as error:
-        sycl.runtime_of(CPU).load(Source("broken.sycl.cpp", BROKEN), "broken", ("-DSCALAR=float", "-DLANES=16"))
+        sycl.runtime_of(CPU).load(
+            Source("broken.sycl.cpp", BROKEN), "broken", ("-DSCALAR=float", "-DLANES=16")
+        )
     assert "broken.sycl.cpp:3" in str(error.value)
     assert "undeclared identifier 'nope'" in str(error.value)
     assert "y[0] = nope;" in str(error.value)
@@ -77,7 +79,9 @@ def test_two_processes_start_on_an_empty_cache_and_a_third_builds_nothing(tmp_pa
 def test_a_kernel_in_the_cache_is_not_compiled_and_a_damaged_one_is(tmp_path, monkeypatch):
     compiled = []
     compile_ = Runtime.compile
-    monkeypatch.setattr(Runtime, "compile", lambda *arguments: compiled.append(1) or compile_(*arguments))
+    monkeypatch.setattr(
+        Runtime, "compile", lambda *arguments: compiled.append(1) or compile_(*arguments)
+    )
     first = Runtime(CPU, cache=tmp_path)
     for _ in range(2):
         first.kernel("rope", "rope_and_store", torch.float32)
@@ -111,7 +115,9 @@ def test_a_missing_package_is_named(missing, tmp_path, monkeypatch, unknown):
 
 def test_a_release_without_opencl_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(packages, "root", lambda: tmp_path)
-    with pytest.raises(ToolchainError, match=r"no OpenCL adapter.*pip install intel-sycl-rt==2026\.0\.0"):
+    with pytest.raises(
+        ToolchainError, match=r"no OpenCL adapter.*pip install intel-sycl-rt==2026\.0\.0"
+    ):
         packages.opencl_library()
 
 

@@ -106,7 +106,9 @@ def test_rope_moves_what_the_cost_model_says(interpreted, smollm):
 
 def test_the_committed_traces_are_current(interpreted, tmp_path):
     recorded = list(toy_traces())
-    assert {f"trace-{trace.kernel}.json" for trace in recorded} == {path.name for path in RESULTS.glob("trace-*.json")}
+    assert {f"trace-{trace.kernel}.json" for trace in recorded} == {
+        path.name for path in RESULTS.glob("trace-*.json")
+    }
     for trace in recorded:
         assert trace == read_trace(trace.kernel), "run python -m tinyllm.lab.trace"
         write_trace(trace, tmp_path / f"trace-{trace.kernel}.json")

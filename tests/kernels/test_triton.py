@@ -30,7 +30,9 @@ ODD += r"|^b1 h3 g1 d80, 1 token"
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
-def wrong(name: str, arguments, device: torch.device, dtype=torch.float32, kernel=None) -> str | None:
+def wrong(
+    name: str, arguments, device: torch.device, dtype=torch.float32, kernel=None
+) -> str | None:
     """What is wrong with one case: `arguments(draw)` makes it."""
     return run_case(TABLES[name], Case("", arguments), kernel or KERNELS[name], dtype, device)[1]
 
@@ -38,11 +40,15 @@ def wrong(name: str, arguments, device: torch.device, dtype=torch.float32, kerne
 def guarded(shape, dtype, device) -> torch.Tensor:
     """An output in the middle of NaNs."""
     size = torch.Size(shape).numel()
-    return torch.full((size + 2 * GUARD,), float("nan"), dtype=dtype, device=device)[GUARD:-GUARD].view(*shape)
+    return torch.full((size + 2 * GUARD,), float("nan"), dtype=dtype, device=device)[
+        GUARD:-GUARD
+    ].view(*shape)
 
 
 # Those that write into larger memory, and have it compared whole, are left to their tables.
-@pytest.mark.parametrize("name", [name for name in KERNELS if name not in ("segment_attention", "qkv_rope_and_store")])
+@pytest.mark.parametrize(
+    "name", [name for name in KERNELS if name not in ("segment_attention", "qkv_rope_and_store")]
+)
 def test_results_are_written_and_nothing_beside_them(name, interpreted, monkeypatch):
     """Sizes that no block divides; first in this file, since a stray write elsewhere may end the process."""
     outputs: list[torch.Tensor] = []
@@ -54,7 +60,9 @@ def test_results_are_written_and_nothing_beside_them(name, interpreted, monkeypa
     cases = [case for case in TABLES[name].cases if re.search(ODD, case.title)]
     drawn = [case.make(Draw(0, torch.float32, interpreted)) for case in cases]
     monkeypatch.setattr(torch, "empty", remembered)
-    monkeypatch.setattr(torch, "empty_like", lambda x: remembered(x.shape, dtype=x.dtype, device=x.device))
+    monkeypatch.setattr(
+        torch, "empty_like", lambda x: remembered(x.shape, dtype=x.dtype, device=x.device)
+    )
     for arguments in drawn:
         slots = {key: torch.empty_like(x) for key, x in arguments.items() if key.endswith("_slot")}
         KERNELS[name](**arguments | slots)
@@ -86,16 +94,28 @@ def test_table_on_gpu(name, dtype, accelerator):
 def test_linear_with_the_tiles_of_a_gpu(kind, kernel, interpreted):
     row = tuning.LAUNCHES[kind][kernel]
     run = partial(kernels.linear, launch=tuning.LaunchConfig(row.blocks, num_stages=row.num_stages))
-    cases = [case for case in TABLES["linear"].cases if (kernel == "linear_vector") == case.title.startswith("1 ")]
+    cases = [
+        case
+        for case in TABLES["linear"].cases
+        if (kernel == "linear_vector") == case.title.startswith("1 ")
+    ]
     for case in cases[::3]:
-        assert run_case(TABLES["linear"], case, run, torch.float32, interpreted)[1] is None, case.title
+        assert run_case(TABLES["linear"], case, run, torch.float32, interpreted)[1] is None, (
+            case.title
+        )
 
 
 @pytest.mark.parametrize("name", ["rms_norm", "norm_and_add", "layer_norm"])
-@pytest.mark.parametrize(("block", "tile", "m"), [(64, 64, 200), (8192, 2048, 100), (8192, 8192, 9001)])
+@pytest.mark.parametrize(
+    ("block", "tile", "m"), [(64, 64, 200), (8192, 2048, 100), (8192, 8192, 9001)]
+)
 def test_norm_of_rows_in_pieces_and_in_groups(name, block, tile, m, interpreted):
     def arguments(draw: Draw) -> dict:
-        made = {"x": draw.strided(5, m) + 3, "weight": draw(m), "eps": 0.5}  # a mean that is not zero
+        made = {
+            "x": draw.strided(5, m) + 3,
+            "weight": draw(m),
+            "eps": 0.5,
+        }  # a mean that is not zero
         made |= {"residual": draw.strided(5, m + 4)[:, 4:]} if "add" in name else {}
         return made | ({"bias": draw(m)} if "layer" in name else {})
 
@@ -107,7 +127,9 @@ def test_leading_dimensions_and_strides_are_kept(interpreted):
     x, weight = torch.randn(2, 3, 4, 24)[:, -1:, 1:3], torch.randn(10, 30)[:, :24]
     residual = torch.randn(2, 1, 2, 13)[..., :10]
     assert torch.allclose(
-        kernels.linear(x, DenseWeight(weight), residuals=(residual,)), x @ weight.T + residual, atol=1e-5
+        kernels.linear(x, DenseWeight(weight), residuals=(residual,)),
+        x @ weight.T + residual,
+        atol=1e-5,
     )
     assert kernels.rms_norm(x, torch.ones(24), 0.0).shape == x.shape
     assert kernels.activate_and_multiply(x, "relu").shape == (2, 1, 2, 12)
@@ -116,9 +138,17 @@ def test_leading_dimensions_and_strides_are_kept(interpreted):
 @pytest.mark.parametrize(("rows", "k", "n"), [(1, 1, 1), (1, 17, 2), (16, 513, 6), (5, 31, 66)])
 def test_linear_of_odd_sizes_with_everything(rows, k, n, interpreted):
     def arguments(draw: Draw) -> dict:
-        made = {"x": draw.strided(rows, k), "weight": DenseWeight(draw(2 * n, k, scale=k**-0.5)), "bias": draw(2 * n)}
+        made = {
+            "x": draw.strided(rows, k),
+            "weight": DenseWeight(draw(2 * n, k, scale=k**-0.5)),
+            "bias": draw(2 * n),
+        }
         made["norm"] = NormWeights(draw(k), draw(k), 1e-2)
-        return made | {"activation": "gelu", "gated": True, "residuals": (draw.strided(rows, n), draw(rows, n))}
+        return made | {
+            "activation": "gelu",
+            "gated": True,
+            "residuals": (draw.strided(rows, n), draw(rows, n)),
+        }
 
     assert wrong("linear", arguments, interpreted) is None
 
@@ -132,7 +162,9 @@ def test_rope_writes_its_slots_and_nothing_else(d, rotated, interleaved, interpr
     caches = [torch.full((b + 1, g + 2, t + 3, d + 5), float("nan")) for _ in range(2)]
     slots = [cache[1:, 1:-1, 1 : 1 + t, 2 : 2 + d] for cache in caches]
     angles = draw(1, t, rotated // 2)
-    expected = TABLES["rope_and_store"].reference(q, k, v, angles.cos(), angles.sin(), *slots, interleaved)
+    expected = TABLES["rope_and_store"].reference(
+        q, k, v, angles.cos(), angles.sin(), *slots, interleaved
+    )
     out = kernels.rope_and_store(q, k, v, angles.cos(), angles.sin(), *slots, interleaved)
     for cache, slot, mine, right in zip(caches, slots, out[1:], expected[1:], strict=True):
         assert mine is slot
@@ -141,7 +173,9 @@ def test_rope_writes_its_slots_and_nothing_else(d, rotated, interleaved, interpr
     assert torch.allclose(out[0], expected[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("case", [case for case in TABLES["rope_and_store"].cases if "heads normalised" in case.title])
+@pytest.mark.parametrize(
+    "case", [case for case in TABLES["rope_and_store"].cases if "heads normalised" in case.title]
+)
 def test_epsilon_counts_where_heads_are_normalised(case, interpreted):
     def arguments(draw: Draw) -> dict:
         made = case.make(draw)
@@ -168,7 +202,9 @@ def test_what_does_not_fit_is_refused(interpreted):
     with pytest.raises(ValueError, match="v_slot"):
         kernels.rope_and_store(q, q, q, angles, angles, q.clone(), q[:, :1], False)
     with pytest.raises(ValueError, match="strides"):
-        kernels.rope_and_store(q, q, q.mT.contiguous().mT, angles, angles, q.clone(), q.clone(), False)
+        kernels.rope_and_store(
+            q, q, q.mT.contiguous().mT, angles, angles, q.clone(), q.clone(), False
+        )
     with pytest.raises(ValueError, match="norms"):
         norms = HeadNorms(torch.ones(8), torch.ones(4), 1e-5)
         kernels.rope_and_store(q, q, q, angles, angles, q.clone(), q.clone(), False, norms=norms)
@@ -196,15 +232,23 @@ def test_attention_is_the_same_however_it_is_split(title, processors, interprete
     for max_splits in (1, 2, 8):
         row = replace(row, blocks={**row.blocks, "block_n": 16, "max_splits": max_splits})
         run = partial(kernels.segment_attention, launch=row)
-        assert run_case(TABLES["segment_attention"], case, run, torch.float32, interpreted)[1] is None
+        assert (
+            run_case(TABLES["segment_attention"], case, run, torch.float32, interpreted)[1] is None
+        )
         drawn = case.make(Draw(0, torch.float32, interpreted))
-        plans.add(kernels.split_plan_of(drawn["q"].shape, drawn["prompt_k"], drawn["response_k"], row))
+        plans.add(
+            kernels.split_plan_of(drawn["q"].shape, drawn["prompt_k"], drawn["response_k"], row)
+        )
     assert {plan.splits for plan in plans} >= ({1} if processors == 1 else {1, 2})
 
 
-@pytest.mark.parametrize("order", [(2, 3, 0, 1, 4), (0, 1, 3, 2, 4)], ids=["steps first", "sequences first"])
+@pytest.mark.parametrize(
+    "order", [(2, 3, 0, 1, 4), (0, 1, 3, 2, 4)], ids=["steps first", "sequences first"]
+)
 def test_a_response_may_lie_in_memory_as_it_likes(order, interpreted):
-    arguments = SEGMENT_CASES["b2 h6 g2 w4 d64, 33 + 5 tokens"].make(Draw(0, torch.float32, interpreted))
+    arguments = SEGMENT_CASES["b2 h6 g2 w4 d64, 33 + 5 tokens"].make(
+        Draw(0, torch.float32, interpreted)
+    )
     expected = kernels.segment_attention(**arguments)
     for name in ("response_k", "response_v"):
         x = arguments[name][:, :, :20].unflatten(2, (-1, 4))
@@ -214,7 +258,9 @@ def test_a_response_may_lie_in_memory_as_it_likes(order, interpreted):
 
 
 def test_a_workspace_serves_one_launch_after_the_other(interpreted):
-    arguments = SEGMENT_CASES["b1 h1 g1 w7 d128, 129 + 33 tokens"].make(Draw(0, torch.float32, interpreted))
+    arguments = SEGMENT_CASES["b1 h1 g1 w7 d128, 129 + 33 tokens"].make(
+        Draw(0, torch.float32, interpreted)
+    )
     q_shape = arguments["q"].shape
     workspace = kernels.attention_workspace(q_shape, arguments["prompt_k"], arguments["response_k"])
     first = kernels.segment_attention(**arguments, workspace=workspace)
@@ -224,17 +270,23 @@ def test_a_workspace_serves_one_launch_after_the_other(interpreted):
 
 
 def test_dead_slots_are_not_read_and_lengths_are_the_devices(interpreted):
-    arguments = SEGMENT_CASES["b2 h6 g2 w4 d64, 33 + 5 tokens"].make(Draw(0, torch.float32, interpreted))
+    arguments = SEGMENT_CASES["b2 h6 g2 w4 d64, 33 + 5 tokens"].make(
+        Draw(0, torch.float32, interpreted)
+    )
     arguments["beam_index"] = arguments["beam_index"] % 2  # slots of sequences 2 and 3 are dead
     for name in ("response_k", "response_v"):
         arguments[name][:, :, :20].unflatten(2, (5, 4))[:, :, :, 2:] = float("nan")
     for tokens, steps in ((33, 5), (20, 3), (1, 0)):
         arguments["lengths"].copy_(torch.tensor([tokens, steps]))
         expected = TABLES["segment_attention"].reference(**arguments)
-        torch.testing.assert_close(kernels.segment_attention(**arguments), expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            kernels.segment_attention(**arguments), expected, rtol=1e-4, atol=1e-4
+        )
 
 
-@pytest.mark.parametrize("sizes", [(1, 1, 5, 3), (2, 3, 40, 17), (3, 64, 7, 7), (1, 5, 33, 0)], ids=str)
+@pytest.mark.parametrize(
+    "sizes", [(1, 1, 5, 3), (2, 3, 40, 17), (3, 64, 7, 7), (1, 5, 33, 0)], ids=str
+)
 def test_beam_index_and_mask_are_reordered(sizes, interpreted):
     b, w, steps, taken = sizes
     own = torch.arange(w, dtype=torch.int32)[None, :, None].repeat(b, 1, steps)
@@ -264,7 +316,10 @@ def test_beam_index_and_mask_are_reordered(sizes, interpreted):
 @pytest.mark.parametrize(
     ("sizes", "expected"),
     [
-        ((1, 32, 1, 1088, 64, 132), (16, 64, 1, 8)),  # one request: as many splits as one wave takes
+        (
+            (1, 32, 1, 1088, 64, 132),
+            (16, 64, 1, 8),
+        ),  # one request: as many splits as one wave takes
         ((8, 8, 16, 1152, 64, 132), (16, 64, 1, 4)),
         ((1, 8, 4, 8256, 64, 132), (16, 64, 1, 16)),  # never into more than 16
         ((1, 32, 1, 160, 64, 132), (16, 64, 1, 2)),  # three tiles
@@ -325,12 +380,16 @@ def test_bfloat16_arithmetic_is_refused_by_the_interpreter(kernel, interpreted):
 
 
 def test_tiles_grow_along_k_where_rows_are_few():
-    launch = tuning.LaunchConfig({"tile_bytes": 16384, "max_rows": 8, "min_rows": 1, "min_programs": 256})
+    launch = tuning.LaunchConfig(
+        {"tile_bytes": 16384, "max_rows": 8, "min_rows": 1, "min_programs": 256}
+    )
     assert tuning.weight_tile(4096, 4096, 2, launch) == (8, 1024)
     assert tuning.weight_tile(4096, 4096, 4, launch) == (8, 512)
     assert tuning.weight_tile(576, 4096, 2, launch) == (2, 4096)
     assert tuning.weight_tile(576, 100, 2, launch) == (2, 128)
-    matrix = tuning.LaunchConfig({"tile_bytes": 16384, "max_rows": 64, "min_rows": 16, "min_programs": 128})
+    matrix = tuning.LaunchConfig(
+        {"tile_bytes": 16384, "max_rows": 64, "min_rows": 16, "min_programs": 128}
+    )
     assert tuning.weight_tile(192, 576, 2, matrix) == (16, 512)
 
 

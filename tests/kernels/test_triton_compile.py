@@ -46,8 +46,20 @@ def variants() -> list[Variant]:
     from tinyllm.kernels.triton.tuning import LAUNCHES
 
     row = LAUNCHES["cuda"]
-    heads = {"INTERLEAVED": False, "BLOCK_HEADS": 8, "BLOCK_HALF": 64, "BLOCK_KEPT": 1, "BLOCK_D": 128}
-    partial = {"INTERLEAVED": True, "BLOCK_HEADS": 8, "BLOCK_HALF": 32, "BLOCK_KEPT": 64, "BLOCK_D": 128}
+    heads = {
+        "INTERLEAVED": False,
+        "BLOCK_HEADS": 8,
+        "BLOCK_HALF": 64,
+        "BLOCK_KEPT": 1,
+        "BLOCK_D": 128,
+    }
+    partial = {
+        "INTERLEAVED": True,
+        "BLOCK_HEADS": 8,
+        "BLOCK_HALF": 32,
+        "BLOCK_KEPT": 64,
+        "BLOCK_D": 128,
+    }
     no_norms = ("norms.q_weight_ptr", "norms.k_weight_ptr", "norms.eps")
     whole = {"BLOCK_M": 1, "BLOCK_SIZE": 4096}
     reorder = {"WIDTH": 4, "BLOCK_W": 4, "BLOCK_STEPS": 32}
@@ -59,16 +71,24 @@ def variants() -> list[Variant]:
     return [
         *(Variant(name, norm._norm_rows, row["norm"], whole, absent) for name, absent in norms),
         *(
-            Variant(f"{name}, long rows", norm._norm_long_row, row["norm"], {"BLOCK_SIZE": 8192}, absent)
+            Variant(
+                f"{name}, long rows", norm._norm_long_row, row["norm"], {"BLOCK_SIZE": 8192}, absent
+            )
             for name, absent in norms
         ),
         *(
-            Variant(f"{name}{title}", rope._rope_and_store, row["rope"], constants, (*absent, *missing))
+            Variant(
+                f"{name}{title}", rope._rope_and_store, row["rope"], constants, (*absent, *missing)
+            )
             for name, absent in (("rope", no_norms), ("rope of normalised heads", ()))
             for title, constants, missing in (
                 (", half-split", {"HALF": 64, "KEPT": 0, **heads}, ("slots.start_ptr",)),
                 (", interleaved", {"HALF": 32, "KEPT": 64, **partial}, ()),
-                (", large heads", {"HALF": 128, "KEPT": 0, **heads, "BLOCK_HALF": 128, "BLOCK_D": 256}, ()),
+                (
+                    ", large heads",
+                    {"HALF": 128, "KEPT": 0, **heads, "BLOCK_HALF": 128, "BLOCK_D": 256},
+                    (),
+                ),
             )
         ),
         *(_elementwise(activation, row["activation"], name) for name in activation.ACTIVATIONS),
@@ -100,7 +120,13 @@ def _attentions(row: dict[str, Any]) -> list[Variant]:
     alone = ("beam_mask.mask_ptr", "beam_mask.live_slots_ptr", "beam_mask.num_dead_ptr")
     unsplit = ("workspace.partial", "workspace.counters")
     plain = ("prompt.positions_ptr", "slopes_ptr")
-    whole = {"HEAD_DIM": 128, "BLOCK_D": 128, "BLOCK_M": 128, "BLOCK_N": 64, "NUM_STAGES": row["prefill"].num_stages}
+    whole = {
+        "HEAD_DIM": 128,
+        "BLOCK_D": 128,
+        "BLOCK_M": 128,
+        "BLOCK_N": 64,
+        "NUM_STAGES": row["prefill"].num_stages,
+    }
     large = whole | {"HEAD_DIM": 256, "BLOCK_D": 256, "BLOCK_M": 64, "BLOCK_N": 32}
     made = [
         make("attention, one sequence, split", 128, 16, 8, *alone, *plain),
@@ -108,13 +134,22 @@ def _attentions(row: dict[str, Any]) -> list[Variant]:
         make("attention, beams, split", 128, 16, 4, *plain),
         make("attention, many rows, padded, ALiBi", 128, 64, 1, *unsplit),
         make("attention, large heads", 256, 16, 2, *plain),
-        Variant("prefill, padded", prefill._prefill_attention, row["prefill"], whole, ("slopes_ptr",)),
         Variant(
-            "prefill, large heads", prefill._prefill_attention, row["prefill"], large, ("positions_ptr", "slopes_ptr")
+            "prefill, padded", prefill._prefill_attention, row["prefill"], whole, ("slopes_ptr",)
+        ),
+        Variant(
+            "prefill, large heads",
+            prefill._prefill_attention,
+            row["prefill"],
+            large,
+            ("positions_ptr", "slopes_ptr"),
         ),
     ]
     return [
-        each._replace(name=each.name + title, constants=each.constants | {"SOFTCAP": softcap, "WINDOW": window})
+        each._replace(
+            name=each.name + title,
+            constants=each.constants | {"SOFTCAP": softcap, "WINDOW": window},
+        )
         for each in made
         for title, softcap, window in (("", None, None), (", softcap, window", 50.0, 4096))
     ]
@@ -131,7 +166,12 @@ def _linears(row: dict[str, Any]) -> list[Variant]:
         add = lambda title, n, k, *rest, name=name, rows=rows, **more: variants.append(  # noqa: E731
             _linear(f"{name}, {title}", row[name], rows, n, k, *rest, **more)
         )
-        add("output and residual", 4096, 4096, ("bias_ptr", "norm.weight_ptr", "norm.bias_ptr", "residual2_ptr"))
+        add(
+            "output and residual",
+            4096,
+            4096,
+            ("bias_ptr", "norm.weight_ptr", "norm.bias_ptr", "residual2_ptr"),
+        )
         add(
             "RMSNorm and gated",
             22016,
@@ -145,7 +185,15 @@ def _linears(row: dict[str, Any]) -> list[Variant]:
 
 
 def _linear(
-    title: str, row: Any, rows: int, n: int, k: int, absent: tuple, activation=None, gated=False, odd=False
+    title: str,
+    row: Any,
+    rows: int,
+    n: int,
+    k: int,
+    absent: tuple,
+    activation=None,
+    gated=False,
+    odd=False,
 ) -> Variant:
     from tinyllm.kernels.triton.linear import _linear as kernel
 
@@ -163,11 +211,21 @@ def _queries(row: dict[str, Any]) -> list[Variant]:
             ("bias_ptr", "norm.bias_ptr"),
             {"HEAD_DIM": 128, "HALF": 64, "INTERLEAVED": False, "PER_HEAD": False},
         ),
-        ("GPT-J", ("bias_ptr",), {"HEAD_DIM": 256, "HALF": 32, "INTERLEAVED": True, "PER_HEAD": False}),
+        (
+            "GPT-J",
+            ("bias_ptr",),
+            {"HEAD_DIM": 256, "HALF": 32, "INTERLEAVED": True, "PER_HEAD": False},
+        ),
         ("Bloom", (), {"HEAD_DIM": 128, "HALF": 0, "INTERLEAVED": False, "PER_HEAD": True}),
     ]
     return [
-        Variant(f"queries of {family}, {name}", kernel, row[name], heads | _tiles(row[name], rows, 12288, 4096), absent)
+        Variant(
+            f"queries of {family}, {name}",
+            kernel,
+            row[name],
+            heads | _tiles(row[name], rows, 12288, 4096),
+            absent,
+        )
         for name, rows in (("linear_vector", 1), ("linear_matrix", 16))
         for family, absent, heads in families
     ]
@@ -176,7 +234,9 @@ def _queries(row: dict[str, Any]) -> list[Variant]:
 def _tiles(row: Any, rows: int, n: int, k: int) -> dict[str, Any]:
     from tinyllm.kernels.triton.linear import gemv_launch
 
-    _, constants = gemv_launch(n, k, 2, pairs=False, use_dot=rows > 1, device_type="cuda", launch=row)
+    _, constants = gemv_launch(
+        n, k, 2, pairs=False, use_dot=rows > 1, device_type="cuda", launch=row
+    )
     return {name: value for name, value in constants.items() if name.isupper()}
 
 
@@ -232,7 +292,11 @@ def compile_variant(variant: Variant, dtype: str) -> dict[str, Any]:
         )
     source = ASTSource(variant.kernel, signature, given, divisible)
     made = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=variant.row.options)
-    return {"name": variant.name, "dtype": dtype, "loads": _wide_loads(made.asm["ptx"])} | _resources(made)
+    return {
+        "name": variant.name,
+        "dtype": dtype,
+        "loads": _wide_loads(made.asm["ptx"]),
+    } | _resources(made)
 
 
 def _shape_of(kernel: Any) -> Any:
@@ -250,7 +314,12 @@ def _type_of(name: str, dtype: str) -> str:
 
 def _wide_loads(ptx: str) -> int:
     """How many loads from memory move 16 bytes a lane, through registers or straight to shared memory."""
-    return len(re.findall(r"ld\.global\S*\.v4\.b32|cp\.async\.cg\.shared\.global[^;]*0x10|ld\.global\S*\.v2\.b64", ptx))
+    return len(
+        re.findall(
+            r"ld\.global\S*\.v4\.b32|cp\.async\.cg\.shared\.global[^;]*0x10|ld\.global\S*\.v2\.b64",
+            ptx,
+        )
+    )
 
 
 def _resources(made: Any) -> dict[str, int]:
@@ -260,8 +329,12 @@ def _resources(made: Any) -> dict[str, int]:
     cuobjdump = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
     cubin = Path(os.environ["CUBIN_DIR"]) / f"{made.hash[:40]}.cubin"
     cubin.write_bytes(made.asm["cubin"])
-    usage = subprocess.run([cuobjdump, "-res-usage", cubin], check=True, capture_output=True, text=True).stdout
-    sass = subprocess.run([cuobjdump, "-sass", cubin], check=True, capture_output=True, text=True).stdout
+    usage = subprocess.run(
+        [cuobjdump, "-res-usage", cubin], check=True, capture_output=True, text=True
+    ).stdout
+    sass = subprocess.run(
+        [cuobjdump, "-sass", cubin], check=True, capture_output=True, text=True
+    ).stdout
     return {
         "registers": int(re.search(r"REG:(\d+)", usage)[1]),
         "stack": int(re.search(r"STACK:(\d+)", usage)[1]),
@@ -273,7 +346,9 @@ def _resources(made: Any) -> dict[str, int]:
 def main() -> None:
     """Print a JSON line for every variant in the first type, and for every fifth in the other."""
     with ThreadPoolExecutor(2) as pool:
-        made = [(variant, TYPES[0]) for variant in variants()] + [(variant, TYPES[1]) for variant in variants()[::5]]
+        made = [(variant, TYPES[0]) for variant in variants()] + [
+            (variant, TYPES[1]) for variant in variants()[::5]
+        ]
         jobs = [pool.submit(compile_variant, *each) for each in made]
         for job in jobs:
             print(json.dumps(job.result()), flush=True)
@@ -283,7 +358,9 @@ def test_compiles_without_spilling(tmp_path):
     pytest.importorskip("triton")
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
     environment |= {"TRITON_CACHE_DIR": str(tmp_path / "cache"), "CUBIN_DIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, __file__], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, __file__], env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     made = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(made) >= 50

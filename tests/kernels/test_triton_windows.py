@@ -41,7 +41,9 @@ def test_keys_before_the_window_are_not_read(window, w, padded, interpreted, mon
         arguments = make(Draw(0, torch.float32, interpreted))
         arguments["lengths"].copy_(torch.tensor([tokens, steps]))
         if padded:
-            arguments["prompt_positions"].sub_(arguments["prompt_positions"][:, tokens - 1 : tokens].clamp(max=0))
+            arguments["prompt_positions"].sub_(
+                arguments["prompt_positions"][:, tokens - 1 : tokens].clamp(max=0)
+            )
         invalidate(arguments, window)
         expected = TABLES["segment_attention"].reference(**arguments)
         found = kernels.segment_attention(**arguments, launch=ROW)
@@ -56,7 +58,9 @@ def test_a_score_is_capped_before_its_shift(w, interpreted):
         ("segment_attention", _segment_maker(1, 4, 2, w, 16, 37, 6, size=3.0, **asked)),
         ("prefill_attention", _prefill_maker(1, 4, 2, 37, 50, 16, **asked)),
     ):
-        found = run_case(TABLES[name], Case("", make), getattr(kernels, name), torch.float32, interpreted)
+        found = run_case(
+            TABLES[name], Case("", make), getattr(kernels, name), torch.float32, interpreted
+        )
         assert found[1] is None, name
 
 
@@ -64,7 +68,10 @@ def test_a_score_is_capped_before_its_shift(w, interpreted):
 def test_scores_much_smaller_and_much_larger_than_their_cap(size, interpreted):
     make = _segment_maker(1, 4, 2, 2, 16, 37, 6, softcap=30.0, size=size)
     run = kernels.segment_attention
-    assert run_case(TABLES["segment_attention"], Case("", make), run, torch.float32, interpreted)[1] is None
+    assert (
+        run_case(TABLES["segment_attention"], Case("", make), run, torch.float32, interpreted)[1]
+        is None
+    )
 
 
 def tiles_read(w: int, tokens: int, steps: int, window: int | None) -> dict[str, Counter]:
@@ -72,7 +79,9 @@ def tiles_read(w: int, tokens: int, steps: int, window: int | None) -> dict[str,
     make = _segment_maker(1, 1, 1, w, 16, tokens, steps)
     arguments = make(Draw(0, torch.float32, torch.device("cpu")))
     beam_index = arguments.pop("beam_index", None)
-    plan = kernels.split_plan_of(arguments["q"].shape, arguments["prompt_k"], arguments["response_k"], ROW)
+    plan = kernels.split_plan_of(
+        arguments["q"].shape, arguments["prompt_k"], arguments["response_k"], ROW
+    )
     arguments["workspace"] = attention._workspace(arguments["q"].shape, arguments["prompt_k"], plan)
     if beam_index is not None:
         arguments["beam_mask"] = kernels.make_beam_mask(beam_index, arguments["lengths"])
@@ -93,7 +102,14 @@ def tiles_read(w: int, tokens: int, steps: int, window: int | None) -> dict[str,
         (1, 150, 5, 76, {0: 3, 1: 3}, {2: 1}),  # and 79 is in the one before
         (1, 100, 80, 33, {}, {0: 1, 1: 1, 2: 1}),  # from step 47 on, in tile 2 of 5
         (1, 50, 20, 20, {}, {0: 1, 1: 1}),  # the response and nothing else
-        (1, 50, 20, 21, {0: 1}, {0: 1, 1: 1}),  # the last token of the prompt, alone in its tile, too
+        (
+            1,
+            50,
+            20,
+            21,
+            {0: 1},
+            {0: 1, 1: 1},
+        ),  # the last token of the prompt, alone in its tile, too
     ],
 )
 def test_splits_divide_the_tiles_within_the_window(
@@ -106,16 +122,22 @@ def test_splits_divide_the_tiles_within_the_window(
 
 def test_a_list_of_slots_is_read_from_where_the_window_may_begin(interpreted, monkeypatch):
     monkeypatch.setattr(split_plan, "num_processors", lambda device: 16)
-    whole, near = (sum(tiles_read(4, 20, 64, window)["response_k"].values()) for window in (None, 8))
+    whole, near = (
+        sum(tiles_read(4, 20, 64, window)["response_k"].values()) for window in (None, 8)
+    )
     assert near == 8 * 4 // TILE + 1 < whole
 
 
-@pytest.mark.parametrize(("window", "first"), [(None, 0), (70, 4), (200, 0), (67, 4), (66, 4), (35, 5), (1, 6)])
+@pytest.mark.parametrize(
+    ("window", "first"), [(None, 0), (70, 4), (200, 0), (67, 4), (66, 4), (35, 5), (1, 6)]
+)
 def test_a_block_of_a_prompt_begins_with_the_first_tile_it_sees(window, first, interpreted):
     keys, rows, t, n = 32, 32, 100, 300
     draw = Draw(0, torch.float32, interpreted)
     arguments = {"q": draw(1, 1, t, 16), "k": draw(1, 1, n, 16), "v": draw(1, 1, n, 16)}
-    accesses = record_trace("prefill_attention", partial(kernels.prefill_attention, window=window), arguments).accesses
+    accesses = record_trace(
+        "prefill_attention", partial(kernels.prefill_attention, window=window), arguments
+    ).accesses
     found = Counter(a.program[0] for a in accesses if a.source.startswith("tile_k = tl.load"))
     for program in range(4):
         begin, end = n - t + (3 - program) * rows, min(n, n - t + (4 - program) * rows)

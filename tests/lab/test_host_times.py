@@ -46,7 +46,10 @@ def row(stage, ms, launches, device="Some GPU"):
 
 @pytest.fixture
 def folder(tmp_path):
-    write_rows([row("hf", 20.0, None), row("naive", 16.0, 40), row("final", 2.5, 5)], tmp_path / "ladder-gpu.json")
+    write_rows(
+        [row("hf", 20.0, None), row("naive", 16.0, 40), row("final", 2.5, 5)],
+        tmp_path / "ladder-gpu.json",
+    )
     write_rows([row("naive", 40.0, 36, "A CPU, 2 threads")], tmp_path / "ladder-cpu.json")
     seen = {"device": "Some GPU", "shape": "llama-2-7b", "dtype": "bfloat16", "context": 1024}
     busy = [("naive", 40, 6.0), ("final", 9, 4.0)]  # of `final` as it was once
@@ -61,7 +64,9 @@ durations = st.lists(st.floats(0.0, 1e3), min_size=1, max_size=20)
 @given(busy=durations, launch=st.floats(0.0, 100.0))
 def test_a_kernel_waits_for_its_launch_and_for_the_one_before(busy, launch):
     before = 0.0
-    for number, (kernel, duration) in enumerate(zip(timeline(busy, launch), busy, strict=True), start=1):
+    for number, (kernel, duration) in enumerate(
+        zip(timeline(busy, launch), busy, strict=True), start=1
+    ):
         assert kernel.launched == number * launch
         assert kernel.start == max(kernel.launched, before)
         assert kernel.end == kernel.start + duration
@@ -77,15 +82,35 @@ def test_the_slower_of_the_two_sets_the_pace(duration, launch, n):
 def test_ladders_of_gpus_are_found_and_told_with_device_and_date(folder):
     (rows,) = recorded_ladders(folder).values()
     head, columns, hf, naive, final = host_table(rows, folder).split("\n")
-    assert head == ("recorded on Some GPU, bfloat16, 2026-01-02: llama-2-7b (random), batch 1, 1024 tokens in, 128 out")
-    assert " ".join(columns.split()) == ("stage launches in layers ms per token us per launch device busy ms limit ms")
+    assert head == (
+        "recorded on Some GPU, bfloat16, 2026-01-02: llama-2-7b (random), batch 1, 1024 tokens in, 128 out"
+    )
+    assert " ".join(columns.split()) == (
+        "stage launches in layers ms per token us per launch device busy ms limit ms"
+    )
     assert hf.split() == ["hf", "-", "20.0", "-", "-", "2.0"]
-    assert naive.split() == ["naive", str(40 * LAYERS), "16.0", f"{16e3 / 40 / LAYERS:.1f}", "6.0", "2.0"]
-    assert final.split() == ["final", str(5 * LAYERS), "2.5", f"{2.5e3 / 5 / LAYERS:.1f}", "-", "2.0"]
+    assert naive.split() == [
+        "naive",
+        str(40 * LAYERS),
+        "16.0",
+        f"{16e3 / 40 / LAYERS:.1f}",
+        "6.0",
+        "2.0",
+    ]
+    assert final.split() == [
+        "final",
+        str(5 * LAYERS),
+        "2.5",
+        f"{2.5e3 / 5 / LAYERS:.1f}",
+        "-",
+        "2.0",
+    ]
 
 
 def test_a_model_of_unknown_depth_has_no_launches(folder):
-    rows = [Row(**asdict(one) | {"model": "another"}) for one in read_rows(folder / "ladder-gpu.json")]
+    rows = [
+        Row(**asdict(one) | {"model": "another"}) for one in read_rows(folder / "ladder-gpu.json")
+    ]
     assert {time.launches for time in host_times(rows, folder)} == {None}
     assert {time.us_per_launch for time in host_times(rows, folder)} == {None}
 

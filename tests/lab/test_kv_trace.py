@@ -16,7 +16,13 @@ from tinyllm.cache.contiguous import ContiguousCache
 from tinyllm.cache.segment import SegmentCache
 from tinyllm.cost.model import pass_cost, reorder_cost
 from tinyllm.cost.workload import Cost, Workload
-from tinyllm.draw.beam_memory import NOBODY, PROMPT, RESPONSE, draw_beam_memory, draw_bytes_over_steps
+from tinyllm.draw.beam_memory import (
+    NOBODY,
+    PROMPT,
+    RESPONSE,
+    draw_beam_memory,
+    draw_bytes_over_steps,
+)
 from tinyllm.draw.memory_over_time import draw_memory_over_time
 from tinyllm.lab.kv_trace import _Watch, as_text, lines, shown, trace_beams
 from tinyllm.model import restage
@@ -57,12 +63,21 @@ def test_every_beam_reads_exactly_its_own_tokens(stage, hf, lengths, width, new,
     model = tinyllm.optimize(hf, stage=stage)
     trace, ids, mask = traced(model, lengths, width, new, seed)
     assert len(trace.steps) == new
-    before = [tuple(row[real.bool()].tolist()) for row, real in zip(ids, mask, strict=True) for _ in range(width)]
+    before = [
+        tuple(row[real.bool()].tolist())
+        for row, real in zip(ids, mask, strict=True)
+        for _ in range(width)
+    ]
     for number, step in enumerate(trace.steps):
         if number:
-            before = [(*before[parent], token) for parent, token in zip(step.parents, step.tokens, strict=True)]
+            before = [
+                (*before[parent], token)
+                for parent, token in zip(step.parents, step.tokens, strict=True)
+            ]
         assert [step.read(beam) for beam in range(len(before))] == before == list(step.sequences)
-    for request, answer in enumerate(trace.answers):  # the last token is chosen, and never looked at
+    for request, answer in enumerate(
+        trace.answers
+    ):  # the last token is chosen, and never looked at
         padding = int((mask[request] == 0).sum())
         assert answer[padding:-1] in before[request * width : (request + 1) * width]
 
@@ -91,12 +106,16 @@ def test_every_step_costs_what_the_model_predicts(stage, hf, lengths, width, new
     assert trace.steps[0].forward.kv_written == trace.steps[0].held == at_first * token
     for n, step in enumerate(trace.steps[1:]):
         work = Workload(b, 1, t + n, 4, padded=not mask.all(), copies=width, steps=n)
-        assert replace(step.forward, flops=0) == replace(pass_cost(model.stage, config, work), flops=0)
+        assert replace(step.forward, flops=0) == replace(
+            pass_cost(model.stage, config, work), flops=0
+        )
         moved = reorder_cost(model.stage, config, work) if width > 1 else Cost()
         assert (step.reorder.launches, step.reorder.kv_copied) == (moved.launches, moved.kv_copied)
         room = b * (t + width * (new - 1)) if shares_prompts(model) else b * width * (t + n + 1)
         assert step.held == room * token
-        assert step.copied == (0 if shares_prompts(model) else token * b * width * (t + n) * (1 + (width > 1)))
+        assert step.copied == (
+            0 if shares_prompts(model) else token * b * width * (t + n) * (1 + (width > 1))
+        )
         assert step.written == token * b * width
 
 
@@ -109,13 +128,21 @@ def test_slots_know_what_this_step_did_to_them(small):
         old = "kept" if shares_prompts(model) else "copied"
         for of, found in states.items():
             assert found == {"written" if of == number else old if of < number else "free"}
-        slot_bytes = step.forward.kv_written / sum(slot.state == "written" for slot in all_slots(step))
-        assert step.forward.kv_copied == slot_bytes * sum(slot.state == "copied" for slot in all_slots(step))
+        slot_bytes = step.forward.kv_written / sum(
+            slot.state == "written" for slot in all_slots(step)
+        )
+        assert step.forward.kv_copied == slot_bytes * sum(
+            slot.state == "copied" for slot in all_slots(step)
+        )
 
 
 def test_buffers_are_the_storages_of_the_first_layer(small):
     model, trace = small
-    g, d, layers = model.config.num_key_value_heads, model.config.head_dim, model.config.num_hidden_layers
+    g, d, layers = (
+        model.config.num_key_value_heads,
+        model.config.head_dim,
+        model.config.num_hidden_layers,
+    )
     for step in trace.steps:
         for buffer in step.buffers:
             assert buffer.shape == (len(buffer.rows), g, len(buffer.rows[0]), d)
@@ -146,7 +173,11 @@ def test_a_reorder_that_does_nothing_is_seen_in_memory():
 
     model = tinyllm.optimize(models.tiny(), stage="fused")
     trace, *_ = traced(restage(model, replace(model.stage, cache=Forgetful)), [4], 3, 6)
-    wrong = [step for step in trace.steps if any(step.read(beam) != step.sequences[beam] for beam in range(3))]
+    wrong = [
+        step
+        for step in trace.steps
+        if any(step.read(beam) != step.sequences[beam] for beam in range(3))
+    ]
     assert wrong
     assert not any(step.reorder.launches for step in trace.steps)
 
@@ -202,7 +233,8 @@ def test_lines_hold_every_slot_once_in_the_column_of_its_time(small):
 def test_the_text_of_a_step(smollm):
     ids = smollm.tokenizer("The capital of France is", return_tensors="pt")["input_ids"]
     told = {
-        stage: as_text(trace_beams(restage(smollm, tinyllm.STAGES[stage]), ids, 2, 5), 3) for stage in tinyllm.STAGES
+        stage: as_text(trace_beams(restage(smollm, tinyllm.STAGES[stage]), ids, 2, 5), 3)
+        for stage in tinyllm.STAGES
     }
     assert told["fused"].splitlines() == [
         "fused, step 3: 737,280 bytes held, 1,290,240 copied, parents [0, 0]",
@@ -225,7 +257,13 @@ def test_the_text_of_a_step(smollm):
 
 
 def test_cells_show_blanks_and_line_ends():
-    assert [shown(text) for text in (" Paris", "\n\n", "  ", "", "'")] == ["Paris", "\\n\\n", "  ", "", '"\'"'[1:-1]]
+    assert [shown(text) for text in (" Paris", "\n\n", "  ", "", "'")] == [
+        "Paris",
+        "\\n\\n",
+        "  ",
+        "",
+        '"\'"'[1:-1],
+    ]
 
 
 def squares(figure):
@@ -239,10 +277,16 @@ def test_the_picture_has_a_square_for_every_slot(small, number):
     slots = [step.slot(place) for line in lines(trace, number) for place in line.places]
     drawn = squares(figure)
     assert len(drawn) == len(slots) == len(all_slots(step))
-    assert [bool(square.get_hatch()) for square in drawn] == [slot.state == "copied" for slot in slots]
+    assert [bool(square.get_hatch()) for square in drawn] == [
+        slot.state == "copied" for slot in slots
+    ]
     thick = max(square.get_linewidth() for square in drawn)
-    assert [square.get_linewidth() == thick for square in drawn] == [slot.state == "written" for slot in slots]
-    assert [text.get_text() for text in figure.axes[0].texts] == [shown(slot.text) for slot in slots]
+    assert [square.get_linewidth() == thick for square in drawn] == [
+        slot.state == "written" for slot in slots
+    ]
+    assert [text.get_text() for text in figure.axes[0].texts] == [
+        shown(slot.text) for slot in slots
+    ]
     for square, slot in zip(drawn, slots, strict=True):
         read = PROMPT if slot.step == 0 else RESPONSE
         colour = "white" if slot.state == "free" else read if slot.readers else NOBODY
@@ -255,11 +299,17 @@ def test_the_picture_draws_the_path_of_every_beam_through_a_shared_response(smal
     paths = figure.axes[0].lines
     assert len(paths) == (6 if shares_prompts(model) else 0)
     where = {
-        place: (x, y) for y, line in enumerate(lines(trace, 5)) for x, place in enumerate(line.places, line.column)
+        place: (x, y)
+        for y, line in enumerate(lines(trace, 5))
+        for x, place in enumerate(line.places, line.column)
     }
     for beam, drawn in enumerate(paths):
-        places = [place for place in step.paths[beam] if step.buffers[place.buffer].name == "response"]
-        assert [(int(x), int(y)) for x, y in drawn.get_xydata()] == [where[place] for place in places]
+        places = [
+            place for place in step.paths[beam] if step.buffers[place.buffer].name == "response"
+        ]
+        assert [(int(x), int(y)) for x, y in drawn.get_xydata()] == [
+            where[place] for place in places
+        ]
 
 
 def test_bytes_over_steps_are_those_of_the_trace(small):
@@ -272,7 +322,9 @@ def test_bytes_over_steps_are_those_of_the_trace(small):
 
 
 def test_memory_over_time_stays_where_it_is_until_the_next_change():
-    line, peak = draw_memory_over_time([(0.0, 1000000), (0.002, 3000000), (0.003, 500000)]).axes[0].lines
+    line, peak = (
+        draw_memory_over_time([(0.0, 1000000), (0.002, 3000000), (0.003, 500000)]).axes[0].lines
+    )
     assert line.get_drawstyle() == "steps-post"
     assert line.get_xydata().tolist() == [[0, 1], [2, 3], [3, 0.5]]
     assert set(peak.get_ydata()) == {3}
@@ -283,7 +335,9 @@ def test_a_search_in_several_passes_is_refused():
     watched = _Watch(model, torch.ones(1, 3).long(), torch.ones(1, 3).long(), 2).model
     step, ids = watched.stage.runner.step(watched), torch.ones(2, 3).long()
     step(ids, None, model.new_cache(1, 2))
-    with pytest.raises(ValueError, match="taken in by several passes: expected so few that one is enough"):
+    with pytest.raises(
+        ValueError, match="taken in by several passes: expected so few that one is enough"
+    ):
         step(ids, None, model.new_cache(1, 2))
 
 

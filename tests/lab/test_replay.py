@@ -27,7 +27,9 @@ def works(x, out, memory, counter):
 
 
 def test_a_replay_does_what_the_run_did_with_what_is_in_memory_now():
-    mine, theirs = ([torch.zeros(6), torch.zeros(3, 2), torch.zeros(9), torch.zeros(1).long()] for _ in range(2))
+    mine, theirs = (
+        [torch.zeros(6), torch.zeros(3, 2), torch.zeros(9), torch.zeros(1).long()] for _ in range(2)
+    )
     replay = Replayed(partial(works, *mine))
     for number in range(9):
         for x in (mine[0], theirs[0]):
@@ -87,7 +89,9 @@ def test_an_index_in_memory_is_no_question():
 class AsksInLayers(TorchKernels):
     """Attention on torch's operations that asks nothing: all memory, what is not there masked."""
 
-    def segment_attention(self, q, prompt_k, prompt_v, response_k, response_v, lengths, beam_index=None, *_, **__):
+    def segment_attention(
+        self, q, prompt_k, prompt_v, response_k, response_v, lengths, beam_index=None, *_, **__
+    ):
         (b, _, w, _), t, n = q.shape, prompt_k.shape[2], response_k.shape[2]
         held = torch.cat([torch.arange(t) < lengths[0], torch.arange(n) // w < lengths[1]])
         both = ((prompt_k, response_k), (prompt_v, response_v))
@@ -101,9 +105,13 @@ class AsksInLayers(TorchKernels):
 class AsksNothing(AsksInLayers):
     """And a cache that is written where a number in memory says."""
 
-    def rope_and_store(self, q, k, v, cos, sin, k_slot, v_slot, interleaved, start=None, norms=None):
+    def rope_and_store(
+        self, q, k, v, cos, sin, k_slot, v_slot, interleaved, start=None, norms=None
+    ):
         if start is None:
-            return super().rope_and_store(q, k, v, cos, sin, k_slot, v_slot, interleaved, start, norms)
+            return super().rope_and_store(
+                q, k, v, cos, sin, k_slot, v_slot, interleaved, start, norms
+            )
         new = torch.empty_like(k), torch.empty_like(v)
         rotated, *_ = super().rope_and_store(q, k, v, cos, sin, *new, interleaved, None, norms)
         for memory, x in zip((k_slot, v_slot), new, strict=True):
@@ -117,11 +125,18 @@ def replaying(hf, made, kernels):
     return tinyllm.optimize(hf, stage=replace(pick_stage("final"), runner=runner, kernels=kernels))
 
 
-@pytest.mark.parametrize("how", [{}, {"num_beams": 3}, {"do_sample": True, "num_return_sequences": 2}], ids=str)
+@pytest.mark.parametrize(
+    "how", [{}, {"num_beams": 3}, {"do_sample": True, "num_return_sequences": 2}], ids=str
+)
 def test_whole_steps_of_a_model_are_replayed_with_the_tokens_of_transformers(how):
     hf, made = models.tiny(seed=2), []
     ids, _ = models.ragged(61, (5, 5), seed=8)
-    options = {"max_new_tokens": 9, "min_new_tokens": 9, "do_sample": False, "pad_token_id": 1} | how
+    options = {
+        "max_new_tokens": 9,
+        "min_new_tokens": 9,
+        "do_sample": False,
+        "pad_token_id": 1,
+    } | how
     answers = []
     for model in (hf, replaying(hf, made, AsksNothing())):
         torch.manual_seed(0)

@@ -65,7 +65,9 @@ def visible(bias, end):
 def test_every_state_is_the_softmax_of_the_keys_so_far(rows, n, d, tile, scale, shift, seed):
     q, k, v, bias = drawn(rows, n, d, scale, shift, seed)
     steps, end = list(softmax_steps(q, k, v, bias, tile)), 0
-    assert [step.scores.shape[-1] for step in steps] == [len(part) for part in torch.arange(n).split(tile)]
+    assert [step.scores.shape[-1] for step in steps] == [
+        len(part) for part in torch.arange(n).split(tile)
+    ]
     for step in steps:
         end += step.scores.shape[-1]
         out, top, log_sum = exact(q, k[:, :end], v[:, :end], bias[..., :end])
@@ -89,7 +91,9 @@ def test_parts_merge_in_any_order_and_grouping(rows, n, d, tile, scale, shift, s
     order.shuffle(states)
     half = parts // 2
     out, top, log_sum = exact(q, k, v, bias)
-    halves = merge(reduce(merge, states[:half], nothing(q)), reduce(merge, states[half:], nothing(q)))
+    halves = merge(
+        reduce(merge, states[:half], nothing(q)), reduce(merge, states[half:], nothing(q))
+    )
     for state in (reduce(merge, states), reduce(merge, states, nothing(q)), halves):
         torch.testing.assert_close(state.maximum, top, **NEAR)
         torch.testing.assert_close(state.out, out, **NEAR)
@@ -115,7 +119,9 @@ def test_a_step_records_what_it_did(rows, n, d, tile, scale, shift, seed):
     q, k, v, bias = drawn(rows, n, d, scale, shift, seed)
     state = nothing(q)
     for number, step in enumerate(softmax_steps(q, k, v, bias, tile)):
-        torch.testing.assert_close(step.state.denominator, state.denominator * step.rescale + step.weights.sum(-1))
+        torch.testing.assert_close(
+            step.state.denominator, state.denominator * step.rescale + step.weights.sum(-1)
+        )
         there = state.accumulator * step.rescale[..., None]
         added = step.weights @ v[:, number * tile : (number + 1) * tile]
         torch.testing.assert_close(step.state.accumulator, there + added, **NEAR)
@@ -125,15 +131,23 @@ def test_a_step_records_what_it_did(rows, n, d, tile, scale, shift, seed):
 @pytest.mark.parametrize("tile", [2, 16, 1000])
 def test_tiles_pass_the_case_table(tile):
     formats = (torch.float32, torch.float16, torch.bfloat16)
-    verdict = check("attention", partial(tiled_attention, tile=tile), dtypes=formats if tile == 16 else formats[:1])
+    verdict = check(
+        "attention",
+        partial(tiled_attention, tile=tile),
+        dtypes=formats if tile == 16 else formats[:1],
+    )
     assert verdict.right, verdict
 
 
 @pytest.mark.parametrize("tokens", [2, 5])
 def test_several_tokens_and_a_bias_for_each(tokens):
     q, k, v = torch.randn(2, 6, tokens, 8), *torch.randn(2, 2, 2, 7, 8)
-    bias = torch.zeros(2, 1, tokens, 7).masked_fill(torch.ones(tokens, 7).triu(3).bool(), float("-inf"))
-    stock = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias, enable_gqa=True)
+    bias = torch.zeros(2, 1, tokens, 7).masked_fill(
+        torch.ones(tokens, 7).triu(3).bool(), float("-inf")
+    )
+    stock = torch.nn.functional.scaled_dot_product_attention(
+        q, k, v, attn_mask=bias, enable_gqa=True
+    )
     torch.testing.assert_close(tiled_attention(q, k, v, bias, 3), stock.transpose(1, 2).flatten(2))
 
 
@@ -146,8 +160,13 @@ def test_a_part_is_what_the_segment_cache_merges():
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_sixteen_bits_are_summed_in_float32(dtype):
-    q, k, v = (x.to(dtype) for x in (torch.randn(1, 3, 8), torch.randn(1, 9, 8), torch.randn(1, 9, 8)))
-    (*_, last), (*_, wide) = softmax_steps(q, k, v, tile=2), softmax_steps(q.float(), k.float(), v.float(), tile=2)
+    q, k, v = (
+        x.to(dtype) for x in (torch.randn(1, 3, 8), torch.randn(1, 9, 8), torch.randn(1, 9, 8))
+    )
+    (*_, last), (*_, wide) = (
+        softmax_steps(q, k, v, tile=2),
+        softmax_steps(q.float(), k.float(), v.float(), tile=2),
+    )
     assert all(torch.equal(mine, right) for mine, right in zip(last.state, wide.state, strict=True))
 
 
@@ -228,9 +247,13 @@ def test_frames_show_scores_and_their_maximum(trace):
         recorded = torch.cat([step.scores[0] for step in trace.steps[: number + 1]]).tolist()
         assert [bar.get_y() + bar.get_height() for bar in bars(scores)] == pytest.approx(recorded)
         colours = [bar.get_facecolor() for bar in bars(scores)]
-        assert [colour == colours[-1] for colour in colours] == [i in span(trace, number) for i in range(len(colours))]
+        assert [colour == colours[-1] for colour in colours] == [
+            i in span(trace, number) for i in range(len(colours))
+        ]
         heights = [line.get_segments()[0][0][1] for line in scores.collections]
-        tops = list(accumulate((float(step.state.maximum) for step in trace.steps[: number + 1]), max))
+        tops = list(
+            accumulate((float(step.state.maximum) for step in trace.steps[: number + 1]), max)
+        )
         assert heights[-1] == pytest.approx(tops[-1])
         assert (len(heights) > 1) == (number > 0 and tops[-1] > tops[-2])
         assert scores.texts[0].get_text() == f"max {tops[-1]:.2f}"
@@ -238,24 +261,33 @@ def test_frames_show_scores_and_their_maximum(trace):
 
 def test_frames_show_weights_and_how_they_shrank(trace):
     for number, (_, weights, _) in frames(trace):
-        assert [bar.get_height() for bar in bars(weights)] == pytest.approx(weights_so_far(trace, number))
+        assert [bar.get_height() for bar in bars(weights)] == pytest.approx(
+            weights_so_far(trace, number)
+        )
         hollow = [bar.get_height() for bar in weights.patches if not bar.get_fill()]
         assert hollow == pytest.approx(weights_so_far(trace, number - 1) if number else [])
-        assert weights.texts[0].get_text() == f"sum {float(trace.steps[number].state.denominator):.2f}"
+        assert (
+            weights.texts[0].get_text() == f"sum {float(trace.steps[number].state.denominator):.2f}"
+        )
 
 
 def test_frames_show_the_accumulator_on_one_scale(trace):
     largest = max(float(step.state.accumulator.abs().max()) for step in trace.steps)
     for number, (_, _, squares) in frames(trace):
         (image,) = squares.images
-        assert image.get_array().flatten().tolist() == trace.steps[number].state.accumulator[0].tolist()
+        assert (
+            image.get_array().flatten().tolist()
+            == trace.steps[number].state.accumulator[0].tolist()
+        )
         assert image.get_clim() == (-largest, largest)
 
 
 def test_one_frame_names_its_keys(trace):
     axes = draw_frame(trace, 1).axes
     for axis in axes[:2]:
-        assert [label.get_text() for label in axis.get_xticklabels()] == [name.strip() for name in NAMES]
+        assert [label.get_text() for label in axis.get_xticklabels()] == [
+            name.strip() for name in NAMES
+        ]
 
 
 @pytest.fixture
@@ -277,7 +309,11 @@ def test_the_stepper_opens_at_the_first_tile(stepper, trace):
     assert text_of(stepper) == as_text(trace, 0)
     assert stepper.image.value == png(trace, 0)
     row, image, words = stepper.children
-    assert (row.children, image, words) == ((stepper.play, stepper.slider), stepper.image, stepper.words)
+    assert (row.children, image, words) == (
+        (stepper.play, stepper.slider),
+        stepper.image,
+        stepper.words,
+    )
 
 
 @pytest.mark.parametrize("control", ["slider", "play"])

@@ -23,7 +23,9 @@ SEARCHES = {
 
 def waits(model, batch, **options):
     """How often the host looks at a tensor, by operation."""
-    operations = record(lambda: model.generate(**batch, pad_token_id=1, eos_token_id=[60, 59], **options))
+    operations = record(
+        lambda: model.generate(**batch, pad_token_id=1, eos_token_id=[60, 59], **options)
+    )
     names = Counter(operation.name.split("::")[1].split(".")[0] for operation in operations)
     return {name: times for name, times in names.items() if name in WAITING}
 
@@ -32,8 +34,15 @@ def waits(model, batch, **options):
 @pytest.mark.parametrize("stage", tinyllm.STAGES)
 def test_a_step_waits_once(stage, search):
     ids, mask = models.ragged(61, (2, 5, 8), seed=8)
-    model, batch = tinyllm.optimize(models.tiny(seed=2), stage=stage), {"input_ids": ids, "attention_mask": mask}
-    counts = [waits(model, batch, max_new_tokens=n, min_new_tokens=n, **SEARCHES[search]) for n in (4, 9)]
+    model, batch = (
+        tinyllm.optimize(models.tiny(seed=2), stage=stage),
+        {"input_ids": ids, "attention_mask": mask},
+    )
+    counts = [
+        waits(model, batch, max_new_tokens=n, min_new_tokens=n, **SEARCHES[search]) for n in (4, 9)
+    ]
     lengths = model.config.num_hidden_layers if stage in ("segment", "sdpa") else 0
-    assert counts[1].pop("_local_scalar_dense") - counts[0].pop("_local_scalar_dense") == 5 * (1 + lengths)
+    assert counts[1].pop("_local_scalar_dense") - counts[0].pop("_local_scalar_dense") == 5 * (
+        1 + lengths
+    )
     assert counts[0] == counts[1], "none of the others in a step"

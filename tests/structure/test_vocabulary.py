@@ -113,7 +113,12 @@ def test_words_are_the_fields(path):
 
 
 def test_the_list_is_sorted_and_used():
-    used = {word for path in CORE for name in names_in(ast.parse(path.read_text())) for word in words_of(name)}
+    used = {
+        word
+        for path in CORE
+        for name in names_in(ast.parse(path.read_text()))
+        for word in words_of(name)
+    }
     assert not listed() - used, "words that no name has any longer"
     assert not listed() & set(INSTEAD)
 

@@ -36,7 +36,9 @@ def kernel_attention(
     return metadata.kernels.prefill_attention(q, k, v, positions, slopes, **options._asdict())
 
 
-def torch_is_fast(q: Float[Tensor, "b h t d"], metadata: PrefillMetadata, options: AttentionOptions) -> bool:
+def torch_is_fast(
+    q: Float[Tensor, "b h t d"], metadata: PrefillMetadata, options: AttentionOptions
+) -> bool:
     """Whether torch has a fast kernel for a prompt: not for ALiBi, soft caps and windows; on XPU not for padding."""
     device = q.device.type
     if device == "cpu":
@@ -46,7 +48,10 @@ def torch_is_fast(q: Float[Tensor, "b h t d"], metadata: PrefillMetadata, option
 
 
 def decode(
-    q: Float[Tensor, "b h w d"], segments: Segments, metadata: DecodeMetadata, options: AttentionOptions
+    q: Float[Tensor, "b h w d"],
+    segments: Segments,
+    metadata: DecodeMetadata,
+    options: AttentionOptions,
 ) -> Float[Tensor, "b w hd"]:
     """One token of every sequence; a cache of one segment has an empty response."""
     prompt, *responses = segments

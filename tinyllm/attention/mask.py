@@ -48,9 +48,10 @@ def causal_bias(
 ) -> Float[Tensor, "#b #h tokens total"] | None:
     """0 where the last `tokens` of `total` positions attend, minus infinity where not: the future, and padding.
 
-    With a `window`, tokens further back are masked too; with `slopes` [h], ALiBi's (arXiv 2108.12409), a score falls with
-    every token in between. A padding token sees itself, so that no row of the softmax is empty; nothing else sees it.
-    None where torch's own causal mask is the same, unless `always`. `like` has the dtype and device of the keys.
+    With a `window`, tokens further back are masked too; with `slopes` [h], ALiBi's (arXiv
+    2108.12409), a score falls with every token in between. A padding token sees itself, so that no
+    row of the softmax is empty; nothing else sees it. None where torch's own causal mask is the
+    same, unless `always`. `like` has the dtype and device of the keys.
     """
     total = held + tokens
     window = None if window is None or window >= total else window
@@ -82,7 +83,11 @@ def alibi_slopes(heads: int, device: torch.device | None = None) -> Float[Tensor
 
 
 def alibi_bias(
-    slopes: Float[Tensor, " h"], distances: Int[Tensor, "#b n"], group: int, w: int, dtype: torch.dtype
+    slopes: Float[Tensor, " h"],
+    distances: Int[Tensor, "#b n"],
+    group: int,
+    w: int,
+    dtype: torch.dtype,
 ) -> Float[Tensor, "#b g rows n"]:
     """ALiBi's bias of keys at these distances, counted below zero; the rows of a head are its group's `w` sequences."""
     slopes = slopes[:, None].expand(-1, w).reshape(1, -1, group * w, 1)

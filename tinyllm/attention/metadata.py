@@ -116,7 +116,7 @@ class SegmentBias(NamedTuple):
 
 @dataclass(frozen=True)
 class DecodeMetadata:
-    """One new token of each of `w` sequences of a request attends to its prompt and to its own path through the response.
+    """One new token of each of `w` sequences attends to its prompt and its path through the response.
 
     `prompt_tokens` and `steps`, this one among them, count what the host knows; `lengths` are the same numbers on the
     device, which a captured graph reads. `beam_index` says whose slot holds each step of a sequence's path (None: its
@@ -172,7 +172,9 @@ class DecodeMetadata:
         prompt = self._add_alibi(prompt, distances, w, like.dtype)
         if self.steps:
             slot = torch.arange(self.steps * w, dtype=torch.int64, device=like.device)
-            response = self._add_alibi(response, (slot // w - (self.steps - 1))[None], w, like.dtype)
+            response = self._add_alibi(
+                response, (slot // w - (self.steps - 1))[None], w, like.dtype
+            )
         return SegmentBias(prompt, response)
 
     def _beam_bias(self, dtype: torch.dtype) -> Float[Tensor, "b 1 rows slots"]:
@@ -183,7 +185,9 @@ class DecodeMetadata:
         visible = index == own  # [b, group, w, steps, w]
         return bias_of_mask(visible.view(b, 1, self.group * w, self.steps * w), dtype)
 
-    def _add_alibi(self, bias: Tensor | None, distances: Tensor, w: int, dtype: torch.dtype) -> Tensor:
+    def _add_alibi(
+        self, bias: Tensor | None, distances: Tensor, w: int, dtype: torch.dtype
+    ) -> Tensor:
         alibi = alibi_bias(self.slopes, distances, self.group, w, dtype)
         return align_rows(alibi if bias is None else bias + alibi)
 

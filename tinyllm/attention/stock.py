@@ -34,8 +34,8 @@ def stock_attention(
 ) -> Float[Tensor, "b t hd"]:
     """Softmax(q k^T / sqrt(d) + bias) v over all segments, the heads side by side.
 
-    With one segment there is nothing to merge, and torch's own attention is all (notebook 07); with two, each part comes
-    with its log-sum-exp, by which they are merged exactly (notebook 08).
+    With one segment there is nothing to merge, and torch's own attention is all (notebook 07); with
+    two, each part comes with its log-sum-exp, by which they are merged exactly (notebook 08).
     """
     if isinstance(metadata, PrefillMetadata):
         return prefill(q, segments[0], metadata, options)
@@ -43,7 +43,10 @@ def stock_attention(
 
 
 def prefill(
-    q: Float[Tensor, "b h t d"], prompt: Segment, metadata: PrefillMetadata, options: AttentionOptions
+    q: Float[Tensor, "b h t d"],
+    prompt: Segment,
+    metadata: PrefillMetadata,
+    options: AttentionOptions,
 ) -> Float[Tensor, "b t hd"]:
     """Causal attention of the last `t` tokens of a prompt."""
     b, h, t, d = q.shape
@@ -95,7 +98,10 @@ def softcapped_attention(
 
 
 def decode(
-    q: Float[Tensor, "b h w d"], segments: Segments, metadata: DecodeMetadata, options: AttentionOptions
+    q: Float[Tensor, "b h w d"],
+    segments: Segments,
+    metadata: DecodeMetadata,
+    options: AttentionOptions,
 ) -> Float[Tensor, "b w hd"]:
     """One token of each of `w` sequences, which are rows of one matmul, so that every key is read once."""
     b, h, w, d = q.shape
@@ -109,7 +115,9 @@ def decode(
     ranges = [(prompt, bias.prompt, visible.first_token, metadata.prompt_tokens)]
     ranges += [(r, bias.response, visible.first_step * w, metadata.steps * w) for r in responses]
     parts = [
-        segment_part(grouped, segment.part(start, end), visible_bias(bias, start), options, segment is prompt)
+        segment_part(
+            grouped, segment.part(start, end), visible_bias(bias, start), options, segment is prompt
+        )
         for segment, bias, start, end in ranges
         if start < end
     ]

@@ -61,19 +61,27 @@ def bench(
     `attempt(engine, act)` may answer None where an engine failed: it is left out. `record` is given the rows after
     every round, so that a run which is interrupted loses nothing.
     """
-    facts = {engine.name: attempt(engine, partial(first_answer, engine, plan, listen)) for engine in engines}
+    facts = {
+        engine.name: attempt(engine, partial(first_answer, engine, plan, listen))
+        for engine in engines
+    }
     if machine is None:
         say("measuring this machine's read bandwidth ...")
         machine = measure_machine(plan.input_ids.device)
     say("counting memory and launches ...")
     for engine in engines:
         if facts[engine.name]:
-            facts[engine.name] = attempt(engine, partial(with_counts, engine, plan, facts[engine.name]))
+            facts[engine.name] = attempt(
+                engine, partial(with_counts, engine, plan, facts[engine.name])
+            )
     oracle = facts[ORACLE].answer if facts.get(ORACLE) else None
 
     def rows(timings: Mapping[str, Timing], repeats: int) -> list[Row]:
         timed = [engine for engine in engines if engine.name in timings]
-        return [make_row(e, plan, machine, timings[e.name], facts[e.name], oracle, repeats) for e in timed]
+        return [
+            make_row(e, plan, machine, timings[e.name], facts[e.name], oracle, repeats)
+            for e in timed
+        ]
 
     rounds: list[list[Row]] = []
 
@@ -87,7 +95,9 @@ def bench(
     return rounds[-1]
 
 
-def first_answer(engine: Measurable, plan: Plan, listen: Callable[[Measurable], object | None]) -> Facts:
+def first_answer(
+    engine: Measurable, plan: Plan, listen: Callable[[Measurable], object | None]
+) -> Facts:
     """The first time an engine is asked: whatever it compiles or captures, it does now."""
     start = perf_counter()
     answer = engine.run(plan.input_ids, plan.new_tokens, plan.num_beams, streamer=listen(engine))
@@ -114,7 +124,9 @@ def first_difference(answer: Tensor, oracle: Tensor | None, prompt_tokens: int) 
 def workload(engine: Measurable, plan: Plan) -> Workload:
     """The decode step in the middle of an answer."""
     (batch, prompt), steps = plan.input_ids.shape, plan.new_tokens // 2
-    return Workload(batch, 1, prompt + steps, engine.dtype.itemsize, copies=plan.num_beams, steps=steps)
+    return Workload(
+        batch, 1, prompt + steps, engine.dtype.itemsize, copies=plan.num_beams, steps=steps
+    )
 
 
 def make_row(
@@ -172,7 +184,9 @@ def _counts(model: Model, work: Workload) -> dict[str, int | None]:
     """The prediction for one decode step, and the same step counted; what our device code moves is not seen."""
     work = replace(work, kernels=model.kernels.name)
     cache = model.new_cache(work.batch, work.copies, work.steps + 1)  # as `generate` reserves them
-    prompt = torch.zeros(cache.rows // cache.copies, work.held - work.steps, dtype=torch.int64, device=model.device)
+    prompt = torch.zeros(
+        cache.rows // cache.copies, work.held - work.steps, dtype=torch.int64, device=model.device
+    )
     token = prompt.new_zeros(len(prompt), cache.copies)
     model.step(prompt, None, cache)
     for _ in range(work.steps - 1):
@@ -182,7 +196,9 @@ def _counts(model: Model, work: Workload) -> dict[str, int | None]:
     if work.copies > 1:
         moved += reorder_cost(model.stage, model.config, before).bytes
         counted = observe_reorder(cache, torch.arange(cache.rows, device=model.device)).bytes
-    counted += observe(model, token, None, cache).total.bytes  # one step early: it compiles what the next one needs
+    counted += observe(
+        model, token, None, cache
+    ).total.bytes  # one step early: it compiles what the next one needs
     unseen = model.kernels.name != "torch" and model.stage.ops != NAIVE
     return {
         "moved_bytes_per_token": moved,

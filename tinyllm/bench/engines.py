@@ -25,7 +25,10 @@ from tinyllm.model import Model, load_model, restage
 from tinyllm.stages import FASTEST, pick_stage
 
 # Peers that can look at our weights, and what their `generate` is told.
-SHARING: Mapping[str, Callable[..., dict[str, Any]]] = {"hf": lambda device: {}, "hf-static": static_options}
+SHARING: Mapping[str, Callable[..., dict[str, Any]]] = {
+    "hf": lambda device: {},
+    "hf-static": static_options,
+}
 
 
 def say(text: str) -> None:
@@ -75,12 +78,18 @@ def load_stages(where: Where, stages: Sequence[str]) -> list[Model]:
 
 
 def load_engines(
-    checkpoint: Checkpoint, stages: Sequence[str], peers: Sequence[str], device: torch.device, dtype: torch.dtype
+    checkpoint: Checkpoint,
+    stages: Sequence[str],
+    peers: Sequence[str],
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> list[Engine]:
     """transformers, then stages, in this process on one copy of the weights. Raises ValueError for other peers."""
     picked = pick_peers(peers)
     if set(peers) - set(SHARING):
-        raise ValueError(f"peers {list(peers)}: only {list(SHARING)} run in this process; open_engines starts others")
+        raise ValueError(
+            f"peers {list(peers)}: only {list(SHARING)} run in this process; open_engines starts others"
+        )
     models = load_stages(Where(checkpoint, device, dtype), stages)
     twins = [twin(name, peer, models[0], checkpoint) for name, peer in picked.items()]
     return twins + [Engine(model.stage.name, model) for model in models[: len(stages)]]
@@ -94,29 +103,44 @@ def twin(name: str, peer: Peer, decoder: Decoder, checkpoint: Checkpoint) -> Eng
 
 @contextmanager
 def open_engines(
-    where: Where, stages: Sequence[str], peers: Mapping[str, Peer], failures: Failures, *, separate: bool = False
+    where: Where,
+    stages: Sequence[str],
+    peers: Mapping[str, Peer],
+    failures: Failures,
+    *,
+    separate: bool = False,
 ) -> Iterator[list[Any]]:
     """Peers, then stages. Peers run in processes of their own; transformers does if `separate` or given a Python."""
     models = load_stages(where, stages)
     ours = [Engine(model.stage.name, model) for model in models[: len(stages)]]
-    apart = {n: peer for n, peer in peers.items() if separate or n not in SHARING or n in where.pythons}
-    found = {n: twin(n, peer, models[0], where.checkpoint) for n, peer in peers.items() if n not in apart}
+    apart = {
+        n: peer for n, peer in peers.items() if separate or n not in SHARING or n in where.pythons
+    }
+    found = {
+        n: twin(n, peer, models[0], where.checkpoint) for n, peer in peers.items() if n not in apart
+    }
     with ExitStack() as stack:
         if apart:
             folder = stack.enter_context(scratch())
             write_weights(models[0], where, apart, folder, failures)
         for name, peer in apart.items():
-            if engine := failures.named(name, partial(start_peer, name, peer, folder, models[0].config, where)):
+            if engine := failures.named(
+                name, partial(start_peer, name, peer, folder, models[0].config, where)
+            ):
                 stack.callback(engine.close)
                 found[name] = engine
         yield [found[name] for name in peers if name in found] + ours
 
 
-def write_weights(decoder: Decoder, where: Where, peers: Iterable[str], folder: Path, failures: Failures) -> None:
+def write_weights(
+    decoder: Decoder, where: Where, peers: Iterable[str], folder: Path, failures: Failures
+) -> None:
     """The weights, in the formats that these peers read."""
     save_folder(decoder, where.checkpoint, folder)
     if "llama.cpp" in peers:
-        failures.named("llama.cpp", lambda: save_gguf(decoder, where.checkpoint, folder / "model.gguf"))
+        failures.named(
+            "llama.cpp", lambda: save_gguf(decoder, where.checkpoint, folder / "model.gguf")
+        )
 
 
 @contextmanager
@@ -127,7 +151,12 @@ def scratch() -> Iterator[Path]:
 
 
 def start_peer(
-    name: str, peer: Peer, folder: Path, config: DecoderConfig, where: Where, budget: int | None = None
+    name: str,
+    peer: Peer,
+    folder: Path,
+    config: DecoderConfig,
+    where: Where,
+    budget: int | None = None,
 ) -> RemoteEngine:
     """A peer in a process of its own, with its weights loaded."""
     say(f"starting {name} ...")
@@ -141,4 +170,6 @@ def start_stage(
 ) -> RemoteEngine:
     """One of our stages in a process of its own."""
     say(f"starting {name} ...")
-    return start_engine(name, "stage", folder, config, where.device, where.dtype, budget=budget, stage=name)
+    return start_engine(
+        name, "stage", folder, config, where.device, where.dtype, budget=budget, stage=name
+    )

@@ -31,11 +31,17 @@ GGUF_PARTS = {"qkv_proj": ("attn_q", "attn_k", "attn_v"), "gate_up_proj": ("ffn_
 def save_folder(decoder: Decoder, checkpoint: Checkpoint, folder: Path) -> None:
     """Write configuration, tokenizer and weights, in the decoder's own format, for any version of transformers."""
     index, shards = {}, list(_shards(decoder, checkpoint))
-    for i, names in enumerate(tqdm(shards, desc="writing weights for other processes", unit="file", leave=False)):
+    for i, names in enumerate(
+        tqdm(shards, desc="writing weights for other processes", unit="file", leave=False)
+    ):
         file = f"model-{i + 1:05}-of-{len(shards):05}.safetensors"
-        _save_shard({name: tensor.cpu().contiguous() for name, tensor in names.items()}, folder / file)
+        _save_shard(
+            {name: tensor.cpu().contiguous() for name, tensor in names.items()}, folder / file
+        )
         index |= dict.fromkeys(names, file)
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index}))
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"metadata": {}, "weight_map": index})
+    )
     checkpoint.generation_config.save_pretrained(folder)
     if checkpoint.tokenizer is not None:
         checkpoint.tokenizer.save_pretrained(folder)
@@ -69,7 +75,9 @@ def _config(decoder: Decoder, checkpoint: Checkpoint) -> dict:
     older = {
         "torch_dtype": dtype,
         "rope_theta": rope.get("rope_theta", 10000.0),
-        "rope_scaling": {key: value for key, value in rope.items() if key != "rope_theta"} if scaled else None,
+        "rope_scaling": {key: value for key, value in rope.items() if key != "rope_theta"}
+        if scaled
+        else None,
     }
     own = {"dtype": dtype, "tie_word_embeddings": decoder.config.tie_word_embeddings}
     kind = checkpoint.family.architectures[checkpoint.config.model_type]
@@ -85,10 +93,14 @@ def save_gguf(decoder: Decoder, checkpoint: Checkpoint, path: Path) -> None:
 
     config = decoder.config
     if config.family != "llama" or config.rope.scaling is not None:
-        raise ValueError(f"{checkpoint.name} as GGUF: expected a Llama without scaling of its rotary embedding")
+        raise ValueError(
+            f"{checkpoint.name} as GGUF: expected a Llama without scaling of its rotary embedding"
+        )
     writer = gguf.GGUFWriter(path, "llama")
     _describe_gguf(writer, config)
-    for name, parameter in tqdm(list(decoder.named_parameters()), desc="writing GGUF", unit="tensor", leave=False):
+    for name, parameter in tqdm(
+        list(decoder.named_parameters()), desc="writing GGUF", unit="tensor", leave=False
+    ):
         for target, rows in _gguf_tensors(decoder, name, parameter.data):
             raw, kind = _as_gguf(rows, gguf.GGMLQuantizationType)
             writer.add_tensor(target, raw, raw_dtype=kind)

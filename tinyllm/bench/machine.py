@@ -47,7 +47,9 @@ def launch_overhead(device: torch.device, repeats: int = 7, launches: int = 2000
     return seconds(many, device, repeats) / launches
 
 
-def peak_flops(device: torch.device, dtype: torch.dtype = torch.float32, repeats: int = 5, size: int = 2048) -> float:
+def peak_flops(
+    device: torch.device, dtype: torch.dtype = torch.float32, repeats: int = 5, size: int = 2048
+) -> float:
     """Floating-point operations per second of a large square matrix product: the roof of arithmetic."""
     a, b = (torch.ones(size, size, device=device, dtype=dtype) for _ in range(2))
     return 2 * size**3 / seconds(lambda: a @ b, device, repeats)

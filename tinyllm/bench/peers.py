@@ -47,7 +47,9 @@ PEERS: Mapping[str, Peer] = MappingProxyType(
             ("xpu", "cpu"),
             "pip install openvino-genai optimum-intel nncf, in an environment of its own, without torchvision",
         ),
-        "llama.cpp": Peer(("torch", "llama_cpp"), KINDS, "pip install llama-cpp-python, which compiles C++"),
+        "llama.cpp": Peer(
+            ("torch", "llama_cpp"), KINDS, "pip install llama-cpp-python, which compiles C++"
+        ),
     }
 )
 ASK = """
@@ -74,11 +76,15 @@ def pick_pythons(given: Iterable[str]) -> dict[str, str]:
     for text in given:
         name, equals, path = text.partition("=")
         if not equals:
-            raise ValueError(f"--peer-python {text}: expected PEER=PATH, as in ipex=ipex-env/bin/python")
+            raise ValueError(
+                f"--peer-python {text}: expected PEER=PATH, as in ipex=ipex-env/bin/python"
+            )
         pick_peers([name])
         found = which(str(Path(path).expanduser()))
         if found is None:
-            raise FileNotFoundError(f"--peer-python {text}: {path} is no program: expected a Python interpreter")
+            raise FileNotFoundError(
+                f"--peer-python {text}: {path} is no program: expected a Python interpreter"
+            )
         pythons[name] = found
     return pythons
 
@@ -91,8 +97,14 @@ def absent(peers: Mapping[str, Peer], device: str, pythons: Mapping[str, str]) -
             reasons[name] = f"does not run on {device}: expected one of {list(peer.devices)}"
         elif missing := missing_modules(peer, pythons.get(name)):
             where = f"{pythons[name]} has" if name in pythons else "this environment has"
-            way_out = "" if name in pythons else f", and --peer-python {name}=PATH if it is another environment"
-            reasons[name] = f"not installed ({where} no {', '.join(missing)}): {peer.install}{way_out}"
+            way_out = (
+                ""
+                if name in pythons
+                else f", and --peer-python {name}=PATH if it is another environment"
+            )
+            reasons[name] = (
+                f"not installed ({where} no {', '.join(missing)}): {peer.install}{way_out}"
+            )
     return reasons
 
 
@@ -102,7 +114,9 @@ def missing_modules(peer: Peer, python: str | None) -> list[str]:
         return [name for name in peer.modules if find_spec(name.split(".")[0]) is None]
     asked = subprocess.run([python, "-c", ASK, *peer.modules], capture_output=True, text=True)
     if asked.returncode:
-        raise ValueError(f"{python} cannot be asked what it has: {asked.stderr.strip().splitlines()[-1:]}")
+        raise ValueError(
+            f"{python} cannot be asked what it has: {asked.stderr.strip().splitlines()[-1:]}"
+        )
     return asked.stdout.split()
 
 
@@ -117,7 +131,10 @@ def transformers_twin(decoder: Decoder, checkpoint: Checkpoint) -> PreTrainedMod
         for source, rows in source_tensors(checkpoint, decoder, name, parameter.data)
     }
     # transformers copies what it loads to the CPU first: it is given shapes without memory, and the weights afterwards.
-    shapes = {name: torch.empty((), dtype=decoder.dtype).expand(rows.shape) for name, rows in weights.items()}
+    shapes = {
+        name: torch.empty((), dtype=decoder.dtype).expand(rows.shape)
+        for name, rows in weights.items()
+    }
     kind = getattr(transformers, checkpoint.family.architectures[config.model_type])
     progress = transformers.utils.logging.is_progress_bar_enabled()
     transformers.utils.logging.disable_progress_bar()

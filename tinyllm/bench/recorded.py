@@ -11,13 +11,17 @@ RESULTS = Path(__file__).parents[2] / "book" / "results"
 COLUMNS = {"ours_us": "ours us", "naive_us": "naive us", "compiled_us": "torch.compile us"}
 
 
-def recorded_kernels(kernels: Iterable[str], folder: Path = RESULTS) -> dict[str, list[dict[str, Any]]]:
+def recorded_kernels(
+    kernels: Iterable[str], folder: Path = RESULTS
+) -> dict[str, list[dict[str, Any]]]:
     """Rows that `book/device/bench_triton.py --json` wrote for these kernels, by file name."""
     wanted, found = set(kernels), {}
     for path in sorted(folder.glob("*.json")):
         rows = json.loads(path.read_text())
         rows = (
-            [row for row in rows if row.get("kernel") in wanted and "ours_us" in row] if isinstance(rows, list) else []
+            [row for row in rows if row.get("kernel") in wanted and "ours_us" in row]
+            if isinstance(rows, list)
+            else []
         )
         if rows:
             found[path.name] = rows
@@ -34,8 +38,13 @@ def kernel_table(kernels: Iterable[str], folder: Path = RESULTS) -> str:
 
 def _section(rows: list[Mapping[str, Any]]) -> list[str]:
     first = rows[0]
-    head = f"{'kernel':22}{'shape':>20}{'rows':>7}" + "".join(f"{name:>18}" for name in COLUMNS.values())
-    lines = [f"recorded on {first['device']}, {first['dtype']}, {first['date']}", head + f"{'of copy bandwidth':>20}"]
+    head = f"{'kernel':22}{'shape':>20}{'rows':>7}" + "".join(
+        f"{name:>18}" for name in COLUMNS.values()
+    )
+    lines = [
+        f"recorded on {first['device']}, {first['dtype']}, {first['date']}",
+        head + f"{'of copy bandwidth':>20}",
+    ]
     for row in rows:
         times = "".join(f"{row[key]:18.2f}" if key in row else f"{'-':>18}" for key in COLUMNS)
         share = f"{row['share_of_copy']:.0%}" + ("" if row.get("cold", True) else " (in the cache)")

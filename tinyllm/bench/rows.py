@@ -78,7 +78,9 @@ def read_rows(path: Path) -> list[Row]:
     try:
         return [Row(**row) for row in json.loads(path.read_text())]
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: not a recorded run of `python -m tinyllm bench` ({error})") from error
+        raise ValueError(
+            f"{path}: not a recorded run of `python -m tinyllm bench` ({error})"
+        ) from error
 
 
 def ratio_to_peer(row: Row, rows: Sequence[Row], peer: str = "hf") -> float | None:
@@ -104,7 +106,10 @@ def grouped(rows: Sequence[Row]) -> list[list[Row]]:
 
 def by_model(rows: Sequence[Row]) -> dict[str, list[Row]]:
     """Rows by the model that was asked, in the order in which it was first asked."""
-    return {name: [row for row in rows if row.model == name] for name in dict.fromkeys(row.model for row in rows)}
+    return {
+        name: [row for row in rows if row.model == name]
+        for name in dict.fromkeys(row.model for row in rows)
+    }
 
 
 def beams_of(row: Row) -> str:
@@ -184,9 +189,14 @@ def _batch_ratio(row: Row, rows: Sequence[Row]) -> str:
 
 SEARCH_COLUMNS = (
     *COLUMNS[:4],
-    Column("batch", lambda row, rows: f"{row.batch}{' (largest)' * (row.batch == row.largest_batch)}"),
+    Column(
+        "batch", lambda row, rows: f"{row.batch}{' (largest)' * (row.batch == row.largest_batch)}"
+    ),
     Column("planned", lambda row, rows: _or_dash(row.planned_batch)),
-    Column("GB beside the weights", lambda row, rows: _or_dash(row.peak_bytes and f"{row.peak_bytes / 1e9:.1f}")),
+    Column(
+        "GB beside the weights",
+        lambda row, rows: _or_dash(row.peak_bytes and f"{row.peak_bytes / 1e9:.1f}"),
+    ),
     Column("seconds per call", lambda row, rows: f"{row.seconds:.2f}"),
     Column("tokens/s", lambda row, rows: f"{row.call_tokens_per_s:.1f}"),
     Column("vs hf", _batch_ratio),
@@ -197,7 +207,10 @@ def table(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     """The head of a table and a line for each row; columns that say nothing of any row are left out."""
     columns = COLUMNS if rows[0].largest_batch is None else SEARCH_COLUMNS
     shown = [column for column in columns if column.wanted(rows)]
-    return [tuple(c.head for c in shown), *(tuple(c.cell(row, rows) for c in shown) for row in rows)]
+    return [
+        tuple(c.head for c in shown),
+        *(tuple(c.cell(row, rows) for c in shown) for row in rows),
+    ]
 
 
 def as_text(rows: Sequence[Row]) -> str:

@@ -58,7 +58,9 @@ def run_cases(
             failures, before = Failures(str(case)), list(rows)
             plan = Plan(where.checkpoint.name, ids, case.new_tokens, preset.repeats, case.num_beams)
             so_far = lambda new, before=before: record(before + new)  # noqa: E731
-            rows += bench(engines, plan, listen, machine=machine, attempt=failures.attempt, record=so_far)
+            rows += bench(
+                engines, plan, listen, machine=machine, attempt=failures.attempt, record=so_far
+            )
     return rows
 
 
@@ -111,7 +113,9 @@ class Budgeted:
                         self._ask(engine, machine)
         return self.rows
 
-    def _starts(self, peers: Peers, folder: Path, config: DecoderConfig) -> dict[str, Callable[[], RemoteEngine]]:
+    def _starts(
+        self, peers: Peers, folder: Path, config: DecoderConfig
+    ) -> dict[str, Callable[[], RemoteEngine]]:
         """How each engine is started."""
         held = (folder, config, self.where, self.budget)
         found = {name: partial(start_peer, name, peer, *held) for name, peer in peers.items()}

@@ -12,7 +12,12 @@ def side_by_side(rows: Mapping[str, tuple[object, object, object]]) -> str:
     lines = [("", *HEADER), *((name, *map(_shown, values)) for name, values in rows.items())]
     widths = [max(len(line[i]) for line in lines) for i in range(4)]
     return "\n".join(
-        "  ".join([name.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(values, widths[1:], strict=True))])
+        "  ".join(
+            [
+                name.ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(values, widths[1:], strict=True)),
+            ]
+        )
         for name, *values in lines
     )
 
@@ -20,7 +25,10 @@ def side_by_side(rows: Mapping[str, tuple[object, object, object]]) -> str:
 def aligned(lines: Sequence[Sequence[str]]) -> str:
     """A text table, every column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
 
 
 def markdown(lines: Sequence[Sequence[str]]) -> str:

@@ -87,7 +87,9 @@ def find_largest(engine: RemoteEngine, search: Search) -> int:
     longer = search.prompts.repeat(1, 1 + whole // search.prompts.shape[1])[:, :whole]
     ids, tokens = (longer, 2) if ours is None else (search.prompts, search.new_tokens)
     trial = replace(search, prompts=ids, new_tokens=tokens)
-    return largest_batch(lambda batch: _fits(engine, trial.plan(batch)) is not None, guess, len(ids))
+    return largest_batch(
+        lambda batch: _fits(engine, trial.plan(batch)) is not None, guess, len(ids)
+    )
 
 
 def _fits(engine: RemoteEngine, plan: Plan) -> Facts | None:
@@ -101,7 +103,12 @@ def _fits(engine: RemoteEngine, plan: Plan) -> Facts | None:
         say(f"  {engine.name}: batch {len(plan.input_ids)} does not fit")
         return None
     say(f"  {engine.name}: batch {len(plan.input_ids)} fits")
-    return Facts(answer, engine.prepare_s + perf_counter() - start, engine.seen_peak(*asked), dict.fromkeys(COUNTS))
+    return Facts(
+        answer,
+        engine.prepare_s + perf_counter() - start,
+        engine.seen_peak(*asked),
+        dict.fromkeys(COUNTS),
+    )
 
 
 def answer_at_most(engine: RemoteEngine, search: Search, batch: int) -> tuple[int, Facts]:
@@ -111,7 +118,9 @@ def answer_at_most(engine: RemoteEngine, search: Search, batch: int) -> tuple[in
             return batch, facts
         batch = _smaller(batch)
     budget = f"{search.budget / 1e9:.1f} GB"
-    raise MemoryError(f"not even one prompt fits into {budget}, weights included: pass a larger --memory-budget")
+    raise MemoryError(
+        f"not even one prompt fits into {budget}, weights included: pass a larger --memory-budget"
+    )
 
 
 def _smaller(batch: int) -> int:
@@ -160,12 +169,22 @@ def _time_batches(
         "memory_budget_bytes": search.budget,
     }
     timings: dict[int, list[Timing]] = {size: [] for size in sizes}
-    for i in tqdm(range(search.repeats), desc=f"measuring {engine.name}", unit="round", leave=False):
+    for i in tqdm(
+        range(search.repeats), desc=f"measuring {engine.name}", unit="round", leave=False
+    ):
         for size in sizes[:: -1 if i % 2 else 1]:
-            timings[size].append(engine.time(search.prompts[:size], search.new_tokens, search.num_beams))
+            timings[size].append(
+                engine.time(search.prompts[:size], search.new_tokens, search.num_beams)
+            )
         rows = [
             make_row(
-                engine, search.plan(size), machine, median_of(runs), *compared(known[size], oracle), i + 1, **found
+                engine,
+                search.plan(size),
+                machine,
+                median_of(runs),
+                *compared(known[size], oracle),
+                i + 1,
+                **found,
             )
             for size, runs in timings.items()
         ]

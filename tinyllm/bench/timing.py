@@ -62,7 +62,9 @@ class Timing:
 class Measurable(Protocol):
     """An engine, in this process or in another: it also has a name, a config, a dtype, and the size of its weights."""
 
-    def run(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object) -> Tensor: ...
+    def run(
+        self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object
+    ) -> Tensor: ...
 
     def time(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing: ...
 
@@ -78,10 +80,20 @@ class Engine:
     options: Mapping[str, Any] = field(default_factory=dict)
     prepare_s = 0.0  # what an engine does with its weights before it can be asked
 
-    def run(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object) -> Tensor:
+    def run(
+        self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object
+    ) -> Tensor:
         """Continue prompts by exactly `new_tokens` tokens, greedily or by beam search."""
-        exactly = {"max_new_tokens": new_tokens, "min_new_tokens": new_tokens, "num_beams": num_beams}
-        asked = exactly | {"attention_mask": torch.ones_like(input_ids), "do_sample": False} | dict(self.options)
+        exactly = {
+            "max_new_tokens": new_tokens,
+            "min_new_tokens": new_tokens,
+            "num_beams": num_beams,
+        }
+        asked = (
+            exactly
+            | {"attention_mask": torch.ones_like(input_ids), "do_sample": False}
+            | dict(self.options)
+        )
         return self.model.generate(input_ids, **asked, **listening)
 
     def time(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing:
@@ -143,7 +155,9 @@ def time_in_turns(
     with tqdm(total=repeats * len(engines), desc="measuring", unit="run", leave=False) as bar:
         for i in range(repeats):
             for engine in list(engines)[:: -1 if i % 2 else 1]:
-                timing = attempt(engine, lambda engine=engine: engine.time(input_ids, new_tokens, num_beams))
+                timing = attempt(
+                    engine, lambda engine=engine: engine.time(input_ids, new_tokens, num_beams)
+                )
                 runs[engine.name] += [timing] if timing else []
                 bar.update()
             after_round(_medians(runs, i + 1))

@@ -39,21 +39,41 @@ PACKAGES = {
     "openvino": ("openvino", "openvino-genai", "optimum-intel"),
     "llama.cpp": ("llama-cpp-python",),
 }
-NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "bad_alloc", "alloc_failed")
+NO_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "bad_alloc",
+    "alloc_failed",
+)
 
 
 class Worker:
     """What is loaded, and how it answers."""
 
-    def load(self, kind: str, folder: str, device: str, dtype: str, threads: int, budget: int | None, options: dict):
+    def load(
+        self,
+        kind: str,
+        folder: str,
+        device: str,
+        dtype: str,
+        threads: int,
+        budget: int | None,
+        options: dict,
+    ):
         """Load an engine; no more than `budget` bytes may then be held, weights included."""
         torch.set_num_threads(threads)
         self.device, self.shape = torch.device(device), None
         if budget is not None:
             limit_memory(self.device, budget)
         start = perf_counter()
-        self.engine = engines.LOADERS[kind](Path(folder), self.device, getattr(torch, dtype), **options)
-        about = {"dtype": str(self.engine.dtype).removeprefix("torch."), "weight_bytes": self.engine.weight_bytes}
+        self.engine = engines.LOADERS[kind](
+            Path(folder), self.device, getattr(torch, dtype), **options
+        )
+        about = {
+            "dtype": str(self.engine.dtype).removeprefix("torch."),
+            "weight_bytes": self.engine.weight_bytes,
+        }
         times = {"load_s": perf_counter() - start, "prepare_s": self.engine.prepare_s}
         return about | times | {"versions": versions(kind)}
 
@@ -77,7 +97,9 @@ def limit_memory(device: torch.device, budget: int) -> None:
     if device.type != "cpu":
         backend = getattr(torch, device.type)
         total = backend.get_device_properties(device).total_memory
-        number = backend.current_device() if device.index is None else device.index  # a bare "cuda" is refused
+        number = (
+            backend.current_device() if device.index is None else device.index
+        )  # a bare "cuda" is refused
         backend.set_per_process_memory_fraction(min(1.0, budget / total), number)
         return
     import resource
@@ -108,7 +130,10 @@ def answer(worker: Worker, request: dict) -> dict:
     except Exception as error:
         traceback.print_exc()
         said = str(error).strip().splitlines() or [""]
-        return {"error": f"{type(error).__name__}: {said[0]}", "out_of_memory": is_out_of_memory(error)}
+        return {
+            "error": f"{type(error).__name__}: {said[0]}",
+            "out_of_memory": is_out_of_memory(error),
+        }
 
 
 def main() -> None:

@@ -36,7 +36,11 @@ class Worker:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the worker)
         environment = os.environ | {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
         self._process = subprocess.Popen(
-            [python, str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=environment
+            [python, str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment,
         )
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
@@ -48,10 +52,14 @@ class Worker:
         except BrokenPipeError:
             line = b""
         if not line:
-            raise WorkerError(f"{self.name}: its process ended with status {self._status()}: {self.last_words()}")
+            raise WorkerError(
+                f"{self.name}: its process ended with status {self._status()}: {self.last_words()}"
+            )
         answer = json.loads(line)
         if "error" in answer:
-            raise (WorkerOutOfMemory if answer["out_of_memory"] else WorkerError)(f"{self.name}: {answer['error']}")
+            raise (WorkerOutOfMemory if answer["out_of_memory"] else WorkerError)(
+                f"{self.name}: {answer['error']}"
+            )
         return answer
 
     def _status(self) -> int | None:
@@ -82,7 +90,9 @@ class Worker:
 class RemoteEngine:
     """An engine in a process of its own, loaded from a folder of weights."""
 
-    def __init__(self, name: str, worker: Worker, config: DecoderConfig, loaded: dict[str, Any]) -> None:
+    def __init__(
+        self, name: str, worker: Worker, config: DecoderConfig, loaded: dict[str, Any]
+    ) -> None:
         self.name, self.config = name, config
         self.dtype: torch.dtype = getattr(torch, loaded["dtype"])
         self.weight_bytes: int = loaded["weight_bytes"]
@@ -90,9 +100,13 @@ class RemoteEngine:
         self.versions: dict[str, str] = loaded["versions"]
         self._worker, self._peaks = worker, {}
 
-    def run(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object) -> Tensor:
+    def run(
+        self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object
+    ) -> Tensor:
         """Continue prompts by exactly `new_tokens` tokens; a streamer cannot look into another process."""
-        return torch.tensor(self._generate(input_ids, new_tokens, num_beams)["tokens"], device=input_ids.device)
+        return torch.tensor(
+            self._generate(input_ids, new_tokens, num_beams)["tokens"], device=input_ids.device
+        )
 
     def time(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing:
         """One generation, its tokens timed as they arrive there."""
@@ -108,9 +122,13 @@ class RemoteEngine:
         """The same of a call that was made before, where it was watched at no cost: on a GPU."""
         return self._peaks.get((*input_ids.shape, new_tokens, num_beams))
 
-    def _generate(self, input_ids: Tensor, new_tokens: int, num_beams: int, watch: bool = False) -> dict[str, Any]:
+    def _generate(
+        self, input_ids: Tensor, new_tokens: int, num_beams: int, watch: bool = False
+    ) -> dict[str, Any]:
         ids = input_ids.tolist()
-        answer = self._worker.ask("generate", ids=ids, new_tokens=new_tokens, num_beams=num_beams, watch=watch)
+        answer = self._worker.ask(
+            "generate", ids=ids, new_tokens=new_tokens, num_beams=num_beams, watch=watch
+        )
         self._peaks[(*input_ids.shape, new_tokens, num_beams)] = answer["peak_bytes"]
         return answer
 
@@ -133,9 +151,16 @@ def start_engine(
 ) -> RemoteEngine:
     """Start a process and let it load an engine. Raises WorkerError where it cannot."""
     worker = Worker(name, python)
-    load = {"kind": kind, "folder": str(folder), "device": str(device), "dtype": str(dtype).removeprefix("torch.")}
+    load = {
+        "kind": kind,
+        "folder": str(folder),
+        "device": str(device),
+        "dtype": str(dtype).removeprefix("torch."),
+    }
     try:
-        loaded = worker.ask("load", **load, threads=torch.get_num_threads(), budget=budget, options=options)
+        loaded = worker.ask(
+            "load", **load, threads=torch.get_num_threads(), budget=budget, options=options
+        )
     except BaseException:
         worker.close()
         raise

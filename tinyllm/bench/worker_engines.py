@@ -48,11 +48,19 @@ class Transformers:
         from transformers import StoppingCriteriaList
 
         ids = torch.tensor(ids, device=self.device)
-        exactly = {"max_new_tokens": new_tokens, "min_new_tokens": new_tokens, "num_beams": num_beams}
-        asked = exactly | {"attention_mask": torch.ones_like(ids), "do_sample": False} | self.options
+        exactly = {
+            "max_new_tokens": new_tokens,
+            "min_new_tokens": new_tokens,
+            "num_beams": num_beams,
+        }
+        asked = (
+            exactly | {"attention_mask": torch.ones_like(ids), "do_sample": False} | self.options
+        )
         clock = Clock(self.device)
         with torch.no_grad():
-            found = self.model.generate(ids, stopping_criteria=StoppingCriteriaList([clock]), **asked)
+            found = self.model.generate(
+                ids, stopping_criteria=StoppingCriteriaList([clock]), **asked
+            )
         return found.tolist(), clock.times
 
     def forget(self) -> None:
@@ -60,7 +68,9 @@ class Transformers:
         gc.collect()
         if self.device.type != "cpu":
             getattr(torch, self.device.type).empty_cache()
-        elif trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # what the C library keeps, it may not reuse
+        elif trim := getattr(
+            ctypes.CDLL(None), "malloc_trim", None
+        ):  # what the C library keeps, it may not reuse
             trim(0)
 
 
@@ -85,9 +95,13 @@ def load_hf(folder: Path, device: torch.device, dtype: torch.dtype, **options) -
     return Transformers(_read(folder, device, dtype), device, dtype, **options)
 
 
-def load_hf_static(folder: Path, device: torch.device, dtype: torch.dtype, **compile_options) -> Compiled:
+def load_hf_static(
+    folder: Path, device: torch.device, dtype: torch.dtype, **compile_options
+) -> Compiled:
     """transformers with a cache of fixed size and `torch.compile`, as fast as its options make it on this device."""
-    return Compiled(_read(folder, device, dtype), device, dtype, **static_options(device, **compile_options))
+    return Compiled(
+        _read(folder, device, dtype), device, dtype, **static_options(device, **compile_options)
+    )
 
 
 def static_options(device: torch.device, **compile_options) -> dict:
@@ -129,7 +143,9 @@ def find_tinyllm() -> None:
     except PackageNotFoundError:
         if str(root) not in sys.path:
             sys.path.append(str(root))
-        spec = importlib.util.spec_from_file_location("tinyllm.kernels", root / "kernels" / "__init__.py")
+        spec = importlib.util.spec_from_file_location(
+            "tinyllm.kernels", root / "kernels" / "__init__.py"
+        )
         kernels = importlib.util.module_from_spec(spec)
         sys.modules["tinyllm.kernels"] = kernels
         spec.loader.exec_module(kernels)
@@ -155,8 +171,12 @@ class OpenVINO:
         precise = {"INFERENCE_PRECISION_HINT": "f32"} if dtype == torch.float32 else {}
         where = {"cpu": "CPU", "xpu": "GPU"}[device.type]
         scheduler = openvino_genai.SchedulerConfig()
-        scheduler.enable_prefix_caching = False  # or a prompt that comes again is not computed again
-        self.pipeline = openvino_genai.LLMPipeline(str(exported), where, scheduler_config=scheduler, **precise)
+        scheduler.enable_prefix_caching = (
+            False  # or a prompt that comes again is not computed again
+        )
+        self.pipeline = openvino_genai.LLMPipeline(
+            str(exported), where, scheduler_config=scheduler, **precise
+        )
         self.dtype = dtype if dtype == torch.float32 else torch.float16
         self.weight_bytes = (exported / "openvino_model.bin").stat().st_size
         self.prepare_s = perf_counter() - start
@@ -169,7 +189,9 @@ class OpenVINO:
         config = self.pipeline.get_generation_config()
         config.max_new_tokens = config.min_new_tokens = new_tokens
         config.num_beams, config.num_return_sequences, config.do_sample = num_beams, 1, False
-        answer = self.pipeline.generate(openvino.Tensor(numpy.array(ids, dtype=numpy.int64)), config)
+        answer = self.pipeline.generate(
+            openvino.Tensor(numpy.array(ids, dtype=numpy.int64)), config
+        )
         told = answer.perf_metrics
         at = told.raw_metrics.m_new_token_times
         times = [(told.get_ttft().mean + moment - at[0]) / 1e3 for moment in at]
@@ -183,7 +205,11 @@ def _export(folder: Path, exported: Path, stored: str) -> None:
     from optimum.exporters.openvino import main_export
     from optimum.intel import OVConfig
 
-    how = {"task": "text-generation-with-past", "library_name": "transformers", "convert_tokenizer": False}
+    how = {
+        "task": "text-generation-with-past",
+        "library_name": "transformers",
+        "convert_tokenizer": False,
+    }
     main_export(str(folder), str(exported), ov_config=OVConfig(dtype=stored), **how)
 
 
@@ -192,13 +218,26 @@ class LlamaCpp:
 
     prepare_s = 0.0
 
-    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype, context: int = 8192) -> None:
+    def __init__(
+        self, folder: Path, device: torch.device, dtype: torch.dtype, context: int = 8192
+    ) -> None:
         import llama_cpp
 
-        path, kept = folder / "model.gguf", 0 if dtype == torch.float32 else 1  # GGML's names of F32 and F16
+        path, kept = (
+            folder / "model.gguf",
+            0 if dtype == torch.float32 else 1,
+        )  # GGML's names of F32 and F16
         layers, threads = 0 if device.type == "cpu" else -1, torch.get_num_threads()
-        how = {"type_k": kept, "type_v": kept, "n_threads": threads, "n_threads_batch": threads, "n_gpu_layers": layers}
-        self.model = llama_cpp.Llama(str(path), n_ctx=context, n_batch=context, verbose=False, **how)
+        how = {
+            "type_k": kept,
+            "type_v": kept,
+            "n_threads": threads,
+            "n_threads_batch": threads,
+            "n_gpu_layers": layers,
+        }
+        self.model = llama_cpp.Llama(
+            str(path), n_ctx=context, n_batch=context, verbose=False, **how
+        )
         self.dtype, self.weight_bytes = dtype, path.stat().st_size
         eos = json.loads((folder / "generation_config.json").read_text()).get("eos_token_id")
         self.ends = [] if eos is None else eos if isinstance(eos, list) else [eos]
@@ -206,7 +245,9 @@ class LlamaCpp:
     def generate(self, ids, new_tokens: int, num_beams: int):
         """Tokens of the one sequence, prompt included, and when each new one was there."""
         if num_beams > 1 or len(ids) > 1:
-            raise ValueError(f"{len(ids)} prompts in {num_beams} beams: llama-cpp-python takes one, without beams")
+            raise ValueError(
+                f"{len(ids)} prompts in {num_beams} beams: llama-cpp-python takes one, without beams"
+            )
         start, times, tokens = perf_counter(), [], list(ids[0])
         self.model.reset()
         self.model.eval(tokens)
@@ -221,7 +262,9 @@ class LlamaCpp:
         import llama_cpp
         import numpy
 
-        logits = numpy.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(self.model.ctx, -1), (self.model.n_vocab(),))
+        logits = numpy.ctypeslib.as_array(
+            llama_cpp.llama_get_logits_ith(self.model.ctx, -1), (self.model.n_vocab(),)
+        )
         logits[self.ends] = -numpy.inf
         return int(logits.argmax())
 

@@ -99,7 +99,9 @@ class ContiguousCache:
         positions = token_positions(self.mask, held, tokens, device)
         if held and tokens == 1 and mask is None:
             return positions, self._decode_metadata(held + 1)
-        return positions, PrefillMetadata(held + tokens, tokens, self.mask, self.slopes, self.kernels)
+        return positions, PrefillMetadata(
+            held + tokens, tokens, self.mask, self.slopes, self.kernels
+        )
 
     def _decode_metadata(self, length: int) -> DecodeMetadata:
         """One segment holds the prompt and all steps after it."""
@@ -128,6 +130,8 @@ class ContiguousCache:
         """Get ready for a further turn, of so many sequences for each: everything held is copied to each."""
         if copies > 1:
             device = self.layers[0].k.device
-            rows = torch.arange(self.rows, dtype=torch.int64, device=device).repeat_interleave(copies)
+            rows = torch.arange(self.rows, dtype=torch.int64, device=device).repeat_interleave(
+                copies
+            )
             self.reorder(rows)
             self.mask = None if self.mask is None else self.mask.index_select(0, rows)

@@ -71,7 +71,7 @@ class SegmentLayer:
         return self.prompt, self.response
 
     def slots(self, tokens: int) -> Slots:
-        """The new end of the prompt; after it the response, and where on the device it stands in which slot to go on."""
+        """The new end of the prompt; after it the response, and the first slot as a device number."""
         if self.state.prefilling:
             return Slots(*self._prompt_slots(tokens))
         return Slots(*self.response, start=self.state.start)
@@ -227,7 +227,9 @@ class SegmentCache:
         self.prompt_tokens = held + tokens
         self.steps = 0
         self.new_turn = False
-        for counter, value in zip(self.counters.split(1), (held + tokens, 0, -self.copies), strict=True):
+        for counter, value in zip(
+            self.counters.split(1), (held + tokens, 0, -self.copies), strict=True
+        ):
             counter.fill_(value)
         last = self._last_positions() - 1
         self.positions = _refilled(self.positions, last.expand(-1, self.copies))

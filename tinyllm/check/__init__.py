@@ -56,12 +56,16 @@ def check(
     if operation not in TABLES:
         raise ValueError(f"operation {operation!r} has no table: expected one of {list(TABLES)}")
     table, passed, worst, failure = TABLES[operation], 0, 0.0, None
-    cases = [case for case in table.cases if not without or case.arguments.isdisjoint(without)][::every]
+    cases = [case for case in table.cases if not without or case.arguments.isdisjoint(without)][
+        ::every
+    ]
     runs = [(case, dtype) for dtype in dtypes for case in cases]
     for case, dtype in runs:
         error, wrong = run_case(table, case, function, dtype, torch.device(device))
         worst, passed = max(worst, error), passed + (wrong is None)
-        failure = failure or (wrong and f"{case.title}, {str(dtype).removeprefix('torch.')}: {wrong}")
+        failure = failure or (
+            wrong and f"{case.title}, {str(dtype).removeprefix('torch.')}: {wrong}"
+        )
     return Verdict(operation, passed, len(runs), worst, failure)
 
 
@@ -74,7 +78,9 @@ def run_case(
     expected = _tensors(table.reference(**before))
     try:
         got = _tensors(function(**arguments))
-    except Exception as error:  # a learner's function may raise anything: it is reported, not propagated
+    except (
+        Exception
+    ) as error:  # a learner's function may raise anything: it is reported, not propagated
         return float("inf"), f"{type(error).__name__}: {error}"
     worst, written = 0.0, [arguments[name] for name in table.written]
     in_place = zip(written, expected[len(expected) - len(written) :], strict=True)
@@ -116,7 +122,9 @@ def _difference(got: Tensor, expected: Tensor, tolerance: float) -> tuple[float,
 def _widen(value: Any) -> Any:
     """The same arguments in float64, on the CPU."""
     if isinstance(value, Tensor):
-        return value.cpu().to(torch.float64 if value.is_floating_point() else value.dtype, copy=True)
+        return value.cpu().to(
+            torch.float64 if value.is_floating_point() else value.dtype, copy=True
+        )
     if isinstance(value, dict):
         return {key: _widen(inner) for key, inner in value.items()}
     if isinstance(value, DenseWeight):

@@ -102,7 +102,8 @@ def naive_linear(
     blocks = 2 if gated else 1
     biases = [None] * blocks if bias is None else bias.chunk(blocks)
     parts = [
-        F.linear(x, rows, each) for rows, each in zip(weight.data.chunk(blocks), biases, strict=True)
+        F.linear(x, rows, each)
+        for rows, each in zip(weight.data.chunk(blocks), biases, strict=True)
     ]
     out = parts[0] if activation is None else ACTIVATIONS[activation](parts[0])
     if gated:
@@ -142,7 +143,11 @@ SHARED = tuple(name for name in TABLES if name not in MORE)
 
 def of_module(name: str, kernels: KernelSet) -> Backend:
     """A set of kernels: the functions of its own that have a table; what it inherits is checked as torch's."""
-    own = [operation for operation in TABLES if operation != "attention" and _is_own(kernels, operation)]
+    own = [
+        operation
+        for operation in TABLES
+        if operation != "attention" and _is_own(kernels, operation)
+    ]
     return Backend(name, {operation: getattr(kernels, operation) for operation in own})
 
 

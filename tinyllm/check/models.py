@@ -50,10 +50,14 @@ def small_model(model_type: str = "llama") -> PreTrainedModel:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     config = AutoConfig.for_model(model_type, **SIZES | OWN.get(model_type, SHARED_KEYS))
-    attention = {"attn_implementation": "eager"} if getattr(config, "attn_logit_softcapping", None) else {}
+    attention = (
+        {"attn_implementation": "eager"} if getattr(config, "attn_logit_softcapping", None) else {}
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return AutoModelForCausalLM.from_config(config, **attention).eval()  # torch's attention has no soft cap
+        return AutoModelForCausalLM.from_config(
+            config, **attention
+        ).eval()  # torch's attention has no soft cap
 
 
 def check_stages(device: torch.device, model_type: str = "llama") -> Iterator[Verdict]:
@@ -63,9 +67,17 @@ def check_stages(device: torch.device, model_type: str = "llama") -> Iterator[Ve
     input_ids = torch.randint(1, SIZES["vocab_size"], (3, 9), generator=generator).to(device)
     mask = torch.ones_like(input_ids)
     mask[0, :5] = mask[1, :1] = 0
-    expected = oracle.generate(input_ids, attention_mask=mask, max_new_tokens=NEW_TOKENS, do_sample=False)
+    expected = oracle.generate(
+        input_ids, attention_mask=mask, max_new_tokens=NEW_TOKENS, do_sample=False
+    )
     for name in STAGES:
-        got = optimize(oracle, stage=name).generate(input_ids, mask, max_new_tokens=NEW_TOKENS, do_sample=False)
+        got = optimize(oracle, stage=name).generate(
+            input_ids, mask, max_new_tokens=NEW_TOKENS, do_sample=False
+        )
         same = int((got == expected).sum())
-        failure = None if torch.equal(got, expected) else f"{expected.numel() - same} tokens differ from transformers'"
+        failure = (
+            None
+            if torch.equal(got, expected)
+            else f"{expected.numel() - same} tokens differ from transformers'"
+        )
         yield Verdict(f"{name} tokens", same, expected.numel(), 0.0, failure)

@@ -17,7 +17,9 @@ from tinyllm.kernels.weights import DenseWeight
 ACTIVATIONS = {
     "silu": lambda x: x / (1 + torch.exp(-x)),
     "gelu": lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5)),
-    "gelu_pytorch_tanh": lambda x: 0.5 * x * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (x + 0.044715 * x**3))),
+    "gelu_pytorch_tanh": lambda x: (
+        0.5 * x * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (x + 0.044715 * x**3)))
+    ),
     "relu": lambda x: x.clamp(min=0),
 }
 
@@ -58,7 +60,11 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
     """x [b, n, t, d]; cos and sin [b or 1, t, r / 2]: the first r elements of each head turned, the rest kept."""
     half = cos.shape[-1]
     turned, kept = x[..., : 2 * half], x[..., 2 * half :]
-    pairs = turned.unflatten(-1, (half, 2)) if interleaved else turned.unflatten(-1, (2, half)).transpose(-1, -2)
+    pairs = (
+        turned.unflatten(-1, (half, 2))
+        if interleaved
+        else turned.unflatten(-1, (2, half)).transpose(-1, -2)
+    )
     first, second, cos, sin = pairs[..., 0], pairs[..., 1], cos[:, None], sin[:, None]
     out = torch.stack([first * cos - second * sin, second * cos + first * sin], dim=-1)
     out = out if interleaved else out.transpose(-1, -2)
@@ -195,7 +201,11 @@ def segment_attention(
                 for prompt, response in ((prompt_k, response_k), (prompt_v, response_v))
             )
             scores = capped(q[r, :, j].view(g, -1, d) @ k.mT * (scale or d**-0.5), softcap)
-            scores = scores if slopes is None else scores + slopes.to(scores).view(g, -1, 1) * where[near]
+            scores = (
+                scores
+                if slopes is None
+                else scores + slopes.to(scores).view(g, -1, 1) * where[near]
+            )
             out[r, j] = (scores.softmax(dim=-1) @ v).flatten()
     return out
 
@@ -228,6 +238,10 @@ def prefill_attention(
     near = key <= query if window is None else (key <= query) & (key > query - window)
     visible = near & (where >= 0)[:, None, :] | (key == query)
     scores = capped(q.view(b, g, h // g, t, d) @ k[:, :, None].mT * (scale or d**-0.5), softcap)
-    scores = scores if slopes is None else scores + slopes.to(scores).view(g, -1, 1, 1) * where[:, None, None, None, :]
+    scores = (
+        scores
+        if slopes is None
+        else scores + slopes.to(scores).view(g, -1, 1, 1) * where[:, None, None, None, :]
+    )
     weights = scores.masked_fill(~visible[:, None, None], float("-inf")).softmax(dim=-1)
     return (weights @ v[:, :, None]).flatten(1, 2).transpose(1, 2).flatten(2)

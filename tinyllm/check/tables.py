@@ -64,11 +64,18 @@ def _norm_cases(bias: bool) -> Iterator[Case]:
     sizes = [(rows, 576) for rows in ROWS] + [(3, width) for width in WIDTHS]
     for rows, m in sizes:
         for strided in (False, True) if (rows, m) == (7, 576) else (False,):
-            yield Case(f"{rows} x {m}{' strided' if strided else ''}", _norm_maker(rows, m, bias, False, strided))
-    yield Case("3 x 576, so small that epsilon counts", _norm_maker(3, 576, bias, False, False, scale=3e-3))
+            yield Case(
+                f"{rows} x {m}{' strided' if strided else ''}",
+                _norm_maker(rows, m, bias, False, strided),
+            )
+    yield Case(
+        "3 x 576, so small that epsilon counts", _norm_maker(3, 576, bias, False, False, scale=3e-3)
+    )
 
 
-def _norm_maker(rows: int, m: int, bias: bool, add: bool, strided: bool, scale: float = 1.0) -> Callable[[Draw], dict]:
+def _norm_maker(
+    rows: int, m: int, bias: bool, add: bool, strided: bool, scale: float = 1.0
+) -> Callable[[Draw], dict]:
     def make(draw: Draw) -> dict:
         x = draw.strided(rows, m) if strided else draw(rows, m, scale=scale)
         arguments = {"x": x, "weight": draw(m), "eps": EPS}
@@ -87,14 +94,20 @@ def _norm_and_add_cases() -> Iterator[Case]:
 
 
 def _rope_cases() -> Iterator[Case]:
-    shapes = [(2, 6, 2, t, 64) for t in (1, 5)] + [(1, 4, 4, 3, d) for d in HEAD_DIMS] + [(3, 16, 1, 2, 64)]
+    shapes = (
+        [(2, 6, 2, t, 64) for t in (1, 5)]
+        + [(1, 4, 4, 3, d) for d in HEAD_DIMS]
+        + [(3, 16, 1, 2, 64)]
+    )
     for b, h, g, t, d in shapes:
         for interleaved in (False, True):
             for rotated in (d, d // 2):
                 for shared in (True, False) if t > 1 else (True,):
                     layout = "interleaved" if interleaved else "half-split"
                     owner = "shared" if shared else "own"
-                    title = f"b{b} h{h} g{g} t{t} d{d}, {rotated} rotated, {layout}, {owner} positions"
+                    title = (
+                        f"b{b} h{h} g{g} t{t} d{d}, {rotated} rotated, {layout}, {owner} positions"
+                    )
                     yield Case(title, _rope_maker(b, h, g, t, d, rotated, interleaved, shared))
 
 
@@ -113,7 +126,10 @@ def _rope_maker(b, h, g, t, d, rotated, interleaved, shared, scale=1.0) -> Calla
 
 def _rope_into_memory_cases() -> Iterator[Case]:
     for b, h, g, t, d, start in [(2, 6, 2, 4, 64, 8), (1, 3, 3, 1, 80, 5), (3, 4, 1, 3, 128, 0)]:
-        yield Case(f"b{b} h{h} g{g} t{t} d{d}, from slot {start} of 13", _rope_into_memory_maker(b, h, g, t, d, start))
+        yield Case(
+            f"b{b} h{h} g{g} t{t} d{d}, from slot {start} of 13",
+            _rope_into_memory_maker(b, h, g, t, d, start),
+        )
 
 
 def _rope_of_normed_cases() -> Iterator[Case]:
@@ -126,7 +142,10 @@ def _rope_of_normed_cases() -> Iterator[Case]:
         for interleaved in (False, True):
             title = f"b{b} h{h} g{g} t{t} d{d}, {rotated} rotated{', interleaved' * interleaved}, heads normalised"
             yield Case(title, _rope_of_normed_maker(b, h, g, t, d, rotated, interleaved))
-    yield Case("heads so small that epsilon counts", _rope_of_normed_maker(1, 4, 2, 3, 64, 64, False, scale=3e-3))
+    yield Case(
+        "heads so small that epsilon counts",
+        _rope_of_normed_maker(1, 4, 2, 3, 64, 64, False, scale=3e-3),
+    )
 
 
 def _rope_of_normed_maker(b, h, g, t, d, rotated, interleaved, scale=1.0) -> Callable[[Draw], dict]:
@@ -151,9 +170,19 @@ def _activation_cases(gated: bool) -> Iterator[Case]:
         for name in references.ACTIVATIONS:
             title = f"{rows} x {f} {name}"
             if gated:
-                yield Case(title, lambda draw, r=rows, n=f, a=name: {"gate_up": draw(r, 2 * n), "activation": a})
+                yield Case(
+                    title,
+                    lambda draw, r=rows, n=f, a=name: {"gate_up": draw(r, 2 * n), "activation": a},
+                )
             else:
-                yield Case(title, lambda draw, r=rows, n=f, a=name: {"x": draw(r, n), "bias": draw(n), "activation": a})
+                yield Case(
+                    title,
+                    lambda draw, r=rows, n=f, a=name: {
+                        "x": draw(r, n),
+                        "bias": draw(n),
+                        "activation": a,
+                    },
+                )
 
 
 def _linear_cases() -> Iterator[Case]:
@@ -169,13 +198,18 @@ def _linear_cases() -> Iterator[Case]:
         yield Case(f"{rows} rows, bias", _linear_maker(rows, 96, 40, bias=True))
         for residuals in (1, 2):
             yield Case(
-                f"{rows} rows, bias, {residuals} residuals", _linear_maker(rows, 96, 40, True, residuals=residuals)
+                f"{rows} rows, bias, {residuals} residuals",
+                _linear_maker(rows, 96, 40, True, residuals=residuals),
             )
         yield Case(f"{rows} rows, RMSNorm", _linear_maker(rows, 576, 40, norm="rms"))
         yield Case(f"{rows} rows, RMSNorm, bias", _linear_maker(rows, 96, 40, True, norm="rms"))
-        yield Case(f"{rows} rows, LayerNorm, bias", _linear_maker(rows, 576, 40, True, norm="layer"))
+        yield Case(
+            f"{rows} rows, LayerNorm, bias", _linear_maker(rows, 576, 40, True, norm="layer")
+        )
         for name in references.ACTIVATIONS:
-            yield Case(f"{rows} rows, bias, {name}", _linear_maker(rows, 96, 40, True, activation=name))
+            yield Case(
+                f"{rows} rows, bias, {name}", _linear_maker(rows, 96, 40, True, activation=name)
+            )
             yield Case(
                 f"{rows} rows, RMSNorm, gated {name}",
                 _linear_maker(rows, 96, 46, norm="rms", activation=name, gated=True),
@@ -184,12 +218,23 @@ def _linear_cases() -> Iterator[Case]:
             f"{rows} rows, RMSNorm of x so small that epsilon counts",
             _linear_maker(rows, 96, 40, norm="rms", scale=3e-3),
         )
-        everything = _linear_maker(rows, 100, 46, True, "layer", "silu", gated=True, residuals=2, strided=True)
+        everything = _linear_maker(
+            rows, 100, 46, True, "layer", "silu", gated=True, residuals=2, strided=True
+        )
         yield Case(f"{rows} strided rows, LayerNorm, bias, gated silu, 2 residuals", everything)
 
 
 def _linear_maker(
-    rows, k, n, bias=False, norm=None, activation=None, gated=False, residuals=0, strided=False, scale=1.0
+    rows,
+    k,
+    n,
+    bias=False,
+    norm=None,
+    activation=None,
+    gated=False,
+    residuals=0,
+    strided=False,
+    scale=1.0,
 ) -> Callable[[Draw], dict]:
     def make(draw: Draw) -> dict:
         lines = draw.strided(rows, k) if strided else draw(rows, k, scale=scale)
@@ -197,7 +242,9 @@ def _linear_maker(
         if bias:
             arguments["bias"] = draw(n)
         if norm:
-            arguments["norm"] = NormWeights(1 + 0.1 * draw(k), draw(k) if norm == "layer" else None, EPS)
+            arguments["norm"] = NormWeights(
+                1 + 0.1 * draw(k), draw(k) if norm == "layer" else None, EPS
+            )
         if activation:
             arguments |= {"activation": activation, "gated": gated}
         if residuals:
@@ -234,7 +281,12 @@ def _attention_maker(b, h, g, d, t, total, padded) -> Callable[[Draw], dict]:
 
 
 def _qkv_cases() -> Iterator[Case]:
-    for b, t, h, g, d, m in [(1, 1, 4, 2, 64, 96), (1, 4, 3, 1, 80, 100), (3, 5, 2, 2, 16, 64), (2, 1, 9, 3, 64, 576)]:
+    for b, t, h, g, d, m in [
+        (1, 1, 4, 2, 64, 96),
+        (1, 4, 3, 1, 80, 100),
+        (3, 5, 2, 2, 16, 64),
+        (2, 1, 9, 3, 64, 576),
+    ]:
         for norm, bias in ((None, False), ("rms", False), ("layer", True)):
             for interleaved, rotated in ((False, d), (True, d // 2), (False, d // 2)):
                 title = f"b{b} t{t} h{h} g{g} d{d}, {rotated} rotated{', interleaved' * interleaved}, norm {norm}"
@@ -244,7 +296,9 @@ def _qkv_cases() -> Iterator[Case]:
         yield Case(f"b{b} t{t} h{h} d{d}, head by head", make)
 
 
-def _qkv_maker(b, t, h, g, d, m, norm, bias, interleaved, rotated, **more) -> Callable[[Draw], dict]:
+def _qkv_maker(
+    b, t, h, g, d, m, norm, bias, interleaved, rotated, **more
+) -> Callable[[Draw], dict]:
     def make(draw: Draw) -> dict:
         n = (h + 2 * g) * d
         product = _linear_maker(b * t, m, n, bias, norm)(draw)
@@ -285,17 +339,31 @@ def _segment_cases() -> Iterator[Case]:
             yield Case(f"{title}, paths of their own", _segment_maker(*sizes, reordered=False))
         if b > 1:
             yield Case(f"{title}, padded", _segment_maker(*sizes, padded=True))
-            yield Case(f"{title}, padded, ALiBi, another scale", _segment_maker(*sizes, True, True, scale=0.3))
+            yield Case(
+                f"{title}, padded, ALiBi, another scale",
+                _segment_maker(*sizes, True, True, scale=0.3),
+            )
     yield Case("ALiBi", _segment_maker(1, 4, 2, 2, 64, 37, 6, alibi=True))
     yield Case("scores of hundreds", _segment_maker(1, 4, 2, 4, 64, 37, 6, size=40.0))
     yield Case("softcap", _segment_maker(1, 4, 2, 2, 64, 37, 6, softcap=2.0, size=3.0))
-    yield Case("softcap, then ALiBi", _segment_maker(1, 4, 2, 2, 64, 37, 6, alibi=True, softcap=2.0, size=3.0))
+    yield Case(
+        "softcap, then ALiBi",
+        _segment_maker(1, 4, 2, 2, 64, 37, 6, alibi=True, softcap=2.0, size=3.0),
+    )
     for window in (1, 4, 6, 20, 42, 43, 500):
         yield Case(f"window of {window}", _segment_maker(2, 4, 2, 3, 64, 37, 6, window=window))
     everything = {"padded": True, "softcap": 5.0, "window": 12, "scale": 0.2}
-    yield Case("padded, softcap, window, another scale", _segment_maker(3, 6, 2, 2, 80, 90, 5, **everything))
-    yield Case("a window that begins deep in a long prompt", _segment_maker(1, 8, 2, 4, 128, 700, 9, window=130))
-    yield Case("a window that the response fills", _segment_maker(1, 4, 1, 2, 64, 50, 80, window=33))
+    yield Case(
+        "padded, softcap, window, another scale",
+        _segment_maker(3, 6, 2, 2, 80, 90, 5, **everything),
+    )
+    yield Case(
+        "a window that begins deep in a long prompt",
+        _segment_maker(1, 8, 2, 4, 128, 700, 9, window=130),
+    )
+    yield Case(
+        "a window that the response fills", _segment_maker(1, 4, 1, 2, 64, 50, 80, window=33)
+    )
     yield Case("no memory to spare", _segment_maker(2, 4, 2, 4, 64, 32, 8, spare=0))
 
 
@@ -305,13 +373,21 @@ def _segment_maker(
     """Memory beyond the lengths is NaN, and padding is large: neither must be seen."""
 
     def make(draw: Draw) -> dict:
-        integers = lambda high, *shape: torch.randint(high, shape, generator=draw.generator, dtype=torch.int32)  # noqa: E731
-        prompt, response = ([draw(b, g, length + spare, d) for _ in range(2)] for length in (t, steps * w))
+        def integers(high, *shape):
+            return torch.randint(high, shape, generator=draw.generator, dtype=torch.int32)
+
+        prompt, response = (
+            [draw(b, g, length + spare, d) for _ in range(2)] for length in (t, steps * w)
+        )
         for memory, length in ((prompt, t), (response, steps * w)):
             for x in memory:
                 x[:, :, length:] = float("nan")
         arguments: dict[str, Any] = {"q": draw(b, w, h, d, scale=size).transpose(1, 2)}
-        arguments |= dict(zip(("prompt_k", "prompt_v", "response_k", "response_v"), prompt + response, strict=True))
+        arguments |= dict(
+            zip(
+                ("prompt_k", "prompt_v", "response_k", "response_v"), prompt + response, strict=True
+            )
+        )
         arguments["lengths"] = torch.tensor([t, steps], dtype=torch.int32, device=draw.device)
         if w > 1 and reordered:
             arguments["beam_index"] = integers(w, b, w, steps + spare).to(draw.device)
@@ -328,20 +404,30 @@ def _segment_maker(
 
 
 def _prefill_cases() -> Iterator[Case]:
-    shapes = [(1, 4, 4, 5, 5, 64), (2, 6, 2, 33, 33, 64), (1, 3, 1, 1, 17, 80), (2, 4, 2, 7, 40, 128)]
+    shapes = [
+        (1, 4, 4, 5, 5, 64),
+        (2, 6, 2, 33, 33, 64),
+        (1, 3, 1, 1, 17, 80),
+        (2, 4, 2, 7, 40, 128),
+    ]
     for b, h, g, t, n, d in [*shapes, (1, 2, 1, 70, 70, 256), (1, 4, 2, 20, 20, 96)]:
         title = f"b{b} h{h} g{g} d{d}, {t} tokens of {n}"
         yield Case(title, _prefill_maker(b, h, g, t, n, d))
         yield Case(f"{title}, padded", _prefill_maker(b, h, g, t, n, d, padded=True))
     yield Case("ALiBi", _prefill_maker(1, 4, 2, 37, 37, 64, alibi=True))
-    yield Case("padded, ALiBi, another scale", _prefill_maker(2, 4, 2, 37, 50, 64, padded=True, alibi=True, scale=0.3))
+    yield Case(
+        "padded, ALiBi, another scale",
+        _prefill_maker(2, 4, 2, 37, 50, 64, padded=True, alibi=True, scale=0.3),
+    )
     yield Case("softcap", _prefill_maker(1, 4, 2, 37, 50, 64, softcap=2.0))
     yield Case("softcap, then ALiBi", _prefill_maker(1, 4, 2, 37, 50, 64, alibi=True, softcap=2.0))
     for window in (1, 9, 49, 50, 400):
         yield Case(f"window of {window}", _prefill_maker(2, 4, 2, 37, 50, 64, window=window))
     yield Case("a window within a long prompt", _prefill_maker(1, 2, 1, 200, 300, 64, window=70))
     everything = {"padded": True, "softcap": 5.0, "window": 12, "scale": 0.2}
-    yield Case("padded, softcap, window, another scale", _prefill_maker(2, 4, 2, 37, 50, 80, **everything))
+    yield Case(
+        "padded, softcap, window, another scale", _prefill_maker(2, 4, 2, 37, 50, 80, **everything)
+    )
 
 
 def _prefill_maker(b, h, g, t, n, d, padded=False, alibi=False, **more) -> Callable[[Draw], dict]:
@@ -352,7 +438,9 @@ def _prefill_maker(b, h, g, t, n, d, padded=False, alibi=False, **more) -> Calla
             "v": draw(b, g, n, d),
         }
         if padded:
-            arguments["positions"] = (torch.arange(n) - (3 + 4 * torch.arange(b))[:, None] % n).int().to(draw.device)
+            arguments["positions"] = (
+                (torch.arange(n) - (3 + 4 * torch.arange(b))[:, None] % n).int().to(draw.device)
+            )
         if alibi:
             arguments["slopes"] = (2.0 ** -torch.arange(1, h + 1)).to(draw.device)
         return arguments | more
@@ -372,11 +460,22 @@ TABLES = {
             (*_rope_cases(), *_rope_into_memory_cases(), *_rope_of_normed_cases()),
             ("k_slot", "v_slot"),
         ),
-        Table("activate_and_multiply", references.activate_and_multiply, tuple(_activation_cases(gated=True))),
-        Table("bias_and_activate", references.bias_and_activate, tuple(_activation_cases(gated=False))),
+        Table(
+            "activate_and_multiply",
+            references.activate_and_multiply,
+            tuple(_activation_cases(gated=True)),
+        ),
+        Table(
+            "bias_and_activate", references.bias_and_activate, tuple(_activation_cases(gated=False))
+        ),
         Table("linear", references.linear, tuple(_linear_cases())),
         Table("attention", references.attention, tuple(_attention_cases())),
-        Table("qkv_rope_and_store", references.qkv_rope_and_store, tuple(_qkv_cases()), ("k_slot", "v_slot")),
+        Table(
+            "qkv_rope_and_store",
+            references.qkv_rope_and_store,
+            tuple(_qkv_cases()),
+            ("k_slot", "v_slot"),
+        ),
         Table("segment_attention", references.segment_attention, tuple(_segment_cases())),
         Table("prefill_attention", references.prefill_attention, tuple(_prefill_cases())),
     )

@@ -14,7 +14,19 @@ import torch
 from torch import Tensor
 
 MAGIC, VERSIONS = b"GGUF", (2, 3)
-SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+SCALARS = {
+    0: "B",
+    1: "b",
+    2: "H",
+    3: "h",
+    4: "I",
+    5: "i",
+    6: "f",
+    7: "?",
+    10: "Q",
+    11: "q",
+    12: "d",
+}
 STRING, ARRAY = 8, 9
 # llama.cpp stores the rows of these projections in pairs for interleaved rotation; ours is half-split.
 INTERLEAVED = {"llama": ("attn_q", "attn_k")}
@@ -70,7 +82,9 @@ class GGUFFile:
         try:
             self._parse(_Header(self._data))
         except (ValueError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path}: not a complete GGUF file ({error}); copy or download it again") from error
+            raise ValueError(
+                f"{path}: not a complete GGUF file ({error}); copy or download it again"
+            ) from error
         self.names = {name: name for name in self.tensors}
 
     def _parse(self, header: _Header) -> None:
@@ -85,7 +99,10 @@ class GGUFFile:
         infos = [self._info(header) for _ in range(tensors)]
         align = self.metadata.get("general.alignment", 32)
         data = -(-header.at // align) * align
-        self.tensors = {info.name: TensorInfo(info.name, info.shape, info.kind, data + info.start) for info in infos}
+        self.tensors = {
+            info.name: TensorInfo(info.name, info.shape, info.kind, data + info.start)
+            for info in infos
+        }
         for info in self.tensors.values():
             if info.start + _stored_bytes(info) > len(self._data):
                 raise ValueError(f"the file ends inside tensor {info.name!r}")
@@ -116,7 +133,9 @@ class GGUFFile:
         import gguf
 
         blocks = self._field(f"{self.architecture}.block_count")
-        arch = next(key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == self.architecture)
+        arch = next(
+            key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == self.architecture
+        )
         table = gguf.get_tensor_name_map(arch, blocks)
         stored = {name: table.get_name(name, try_suffixes=(".weight", ".bias")) for name in names}
         known = {name: there for name, there in stored.items() if there in self.tensors}

@@ -82,20 +82,28 @@ def _download(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=list(HUB_FILES)))
     except (OSError, HFValidationError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise FileNotFoundError(f"{name!r} is no folder here, and could not be had from the hub: {reason}") from error
+        raise FileNotFoundError(
+            f"{name!r} is no folder here, and could not be had from the hub: {reason}"
+        ) from error
 
 
 def _open_folder(folder: Path, name: str) -> Checkpoint:
     from transformers import AutoConfig, GenerationConfig
 
     if not (folder / "config.json").exists():
-        raise FileNotFoundError(f"{folder} has no config.json: expected a folder in the Hugging Face format")
+        raise FileNotFoundError(
+            f"{folder} has no config.json: expected a folder in the Hugging Face format"
+        )
     family = family_named(_model_type(folder / "config.json"))
     config = AutoConfig.from_pretrained(folder)
     weights = SafetensorsFolder(folder, family.name_today)
     check_depth(config, weights)
     stored = (folder / "generation_config.json").exists()
-    generation = GenerationConfig.from_pretrained(folder) if stored else GenerationConfig.from_model_config(config)
+    generation = (
+        GenerationConfig.from_pretrained(folder)
+        if stored
+        else GenerationConfig.from_model_config(config)
+    )
     return Checkpoint(name, config, family, weights, weights.dtype, _tokenizer(folder), generation)
 
 
@@ -109,7 +117,11 @@ def _model_type(path: Path) -> object:
 def _tokenizer(folder: Path) -> PreTrainedTokenizerBase | None:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(folder) if any((folder / f).exists() for f in TOKENIZER_FILES) else None
+    return (
+        AutoTokenizer.from_pretrained(folder)
+        if any((folder / f).exists() for f in TOKENIZER_FILES)
+        else None
+    )
 
 
 def _open_gguf(path: Path, name: str) -> Checkpoint:
@@ -123,14 +135,18 @@ def _open_gguf(path: Path, name: str) -> Checkpoint:
     check_depth(config, weights)
     weights.rename(needed_tensors(family, config))
     generation = GenerationConfig.from_model_config(config)
-    return Checkpoint(name, config, family, weights, torch.float32, _tokenizer(described), generation)
+    return Checkpoint(
+        name, config, family, weights, torch.float32, _tokenizer(described), generation
+    )
 
 
 def check_depth(config: PreTrainedConfig, weights: Weights) -> None:
     """Raise ValueError for more layers than tensors: a damaged count would take hours to build."""
     layers, stored = config.num_hidden_layers, len(weights.shapes)
     if layers > stored:
-        raise ValueError(f"{weights.file(None)} holds {stored} tensors: expected some for each of {layers} layers")
+        raise ValueError(
+            f"{weights.file(None)} holds {stored} tensors: expected some for each of {layers} layers"
+        )
 
 
 def describe_gguf(file: GGUFFile) -> Path:
@@ -147,7 +163,13 @@ def describe_gguf(file: GGUFFile) -> Path:
         kept.parent.mkdir(parents=True, exist_ok=True)
         parts = [transformers.AutoConfig] + [transformers.AutoTokenizer] * file.has_tokenizer
         with tempfile.TemporaryDirectory(dir=kept.parent, ignore_cleanup_errors=True) as fresh:
-            for part in tqdm(parts, desc=f"reading {path.name} for the first time", unit="part", delay=1, leave=False):
+            for part in tqdm(
+                parts,
+                desc=f"reading {path.name} for the first time",
+                unit="part",
+                delay=1,
+                leave=False,
+            ):
                 _as_transformers_reads_it(part, path).save_pretrained(fresh)
             _publish(Path(fresh), kept)
     return kept
@@ -157,7 +179,9 @@ def _as_transformers_reads_it(part: type, path: Path) -> PreTrainedConfig | PreT
     try:
         return part.from_pretrained(path.parent, gguf_file=path.name)
     except Exception as error:  # it raises what it likes where a value is damaged
-        raise ValueError(f"{path}: transformers' {part.__name__} cannot read its metadata ({error!r})") from error
+        raise ValueError(
+            f"{path}: transformers' {part.__name__} cannot read its metadata ({error!r})"
+        ) from error
 
 
 def _publish(fresh: Path, kept: Path) -> None:

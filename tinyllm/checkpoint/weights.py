@@ -46,7 +46,9 @@ class SafetensorsFolder:
         try:
             opened = safe_open(path, framework="pt")
         except (SafetensorError, OSError) as error:
-            raise ValueError(f"{path}: not a complete safetensors file ({error}); copy or download it again") from error
+            raise ValueError(
+                f"{path}: not a complete safetensors file ({error}); copy or download it again"
+            ) from error
         for own_name in opened.keys():  # noqa: SIM118 (not a mapping)
             stored, name = opened.get_slice(own_name), self._name_today(own_name)
             self.shapes[name], self._formats[name] = tuple(stored.get_shape()), stored.get_dtype()
@@ -55,12 +57,17 @@ class SafetensorsFolder:
     @property
     def dtype(self) -> torch.dtype:
         """The format of the first tensor that is no quantised one."""
-        return next((STORED[kind] for _, kind in sorted(self._formats.items()) if kind in STORED), torch.float32)
+        return next(
+            (STORED[kind] for _, kind in sorted(self._formats.items()) if kind in STORED),
+            torch.float32,
+        )
 
     def check(self, name: str) -> None:
         kind = self._formats[name]
         if kind not in STORED:
-            raise ValueError(f"{self.file(name)}: tensor {name!r} is stored as {kind}: expected one of {list(STORED)}")
+            raise ValueError(
+                f"{self.file(name)}: tensor {name!r} is stored as {kind}: expected one of {list(STORED)}"
+            )
 
     def read(self, name: str) -> Tensor:
         opened, _, own_name = self._files[name]
@@ -77,7 +84,9 @@ def safetensors_files(folder: Path) -> list[Path]:
         names = sorted(set(_weight_map(index).values()))
         missing = [name for name in names if not (folder / name).exists()]
         if missing:
-            raise FileNotFoundError(f"{index} names {', '.join(missing)}, which {folder} does not have")
+            raise FileNotFoundError(
+                f"{index} names {', '.join(missing)}, which {folder} does not have"
+            )
         return [folder / name for name in names]
     if single.exists():
         return [single]
@@ -86,7 +95,9 @@ def safetensors_files(folder: Path) -> list[Path]:
             f"{folder} holds pickled weights (*.bin), which can run code when read: convert them with "
             "transformers' AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder)"
         )
-    raise FileNotFoundError(f"{folder} has no model.safetensors and no model.safetensors.index.json")
+    raise FileNotFoundError(
+        f"{folder} has no model.safetensors and no model.safetensors.index.json"
+    )
 
 
 def _weight_map(index: Path) -> dict[str, str]:
@@ -100,7 +111,9 @@ class ModuleWeights:
     """The parameters of a transformers model already in memory."""
 
     def __init__(self, module: torch.nn.Module, name_today: Callable[[str], str] = str) -> None:
-        self.parameters = {name_today(name): parameter for name, parameter in module.named_parameters()}
+        self.parameters = {
+            name_today(name): parameter for name, parameter in module.named_parameters()
+        }
         self.shapes = {name: tuple(p.shape) for name, p in self.parameters.items()}
         self._name = type(module).__name__
 

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 PROMPT = "What is a KV cache?"
 RANDOM_TOKENS = 32  # of a prompt for random weights
-LEAST = {"batch": 1, "num_beams": 1, "prompt_tokens": 1, "new_tokens": 2, "repeats": 1, "max_batch": 1}
+LEAST = {
+    "batch": 1,
+    "num_beams": 1,
+    "prompt_tokens": 1,
+    "new_tokens": 2,
+    "repeats": 1,
+    "max_batch": 1,
+}
 EPILOG = """
 presets:
 {presets}
@@ -50,19 +57,49 @@ def epilog() -> str:
 
 def add_to(commands) -> None:
     """Put the command into the parser."""
-    command = add_command(commands, "bench", "Measure stages and peers side by side: same weights, same prompt.", run)
+    command = add_command(
+        commands, "bench", "Measure stages and peers side by side: same weights, same prompt.", run
+    )
     command.formatter_class, command.epilog = argparse.RawDescriptionHelpFormatter, epilog()
     add_model(command)
     add = command.add_argument
-    add("--random", metavar="SHAPE", help="random weights of a known shape, llama-2-7b say, instead of a model")
+    add(
+        "--random",
+        metavar="SHAPE",
+        help="random weights of a known shape, llama-2-7b say, instead of a model",
+    )
     add("--preset", choices=list(PRESETS), help="what to measure; see below")
     add("--stages", nargs="*", metavar="STAGE", help=f"of ours: {', '.join(STAGES)}")
     add("--peers", nargs="*", metavar="PEER", help="engines beside ours; see below")
-    add("--peer-python", action="append", default=[], metavar="PEER=PATH", help="the Python of a peer's environment")
-    add("--one-copy", action="store_true", help="latency: hf, hf-static share our weights, where memory holds no more")
+    add(
+        "--peer-python",
+        action="append",
+        default=[],
+        metavar="PEER=PATH",
+        help="the Python of a peer's environment",
+    )
+    add(
+        "--one-copy",
+        action="store_true",
+        help="latency: hf, hf-static share our weights, where memory holds no more",
+    )
     add("--prompt", default=PROMPT, help=f"the prompt as a text; {PROMPT!r} unless given")
-    add("--prompt-tokens", "--prompts", type=int, nargs="+", metavar="N", help="prompts of so many tokens instead")
-    add("--num-beams", "--beams", type=int, nargs="+", metavar="N", help="widths of a beam search; 1 is greedy")
+    add(
+        "--prompt-tokens",
+        "--prompts",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="prompts of so many tokens instead",
+    )
+    add(
+        "--num-beams",
+        "--beams",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="widths of a beam search; 1 is greedy",
+    )
     add(
         "--batch",
         type=int,
@@ -71,8 +108,17 @@ def add_to(commands) -> None:
         help="copies of the prompt; throughput: batches on the way, or none",
     )
     add("--new-tokens", type=int, metavar="N", help="tokens to generate")
-    add("--repeats", type=int, metavar="N", help="runs of each engine; medians count, 5 unless given")
-    add("--plan", action="store_true", help="measure nothing: say what memory it takes, and what fits")
+    add(
+        "--repeats",
+        type=int,
+        metavar="N",
+        help="runs of each engine; medians count, 5 unless given",
+    )
+    add(
+        "--plan",
+        action="store_true",
+        help="measure nothing: say what memory it takes, and what fits",
+    )
     add(
         "--memory-budget",
         "--memory",
@@ -80,7 +126,13 @@ def add_to(commands) -> None:
         metavar="GB",
         help="for --plan and throughput; what is free if not given",
     )
-    add("--max-batch", type=int, default=1024, metavar="N", help="throughput: try no more prompts than that; 1024")
+    add(
+        "--max-batch",
+        type=int,
+        default=1024,
+        metavar="N",
+        help="throughput: try no more prompts than that; 1024",
+    )
     add("--stream", action="store_true", help="show each engine's answer as it is produced")
     add("--json", type=Path, metavar="FILE", help="record the rows, after every round")
     add("--png", type=Path, metavar="FILE", help="draw the rows")
@@ -94,7 +146,9 @@ def run(options: argparse.Namespace) -> int:
     if options.plan:
         return say_plan(options, preset, device, dtype)
     if options.stream and max(preset.beams) > 1:
-        raise ValueError(f"--stream with --num-beams {max(preset.beams)}: beams are not final before the end")
+        raise ValueError(
+            f"--stream with --num-beams {max(preset.beams)}: beams are not final before the end"
+        )
     rows = measured(options, preset, device, dtype)
     if not rows:
         raise ValueError("nothing was measured: what each engine said stands above")
@@ -117,7 +171,9 @@ def check_numbers(options: argparse.Namespace) -> None:
             if value is not None and value < least:
                 raise ValueError(f"--{name.replace('_', '-')} {value}: expected {least} or more")
     if options.memory_budget is not None and not 0 < options.memory_budget < 1e6:
-        raise ValueError(f"--memory-budget {options.memory_budget}: expected a number of GB, larger than 0")
+        raise ValueError(
+            f"--memory-budget {options.memory_budget}: expected a number of GB, larger than 0"
+        )
 
 
 def check_files(options: argparse.Namespace) -> None:
@@ -127,7 +183,9 @@ def check_files(options: argparse.Namespace) -> None:
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             raise ValueError(f"--{name} {path}: expected a file in a folder that exists")
     if options.png and find_spec("matplotlib") is None:
-        raise ValueError(f"--png {options.png}: matplotlib is not installed; --json keeps the rows for another machine")
+        raise ValueError(
+            f"--png {options.png}: matplotlib is not installed; --json keeps the rows for another machine"
+        )
 
 
 def resolve(options: argparse.Namespace) -> Preset:
@@ -135,12 +193,21 @@ def resolve(options: argparse.Namespace) -> Preset:
     from tinyllm.bench.peers import pick_peers
     from tinyllm.bench.presets import pick_preset
 
-    fields = {"stages": "stages", "peers": "peers", "prompt_tokens": "prompts", "num_beams": "beams"}
+    fields = {
+        "stages": "stages",
+        "peers": "peers",
+        "prompt_tokens": "prompts",
+        "num_beams": "beams",
+    }
     given = {field: getattr(options, name) for name, field in fields.items()}
     given = {field: None if value is None else tuple(value) for field, value in given.items()}
-    preset = pick_preset(options.preset).changed(**given, new_tokens=options.new_tokens, repeats=options.repeats)
+    preset = pick_preset(options.preset).changed(
+        **given, new_tokens=options.new_tokens, repeats=options.repeats
+    )
     if options.one_copy and preset.batches is None:
-        raise ValueError(f"--one-copy with --preset {options.preset}: there each engine is alone, with its own weights")
+        raise ValueError(
+            f"--one-copy with --preset {options.preset}: there each engine is alone, with its own weights"
+        )
     preset = preset.changed(separate=False if options.one_copy else None)
     pick_peers(preset.peers)
     for stage in preset.stages:
@@ -152,7 +219,9 @@ def resolve(options: argparse.Namespace) -> Preset:
     return preset.changed(batches=tuple(options.batch) or (1,))
 
 
-def measured(options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None) -> list[Row]:
+def measured(
+    options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None
+) -> list[Row]:
     """Load, measure, record."""
     from tinyllm.bench.engines import Where, say
     from tinyllm.bench.peers import absent, pick_peers, pick_pythons
@@ -168,10 +237,20 @@ def measured(options: argparse.Namespace, preset: Preset, device: torch.device, 
     record = (lambda rows: write_rows(rows, options.json)) if options.json else (lambda rows: None)
     if preset.batches is None:
         budget = memory_budget(options, where)
-        prompts = lambda tokens: different_prompts(checkpoint, tokens or RANDOM_TOKENS, options.max_batch)  # noqa: E731
+
+        def prompts(tokens):
+            return different_prompts(checkpoint, tokens or RANDOM_TOKENS, options.max_batch)
+
         return Budgeted(where, preset, prompts, budget, record, options.batch).run(peers)
     listen = listener(checkpoint.tokenizer) if options.stream else lambda engine: None
-    return run_cases(where, preset, peers, lambda case: bench_prompt(checkpoint, case, options.prompt), record, listen)
+    return run_cases(
+        where,
+        preset,
+        peers,
+        lambda case: bench_prompt(checkpoint, case, options.prompt),
+        record,
+        listen,
+    )
 
 
 def open_model(options: argparse.Namespace, device: torch.device, dtype: torch.dtype | None):
@@ -188,10 +267,17 @@ def memory_budget(options: argparse.Namespace, where) -> int:
     """Bytes that each engine may hold. Raises ValueError where the weights alone need more."""
     from tinyllm.cost.model import weight_elements
 
-    budget = free_bytes(where.device) if options.memory_budget is None else int(options.memory_budget * 1e9)
+    budget = (
+        free_bytes(where.device)
+        if options.memory_budget is None
+        else int(options.memory_budget * 1e9)
+    )
     if budget is None:
         raise ValueError("this system does not tell what memory is free: pass --memory-budget GB")
-    weights = weight_elements(where.checkpoint.family.describe(where.checkpoint.config)) * where.dtype.itemsize
+    weights = (
+        weight_elements(where.checkpoint.family.describe(where.checkpoint.config))
+        * where.dtype.itemsize
+    )
     if budget <= weights:
         taken = f"the weights alone take {size_as_text(weights)}"
         raise ValueError(f"--memory-budget {budget / 1e9:g}: {taken}; expected more")
@@ -207,7 +293,9 @@ def show(rows: Sequence[Row]) -> None:
         print(as_text(group))
 
 
-def say_plan(options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None) -> int:
+def say_plan(
+    options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None
+) -> int:
     """What every stage would hold in every case, and how many prompts fit; nothing is loaded, nothing allocated."""
     from tinyllm.checkpoint import open_checkpoint
     from tinyllm.lab.shapes import known_config
@@ -220,7 +308,14 @@ def say_plan(options: argparse.Namespace, preset: Preset, device: torch.device, 
         tokens = encode(checkpoint.tokenizer, options.prompt, raw=False)["input_ids"].shape[1]
     free = free_bytes(device) if options.memory_budget is None else int(options.memory_budget * 1e9)
     for case in preset.cases:
-        say_case(case, case.prompt_tokens or tokens, preset, config, (dtype or torch.bfloat16).itemsize, free)
+        say_case(
+            case,
+            case.prompt_tokens or tokens,
+            preset,
+            config,
+            (dtype or torch.bfloat16).itemsize,
+            free,
+        )
     return 0
 
 
@@ -231,16 +326,24 @@ def say_case(case: Case, tokens: int, preset: Preset, config, size: int, free: i
     from tinyllm.generation.memory import CallShape, max_prompts, memory_need
 
     weights = weight_elements(config) * size
-    call = CallShape(case.batch or 1, tokens, case.new_tokens, case.num_beams, beams=case.num_beams > 1)
+    call = CallShape(
+        case.batch or 1, tokens, case.new_tokens, case.num_beams, beams=case.num_beams > 1
+    )
     lines = [("stage", "keys and values", "activations", "with weights", "prompts that fit")]
     for name in preset.stages:
         stage = pick_stage(name)
         need = memory_need(stage, config, call, size)
-        fit = "unknown" if free is None else str(max_prompts(stage, config, call, size, free - weights))
+        fit = (
+            "unknown"
+            if free is None
+            else str(max_prompts(stage, config, call, size, free - weights))
+        )
         sizes = (need.keys_and_values, need.activations, need.total + weights)
         lines.append((name, *map(size_as_text, sizes), fit))
     beams = f" in {call.copies} beams" if call.beams else ""
-    print(f"{call.prompts} x {call.tokens} tokens, {call.new} new ones{beams}; weights {size_as_text(weights)}")
+    print(
+        f"{call.prompts} x {call.tokens} tokens, {call.new} new ones{beams}; weights {size_as_text(weights)}"
+    )
     print("memory is unknown" if free is None else f"memory for all of it: {size_as_text(free)}")
     print(aligned(lines))
 
@@ -273,6 +376,10 @@ def listener(tokenizer):
 
     def listen(engine) -> object | None:
         print(f"\n{engine.name}:", flush=True)
-        return None if tokenizer is None else TextStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        return (
+            None
+            if tokenizer is None
+            else TextStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        )
 
     return listen

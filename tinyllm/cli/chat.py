@@ -18,7 +18,9 @@ YOU = "> "
 
 def add_to(commands) -> None:
     """Put the command into the parser."""
-    command = add_command(commands, "chat", "Talk with a model, turn after turn; end with Ctrl-D.", run)
+    command = add_command(
+        commands, "chat", "Talk with a model, turn after turn; end with Ctrl-D.", run
+    )
     add_answer(command, longest=512)
     command.add_argument("--system", help="what the model is told before you begin")
 
@@ -39,7 +41,9 @@ class Chat:
             self.messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
         )["input_ids"]
         mask, cache = torch.ones_like(ids), self.held(ids)
-        out = self.model.generate(ids, mask, past_key_values=cache, return_dict_in_generate=True, **how)
+        out = self.model.generate(
+            ids, mask, past_key_values=cache, return_dict_in_generate=True, **how
+        )
         self.tokens, self.cache = out.sequences.cpu(), out.past_key_values
         said = self.model.tokenizer.decode(self.tokens[0, ids.shape[1] :], skip_special_tokens=True)
         self.messages.append({"role": "assistant", "content": said})
@@ -59,7 +63,9 @@ def run(options: argparse.Namespace) -> int:
     how = {"max_new_tokens": options.max_new_tokens} | sampling(options)
     model = load(options)
     if model.tokenizer.chat_template is None:
-        raise ValueError(f"{options.model} has no chat template: expected a model that was trained to chat")
+        raise ValueError(
+            f"{options.model} has no chat template: expected a model that was trained to chat"
+        )
     streamer = TextStreamer(model.tokenizer, skip_prompt=True, skip_special_tokens=True)
     conversation = Chat(model, options.system)
     while (text := ask()) is not None:

@@ -13,7 +13,12 @@ from tinyllm.runtime.device import available, pick_device
 
 def add_to(commands) -> None:
     """Put the command into the parser."""
-    add_command(commands, "check", "Is this machine ready? Devices, every kernel against float64, bandwidth.", run)
+    add_command(
+        commands,
+        "check",
+        "Is this machine ready? Devices, every kernel against float64, bandwidth.",
+        run,
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,7 +50,10 @@ def run(options: argparse.Namespace) -> int:
 
 def advice(fastest: str, default: str, times: dict[str, float]) -> str:
     """Which kernels to use on this device, in one line."""
-    shown = ", ".join(f"{name} {1e6 * seconds:.0f} us" for name, seconds in sorted(times.items(), key=lambda x: x[1]))
+    shown = ", ".join(
+        f"{name} {1e6 * seconds:.0f} us"
+        for name, seconds in sorted(times.items(), key=lambda x: x[1])
+    )
     how = (
         "what the stages use here by default"
         if fastest == default
@@ -82,7 +90,7 @@ def check_kernels(device: torch.device, copy_bandwidth: float) -> tuple[list, di
                 f"{time.bandwidth / 1e9:.1f} GB/s, {share:.0%} of copy"
             )
             seconds[backend.name][operation] = time.seconds
-    del seconds[NAIVE.name]  # no set of kernels
+    seconds.pop(NAIVE.name, None)  # no set of kernels
     return verdicts, sums_of(seconds, SHARED)
 
 

@@ -12,22 +12,39 @@ from tinyllm.cli.options import add_answer, add_command, encode, load, sampling
 
 def add_to(commands) -> None:
     """Put the command into the parser."""
-    command = add_command(commands, "generate", "Continue a prompt, or answer it where the model can chat.", run)
-    command.add_argument("prompt", nargs="?", help="the text; read from standard input unless given")
+    command = add_command(
+        commands, "generate", "Continue a prompt, or answer it where the model can chat.", run
+    )
+    command.add_argument(
+        "prompt", nargs="?", help="the text; read from standard input unless given"
+    )
     add_answer(command, longest=256)
-    command.add_argument("--num-beams", type=int, default=1, help="search in so many beams; the text comes at the end")
-    command.add_argument("--raw", action="store_true", help="continue the text as it is, without the chat template")
+    command.add_argument(
+        "--num-beams",
+        type=int,
+        default=1,
+        help="search in so many beams; the text comes at the end",
+    )
+    command.add_argument(
+        "--raw", action="store_true", help="continue the text as it is, without the chat template"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Answer; text streams as it is made, unless beams are searched."""
     from transformers import TextStreamer
 
-    how = {"max_new_tokens": options.max_new_tokens, "num_beams": options.num_beams} | sampling(options)
+    how = {"max_new_tokens": options.max_new_tokens, "num_beams": options.num_beams} | sampling(
+        options
+    )
     model = load(options)
     tokenizer, inputs = model.tokenizer, encode(model.tokenizer, prompt_of(options), options.raw)
     if options.num_beams == 1:
-        model.generate(**inputs, streamer=TextStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True), **how)
+        model.generate(
+            **inputs,
+            streamer=TextStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True),
+            **how,
+        )
         return 0
     answer = model.generate(**inputs, stopping_criteria=progress(options.max_new_tokens), **how)
     print(tokenizer.decode(answer[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))

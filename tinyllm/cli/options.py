@@ -11,30 +11,46 @@ from tinyllm.runtime.device import DTYPES, available
 from tinyllm.stages import FASTEST, STAGES
 
 
-def add_command(commands, name: str, help: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+def add_command(
+    commands, name: str, help: str, run: Callable[[argparse.Namespace], int]
+) -> argparse.ArgumentParser:
     """A command that runs `run`, with what every command takes."""
     command = commands.add_parser(
         name, help=help, description=help, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     command.set_defaults(run=run)
-    command.add_argument("--device", help=f"one of {', '.join(available())} here; the best there is unless given")
+    command.add_argument(
+        "--device", help=f"one of {', '.join(available())} here; the best there is unless given"
+    )
     return command
 
 
 def add_model(command: argparse.ArgumentParser) -> None:
     """Which model, in which number format."""
-    command.add_argument("--model", help="a folder, a .gguf file or a hub id; SmolLM2-135M-Instruct unless given")
-    command.add_argument("--dtype", choices=list(DTYPES), help="number format; the checkpoint's own unless given")
+    command.add_argument(
+        "--model", help="a folder, a .gguf file or a hub id; SmolLM2-135M-Instruct unless given"
+    )
+    command.add_argument(
+        "--dtype", choices=list(DTYPES), help="number format; the checkpoint's own unless given"
+    )
 
 
 def add_answer(command: argparse.ArgumentParser, longest: int) -> None:
     """How a text is answered: by which stage, how long, and how tokens are drawn."""
     add_model(command)
-    command.add_argument("--stage", default=FASTEST, choices=list(STAGES), help="the stage of the ladder")
+    command.add_argument(
+        "--stage", default=FASTEST, choices=list(STAGES), help="the stage of the ladder"
+    )
     command.add_argument("--max-new-tokens", type=int, default=longest, help="the longest answer")
-    command.add_argument("--temperature", type=float, help="draw tokens instead of taking the most likely; try 0.7")
-    command.add_argument("--top-k", type=int, help="draw from the k most likely only (with --temperature)")
-    command.add_argument("--top-p", type=float, help="draw from the most likely that make up p (with --temperature)")
+    command.add_argument(
+        "--temperature", type=float, help="draw tokens instead of taking the most likely; try 0.7"
+    )
+    command.add_argument(
+        "--top-k", type=int, help="draw from the k most likely only (with --temperature)"
+    )
+    command.add_argument(
+        "--top-p", type=float, help="draw from the most likely that make up p (with --temperature)"
+    )
     command.add_argument("--seed", type=int, help="draw the same tokens again (with --temperature)")
 
 
@@ -56,9 +72,13 @@ def load(options: argparse.Namespace):
     """The model asked for. Raises ValueError where it has no tokenizer."""
     from tinyllm.model import from_pretrained
 
-    model = from_pretrained(options.model, stage=options.stage, device=options.device, dtype=options.dtype)
+    model = from_pretrained(
+        options.model, stage=options.stage, device=options.device, dtype=options.dtype
+    )
     if model.tokenizer is None:
-        raise ValueError(f"{options.model} has no tokenizer: expected tokenizer.json beside the weights")
+        raise ValueError(
+            f"{options.model} has no tokenizer: expected tokenizer.json beside the weights"
+        )
     return model
 
 
@@ -67,4 +87,6 @@ def encode(tokenizer, prompt: str, raw: bool):
     if raw or tokenizer.chat_template is None:
         return tokenizer(prompt, return_tensors="pt")
     chat = [{"role": "user", "content": prompt}]
-    return tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+    return tokenizer.apply_chat_template(
+        chat, add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )

@@ -16,7 +16,10 @@ def bias_elements(config: DecoderConfig, work: Workload) -> int:
     windowed = window_masks(config.kinds[0].window, work)
     if not (work.padded or config.alibi or windowed) and (full or work.tokens == 1):
         return 0
-    heads, batch = config.num_attention_heads if config.alibi else 1, work.batch if work.padded else 1
+    heads, batch = (
+        config.num_attention_heads if config.alibi else 1,
+        work.batch if work.padded else 1,
+    )
     return batch * heads * work.tokens * work.total
 
 
@@ -33,7 +36,9 @@ def position_cost(config: DecoderConfig, work: Workload) -> Cost:
     cost = launch(read=row, write=row) * 3  # cumsum, - 1, clamp
     if not work.held:
         return cost
-    return cost + launch(write=8 * work.batch * work.tokens) + launch(read=row, write=row)  # ones, cat
+    return (
+        cost + launch(write=8 * work.batch * work.tokens) + launch(read=row, write=row)
+    )  # ones, cat
 
 
 def stock_mask_cost(config: DecoderConfig, work: Workload) -> Cost:
@@ -69,7 +74,9 @@ def bias_cost(config: DecoderConfig, work: Workload) -> Cost:
     compare = launch(read=8 * (total + t), write=square)
     cost = launch(write=8 * total) + compare  # arange, <=
     if window_masks(config.kinds[0].window, work):
-        cost += launch(read=8 * t, write=8 * t) + compare + launch(read=2 * square, write=square)  # -, >, &
+        cost += (
+            launch(read=8 * t, write=8 * t) + compare + launch(read=2 * square, write=square)
+        )  # -, >, &
     if work.padded:
         cost += (
             compare  # ==
@@ -239,7 +246,9 @@ def _masked_alibi_cost(
     if not mask:
         return launch(read=many * rows, write=many * rows)
     total = work.batch * rows
-    return launch(read=work.size * mask + many * rows, write=total) + launch(read=total, write=total)
+    return launch(read=work.size * mask + many * rows, write=total) + launch(
+        read=total, write=total
+    )
 
 
 def biases_of(config: DecoderConfig, work: Workload, visible: VisibleKeys) -> tuple[int, int]:
@@ -259,7 +268,12 @@ def align_cost(work: Workload, bias: int, cut: bool) -> Cost:
 
 def part_cost(config: DecoderConfig, work: Workload, keys: int, bias: int, cut: bool) -> Cost:
     """Attention over so many keys of every request; a bias that is `cut` is copied to where its rows are aligned."""
-    h, g, d, size = config.num_attention_heads, config.num_key_value_heads, config.head_dim, work.size
+    h, g, d, size = (
+        config.num_attention_heads,
+        config.num_key_value_heads,
+        config.head_dim,
+        work.size,
+    )
     out, lse, kv = size * work.rows * h * d, 4 * work.rows * h, size * work.batch * g * keys * d
     copied = align_cost(work, bias, cut)
     if config.score_softcap is not None:
@@ -270,23 +284,44 @@ def part_cost(config: DecoderConfig, work: Workload, keys: int, bias: int, cut: 
 
 def unfused_attention_cost(config: DecoderConfig, work: Workload, keys: int, bias: int) -> Cost:
     """The same without a kernel for it, with so many bytes of bias."""
-    h, g, d, size = config.num_attention_heads, config.num_key_value_heads, config.head_dim, work.size
+    h, g, d, size = (
+        config.num_attention_heads,
+        config.num_key_value_heads,
+        config.head_dim,
+        work.size,
+    )
     scores, out, lse = work.rows * h * keys, size * work.rows * h * d, 4 * work.rows * h
     wide, kv, flops = 4 * scores, size * work.batch * g * keys * d, 2 * scores * d
-    strided = work.copies > 1 and config.group == 1  # queries of a head lie apart, and are copied for the product
+    strided = (
+        work.copies > 1 and config.group == 1
+    )  # queries of a head lie apart, and are copied for the product
     cost = launch(read=out, write=out) if strided else Cost()
     cost += launch(read=out, kv_read=kv, write=size * scores, flops=flops)
-    cost += launch(read=size * scores, write=wide) + launch(read=wide, write=size * scores) if size != 4 else Cost()
-    cost += launch(read=wide, write=wide) * (1 if config.score_softcap is None else 3)  # * scale, tanh, * softcap
+    cost += (
+        launch(read=size * scores, write=wide) + launch(read=wide, write=size * scores)
+        if size != 4
+        else Cost()
+    )
+    cost += launch(read=wide, write=wide) * (
+        1 if config.score_softcap is None else 3
+    )  # * scale, tanh, * softcap
     cost += launch(read=wide + bias, write=wide) if bias else Cost()
-    cost += launch(read=wide, write=lse) + launch(read=wide + lse, write=wide) + launch(read=wide, write=wide)
+    cost += (
+        launch(read=wide, write=lse)
+        + launch(read=wide + lse, write=wide)
+        + launch(read=wide, write=wide)
+    )
     return cost + launch(read=size * scores, kv_read=kv, write=out, flops=flops)
 
 
 def merge_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What putting two parts together moves."""
     h, size = config.num_attention_heads, work.size
-    out, lse, share = size * work.rows * h * config.head_dim, 4 * work.rows * h, size * work.rows * h
+    out, lse, share = (
+        size * work.rows * h * config.head_dim,
+        4 * work.rows * h,
+        size * work.rows * h,
+    )
     return (
         launch(read=2 * lse, write=lse)  # -
         + launch(read=lse, write=lse)  # sigmoid
@@ -299,16 +334,32 @@ def kernel_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `kernel_attention` moves and computes; of the response every slot, as if none had lost its descendants."""
     if not work.decodes:
         return stock_attention_cost(config, work)
-    h, g, d, size = config.num_attention_heads, config.num_key_value_heads, config.head_dim, work.size
+    h, g, d, size = (
+        config.num_attention_heads,
+        config.num_key_value_heads,
+        config.head_dim,
+        work.size,
+    )
     if work.kernels == "torch":
         return _torch_cost(config, work)
     visible = visible_keys(config, work)
     out = size * work.rows * h * d
     prompt, slots = visible.prompt, visible.steps * work.copies
-    paths = 4 * work.rows * visible.steps if work.kernels == "sycl" else work.batch * (4 + (4 + 8) * slots)
-    tables = 8 + paths * (work.copies > 1) + 4 * work.batch * prompt * work.padded + 4 * h * config.alibi
+    paths = (
+        4 * work.rows * visible.steps
+        if work.kernels == "sycl"
+        else work.batch * (4 + (4 + 8) * slots)
+    )
+    tables = (
+        8 + paths * (work.copies > 1) + 4 * work.batch * prompt * work.padded + 4 * h * config.alibi
+    )
     keys = size * work.batch * g * (prompt + slots) * d
-    return launch(read=out + tables, kv_read=2 * keys, write=out, flops=4 * work.rows * h * (prompt + slots) * d)
+    return launch(
+        read=out + tables,
+        kv_read=2 * keys,
+        write=out,
+        flops=4 * work.rows * h * (prompt + slots) * d,
+    )
 
 
 def _torch_cost(config: DecoderConfig, work: Workload) -> Cost:
@@ -320,7 +371,9 @@ def _torch_cost(config: DecoderConfig, work: Workload) -> Cost:
         cost += launch(read=4 * b * visible.prompt, write=b * visible.prompt)  # >=
     if w > 1:
         one, visible_slots = b * w * slots, b * config.group * w * slots
-        cost += launch(write=8 * w) + launch(read=4 * b * w * visible.steps + 8 * w, write=one)  # arange, ==
+        cost += launch(write=8 * w) + launch(
+            read=4 * b * w * visible.steps + 8 * w, write=one
+        )  # arange, ==
         cost += launch(read=one, write=visible_slots)  # for every head
     if config.alibi:
         return cost + _torch_alibi_cost(config, work)
@@ -328,7 +381,9 @@ def _torch_cost(config: DecoderConfig, work: Workload) -> Cost:
         cost += launch(read=b * visible.prompt, write=size * b * visible.prompt)  # log
     if w > 1:
         cost += launch(read=visible_slots, write=size * visible_slots)  # log
-    return cost + stock_decode_cost(replace(config, kinds=(LayerKind(None),)), in_window(config, work))
+    return cost + stock_decode_cost(
+        replace(config, kinds=(LayerKind(None),)), in_window(config, work)
+    )
 
 
 def in_window(config: DecoderConfig, work: Workload) -> Workload:
@@ -340,19 +395,30 @@ def in_window(config: DecoderConfig, work: Workload) -> Workload:
 def _torch_alibi_cost(config: DecoderConfig, work: Workload) -> Cost:
     """Torch's operations with ALiBi, whose bias is made anew in every layer and added in float32."""
     b, w, h, size = work.batch, work.copies, config.num_attention_heads, work.size
-    many, prompt, slots = b if work.padded else 1, work.held - work.steps, (work.steps + 1) * work.copies
+    many, prompt, slots = (
+        b if work.padded else 1,
+        work.held - work.steps,
+        (work.steps + 1) * work.copies,
+    )
     place = 4 if work.padded else 8  # bytes of a position
     cost = Cost() if work.padded else launch(write=8 * prompt)
     cost += launch(write=8 * slots) + launch(read=8 * slots, write=8 * slots) * 2  # arange, //, + 1
     cost += launch(read=place * many + 8 * slots, write=8 * many * slots)  # + the last position
     cost += launch(read=4 * h + place * many * prompt, write=4 * many * h * w * prompt)  # * slope
     cost += launch(read=4 * h + 8 * many * slots, write=4 * many * h * w * slots)
-    masks = [(many, prompt, b * prompt, work.padded), (many, slots, b * w * config.group * slots, w > 1)]
+    masks = [
+        (many, prompt, b * prompt, work.padded),
+        (many, slots, b * w * config.group * slots, w > 1),
+    ]
     for biases, keys, visible_slots, masked in masks:
         elements = (b if masked else biases) * h * w * keys
         if masked:
-            cost += launch(read=visible_slots, write=visible_slots) + launch(read=4 * biases * h * w * keys + visible_slots, write=4 * elements)
-        cost += widened_cost(config, work, keys) + unfused_attention_cost(config, replace(work, size=4), keys, 4 * elements)
+            cost += launch(read=visible_slots, write=visible_slots) + launch(
+                read=4 * biases * h * w * keys + visible_slots, write=4 * elements
+            )
+        cost += widened_cost(config, work, keys) + unfused_attention_cost(
+            config, replace(work, size=4), keys, 4 * elements
+        )
     out = size * work.rows * h * config.head_dim
     return cost + merge_cost(config, work) + (launch(read=out, write=out) if w > 1 else Cost())
 

@@ -132,7 +132,9 @@ class CacheCosts(NamedTuple):
     append: CostOf
     slots: CostOf
     reorder: CostOf
-    held_bytes: Callable[[DecoderConfig, Workload], int]  # of keys and values, at the peak of a pass
+    held_bytes: Callable[
+        [DecoderConfig, Workload], int
+    ]  # of keys and values, at the peak of a pass
     rows_per_pass: Callable[[Workload], int]  # tokens that a pass takes through the layers together
 
     def store(self, ops: Operations) -> CostOf:

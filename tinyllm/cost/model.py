@@ -97,8 +97,14 @@ def least_bytes(config: DecoderConfig, work: Workload) -> int:
     Of tables, an untied embedding and learned positions, only the rows looked up count.
     """
     tables = config.learned_positions + (0 if config.tie_word_embeddings else config.vocab_size)
-    rows = work.positions * bool(config.learned_positions) + work.rows * (not config.tie_word_embeddings)
+    rows = work.positions * bool(config.learned_positions) + work.rows * (
+        not config.tie_word_embeddings
+    )
     token = 2 * config.num_key_value_heads * config.head_dim
-    in_windows = (attention_costs.in_window(config.of_kind(kind), work) for kind in config.kind_of_layer)
+    in_windows = (
+        attention_costs.in_window(config.of_kind(kind), work) for kind in config.kind_of_layer
+    )
     keys = work.batch * sum(x.held - x.steps + x.copies * (x.steps + x.tokens) for x in in_windows)
-    return work.size * (weight_elements(config) + (rows - tables) * config.hidden_size + keys * token)
+    return work.size * (
+        weight_elements(config) + (rows - tables) * config.hidden_size + keys * token
+    )

@@ -49,7 +49,9 @@ def torch_norm_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
     """The same on torch's own kernels."""
     m = config.hidden_size
     if config.layer_norm:
-        return launch(read=size * rows * m, weights=2 * size * m, write=size * rows * m + 8 * rows)  # and statistics
+        return launch(
+            read=size * rows * m, weights=2 * size * m, write=size * rows * m + 8 * rows
+        )  # and statistics
     return torch_rms_norm_cost(rows, m, size)
 
 
@@ -105,19 +107,31 @@ def fused_matmul_cost(
     unfused_norm = normed and (not own_kernels or norm_is_unfused(work, rows))
     cost = Cost()
     if unfused_norm:
-        cost += launch(read=x, weights=norms * size * inputs, write=x) if own_kernels else torch_norm_cost(config, rows, size)
+        cost += (
+            launch(read=x, weights=norms * size * inputs, write=x)
+            if own_kernels
+            else torch_norm_cost(config, rows, size)
+        )
     if own_kernels and few:
         weights = work.weight_bytes(outputs, inputs) + size * outputs * bias
         weights += size * norms * inputs * (normed and not unfused_norm)
-        return cost + launch(read=x + out * residual, weights=weights, write=out, flops=2 * rows * inputs * outputs)
-    after = own_kernels and activated and not gated and bias  # the bias is added together with the activation
+        return cost + launch(
+            read=x + out * residual, weights=weights, write=out, flops=2 * rows * inputs * outputs
+        )
+    after = (
+        own_kernels and activated and not gated and bias
+    )  # the bias is added together with the activation
     cost += matmul_cost(work, rows, inputs, outputs, bias and not after)
     if gated:
         cost += launch(read=2 * out, write=out) if own_kernels else gate_cost(rows, kept, size)
     elif activated:
         cost += activation_cost(rows, kept, size) + Cost(weights=size * outputs * after)
     fused_residual = residual and not bias
-    return cost + Cost(activations_read=out * fused_residual) + (add_cost(rows, outputs, size) if residual and bias else Cost())
+    return (
+        cost
+        + Cost(activations_read=out * fused_residual)
+        + (add_cost(rows, outputs, size) if residual and bias else Cost())
+    )
 
 
 def matmul_and_add_cost(config: DecoderConfig, work: Workload, inputs: int, bias: bool) -> Cost:
@@ -169,7 +183,9 @@ def fused_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
 def softcap_logits_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
     """What `softcap_logits` moves."""
     logits = size * rows * config.vocab_size
-    return Cost() if config.logit_softcap is None else launch(read=logits, write=logits) * 3  # /, tanh, *
+    return (
+        Cost() if config.logit_softcap is None else launch(read=logits, write=logits) * 3
+    )  # /, tanh, *
 
 
 def naive_rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
@@ -192,7 +208,9 @@ def apply_rope_cost(config: DecoderConfig, work: Workload, heads: int) -> Cost:
     """What `apply_partial_rope` moves for `heads` heads."""
     if config.rotated == 0:
         return Cost()
-    full, x = (work.size * work.rows * heads * elements for elements in (config.head_dim, config.rotated))
+    full, x = (
+        work.size * work.rows * heads * elements for elements in (config.head_dim, config.rotated)
+    )
     table = work.size * work.positions * config.rotated
     joined = launch(read=full, write=full) if x < full else Cost()  # cat with what stays
     return joined + (
@@ -206,7 +224,9 @@ def apply_rope_cost(config: DecoderConfig, work: Workload, heads: int) -> Cost:
 def naive_rope_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What RoPE moves before the cache takes over."""
     heads, d = (config.num_attention_heads, config.num_key_value_heads), config.head_dim
-    normed = [rms_norm_cost(work.rows * n, d, work.size) for n in heads] if config.head_norms else []
+    normed = (
+        [rms_norm_cost(work.rows * n, d, work.size) for n in heads] if config.head_norms else []
+    )
     return sum([apply_rope_cost(config, work, n) for n in heads] + normed, Cost())
 
 
@@ -223,13 +243,18 @@ def fused_rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def fused_rope_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `rope_and_store` moves, the cache's growth aside: every element once, and the tables."""
-    head, heads = work.size * work.rows * config.head_dim, (config.num_attention_heads, config.num_key_value_heads)
+    head, heads = (
+        work.size * work.rows * config.head_dim,
+        (config.num_attention_heads, config.num_key_value_heads),
+    )
     q, k = head * heads[0], head * heads[1]
     table = 4 * work.positions * max(2, config.rotated)
     weights = 2 * work.size * config.head_dim * config.head_norms
     if work.kernels != "torch":
         return launch(read=q + 2 * k + table, weights=weights, write=q, kv_written=2 * k)
-    normed = [torch_rms_norm_cost(work.rows * n, config.head_dim, work.size) for n in heads] * config.head_norms
+    normed = [
+        torch_rms_norm_cost(work.rows * n, config.head_dim, work.size) for n in heads
+    ] * config.head_norms
     rotated_q = _torch_rope_cost(config, work, heads[0], Cost(activations_written=q))
     rotated_k = _torch_rope_cost(config, work, heads[1], Cost(kv_written=k))
     return sum(normed, rotated_q + rotated_k + launch(read=k, kv_written=k))
@@ -259,21 +284,32 @@ def naive_project_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `naive_project` moves and computes."""
     m, inner = config.hidden_size, config.num_attention_heads * config.head_dim
     normed = norm_cost(config, work.rows, work.size) if config.post_norms else Cost()
-    return matmul_cost(work, work.rows, inner, m, config.o_bias) + normed + add_cost(work.rows, m, work.size)
+    return (
+        matmul_cost(work, work.rows, inner, m, config.o_bias)
+        + normed
+        + add_cost(work.rows, m, work.size)
+    )
 
 
 def fused_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What norm and merged projection move and computes."""
     outputs = (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim
-    return fused_matmul_cost(config, work, work.rows, config.hidden_size, outputs, config.qkv_bias, normed=True)
+    return fused_matmul_cost(
+        config, work, work.rows, config.hidden_size, outputs, config.qkv_bias, normed=True
+    )
 
 
 def fused_norm_qkv_rope_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `fused_norm_qkv_rope` moves and computes, the cache's growth aside: queries, keys and values once, as results."""
+    """What `fused_norm_qkv_rope` moves and computes, the cache's growth aside."""
     products, rotation = fused_norm_qkv_cost(config, work), fused_rope_and_store_cost(config, work)
     if not qkv_is_one_launch(config, work):
         return products + rotation
-    made = work.size * work.rows * (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim
+    made = (
+        work.size
+        * work.rows
+        * (config.num_attention_heads + 2 * config.num_key_value_heads)
+        * config.head_dim
+    )
     saved = Cost(launches=-1, activations_written=-made, activations_read=-made)
     return products + rotation + saved
 
@@ -285,12 +321,20 @@ def qkv_is_one_launch(config: DecoderConfig, work: Workload) -> bool:
 
 def fused_project_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_project` moves and computes."""
-    return matmul_and_add_cost(config, work, config.num_attention_heads * config.head_dim, config.o_bias)
+    return matmul_and_add_cost(
+        config, work, config.num_attention_heads * config.head_dim, config.o_bias
+    )
 
 
 def naive_mlp_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `naive_mlp` moves and computes."""
-    m, f, bias, rows, size = config.hidden_size, config.intermediate_size, config.mlp_bias, work.rows, work.size
+    m, f, bias, rows, size = (
+        config.hidden_size,
+        config.intermediate_size,
+        config.mlp_bias,
+        work.rows,
+        work.size,
+    )
     activated = gate_cost(rows, f, size) if config.gated else activation_cost(rows, f, size)
     return (
         norm_cost(config, rows, size)

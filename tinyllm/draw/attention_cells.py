@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Run = Mapping[str, Any]
-NAMES = {"ours": "one kernel", "two_segments": "two and a merge", "expanded": "expanded cache", "flex": "FlexAttention"}
+NAMES = {
+    "ours": "one kernel",
+    "two_segments": "two and a merge",
+    "expanded": "expanded cache",
+    "flex": "FlexAttention",
+}
 LOOKS = {
     "ours": {"color": OURS, "marker": "o"},
     "two_segments": {"color": "#f2b134", "marker": "s"},
@@ -43,7 +48,9 @@ def cells(run: Run, shape: str, prompt: int, response: int) -> list[Mapping[str,
 
 def middle(run: Run, shape: str) -> tuple[str, int, int]:
     """One of the recorded lengths of a model: the middle one of the prompts, and with it of the responses."""
-    lengths = sorted({(row["prompt"], row["response"]) for row in run["rows"] if row["shape"] == shape})
+    lengths = sorted(
+        {(row["prompt"], row["response"]) for row in run["rows"] if row["shape"] == shape}
+    )
     prompts = sorted({prompt for prompt, _ in lengths})
     responses = [response for prompt, response in lengths if prompt == prompts[len(prompts) // 2]]
     return shape, prompts[len(prompts) // 2], responses[len(responses) // 2]
@@ -57,7 +64,14 @@ def least_us(run: Run, row: Mapping[str, Any]) -> float:
 def attention_table(run: Run, shape: str, prompt: int, response: int) -> str:
     """Microseconds of every implementation by batch and beams, under the name and date of the device."""
     rows = cells(run, shape, prompt, response)
-    head = ("batch", "beams", *(f"{name}, us" for name in NAMES.values()), "expanded / one", "of bandwidth", "splits")
+    head = (
+        "batch",
+        "beams",
+        *(f"{name}, us" for name in NAMES.values()),
+        "expanded / one",
+        "of bandwidth",
+        "splits",
+    )
     lines = [head, *(_line(run, row) for row in rows)]
     made_by = f"recorded on {run['device']}, {rows[0]['dtype']}, {run['date']}"
     return f"{made_by}: {shape}, prompt {prompt}, response {response}\n{aligned(lines)}"
@@ -83,7 +97,9 @@ def draw_attention_cells(run: Run, shape: str, prompt: int, response: int) -> Fi
         _draw_panel(axis, run, panel)
     axes[0].set_ylabel("microseconds", fontsize=8)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8)
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8
+    )
     told = f"{shape}, {rows[0]['dtype']}, prompt {prompt}, response {response}: {run['device']}, {run['date']}"
     figure.suptitle(told, fontsize=9)
     return figure
@@ -95,7 +111,14 @@ def _draw_panel(axis: Axes, run: Run, rows: Sequence[Mapping[str, Any]]) -> None
         xs, ys = [x for x, y in timed if y is not None], [y for _, y in timed if y is not None]
         axis.plot(xs, ys, markersize=4, label=label, **LOOKS[name])
     beams = [row["beams"] for row in rows]
-    axis.plot(beams, [least_us(run, row) for row in rows], "--", color=LIMIT, linewidth=1, label="reading the bytes")
+    axis.plot(
+        beams,
+        [least_us(run, row) for row in rows],
+        "--",
+        color=LIMIT,
+        linewidth=1,
+        label="reading the bytes",
+    )
     axis.set_ylim(bottom=0)
     axis.set_xticks(beams)
     axis.tick_params(labelsize=8)

@@ -50,7 +50,10 @@ def _draw_launch(axis: Axes, trace: Trace, width: int) -> None:
 
     prompt, response = (loads(trace, tensor) for tensor in ("prompt_k", "response_k"))
     squares = [(x, 0, times) for x, times in enumerate(prompt)]
-    squares += [(len(prompt) + slot // width, 1 + slot % width, times) for slot, times in enumerate(response)]
+    squares += [
+        (len(prompt) + slot // width, 1 + slot % width, times)
+        for slot, times in enumerate(response)
+    ]
     for x, y, times in squares:
         colour = (NEVER, MOVED)[times] if times < 2 else LIMIT
         axis.add_patch(Rectangle((x + 0.05, y + 0.05), 0.9, 0.9, facecolor=colour))

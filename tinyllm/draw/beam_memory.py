@@ -25,17 +25,29 @@ def draw_beam_memory(traces: BeamTrace | Sequence[BeamTrace], step: int) -> Figu
     from matplotlib.figure import Figure
 
     traces = [traces] if isinstance(traces, BeamTrace) else list(traces)
-    laid, shared = [lines(trace, step) for trace in traces], [_shares(trace, step) for trace in traces]
+    laid, shared = (
+        [lines(trace, step) for trace in traces],
+        [_shares(trace, step) for trace in traces],
+    )
     columns = max(line.column + len(line.places) for of_one in laid for line in of_one)
     widest, rows = max(_widest(trace, step) for trace in traces), [len(of_one) for of_one in laid]
-    width, height = 1.0 + (0.16 + 0.065 * widest) * columns, 0.55 * len(traces) + 0.3 * (sum(rows) + any(shared))
+    width, height = (
+        1.0 + (0.16 + 0.065 * widest) * columns,
+        0.55 * len(traces) + 0.3 * (sum(rows) + any(shared)),
+    )
     figure = Figure(figsize=(width, height), layout="constrained", dpi=100)
     axes = figure.subplots(len(traces), squeeze=False, height_ratios=rows)[:, 0]
     for axis, trace, of_one in zip(axes, traces, laid, strict=True):
         _draw_trace(axis, trace, step, of_one, columns)
     if any(shared):
         handles = axes[shared.index(True)].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside lower center", ncols=2 * traces[0].width, frameon=False, fontsize=8)
+        figure.legend(
+            *handles,
+            loc="outside lower center",
+            ncols=2 * traces[0].width,
+            frameon=False,
+            fontsize=8,
+        )
     return figure
 
 
@@ -44,7 +56,9 @@ def _shares(trace: BeamTrace, step: int) -> bool:
     return trace.steps[step].buffers[-1].name == "response"
 
 
-def _draw_trace(axis: Axes, trace: BeamTrace, step: int, laid: Sequence[Line], columns: int) -> None:
+def _draw_trace(
+    axis: Axes, trace: BeamTrace, step: int, laid: Sequence[Line], columns: int
+) -> None:
     centres = {}
     for y, line in enumerate(laid):
         centres |= _draw_line(axis, trace, step, line, y)
@@ -62,7 +76,9 @@ def _widest(trace: BeamTrace, step: int) -> int:
     return max(len(shown(slot.text)) for row in rows for slot in row)
 
 
-def _draw_line(axis: Axes, trace: BeamTrace, step: int, line: Line, y: int) -> dict[Place, tuple[float, float]]:
+def _draw_line(
+    axis: Axes, trace: BeamTrace, step: int, line: Line, y: int
+) -> dict[Place, tuple[float, float]]:
     """The squares of one line; returns where their centres are."""
     from matplotlib.patches import Rectangle
 
@@ -71,19 +87,27 @@ def _draw_line(axis: Axes, trace: BeamTrace, step: int, line: Line, y: int) -> d
         slot = trace.steps[step].slot(place)
         read = PROMPT if slot.step == 0 else RESPONSE
         colour = "white" if slot.state == "free" else read if slot.readers else NOBODY
-        look = {"hatch": "////" if slot.state == "copied" else None, "edgecolor": "#8a949e", "linewidth": 0.6}
+        look = {
+            "hatch": "////" if slot.state == "copied" else None,
+            "edgecolor": "#8a949e",
+            "linewidth": 0.6,
+        }
         if slot.state == "written":
             look |= {"edgecolor": "black", "linewidth": 1.6, "zorder": 2}
         axis.add_patch(Rectangle((x + 0.04, y + 0.06), 0.92, 0.88, facecolor=colour, **look))
         middle = 0.3 if line.name.startswith("response") else 0.5
-        text = axis.text(x + 0.5, y + middle, shown(slot.text), ha="center", va="center", fontsize=7, zorder=4)
+        text = axis.text(
+            x + 0.5, y + middle, shown(slot.text), ha="center", va="center", fontsize=7, zorder=4
+        )
         if slot.state == "copied":
             text.set_bbox({"facecolor": colour, "edgecolor": "none", "pad": 0.6})
         centres[place] = (x + 0.5, y + middle)
     return centres
 
 
-def _draw_paths(axis: Axes, trace: BeamTrace, step: int, centres: Mapping[Place, tuple[float, float]]) -> None:
+def _draw_paths(
+    axis: Axes, trace: BeamTrace, step: int, centres: Mapping[Place, tuple[float, float]]
+) -> None:
     """One line per beam through its slots of a shared response, a little apart from those of the others."""
     at = trace.steps[step]
     for beam, path in enumerate(at.paths):
@@ -91,7 +115,16 @@ def _draw_paths(axis: Axes, trace: BeamTrace, step: int, centres: Mapping[Place,
         shift = 0.24 + 0.36 * (beam % trace.width + 0.5) / trace.width  # below the text
         xs, ys = [x for x, _ in shared], [y + shift for _, y in shared]
         colour = BEAMS[beam % trace.width % len(BEAMS)]
-        axis.plot(xs, ys, "o-", color=colour, linewidth=1.2, markersize=2.5, zorder=3, label=f"beam {beam}")
+        axis.plot(
+            xs,
+            ys,
+            "o-",
+            color=colour,
+            linewidth=1.2,
+            markersize=2.5,
+            zorder=3,
+            label=f"beam {beam}",
+        )
 
 
 def draw_bytes_over_steps(traces: Mapping[str, BeamTrace]) -> Figure:
@@ -102,8 +135,22 @@ def draw_bytes_over_steps(traces: Mapping[str, BeamTrace]) -> Figure:
     held, copied = figure.subplots(1, 2)
     for (name, trace), colour in zip(traces.items(), (PEER, OURS, LIMIT, MOVED), strict=False):
         steps = range(len(trace.steps))
-        held.plot(steps, [step.held / 1e6 for step in trace.steps], "o-", color=colour, markersize=3, label=name)
-        copied.plot(steps, [step.copied / 1e6 for step in trace.steps], "o-", color=colour, markersize=3, label=name)
+        held.plot(
+            steps,
+            [step.held / 1e6 for step in trace.steps],
+            "o-",
+            color=colour,
+            markersize=3,
+            label=name,
+        )
+        copied.plot(
+            steps,
+            [step.copied / 1e6 for step in trace.steps],
+            "o-",
+            color=colour,
+            markersize=3,
+            label=name,
+        )
     for axis, title in ((held, "MB held"), (copied, "MB copied in a step")):
         axis.set_title(title, fontsize=9, loc="left")
         axis.set_xlabel("step", fontsize=8)

@@ -14,11 +14,15 @@ def step_through_beams(*traces: BeamTrace) -> Stepper:
     """
     searches = [(trace.width, len(trace.steps)) for trace in traces]
     if len(set(searches)) != 1:
-        raise ValueError(f"searches of (beams, steps) {searches}: expected traces of one search, at least one")
+        raise ValueError(
+            f"searches of (beams, steps) {searches}: expected traces of one search, at least one"
+        )
     (width, steps), stages = searches[0], " and ".join(trace.stage for trace in traces)
     return Stepper(
         steps,
         draw=lambda step: draw_beam_memory(traces, step),
         tell=lambda step: "\n\n".join(as_text(trace, step) for trace in traces),
-        alt=lambda step: f"step {step} of a search with {width} beams: the slots that each beam reads in {stages}",
+        alt=lambda step: (
+            f"step {step} of a search with {width} beams: the slots that each beam reads in {stages}"
+        ),
     )

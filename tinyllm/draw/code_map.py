@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
     from tinyllm.lab.disassembly import Loop
 
-COLOURS = {"load": OURS, "store": LIMIT, "local memory": "#f2b134", "barrier": "black", "1/sqrt": "#3a9d5d"}
+COLOURS = {
+    "load": OURS,
+    "store": LIMIT,
+    "local memory": "#f2b134",
+    "barrier": "black",
+    "1/sqrt": "#3a9d5d",
+}
 
 
 def draw_code_map(length: int, kinds: Mapping[int, str], loops: Mapping[str, Loop]) -> Figure:

@@ -53,7 +53,9 @@ def draw_frame(trace: SoftmaxTrace, number: int) -> Figure:
     for axis, name in zip(axes, ("scores", "weights", "accumulator"), strict=True):
         axis.set_title(f"{name}, tile {number}", fontsize=9, loc="left")
     for axis in axes[:2]:
-        axis.set_xticks(range(len(trace.keys)), [key.strip() for key in trace.keys], rotation=90, fontsize=8)
+        axis.set_xticks(
+            range(len(trace.keys)), [key.strip() for key in trace.keys], rotation=90, fontsize=8
+        )
     return figure
 
 
@@ -77,19 +79,29 @@ def _draw_scores(axis: Axes, trace: SoftmaxTrace, number: int) -> None:
     scores = list(chain(*(step.scores[0].tolist() for step in trace.steps)))
     seen, keys, high = span(trace, number).stop, len(trace.keys), max(scores)
     low = min(scores) - 0.06 * (high - min(scores) + 1)  # the lowest score has a bar too
-    axis.bar(range(seen), [score - low for score in scores[:seen]], 0.8, low, color=_colours(trace, number))
+    axis.bar(
+        range(seen),
+        [score - low for score in scores[:seen]],
+        0.8,
+        low,
+        color=_colours(trace, number),
+    )
     top, old = float(trace.steps[number].state.maximum), float(before(trace, number).maximum)
     if number and top > old:
         axis.hlines(old, -0.7, keys - 0.3, color=BEFORE, linewidth=1, linestyle="dotted")
     axis.hlines(top, -0.7, keys - 0.3, color=LIMIT, linewidth=1.4)
     axis.set_ylim(low, high + 0.28 * (high - low))
-    axis.text(-0.5, top + 0.03 * (high - low), f"max {top:.2f}", fontsize=7, color=LIMIT, va="bottom")
+    axis.text(
+        -0.5, top + 0.03 * (high - low), f"max {top:.2f}", fontsize=7, color=LIMIT, va="bottom"
+    )
 
 
 def _draw_weights(axis: Axes, trace: SoftmaxTrace, number: int) -> None:
     now = weights_so_far(trace, number)
     was = weights_so_far(trace, number - 1) if number else []
-    axis.bar(range(len(was)), was, 0.8, fill=False, edgecolor=BEFORE, linewidth=0.8, linestyle="dotted")
+    axis.bar(
+        range(len(was)), was, 0.8, fill=False, edgecolor=BEFORE, linewidth=0.8, linestyle="dotted"
+    )
     axis.bar(range(len(now)), now, 0.8, color=_colours(trace, number))
     total = float(trace.steps[number].state.denominator)
     axis.set_ylim(0, 1.3)

@@ -12,19 +12,30 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_grids(grids: Mapping[str, Float[Tensor, "t total"]], rows: Sequence[str], columns: Sequence[str]) -> Figure:
+def draw_grids(
+    grids: Mapping[str, Float[Tensor, "t total"]], rows: Sequence[str], columns: Sequence[str]
+) -> Figure:
     """Grids of values from 0 (white) to 1 (dark) side by side: a row per query, a column per key."""
     from matplotlib.figure import Figure
 
     size, upright = 0.26, max(map(len, columns)) < 3
-    figure = Figure(figsize=(0.8 + (0.5 + size * len(columns)) * len(grids), 0.9 + size * len(rows)), dpi=100)
+    figure = Figure(
+        figsize=(0.8 + (0.5 + size * len(columns)) * len(grids), 0.9 + size * len(rows)), dpi=100
+    )
     figure.set_layout_engine("constrained")
     axes = figure.subplots(1, len(grids), sharey=True, squeeze=False)[0]
     for axis, (title, grid) in zip(axes, grids.items(), strict=True):
-        axis.pcolormesh(grid.detach().numpy(), cmap="Blues", vmin=0, vmax=1, edgecolors="#d5dbe1", linewidth=0.5)
+        axis.pcolormesh(
+            grid.detach().numpy(), cmap="Blues", vmin=0, vmax=1, edgecolors="#d5dbe1", linewidth=0.5
+        )
         axis.set_aspect("equal")
         axis.set_title(title, fontsize=9)
-        axis.set_xticks([i + 0.5 for i in range(len(columns))], columns, rotation=0 if upright else 90, fontsize=8)
+        axis.set_xticks(
+            [i + 0.5 for i in range(len(columns))],
+            columns,
+            rotation=0 if upright else 90,
+            fontsize=8,
+        )
         axis.set_yticks([i + 0.5 for i in range(len(rows))], rows, fontsize=8)
         axis.tick_params(length=0)
         axis.set_xlabel("keys", fontsize=8)

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_growth(predicted: Mapping[str, Mapping[int, int]], counted: Mapping[str, Mapping[int, int]]) -> Figure:
+def draw_growth(
+    predicted: Mapping[str, Mapping[int, int]], counted: Mapping[str, Mapping[int, int]]
+) -> Figure:
     """Megabytes per token by context length: `predicted[part][tokens]` as lines, `counted[part][tokens]` as dots."""
     from matplotlib.figure import Figure
 
@@ -20,7 +22,9 @@ def draw_growth(predicted: Mapping[str, Mapping[int, int]], counted: Mapping[str
     for (part, line), colour in zip(predicted.items(), (PEER, OURS, LIMIT), strict=False):
         axis.plot(list(line), [size / 1e6 for size in line.values()], color=colour, label=part)
         dots = counted.get(part, {})
-        axis.plot(list(dots), [size / 1e6 for size in dots.values()], "o", color=colour, markersize=5)
+        axis.plot(
+            list(dots), [size / 1e6 for size in dots.values()], "o", color=colour, markersize=5
+        )
     axis.set_xlabel("tokens in the cache")
     axis.set_ylabel("MB per token")
     axis.legend(frameon=False, fontsize=8, title="lines predicted, dots counted", title_fontsize=8)

@@ -41,7 +41,9 @@ def _draw_times(axes, rows: Sequence[Row]) -> None:
         axes.text(row.next_token_ms, i, text, va="center", fontsize=8)
     limit = rows[0].predicted_bytes_per_token / rows[0].read_bandwidth_gb_s / 1e6
     axes.axvline(limit, color=LIMIT, linestyle="--", linewidth=1)
-    axes.text(limit, -0.55, f"limit {limit:.1f} ms ", color=LIMIT, fontsize=8, ha="right", va="bottom")
+    axes.text(
+        limit, -0.55, f"limit {limit:.1f} ms ", color=LIMIT, fontsize=8, ha="right", va="bottom"
+    )
     axes.set_xlim(0, 1.35 * max(row.next_token_ms for row in rows))
     axes.invert_yaxis()
     axes.set_xlabel("ms per next token")

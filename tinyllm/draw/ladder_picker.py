@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTHS, PROMPTS, SIZES, GPU = range(1, 9), [2**n for n in range(5, 14)], (2, 4), torch.device("xpu")
-HEAD = ("stage", "MB moved", "launches", "host calls", "ms by bytes", "ms by calls", "ms at least", "of the limit")
+HEAD = (
+    "stage",
+    "MB moved",
+    "launches",
+    "host calls",
+    "ms by bytes",
+    "ms by calls",
+    "ms at least",
+    "of the limit",
+)
 
 
 class Rung(NamedTuple):
@@ -51,7 +60,9 @@ class LadderPicker(Shown):
         super().__init__(controls, [self.stage, self.width, self.prompt], look)
 
 
-def pick_from_ladder(config: DecoderConfig, machine: Machine, *, size: int = 2, new_tokens: int = 128) -> LadderPicker:
+def pick_from_ladder(
+    config: DecoderConfig, machine: Machine, *, size: int = 2, new_tokens: int = 128
+) -> LadderPicker:
     """A widget that predicts a token in the middle of an answer to one request on a GPU, `size` bytes per element.
 
     Times are lower bounds: every byte comes from memory, every call takes what the smallest launch does, and as both go
@@ -61,20 +72,55 @@ def pick_from_ladder(config: DecoderConfig, machine: Machine, *, size: int = 2, 
     limits = machine.read_bandwidth, machine.launch_overhead
     for right, given, expected in (
         (size in SIZES, f"size {size}", f"bytes per element, one of {SIZES}; pass 2 for 16 bits"),
-        (new_tokens > 2, f"new_tokens {new_tokens}", "3 or more, one of them in the middle; pass 128"),
-        (all(0 < x < inf for x in limits), machine, "limits above 0; pass what measure_machine found"),
+        (
+            new_tokens > 2,
+            f"new_tokens {new_tokens}",
+            "3 or more, one of them in the middle; pass 128",
+        ),
+        (
+            all(0 < x < inf for x in limits),
+            machine,
+            "limits above 0; pass what measure_machine found",
+        ),
     ):
         if not right:
             raise ValueError(f"{given}: expected {expected}")
     return LadderPicker(partial(look, config, machine, size, new_tokens))
 
 
-def look(config: DecoderConfig, machine: Machine, size: int, new: int, stage: str, width: int, prompt: int) -> Look:
+def look(
+    config: DecoderConfig,
+    machine: Machine,
+    size: int,
+    new: int,
+    stage: str,
+    width: int,
+    prompt: int,
+) -> Look:
     """One choice as bars and as a table, with the limit: the least bytes that must be read."""
-    steps, beams = new // 2, f"{width} beam{'s' * (width > 1)}"  # the last of `new` tokens needs no memory
-    work = Workload(1, 1, prompt + steps, size, kernels="triton", copies=width, steps=steps, reserved_steps=new - 1)
-    rungs, least = [predict(one, config, machine, work) for one in STAGES.values()], least_bytes(config, work)
-    limit, gb_s, us = 1e3 * least / machine.read_bandwidth, machine.read_bandwidth / 1e9, 1e6 * machine.launch_overhead
+    steps, beams = (
+        new // 2,
+        f"{width} beam{'s' * (width > 1)}",
+    )  # the last of `new` tokens needs no memory
+    work = Workload(
+        1,
+        1,
+        prompt + steps,
+        size,
+        kernels="triton",
+        copies=width,
+        steps=steps,
+        reserved_steps=new - 1,
+    )
+    rungs, least = (
+        [predict(one, config, machine, work) for one in STAGES.values()],
+        least_bytes(config, work),
+    )
+    limit, gb_s, us = (
+        1e3 * least / machine.read_bandwidth,
+        machine.read_bandwidth / 1e9,
+        1e6 * machine.launch_overhead,
+    )
     head = f"{weight_elements(config) / 1e9:.2f} billion weights of {size} bytes, {beams}, {prompt} tokens in, "
     head += f"{steps} of {new} out\n{machine.device}: reads {gb_s:,.0f} GB/s, {us:.3g} us per call of the host"
     table = aligned([HEAD, *(_cells(rung, limit, rung.stage == stage) for rung in rungs)])
@@ -85,8 +131,12 @@ def look(config: DecoderConfig, machine: Machine, size: int, new: int, stage: st
 
 def predict(stage: Stage, config: DecoderConfig, machine: Machine, work: Workload) -> Rung:
     """One pass and, in a search, the reorder before it; what the stage's runner replays is one call on a GPU."""
-    cost = pass_cost(stage, config, work) + (reorder_cost(stage, config, work) if work.copies > 1 else Cost())
-    calls = 1 if isinstance(stage.runner.repeat(lambda: None, GPU), CapturedGraph) else cost.launches
+    cost = pass_cost(stage, config, work) + (
+        reorder_cost(stage, config, work) if work.copies > 1 else Cost()
+    )
+    calls = (
+        1 if isinstance(stage.runner.repeat(lambda: None, GPU), CapturedGraph) else cost.launches
+    )
     times = 1e3 * cost.bytes / machine.read_bandwidth, 1e3 * calls * machine.launch_overhead
     return Rung(stage.name, cost.bytes, cost.launches, calls, *times, max(times))
 
@@ -106,13 +156,22 @@ def draw_rungs(rungs: Sequence[Rung], limit: float, chosen: str, head: str) -> F
     for y, rung in enumerate(rungs):
         in_calls = f" in {rung.calls} call" * (rung.calls != rung.launches)
         _draw_bar(axes, y - 0.2, rung.by_bytes, f"{rung.bytes / 1e6:,.0f} MB", OURS, rung.at_least)
-        _draw_bar(axes, y + 0.2, rung.by_calls, f"{rung.launches:,} launches{in_calls}", PEER, rung.at_least)
+        _draw_bar(
+            axes,
+            y + 0.2,
+            rung.by_calls,
+            f"{rung.launches:,} launches{in_calls}",
+            PEER,
+            rung.at_least,
+        )
     axes.axvline(limit, color=LIMIT, linestyle="--", linewidth=1, label=f"limit {limit:.3g} ms")
     axes.axhspan(names.index(chosen) - 0.46, names.index(chosen) + 0.46, color="#fdf3d8", zorder=0)
     axes.set_yticks(range(len(names)), names)
     axes.get_yticklabels()[names.index(chosen)].set_fontweight("bold")
     axes.set(xlim=(0, 1.4 * max(rung.at_least for rung in rungs)), ylim=(len(rungs) - 0.5, -0.5))
-    axes.set_xlabel("ms per token, at least: by bytes (blue), by calls of the host (grey); the longer decides")
+    axes.set_xlabel(
+        "ms per token, at least: by bytes (blue), by calls of the host (grey); the longer decides"
+    )
     axes.set_title(head, fontsize=9, loc="left")
     axes.legend(loc="lower right", frameon=False, fontsize=8, labelcolor=LIMIT)
     axes.spines[["top", "right"]].set_visible(False)
@@ -123,4 +182,12 @@ def _draw_bar(axes: Axes, y: float, ms: float, what: str, colour: str, at_least:
     axes.barh(y, ms, color=colour, height=0.34)
     font = {"fontsize": 8, "fontweight": "bold" if ms == at_least else "normal"}
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
-    axes.annotate(f"{ms:.3g} ms, {what}", (ms, y), (3, 0), textcoords="offset points", va="center", bbox=box, **font)
+    axes.annotate(
+        f"{ms:.3g} ms, {what}",
+        (ms, y),
+        (3, 0),
+        textcoords="offset points",
+        va="center",
+        bbox=box,
+        **font,
+    )

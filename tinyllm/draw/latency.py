@@ -31,7 +31,14 @@ def draw_latency(rows: Sequence[Row]) -> Figure:
         axes.set_xlabel(label)
     all_axes[0].set_ylabel("ms per next token")
     handles, labels = all_axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=max(4, 3 * len(panels)), fontsize=8, frameon=False)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=max(4, 3 * len(panels)),
+        fontsize=8,
+        frameon=False,
+    )
     row = rows[0]
     figure.suptitle(
         f"{row.model}, {row.dtype}, batch {row.batch}, {row.new_tokens} tokens out\n{row.device}, {row.date}",
@@ -53,11 +60,17 @@ def engines(rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
 
 def _panels(rows: Sequence[Row]) -> dict[str, tuple[str, str, list[Row]]]:
     """The panels by their titles: label and field of the x axis, and rows."""
-    prompts, widths = (sorted({getattr(row, field) for row in rows}) for field in ("prompt_tokens", "num_beams"))
+    prompts, widths = (
+        sorted({getattr(row, field) for row in rows}) for field in ("prompt_tokens", "num_beams")
+    )
     found = {}
     for width in widths if len(prompts) > 1 else ():
         name = "greedy" if width == 1 else f"{width} beams"
-        found[name] = ("tokens in the prompt", "prompt_tokens", [row for row in rows if row.num_beams == width])
+        found[name] = (
+            "tokens in the prompt",
+            "prompt_tokens",
+            [row for row in rows if row.num_beams == width],
+        )
     if len(widths) > 1 or not found:
         longest = [row for row in rows if row.prompt_tokens == prompts[-1]]
         found[f"a prompt of {prompts[-1]} tokens"] = ("beams", "num_beams", longest)
@@ -69,12 +82,23 @@ def _draw_panel(axes, rows: Sequence[Row], field: str, looks: dict[str, tuple[st
 
     ticks = sorted({getattr(row, field) for row in rows})
     for name, (colour, marker) in looks.items():
-        points = sorted((getattr(row, field), row.next_token_ms) for row in rows if row.stage == name)
-        axes.plot(
-            *zip(*points, strict=True) if points else ([], []), color=colour, marker=marker, markersize=4, label=name
+        points = sorted(
+            (getattr(row, field), row.next_token_ms) for row in rows if row.stage == name
         )
-    limits = {getattr(row, field): row.predicted_bytes_per_token / row.read_bandwidth_gb_s / 1e6 for row in rows}
-    axes.plot(ticks, [limits[x] for x in ticks], color=LIMIT, linestyle="--", linewidth=1, label="limit")
+        axes.plot(
+            *zip(*points, strict=True) if points else ([], []),
+            color=colour,
+            marker=marker,
+            markersize=4,
+            label=name,
+        )
+    limits = {
+        getattr(row, field): row.predicted_bytes_per_token / row.read_bandwidth_gb_s / 1e6
+        for row in rows
+    }
+    axes.plot(
+        ticks, [limits[x] for x in ticks], color=LIMIT, linestyle="--", linewidth=1, label="limit"
+    )
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.set_yscale("log")

@@ -18,7 +18,9 @@ def draw_launches(rows: Mapping[str, Sequence[str]]) -> Figure:
     from matplotlib.patches import Patch, Rectangle
 
     widest = max(map(len, rows.values()))
-    figure = Figure(figsize=(1.0 + 0.235 * widest, 0.45 + 1.15 * len(rows)), layout="constrained", dpi=100)
+    figure = Figure(
+        figsize=(1.0 + 0.235 * widest, 0.45 + 1.15 * len(rows)), layout="constrained", dpi=100
+    )
     axis = figure.subplots()
     colours = dict(zip(KINDS, COLOURS.items(), strict=False))
     for y, names in enumerate(rows.values()):
@@ -26,13 +28,26 @@ def draw_launches(rows: Mapping[str, Sequence[str]]) -> Figure:
             colour, ink = colours[kind_of(name)]
             axis.add_patch(Rectangle((x + 0.05, y), 0.9, 0.9, facecolor=colour))
             text = "attention" if "attention" in name else name
-            axis.text(x + 0.5, y + 0.45, text, rotation=90, ha="center", va="center", fontsize=7, color=ink)
-    axis.set_yticks([y + 0.45 for y in range(len(rows))], [f"{name}: {len(of)}" for name, of in rows.items()])
+            axis.text(
+                x + 0.5,
+                y + 0.45,
+                text,
+                rotation=90,
+                ha="center",
+                va="center",
+                fontsize=7,
+                color=ink,
+            )
+    axis.set_yticks(
+        [y + 0.45 for y in range(len(rows))], [f"{name}: {len(of)}" for name, of in rows.items()]
+    )
     axis.set_xticks([])
     axis.set_xlim(0, widest)
     axis.set_ylim(len(rows), -0.05)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     patches = [Patch(color=colour, label=kind) for kind, (colour, _) in colours.items()]
-    figure.legend(handles=patches, loc="outside upper center", ncols=len(patches), frameon=False, fontsize=8)
+    figure.legend(
+        handles=patches, loc="outside upper center", ncols=len(patches), frameon=False, fontsize=8
+    )
     return figure

@@ -45,7 +45,9 @@ def recorded_runs(kind: str, folder: Path = RESULTS) -> list[Run]:
     """The runs of a kind, `book/results/KIND-*.json`; none where none is recorded. Raises ValueError for a kind."""
     if kind not in KINDS:
         raise ValueError(f"kind {kind!r} is unknown: expected one of {list(KINDS)}")
-    return [_run(path) for path in sorted(folder.glob(f"{kind}-*.json"), key=lambda path: path.stem)]
+    return [
+        _run(path) for path in sorted(folder.glob(f"{kind}-*.json"), key=lambda path: path.stem)
+    ]
 
 
 def no_run(kind: str) -> str:
@@ -86,16 +88,25 @@ def _tables(rows: Sequence[Row]) -> str:
     head = f"recorded on {row.device}, {row.dtype}, {row.date}: "
     if len(models) > 1:
         asked = f"{row.prompt_tokens} tokens in, {row.new_tokens} out, ms per next token and to the first"
-        return f"{head}{len(models)} models\nbatch {row.batch}, {asked}\n{aligned(models_table(rows))}"
+        return (
+            f"{head}{len(models)} models\nbatch {row.batch}, {asked}\n{aligned(models_table(rows))}"
+        )
     head += row.model
     return "\n".join([head, *(f"{title(group)}\n{as_text(group)}" for group in grouped(rows))])
 
 
 def _searches(rows: Sequence[Mapping[str, Any]]) -> str:
     """Searches for the largest batch that were recorded before `bench` made them."""
-    row, lines = rows[0], [("engine", "largest batch", "GB beside the weights", "seconds per call", "tokens/s")]
+    row, lines = (
+        rows[0],
+        [("engine", "largest batch", "GB beside the weights", "seconds per call", "tokens/s")],
+    )
     for one in rows:
-        figures = (f"{one['peak_bytes'] / 1e9:.1f}", f"{one['seconds']:.2f}", f"{one['tokens_per_s']:.1f}")
+        figures = (
+            f"{one['peak_bytes'] / 1e9:.1f}",
+            f"{one['seconds']:.2f}",
+            f"{one['tokens_per_s']:.1f}",
+        )
         lines.append((one["engine"], str(one["largest_batch"]), *figures))
     asked = f"{row['num_beams']} beams, {row['prompt_tokens']} tokens in, {row['new_tokens']} out"
     where = f"recorded on {row['device']}, {row['dtype']}, {row['date']}: {row['model']}"

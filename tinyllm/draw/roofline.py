@@ -12,14 +12,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_roofline(machine: Machine, peak_flops: float, points: Mapping[str, tuple[float, float]]) -> Figure:
+def draw_roofline(
+    machine: Machine, peak_flops: float, points: Mapping[str, tuple[float, float]]
+) -> Figure:
     """`points` are (FLOPs per byte, FLOPs per second) by name; the roof is min(peak, intensity x bandwidth)."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 3.8), layout="constrained", dpi=100)
     axis = figure.subplots()
     ridge = peak_flops / machine.read_bandwidth
-    left, right = 0.5 * min(x for x, _ in points.values()), 3 * max(ridge, *(x for x, _ in points.values()))
+    left, right = (
+        0.5 * min(x for x, _ in points.values()),
+        3 * max(ridge, *(x for x, _ in points.values())),
+    )
     roof = [min(peak_flops, x * machine.read_bandwidth) / 1e9 for x in (left, ridge, right)]
     axis.loglog([left, ridge, right], roof, color=LIMIT)
     for name, (x, y) in points.items():

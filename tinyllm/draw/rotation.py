@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 PAIRS = ("#0068b5", "#f2b134", "#d1495b", "#76b7e5")
 
 
-def draw_rotation(speeds: Mapping[str, float], positions: int, layouts: Mapping[str, Sequence[int | None]]) -> Figure:
+def draw_rotation(
+    speeds: Mapping[str, float], positions: int, layouts: Mapping[str, Sequence[int | None]]
+) -> Figure:
     """One circle per pair with its angle at every position; below, the pair of each element (None: kept) by layout.
 
     `speeds` are radians per position; the darker an arrow, the later its position.
@@ -38,7 +40,9 @@ def _draw_circle(axis: Axes, speed: float, positions: int) -> None:
     for position in range(positions):
         x, y = math.cos(speed * position), math.sin(speed * position)
         shade = 0.2 + 0.8 * position / (positions - 1)
-        axis.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "->", "color": OURS, "alpha": shade})
+        axis.annotate(
+            "", (x, y), (0, 0), arrowprops={"arrowstyle": "->", "color": OURS, "alpha": shade}
+        )
     axis.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), aspect="equal")
     axis.axis("off")
 
@@ -53,7 +57,13 @@ def _draw_layouts(axis: Axes, layouts: Mapping[str, Sequence[int | None]]) -> No
             text = "kept" if pair is None else f"pair {pair}"
             dark = pair is not None and pair % 2 == 0
             axis.text(
-                x + 0.475, y + 0.4, text, ha="center", va="center", fontsize=7, color="white" if dark else "black"
+                x + 0.475,
+                y + 0.4,
+                text,
+                ha="center",
+                va="center",
+                fontsize=7,
+                color="white" if dark else "black",
             )
     axis.set(xlim=(0, max(map(len, layouts.values()))), ylim=(len(layouts), 0), xticks=[])
     axis.set_yticks([y + 0.4 for y in range(len(layouts))], list(layouts), fontsize=8)

@@ -23,13 +23,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # The same in all notebooks: four beams behind a prompt of 1,024 tokens, 32 steps after it, float32, our kernels.
-MODEL, WORK = "smollm2-135m", Workload(batch=1, tokens=1, held=1024 + 32, size=4, kernels="triton", copies=4, steps=32)
+MODEL, WORK = (
+    "smollm2-135m",
+    Workload(batch=1, tokens=1, held=1024 + 32, size=4, kernels="triton", copies=4, steps=32),
+)
 WHAT = f"bytes of a step of {MODEL}, {WORK.copies} beams, {WORK.held - WORK.steps:,} tokens in, {WORK.steps} out"
 WHOSE = "float32, as predicted for our kernels on a GPU"
 # By notebook; in parentheses what takes off no bytes.
 NAMES = (
     {2: "naive", 3: "norms fused", 4: "rotation and cache write", 5: "merged products and MLP"}
-    | {6: "(the same for Intel)", 7: "(what beams copy)", 8: "segment cache", 9: "(attention in one pass)"}
+    | {
+        6: "(the same for Intel)",
+        7: "(what beams copy)",
+        8: "segment cache",
+        9: "(attention in one pass)",
+    }
     | {10: "segment kernel", 11: "(graphs)", 12: "in the end"}
 )
 
@@ -72,29 +80,42 @@ def costs(config: DecoderConfig, work: Workload) -> dict[int, Cost]:
     saves, for every norm: two in each layer, and that one. 04 has the rotation alone, which is part of an operation
     too. 05 takes off what then remains to the whole of `fused`.
     """
-    naive, fused, segment, sdpa, final = (step_cost(stage, config, work) for stage in STAGES.values())
+    naive, fused, segment, sdpa, final = (
+        step_cost(stage, config, work) for stage in STAGES.values()
+    )
     normed = naive + change(config, work, "norm_head") * (1 + 2 * config.num_hidden_layers)
     rotated = normed + change(config, work, "rotary_tables") + rotation_change(config, work)
     after = [naive, normed, rotated, fused, fused, fused, segment, segment, sdpa, final, final]
     return dict(zip(NAMES, after, strict=True))
 
 
-def saved_steps(notebook: int, config: DecoderConfig | None = None, work: Workload = WORK) -> list[Saved]:
+def saved_steps(
+    notebook: int, config: DecoderConfig | None = None, work: Workload = WORK
+) -> list[Saved]:
     """One for each notebook from 02 up to this one. Raises ValueError for a notebook that has none."""
     if notebook not in NAMES:
-        raise ValueError(f"notebook {notebook}: expected one of {list(NAMES)}, those that have a bar")
+        raise ValueError(
+            f"notebook {notebook}: expected one of {list(NAMES)}, those that have a bar"
+        )
     after = costs(config or known_config(MODEL), work)
     before = [0, after[2].bytes, *(cost.bytes for cost in after.values())]
-    steps = [Saved(n, before[n - 1] - cost.bytes, cost.bytes, 2 * cost.kv_copied) for n, cost in after.items()]
+    steps = [
+        Saved(n, before[n - 1] - cost.bytes, cost.bytes, 2 * cost.kv_copied)
+        for n, cost in after.items()
+    ]
     return [step for step in steps if step.notebook <= notebook]
 
 
 def saved_as_text(notebook: int) -> str:
     """The waterfall up to this notebook, as a table."""
     width = max(map(len, NAMES.values())) + 3
-    rows = [(_label(s).ljust(width), *(f"{size:,}" for size in s[1:])) for s in saved_steps(notebook)]
+    rows = [
+        (_label(s).ljust(width), *(f"{size:,}" for size in s[1:])) for s in saved_steps(notebook)
+    ]
     limit = ("limit".ljust(width), "-", f"{least_bytes(known_config(MODEL), WORK):,}", "-")
-    return f"{WHAT}\n{WHOSE}\n{aligned([('', 'takes off', 'leaves', 'of it copies'), *rows, limit])}"
+    return (
+        f"{WHAT}\n{WHOSE}\n{aligned([('', 'takes off', 'leaves', 'of it copies'), *rows, limit])}"
+    )
 
 
 def draw_saved(notebook: int) -> Picture:
@@ -106,9 +127,14 @@ def draw_saved(notebook: int) -> Picture:
     axes = figure.subplots()
     _draw(axes, steps)
     axes.axvline(least, color=LIMIT, linestyle="--", linewidth=1)
-    axes.text(least, -0.55, f"limit {least:,.1f} MB", color=LIMIT, fontsize=8, ha="center", va="bottom")
+    axes.text(
+        least, -0.55, f"limit {least:,.1f} MB", color=LIMIT, fontsize=8, ha="center", va="bottom"
+    )
     axes.set_xlabel(f"mega{WHAT},\n{WHOSE}; hatched: copied by the cache", fontsize=8)
-    return picture(figure, "bytes of a step: the naive one, then a bar for what each notebook takes off, and the limit")
+    return picture(
+        figure,
+        "bytes of a step: the naive one, then a bar for what each notebook takes off, and the limit",
+    )
 
 
 def _draw(axes: Axes, steps: Sequence[Saved]) -> None:
@@ -116,9 +142,17 @@ def _draw(axes: Axes, steps: Sequence[Saved]) -> None:
     for y, (notebook, *sizes) in enumerate(steps):
         whole, (taken, left, copied) = notebook in (2, 12), (size / 1e6 for size in sizes)
         start, end = (0, left) if whole else (left, left + taken)
-        axes.barh(y, end - start, left=start, height=0.6, color=OURS if whole else SAVED if taken >= 0 else LOST)
+        axes.barh(
+            y,
+            end - start,
+            left=start,
+            height=0.6,
+            color=OURS if whole else SAVED if taken >= 0 else LOST,
+        )
         if notebook in (2, 7):
-            axes.barh(y, copied, left=left - copied, height=0.6, fill=False, hatch="//", linewidth=0.5)
+            axes.barh(
+                y, copied, left=left - copied, height=0.6, fill=False, hatch="//", linewidth=0.5
+            )
         text = f"{left:,.1f}" if whole else f"{-taken:+,.1f} → {left:,.1f}" if taken else "0"
         axes.text(max(start, end) + 0.01 * longest, y, text, va="center", fontsize=8)
         axes.plot([left, left], [y - 0.3, y + 0.3], color="#666", linewidth=0.8)

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = {"#0068b5": "white", "#76b7e5": "black", "#f2b134": "black", "#d1495b": "white", "#9aa5b1": "black"}  # ink
+COLOURS = {
+    "#0068b5": "white",
+    "#76b7e5": "black",
+    "#f2b134": "black",
+    "#d1495b": "white",
+    "#9aa5b1": "black",
+}  # ink
 
 
 def draw_shares(bars: Mapping[str, Mapping[str, float]]) -> Figure:
@@ -23,11 +29,22 @@ def draw_shares(bars: Mapping[str, Mapping[str, float]]) -> Figure:
         for name, bar in bars.items():
             share = 100 * bar.get(kind, 0) / sum(bar.values())
             axis.barh(
-                name, share, left=left[name], color=colour, height=0.6, label=kind if name == next(iter(bars)) else None
+                name,
+                share,
+                left=left[name],
+                color=colour,
+                height=0.6,
+                label=kind if name == next(iter(bars)) else None,
             )
             if share >= 6:
                 axis.text(
-                    left[name] + share / 2, name, f"{share:.0f}%", ha="center", va="center", fontsize=8, color=ink
+                    left[name] + share / 2,
+                    name,
+                    f"{share:.0f}%",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color=ink,
                 )
             left[name] += share
     axis.invert_yaxis()

@@ -12,5 +12,8 @@ from tinyllm.lab.softmax_trace import SoftmaxTrace, as_text
 def step_through_softmax(trace: SoftmaxTrace) -> Stepper:
     """A widget that shows what one pass of attention keeps, tile by tile (notebook 09)."""
     tiles = len(trace.steps)
-    alt = lambda number: f"tile {number} of {tiles}: scores, weights under the largest so far, and the accumulator"  # noqa: E731
+
+    def alt(number):
+        return f"tile {number} of {tiles}: scores, weights under the largest so far, and the accumulator"
+
     return Stepper(tiles, partial(draw_frame, trace), partial(as_text, trace), alt)

@@ -29,7 +29,9 @@ class Shown(VBox):
     `look` gives what is seen for the values of the `watched` controls.
     """
 
-    def __init__(self, controls: Box, watched: Sequence[ValueWidget], look: Callable[..., Look]) -> None:
+    def __init__(
+        self, controls: Box, watched: Sequence[ValueWidget], look: Callable[..., Look]
+    ) -> None:
         self.watched, self.look, self.image, self.words = watched, look, Image(format="png"), HTML()
         for control in watched:
             control.observe(lambda change: self._show(), names="value")
@@ -53,7 +55,11 @@ class Stepper(Shown):
     """
 
     def __init__(
-        self, steps: int, draw: Callable[[int], Figure], tell: Callable[[int], str], alt: Callable[[int], str]
+        self,
+        steps: int,
+        draw: Callable[[int], Figure],
+        tell: Callable[[int], str],
+        alt: Callable[[int], str],
     ) -> None:
         ends = {"min": 0, "max": steps - 1}
         self.slider, self.play = IntSlider(description="step", **ends), Play(interval=1000, **ends)

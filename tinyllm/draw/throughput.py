@@ -38,14 +38,18 @@ def draw_batches(rows: Sequence[Row]) -> Figure:
     from matplotlib.figure import Figure
 
     groups, looks = grouped(rows), engines(rows)
-    figure = Figure(figsize=(0.8 + 4.2 * len(groups), 4 + 0.2 * len(looks)), layout="constrained", dpi=110)
+    figure = Figure(
+        figsize=(0.8 + 4.2 * len(groups), 4 + 0.2 * len(looks)), layout="constrained", dpi=110
+    )
     all_axes = figure.subplots(1, len(groups), squeeze=False)[0]
     for axes, group in zip(all_axes, groups, strict=True):
         _draw_group(axes, group, looks)
     all_axes[0].set_ylabel("tokens per second, prompt included")
     budget = f"{rows[0].memory_budget_bytes / 1e9:.0f} GB for each engine"
     row = rows[0]
-    asked = f"{row.model}, {row.dtype}, {row.prompt_tokens} tokens in, {row.new_tokens} out, {budget}"
+    asked = (
+        f"{row.model}, {row.dtype}, {row.prompt_tokens} tokens in, {row.new_tokens} out, {budget}"
+    )
     figure.suptitle(f"{asked}\n{row.device}, {row.date}", fontsize=9)
     return figure
 
@@ -57,7 +61,9 @@ def _draw_group(axes, rows: Sequence[Row], looks: Mapping[str, tuple[str, str]])
         points = sorted((row.batch, row.call_tokens_per_s) for row in rows if row.stage == name)
         if points:
             label = f"{name}: {points[-1][0]} at a time, {points[-1][1]:,.0f} tokens/s"
-            axes.plot(*zip(*points, strict=True), color=colour, marker=marker, markersize=4, label=label)
+            axes.plot(
+                *zip(*points, strict=True), color=colour, marker=marker, markersize=4, label=label
+            )
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter("{x:g}")

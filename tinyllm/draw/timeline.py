@@ -23,7 +23,11 @@ def draw_timeline(ways: Mapping[str, Sequence[Kernel]]) -> Figure:
     for axis, (name, kernels) in zip(all_axes, ways.items(), strict=True):
         _draw_way(axis, kernels)
         busy = sum(kernel.end - kernel.start for kernel in kernels)
-        axis.set_title(f"{name}: {kernels[-1].end:,.0f} us, the device busy for {busy:,.0f}", fontsize=9, loc="left")
+        axis.set_title(
+            f"{name}: {kernels[-1].end:,.0f} us, the device busy for {busy:,.0f}",
+            fontsize=9,
+            loc="left",
+        )
     all_axes[-1].set_xlabel("microseconds", fontsize=8)
     return figure
 
@@ -41,4 +45,6 @@ def _draw_way(axis: Axes, kernels: Sequence[Kernel]) -> None:
 
 
 def _bar(axis: Axes, y: int, start: float, end: float, colour: str) -> None:
-    axis.barh(y, end - start, left=start, height=0.7, color=colour, edgecolor="white", linewidth=0.8)
+    axis.barh(
+        y, end - start, left=start, height=0.7, color=colour, edgecolor="white", linewidth=0.8
+    )

@@ -20,7 +20,9 @@ def draw_trace(trace: Trace) -> Figure:
     """A row per program, its loads and stores from left to right; numbers are elements, hatched lanes masked."""
     from matplotlib.figure import Figure
 
-    steps = {program: [a for a in trace.accesses if a.program == program] for program in trace.programs}
+    steps = {
+        program: [a for a in trace.accesses if a.program == program] for program in trace.programs
+    }
     columns, widest = max(map(len, steps.values())), max(len(a.lanes[0]) for a in trace.accesses)
     tallest = max(len(a.lanes) for a in trace.accesses)
     size = (columns * (0.25 * widest + 0.3) + 0.5, len(steps) * (0.25 * tallest + 0.45) + 0.1)
@@ -31,7 +33,9 @@ def draw_trace(trace: Trace) -> Figure:
             axis.axis("off")
         for step, (axis, access) in enumerate(zip(axes, accesses, strict=False)):
             draw_access(axis, access, tallest, widest)
-            name = f"program {number if len(set(program)) > 1 or number else 0}: " if step == 0 else ""
+            name = (
+                f"program {number if len(set(program)) > 1 or number else 0}: " if step == 0 else ""
+            )
             axis.set_title(f"{name}{access.kind} {access.tensor}", fontsize=8, loc="left")
     return figure
 
@@ -43,10 +47,22 @@ def draw_access(axis: Axes, access: Access, rows: int, columns: int) -> None:
     for y, lanes in enumerate(access.lanes):
         for x, element in enumerate(lanes):
             on = element is not None
-            look = {"facecolor": COLOURS[access.kind]} if on else {"facecolor": "white", "hatch": "////"}
+            look = (
+                {"facecolor": COLOURS[access.kind]}
+                if on
+                else {"facecolor": "white", "hatch": "////"}
+            )
             axis.add_patch(Rectangle((x, y), 1, 1, edgecolor="#b8c0c8", linewidth=0.7, **look))
             if on:
-                axis.text(x + 0.5, y + 0.52, element, ha="center", va="center", fontsize=7, color=INK[access.kind])
+                axis.text(
+                    x + 0.5,
+                    y + 0.52,
+                    element,
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    color=INK[access.kind],
+                )
     axis.set_xlim(-0.1, columns + 0.1)
     axis.set_ylim(rows + 0.1, -0.1)
     axis.set_aspect("equal")

@@ -18,10 +18,16 @@ def draw_two_limits(times: Mapping[int, float], overhead: float, bandwidth: floa
     figure = Figure(figsize=(6.4, 3.6), layout="constrained", dpi=100)
     axis = figure.subplots()
     sizes = list(times)
-    axis.loglog(sizes, [1e6 * t for t in times.values()], "o-", color=OURS, markersize=4, label="measured")
+    axis.loglog(
+        sizes, [1e6 * t for t in times.values()], "o-", color=OURS, markersize=4, label="measured"
+    )
     axis.axhline(1e6 * overhead, color=PEER, linestyle="--", label="one launch")
     axis.loglog(
-        sizes, [1e6 * size / bandwidth for size in sizes], color=LIMIT, linestyle="--", label="bytes / bandwidth"
+        sizes,
+        [1e6 * size / bandwidth for size in sizes],
+        color=LIMIT,
+        linestyle="--",
+        label="bytes / bandwidth",
     )
     axis.set_ylim(0.3 * 1e6 * min(overhead, *times.values()), 3e6 * max(times.values()))
     axis.set_xlabel("bytes moved by one operation")

@@ -21,8 +21,18 @@ def draw_waterfall(rows: Sequence[Row]) -> Figure:
     figure = Figure(figsize=(9, 1.7 + 0.42 * (len(rows) + 1)), layout="constrained", dpi=110)
     times, sizes = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     times.set_xlabel("ms per next token")
-    _draw(times, rows, [row.next_token_ms for row in rows], limit_ms(rows), "{:,.1f} ms", _ratios(rows))
-    moved = [None if row.moved_bytes_per_token is None else row.moved_bytes_per_token / 1e6 for row in rows]
+    _draw(
+        times,
+        rows,
+        [row.next_token_ms for row in rows],
+        limit_ms(rows),
+        "{:,.1f} ms",
+        _ratios(rows),
+    )
+    moved = [
+        None if row.moved_bytes_per_token is None else row.moved_bytes_per_token / 1e6
+        for row in rows
+    ]
     sizes.set_xlabel("MB moved per token, as predicted")
     _draw(
         sizes,
@@ -47,7 +57,9 @@ def _ratios(rows: Sequence[Row]) -> dict[int, str]:
     return {i: f", {ratio:.2f}x hf" if ratio else "" for i, ratio in enumerate(ratios)}
 
 
-def steps(rows: Sequence[Row], values: Sequence[float | None]) -> list[tuple[str, float, float, str]]:
+def steps(
+    rows: Sequence[Row], values: Sequence[float | None]
+) -> list[tuple[str, float, float, str]]:
     """Bars as (name, from, to, colour): whole ones for peers and both ends, changes for the stages between."""
     bars, before = [], None
     for row, value in zip(rows, values, strict=True):
@@ -62,16 +74,26 @@ def steps(rows: Sequence[Row], values: Sequence[float | None]) -> list[tuple[str
     return [*bars, ("in the end", 0.0, before or 0.0, OURS)]
 
 
-def _draw(axes, rows: Sequence[Row], values: Sequence[float | None], limit: float, unit: str, ratios) -> None:
+def _draw(
+    axes, rows: Sequence[Row], values: Sequence[float | None], limit: float, unit: str, ratios
+) -> None:
     bars = steps(rows, values)
     longest = max(limit, *(max(start, end) for _, start, end, _ in bars))
     for i, (_, start, end, colour) in enumerate(bars):
         axes.barh(i, end - start, left=start, color=colour, height=0.6)
-        axes.text(max(start, end) + 0.01 * longest, i, _text(bars[i], unit) + ratios[i], va="center", fontsize=8)
+        axes.text(
+            max(start, end) + 0.01 * longest,
+            i,
+            _text(bars[i], unit) + ratios[i],
+            va="center",
+            fontsize=8,
+        )
         if colour in (SAVED, LOST):
             axes.plot([start, start], [i - 0.7, i - 0.3], color="#666", linewidth=0.8)
     axes.axvline(limit, color=LIMIT, linestyle="--", linewidth=1)
-    axes.text(limit, len(bars) - 0.45, f" limit {unit.format(limit)}", color=LIMIT, fontsize=8, va="top")
+    axes.text(
+        limit, len(bars) - 0.45, f" limit {unit.format(limit)}", color=LIMIT, fontsize=8, va="top"
+    )
     axes.set_yticks(range(len(bars)), [name for name, *_ in bars])
     axes.set_ylim(len(bars) + 0.05, -0.6)
     axes.set_xlim(0, 1.6 * longest)

@@ -39,4 +39,6 @@ def family_named(model_type: object) -> Family:
     related = [kind for kind in supported if name.startswith(kind) or kind.startswith(name)]
     close = sorted(related, key=len)[-1:] or get_close_matches(name, supported, n=1, cutoff=0.5)
     hint = f"; the closest supported is {close[0]!r}" if close else ""
-    raise ValueError(f"model type {model_type!r} is not supported: expected one of {sorted(supported)}{hint}")
+    raise ValueError(
+        f"model type {model_type!r} is not supported: expected one of {sorted(supported)}{hint}"
+    )

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def describe_2(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `Gemma2Config`. Raises ValueError naming what we do not have."""
     turned = rope(config.rope_parameters, head_dim(config))
-    return like_gemma(config, "gemma2", **layers(config, lambda i: LayerKind(turned, window(config, i))))
+    return like_gemma(
+        config, "gemma2", **layers(config, lambda i: LayerKind(turned, window(config, i)))
+    )
 
 
 def describe_3(config: PreTrainedConfig) -> DecoderConfig:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def describe(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `GPTNeoXConfig`. Raises ValueError naming what we do not have."""
     rotated = int(
-        config.hidden_size // config.num_attention_heads * config.rope_parameters.get("partial_rotary_factor", 1.0)
+        config.hidden_size
+        // config.num_attention_heads
+        * config.rope_parameters.get("partial_rotary_factor", 1.0)
     )
     return described(
         config,

@@ -39,7 +39,11 @@ GPTJ = Family(
     modules={
         "embed_tokens": ("transformer.wte",),
         "layers.{i}.attention_norm": (f"{LAYER}.ln_1",),
-        "layers.{i}.qkv_proj": (f"{ATTENTION}.q_proj", f"{ATTENTION}.k_proj", f"{ATTENTION}.v_proj"),
+        "layers.{i}.qkv_proj": (
+            f"{ATTENTION}.q_proj",
+            f"{ATTENTION}.k_proj",
+            f"{ATTENTION}.v_proj",
+        ),
         "layers.{i}.o_proj": (f"{ATTENTION}.out_proj",),
         "layers.{i}.gate_up_proj": (f"{LAYER}.mlp.fc_in",),
         "layers.{i}.down_proj": (f"{LAYER}.mlp.fc_out",),

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 def describe(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `LlamaConfig` or `MistralConfig`. Raises ValueError naming what we do not have."""
     bias = getattr(config, "attention_bias", False)
-    return like_llama(config, "llama", qkv_bias=bias, o_bias=bias, mlp_bias=getattr(config, "mlp_bias", False))
+    return like_llama(
+        config, "llama", qkv_bias=bias, o_bias=bias, mlp_bias=getattr(config, "mlp_bias", False)
+    )
 
 
-def like_llama(config: PreTrainedConfig, family: str, *, rotated: float = 1.0, **traits: Any) -> DecoderConfig:
+def like_llama(
+    config: PreTrainedConfig, family: str, *, rotated: float = 1.0, **traits: Any
+) -> DecoderConfig:
     """A decoder as Llama's, which rotates a part of each head, with the traits named."""
     turned = rope(config.rope_parameters, int(head_dim(config) * rotated))
     own = {
@@ -38,7 +42,11 @@ LLAMA = Family(
     modules={
         "embed_tokens": ("model.embed_tokens",),
         "layers.{i}.attention_norm": ("model.layers.{i}.input_layernorm",),
-        "layers.{i}.qkv_proj": (f"{ATTENTION}.q_proj", f"{ATTENTION}.k_proj", f"{ATTENTION}.v_proj"),
+        "layers.{i}.qkv_proj": (
+            f"{ATTENTION}.q_proj",
+            f"{ATTENTION}.k_proj",
+            f"{ATTENTION}.v_proj",
+        ),
         "layers.{i}.o_proj": (f"{ATTENTION}.o_proj",),
         "layers.{i}.mlp_norm": ("model.layers.{i}.post_attention_layernorm",),
         "layers.{i}.gate_up_proj": (f"{MLP}.gate_proj", f"{MLP}.up_proj"),

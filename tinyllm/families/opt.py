@@ -50,7 +50,11 @@ OPT = Family(
         "embed_tokens": ("model.decoder.embed_tokens",),
         "embed_tokens.positions": ("model.decoder.embed_positions",),
         "layers.{i}.attention_norm": (f"{LAYER}.self_attn_layer_norm",),
-        "layers.{i}.qkv_proj": (f"{ATTENTION}.q_proj", f"{ATTENTION}.k_proj", f"{ATTENTION}.v_proj"),
+        "layers.{i}.qkv_proj": (
+            f"{ATTENTION}.q_proj",
+            f"{ATTENTION}.k_proj",
+            f"{ATTENTION}.v_proj",
+        ),
         "layers.{i}.o_proj": (f"{ATTENTION}.out_proj",),
         "layers.{i}.mlp_norm": (f"{LAYER}.final_layer_norm",),
         "layers.{i}.gate_up_proj": (f"{LAYER}.fc1",),

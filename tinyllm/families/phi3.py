@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 def describe(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `Phi3Config`, of which some rotate a part of each head. Raises ValueError naming what we do not have."""
-    return like_llama(config, "phi3", rotated=config.rope_parameters.get("partial_rotary_factor", 1.0))
+    return like_llama(
+        config, "phi3", rotated=config.rope_parameters.get("partial_rotary_factor", 1.0)
+    )
 
 
-MERGED = {"layers.{i}.qkv_proj": (f"{ATTENTION}.qkv_proj",), "layers.{i}.gate_up_proj": (f"{MLP}.gate_up_proj",)}
+MERGED = {
+    "layers.{i}.qkv_proj": (f"{ATTENTION}.qkv_proj",),
+    "layers.{i}.gate_up_proj": (f"{MLP}.gate_up_proj",),
+}
 PHI3 = Family(
     "phi3",
     {"phi3": "Phi3ForCausalLM"},

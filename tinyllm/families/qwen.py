@@ -19,7 +19,13 @@ def describe_2(config: PreTrainedConfig) -> DecoderConfig:
 
 def describe_3(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `Qwen3Config`. Raises ValueError naming what we do not have."""
-    return like_llama(config, "qwen3", qkv_bias=config.attention_bias, o_bias=config.attention_bias, head_norms=True)
+    return like_llama(
+        config,
+        "qwen3",
+        qkv_bias=config.attention_bias,
+        o_bias=config.attention_bias,
+        head_norms=True,
+    )
 
 
 QWEN2 = Family(

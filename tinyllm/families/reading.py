@@ -15,7 +15,10 @@ SCALINGS = {
     "default": lambda p: None,
     "linear": lambda p: LinearScaling(p["factor"]),
     "llama3": lambda p: Llama3Scaling(
-        p["factor"], p["low_freq_factor"], p["high_freq_factor"], p["original_max_position_embeddings"]
+        p["factor"],
+        p["low_freq_factor"],
+        p["high_freq_factor"],
+        p["original_max_position_embeddings"],
     ),
 }
 OTHER_NAMES = {"gelu_new": "gelu_pytorch_tanh", "gelu_fast": "gelu_pytorch_tanh", "swish": "silu"}
@@ -35,7 +38,10 @@ def described(config: PreTrainedConfig, family: str, **traits: Any) -> DecoderCo
         "head_dim": head_dim(config),
         "tie_word_embeddings": config.tie_word_embeddings,
     }
-    optional = {name: getattr(config, name, None) for name in ("intermediate_size", "max_position_embeddings")}
+    optional = {
+        name: getattr(config, name, None)
+        for name in ("intermediate_size", "max_position_embeddings")
+    }
     return DecoderConfig(**sizes | optional | traits)
 
 
@@ -54,7 +60,9 @@ def activation(name: str) -> str:
     """Our name of an activation. Raises ValueError for one we do not have."""
     known = OTHER_NAMES.get(name, name)
     if known not in ACTIVATIONS:
-        raise ValueError(f"hidden_act {name!r} is not supported: expected one of {sorted(ACTIVATIONS)}")
+        raise ValueError(
+            f"hidden_act {name!r} is not supported: expected one of {sorted(ACTIVATIONS)}"
+        )
     return known
 
 
@@ -70,7 +78,9 @@ def window(config: PreTrainedConfig, layer: int) -> int | None:
     """How many tokens a query of a layer sees. Raises ValueError for a kind of layer we do not have."""
     kinds = getattr(config, "layer_types", None) or ["sliding_attention"] * config.num_hidden_layers
     if kinds[layer] not in LAYER_TYPES:
-        raise ValueError(f"layer type {kinds[layer]!r} is not supported: expected one of {list(LAYER_TYPES)}")
+        raise ValueError(
+            f"layer type {kinds[layer]!r} is not supported: expected one of {list(LAYER_TYPES)}"
+        )
     return getattr(config, "sliding_window", None) if kinds[layer] == "sliding_attention" else None
 
 
@@ -79,7 +89,9 @@ def layers(config: PreTrainedConfig, kind_of: Callable[[int], LayerKind]) -> dic
     each = [kind_of(i) for i in range(config.num_hidden_layers)]
     kinds = tuple(dict.fromkeys(each))
     numbers = [kinds.index(kind) for kind in each]
-    repeats = (p for p in range(1, len(each)) if all(n == numbers[i % p] for i, n in enumerate(numbers)))
+    repeats = (
+        p for p in range(1, len(each)) if all(n == numbers[i % p] for i, n in enumerate(numbers))
+    )
     period = next(repeats, len(each))
     return {"kinds": kinds, "pattern": tuple(numbers[:period])}
 

@@ -9,7 +9,13 @@ from tinyllm.config import DecoderConfig
 
 def traits(config: DecoderConfig) -> list[str]:
     """Everything in which a decoder differs from one of RMSNorm, whole rotation and a SiLU gate without biases."""
-    return [*_norms(config), *_positions(config), *_feed_forward(config), *_attention(config), *_ends(config)]
+    return [
+        *_norms(config),
+        *_positions(config),
+        *_feed_forward(config),
+        *_attention(config),
+        *_ends(config),
+    ]
 
 
 def _norms(config: DecoderConfig) -> Iterator[str]:
@@ -40,14 +46,21 @@ def _positions(config: DecoderConfig) -> Iterator[str]:
         yield "neighbours rotated"
     windows = sorted({kind.window for kind in config.kinds if kind.window is not None})
     if windows:
-        layers = "some layers see" if any(kind.window is None for kind in config.kinds) else "layers see"
+        layers = (
+            "some layers see" if any(kind.window is None for kind in config.kinds) else "layers see"
+        )
         yield f"{layers} {' or '.join(map(str, windows))} tokens"
 
 
 def _feed_forward(config: DecoderConfig) -> Iterator[str]:
     if config.activation != "silu" or not config.gated:
         yield f"{config.activation}{'' if config.gated else ' without a gate'}"
-    where = {"qkv": config.qkv_bias, "o": config.o_bias, "mlp": config.mlp_bias, "head": config.head_bias}
+    where = {
+        "qkv": config.qkv_bias,
+        "o": config.o_bias,
+        "mlp": config.mlp_bias,
+        "head": config.head_bias,
+    }
     biased = [name for name, bias in where.items() if bias]
     if biased:
         yield f"biases ({', '.join(biased)})"

@@ -33,7 +33,9 @@ def plan_batches(
     They are of even size, so that none is nearly empty; the list is empty where a prompt does not fit alone.
     """
     width, mask = request.input_ids.shape[1], request.mask
-    lengths = [width] * len(request.input_ids) if mask is None or not trim else mask.sum(dim=1).tolist()
+    lengths = (
+        [width] * len(request.input_ids) if mask is None or not trim else mask.sum(dim=1).tolist()
+    )
     order, found = sorted(range(len(lengths)), key=lambda row: -lengths[row]), []
     while order:
         longest = lengths[order[0]]
@@ -60,12 +62,16 @@ def generate_in_batches(
         for rows, cut in batches:
             mask = None if request.mask is None else request.mask[rows, cut:]
             answers = answer(request.input_ids[rows, cut:], mask, shortened(options, cut))
-            full = torch.cat([_repeated(request.input_ids[rows, :cut], len(answers)), answers], dim=1)
+            full = torch.cat(
+                [_repeated(request.input_ids[rows, :cut], len(answers)), answers], dim=1
+            )
             found.extend(zip(rows, full.split(len(full) // len(rows)), strict=True))
             bar.update(len(rows))
     longest = max(answers.shape[1] for _, answers in found)
     inorder = sorted(found, key=lambda pair: pair[0])
-    return torch.cat([F.pad(answers, (0, longest - answers.shape[1]), value=fill) for _, answers in inorder])
+    return torch.cat(
+        [F.pad(answers, (0, longest - answers.shape[1]), value=fill) for _, answers in inorder]
+    )
 
 
 def shortened(options: GenerationConfig, cut: int) -> GenerationConfig:

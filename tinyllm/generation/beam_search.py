@@ -27,7 +27,11 @@ NEVER = -1.0e9  # added to the score of what must not be chosen, as transformers
 
 def beam_options(options: GenerationConfig) -> BeamOptions:
     """The options of a beam search. Ended sequences are filled up as in transformers: pad token 0 counts as none."""
-    eos, pad, width = token_list(options.eos_token_id), token_list(options.pad_token_id), options.num_beams
+    eos, pad, width = (
+        token_list(options.eos_token_id),
+        token_list(options.pad_token_id),
+        options.num_beams,
+    )
     return BeamOptions(
         width=width,
         kept=max(2, 1 + len(eos)) * width,
@@ -47,7 +51,9 @@ class Hypotheses(NamedTuple):
 
     def take(self, order: Int[Tensor, "b n"]) -> Hypotheses:
         """Those that `order` names, in its order."""
-        return Hypotheses(*(x.take_along_dim(order.view(*order.shape, *[1] * (x.ndim - 2)), dim=1) for x in self))
+        return Hypotheses(
+            *(x.take_along_dim(order.view(*order.shape, *[1] * (x.ndim - 2)), dim=1) for x in self)
+        )
 
     def and_then(self, others: Hypotheses) -> Hypotheses:
         """These, and after them others."""
@@ -104,7 +110,9 @@ class BeamSearch(GenerationSession):
         self.first_rows = w * torch.arange(b, dtype=torch.int64, device=self.device)[:, None]
         self.new_column = torch.zeros_like(self.column)  # among the new tokens
         penalties = [float(length) ** request.beams.length_penalty for length in range(1, new + 1)]
-        self.penalties = torch.tensor(penalties, dtype=torch.float32, device=self.device)  # what a score is divided by at each length
+        self.penalties = torch.tensor(
+            penalties, dtype=torch.float32, device=self.device
+        )  # what a score is divided by at each length
         self.final_penalty = torch.ones(1, dtype=torch.float32, device=self.device)
 
     def begin(self) -> None:
@@ -124,7 +132,9 @@ class BeamSearch(GenerationSession):
 
     def choose_tokens(self) -> None:
         request = self.request
-        rows = self.visible_ids(self.state.running.sequences.flatten(0, 1), self.tokens, self.length)
+        rows = self.visible_ids(
+            self.state.running.sequences.flatten(0, 1), self.tokens, self.length
+        )
         scores = request.processors(rows, self.logits.log_softmax(dim=-1))
         request.record.keep(self.logits, scores)
         state, stopped = self._advanced(scores.view(*self.state.running.scores.shape, -1))
@@ -132,7 +142,9 @@ class BeamSearch(GenerationSession):
             old.copy_(new)
         self.stopped |= stopped
         self.tokens.copy_(self.state.running.sequences.index_select(2, self.column).flatten())
-        self.beam_idx.copy_(self.state.running.beam_indices.index_select(2, self.new_column).flatten())
+        self.beam_idx.copy_(
+            self.state.running.beam_indices.index_select(2, self.new_column).flatten()
+        )
         self.column += 1
         self.new_column += 1
 
@@ -147,13 +159,17 @@ class BeamSearch(GenerationSession):
         penalty = self.penalties.index_select(0, self.new_column)
         ended, full = _ended(state, candidates, ends, penalty, options)
         at_the_end = options.early_stopping == "never" and options.length_penalty > 0
-        still_open = state.open & _improvable(running, ended, full, self.final_penalty if at_the_end else penalty)
+        still_open = state.open & _improvable(
+            running, ended, full, self.final_penalty if at_the_end else penalty
+        )
         stopped = ~still_open.any() | ends.all()
         if options.early_stopping is True:
             stopped = stopped | full.all()
         return BeamState(running, ended, full, still_open), stopped
 
-    def _candidates(self, log_probs: Float[Tensor, "b w v"]) -> tuple[Hypotheses, Int[Tensor, " n"]]:
+    def _candidates(
+        self, log_probs: Float[Tensor, "b w v"]
+    ) -> tuple[Hypotheses, Int[Tensor, " n"]]:
         """The best continuations of every request among all tokens of all its beams, and the token each ends with."""
         running, v = self.state.running, log_probs.shape[2]
         scores = (log_probs + running.scores[:, :, None]).flatten(1)
@@ -161,18 +177,20 @@ class BeamSearch(GenerationSession):
         beams, tokens = chosen // v, chosen % v
         candidates = running.take(beams)._replace(scores=scores.gather(1, chosen))
         candidates.sequences.index_copy_(2, self.column, tokens[..., None])
-        candidates.beam_indices.index_copy_(2, self.new_column, (beams + self.first_rows).int()[..., None])
+        candidates.beam_indices.index_copy_(
+            2, self.new_column, (beams + self.first_rows).int()[..., None]
+        )
         return candidates, tokens.flatten()
 
     def result(self) -> BeamResult:
         """The best that ended."""
         returned = self.request.beams.returned
         t = self.request.input_ids.shape[1]
-        sequences, scores, beam_indices = (
-            x[:, :returned].flatten(0, 1) for x in self.state.ended
-        )
+        sequences, scores, beam_indices = (x[:, :returned].flatten(0, 1) for x in self.state.ended)
         longest = int((beam_indices >= 0).sum(dim=1).max())
-        return BeamResult(sequences[:, : t + longest].clone(), scores.clone(), beam_indices[:, :longest].clone())
+        return BeamResult(
+            sequences[:, : t + longest].clone(), scores.clone(), beam_indices[:, :longest].clone()
+        )
 
 
 def _ended(
@@ -183,7 +201,9 @@ def _ended(
     options: BeamOptions,
 ) -> tuple[Hypotheses, Bool[Tensor, "b w"]]:
     """The best that have ended, new ones among them; of the candidates only the best `width` may end."""
-    may_end = ends & (torch.arange(options.kept, dtype=torch.int64, device=ends.device) < options.width)
+    may_end = ends & (
+        torch.arange(options.kept, dtype=torch.int64, device=ends.device) < options.width
+    )
     scores = candidates.scores / penalty
     if options.early_stopping is True:
         scores = scores + state.full.all(dim=1, keepdim=True).float() * NEVER

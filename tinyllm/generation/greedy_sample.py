@@ -50,14 +50,20 @@ class GreedyOrSampling(GenerationSession):
 
     def choose_tokens(self) -> None:
         request, logits = self.request, self.logits
-        scores = request.processors(self.visible_ids(self.sequences, self.tokens, self.length), logits.clone())
+        scores = request.processors(
+            self.visible_ids(self.sequences, self.tokens, self.length), logits.clone()
+        )
         request.record.keep(logits, scores)
         chosen = request.select(scores, 1)[:, 0]
-        chosen = chosen if request.pad is None else torch.where(self.unfinished, chosen, request.pad)
+        chosen = (
+            chosen if request.pad is None else torch.where(self.unfinished, chosen, request.pad)
+        )
         self.sequences.index_copy_(1, self.column, chosen[:, None])
         self.tokens.copy_(chosen)
         self.column += 1
-        ends = request.criteria(self.visible_ids(self.sequences, self.tokens, self.length + 1), request.record.scores)
+        ends = request.criteria(
+            self.visible_ids(self.sequences, self.tokens, self.length + 1), request.record.scores
+        )
         self.unfinished &= ~ends
         torch.logical_not(self.unfinished.any(), out=self.stopped)
 

@@ -20,16 +20,22 @@ def check_ids(input_ids: Any, config: DecoderConfig) -> None:
     """Raise TypeError or ValueError unless these are token ids `[b, t]` that the decoder knows and can hold."""
     if not isinstance(input_ids, Tensor):
         hint = "; unpack it: generate(**inputs)" if isinstance(input_ids, Mapping) else ""
-        raise TypeError(f"input_ids is a {type(input_ids).__name__}: expected a tensor of token ids [b, t]{hint}")
+        raise TypeError(
+            f"input_ids is a {type(input_ids).__name__}: expected a tensor of token ids [b, t]{hint}"
+        )
     if input_ids.ndim != 2 or input_ids.dtype not in INTEGERS:
         given = f"{list(input_ids.shape)} of {input_ids.dtype}"
         raise ValueError(f"input_ids has shape {given}: expected token ids [b, t] of torch.int64")
     if 0 in input_ids.shape:
-        raise ValueError(f"input_ids is empty, shape {list(input_ids.shape)}: expected at least one token")
+        raise ValueError(
+            f"input_ids is empty, shape {list(input_ids.shape)}: expected at least one token"
+        )
     low, high = (int(end) for end in input_ids.aminmax())
     if low < 0 or high >= config.vocab_size:
         wrong = low if low < 0 else high
-        raise ValueError(f"input_ids holds the token id {wrong}: expected 0 to {config.vocab_size - 1}")
+        raise ValueError(
+            f"input_ids holds the token id {wrong}: expected 0 to {config.vocab_size - 1}"
+        )
     if input_ids.shape[1] > config.max_position_embeddings:
         raise ValueError(
             f"the prompt has {input_ids.shape[1]} tokens: expected at most {config.max_position_embeddings}, the "
@@ -40,18 +46,24 @@ def check_ids(input_ids: Any, config: DecoderConfig) -> None:
 def check_mask(attention_mask: Any, input_ids: Int[Tensor, "b t"]) -> None:
     """Raise TypeError or ValueError unless this is a mask of ones and zeros of the prompt's shape."""
     if not isinstance(attention_mask, Tensor):
-        raise TypeError(f"attention_mask is a {type(attention_mask).__name__}: expected a tensor of 1 and 0 [b, t]")
+        raise TypeError(
+            f"attention_mask is a {type(attention_mask).__name__}: expected a tensor of 1 and 0 [b, t]"
+        )
     if attention_mask.shape != input_ids.shape:
         raise ValueError(
             f"attention_mask has shape {list(attention_mask.shape)}: "
             f"expected that of input_ids, {list(input_ids.shape)}"
         )
     if not ((attention_mask == 0) | (attention_mask == 1)).all():
-        raise ValueError("attention_mask holds other values than 0 and 1: expected 1 for a token, 0 for padding")
+        raise ValueError(
+            "attention_mask holds other values than 0 and 1: expected 1 for a token, 0 for padding"
+        )
     empty = ~attention_mask.bool().any(dim=1)
     if empty.any():
         row = int(empty.nonzero()[0])
-        raise ValueError(f"row {row} is nothing but padding: expected at least one token, a 1 in attention_mask")
+        raise ValueError(
+            f"row {row} is nothing but padding: expected at least one token, a 1 in attention_mask"
+        )
 
 
 def check_left_padding(attention_mask: Int[Tensor, "b t"]) -> None:
@@ -77,11 +89,13 @@ def check_cache(cache: Any, stage: Stage, input_ids: Int[Tensor, "b t"]) -> None
     held, (b, t) = cache.length, input_ids.shape
     if cache.logits_to_keep > 1:
         raise ValueError(
-            f"past_key_values holds {cache.logits_to_keep} sequences of each prompt: expected one, of greedy decoding or a "
-            "single sample; pass the whole text without it"
+            f"past_key_values holds {cache.logits_to_keep} sequences of each prompt: expected one, of greedy "
+            "decoding or a single sample; pass the whole text without it"
         )
     if cache.rows != b:
-        raise ValueError(f"past_key_values holds {cache.rows} sequences: expected {b}, one for each row of input_ids")
+        raise ValueError(
+            f"past_key_values holds {cache.rows} sequences: expected {b}, one for each row of input_ids"
+        )
     if held >= t:
         raise ValueError(
             f"past_key_values holds {held} tokens of {t} in input_ids: expected fewer, at least one is new"

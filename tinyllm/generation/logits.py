@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 
 
 def processors(
-    options: GenerationConfig, input_ids: Int[Tensor, "b t"], attention_mask: Int[Tensor, "r t"] | None, custom: list
+    options: GenerationConfig,
+    input_ids: Int[Tensor, "b t"],
+    attention_mask: Int[Tensor, "r t"] | None,
+    custom: list,
 ) -> LogitsProcessorList:
     """What changes the scores before a token is chosen, in the order in which transformers applies it."""
     chosen = LogitsProcessorList()
@@ -53,7 +56,9 @@ def processors(
     return chosen
 
 
-def repetition_penalty(penalty: float, padding: Int[Tensor, " b"] | None) -> RepetitionPenaltyLogitsProcessor:
+def repetition_penalty(
+    penalty: float, padding: Int[Tensor, " b"] | None
+) -> RepetitionPenaltyLogitsProcessor:
     """Transformers' own, which spares padding; releases that do not know of it count padding as text."""
     try:
         return RepetitionPenaltyLogitsProcessor(penalty, prompt_ignore_length=padding)
@@ -64,7 +69,9 @@ def repetition_penalty(penalty: float, padding: Int[Tensor, " b"] | None) -> Rep
 def warpers(options: GenerationConfig) -> LogitsProcessorList:
     """What narrows a distribution before a token is drawn from it, after everything else."""
     chosen = LogitsProcessorList()
-    beams = (options.num_beams or 1) > 1  # which must be able to go on where the best token is an end
+    beams = (
+        options.num_beams or 1
+    ) > 1  # which must be able to go on where the best token is an end
     keep = 1 + max(1, len(token_list(options.eos_token_id))) if beams else 1
     if options.temperature not in (None, 1.0):
         chosen.append(TemperatureLogitsWarper(options.temperature))
@@ -78,7 +85,11 @@ def warpers(options: GenerationConfig) -> LogitsProcessorList:
 
 
 def criteria(
-    options: GenerationConfig, total: int, device: torch.device, tokenizer: PreTrainedTokenizerBase | None, custom: list
+    options: GenerationConfig,
+    total: int,
+    device: torch.device,
+    tokenizer: PreTrainedTokenizerBase | None,
+    custom: list,
 ) -> StoppingCriteriaList:
     """What ends a sequence. Raises ValueError where stop strings are given and there is no tokenizer."""
     chosen = StoppingCriteriaList([MaxLengthCriteria(max_length=total)])
@@ -86,11 +97,15 @@ def criteria(
         chosen.append(MaxTimeCriteria(max_time=options.max_time))
     if options.stop_strings is not None:
         if tokenizer is None:
-            raise ValueError("stop_strings need a tokenizer: pass tokenizer=, or load a model that has one")
+            raise ValueError(
+                "stop_strings need a tokenizer: pass tokenizer=, or load a model that has one"
+            )
         chosen.append(StopStringCriteria(tokenizer=tokenizer, stop_strings=options.stop_strings))
     if options.eos_token_id is not None:
         ends = torch.tensor(token_list(options.eos_token_id), dtype=torch.int64, device=device)
-        chosen.append(EosTokenCriteria(eos_token_id=ends))  # on the device, so that no step sends them
+        chosen.append(
+            EosTokenCriteria(eos_token_id=ends)
+        )  # on the device, so that no step sends them
     return with_custom(chosen, custom)
 
 
@@ -103,7 +118,13 @@ def with_custom(chosen: list, custom: list) -> list:
 
 
 # Parts that read the length and the last token alone, if anything: the same work in every step.
-REPLAYABLE_PROCESSORS = (TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, MinPLogitsWarper, MinLengthLogitsProcessor)
+REPLAYABLE_PROCESSORS = (
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+    MinPLogitsWarper,
+    MinLengthLogitsProcessor,
+)
 REPLAYABLE_CRITERIA = (MaxLengthCriteria, EosTokenCriteria)
 
 
@@ -121,7 +142,11 @@ def min_lengths(processors: LogitsProcessorList) -> list[int]:
 
 def session_key(request: Request) -> tuple:
     """What requests have in common that may go through the same captured steps."""
-    parts = (part for part in (*request.processors, *request.criteria) if not isinstance(part, MaxLengthCriteria))
+    parts = (
+        part
+        for part in (*request.processors, *request.criteria)
+        if not isinstance(part, MaxLengthCriteria)
+    )
     settings = tuple((type(part).__name__, _settings(part)) for part in parts)
     padded = request.mask is not None
     return (

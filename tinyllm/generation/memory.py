@@ -79,8 +79,12 @@ def _peak_at(stage: Stage, config: DecoderConfig, work: Workload, call: CallShap
     keys = work.total
     if work.held:
         keys = work.held - work.steps + work.copies * (work.steps + 1)
-    scores = rows * config.num_attention_heads * keys * unfused  # four times in float32, and the bias
-    logits = work.batch * work.copies * config.vocab_size * (work.size + 16)  # and four times in float32
+    scores = (
+        rows * config.num_attention_heads * keys * unfused
+    )  # four times in float32, and the bias
+    logits = (
+        work.batch * work.copies * config.vocab_size * (work.size + 16)
+    )  # and four times in float32
     kept = (1 + 4 * call.beams) * work.copies  # running, ended, and twice as many candidates
     in_layers = work.size * (rows * layer + bias) + (16 + 4 * config.alibi) * scores
     return MemoryNeed(
@@ -90,9 +94,7 @@ def _peak_at(stage: Stage, config: DecoderConfig, work: Workload, call: CallShap
     )
 
 
-def max_prompts(
-    stage: Stage, config: DecoderConfig, call: CallShape, size: int, free: int
-) -> int:
+def max_prompts(stage: Stage, config: DecoderConfig, call: CallShape, size: int, free: int) -> int:
     """How many prompts of this kind fit into `free` bytes at a time; 0 where not even one does."""
 
     def fits(prompts: int) -> bool:

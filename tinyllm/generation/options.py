@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from tinyllm.config import DecoderConfig
 
 DEFAULT_NEW_TOKENS = 20
-COUNTS = ("max_new_tokens", "max_length", "min_new_tokens", "min_length", "no_repeat_ngram_size", "top_k")
+COUNTS = (
+    "max_new_tokens",
+    "max_length",
+    "min_new_tokens",
+    "min_length",
+    "no_repeat_ngram_size",
+    "top_k",
+)
 FLAGS = ("do_sample", "return_dict_in_generate", "output_scores", "output_logits")
 POSITIVES = ("temperature", "repetition_penalty", "max_time")
 FRACTIONS = ("top_p", "min_p")
@@ -46,7 +53,10 @@ ASSISTED_GENERATION = ("assistant", "num_assistant", "lookbehind", "continuous_b
 
 
 def resolve(
-    defaults: GenerationConfig | None, given: GenerationConfig | None, kwargs: dict[str, Any], config: DecoderConfig
+    defaults: GenerationConfig | None,
+    given: GenerationConfig | None,
+    kwargs: dict[str, Any],
+    config: DecoderConfig,
 ) -> GenerationConfig:
     """The options of one call: `kwargs` over `given` over the model's `defaults`.
 
@@ -55,17 +65,32 @@ def resolve(
     from transformers import GenerationConfig
 
     if not isinstance(given, GenerationConfig | None):
-        raise TypeError(f"generation_config is a {type(given).__name__}: expected a transformers.GenerationConfig")
+        raise TypeError(
+            f"generation_config is a {type(given).__name__}: expected a transformers.GenerationConfig"
+        )
     known = GenerationConfig().to_dict()
     for name in kwargs:
         if name not in known:
             close = get_close_matches(name, known, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise TypeError(f"generate() got {name}={kwargs[name]!r}, which is no option of generation{hint}")
+            raise TypeError(
+                f"generate() got {name}={kwargs[name]!r}, which is no option of generation{hint}"
+            )
     layers = [source.to_dict() for source in (defaults, given) if source is not None]
-    options = {k: v for layer in layers for k, v in layer.items() if v is not None and not k.startswith("_")}
-    options = {k: v for k, v in (options | kwargs).items() if v is not None}  # None in a call unsets a default
-    options = {k: v for k, v in options.items() if not any(part in k for part in ASSISTED_GENERATION) or k in kwargs}
+    options = {
+        k: v
+        for layer in layers
+        for k, v in layer.items()
+        if v is not None and not k.startswith("_")
+    }
+    options = {
+        k: v for k, v in (options | kwargs).items() if v is not None
+    }  # None in a call unsets a default
+    options = {
+        k: v
+        for k, v in options.items()
+        if not any(part in k for part in ASSISTED_GENERATION) or k in kwargs
+    }
     if options.get("do_sample") and "top_k" not in kwargs:
         options.setdefault("top_k", DEFAULT_TOP_K)
     _check_supported(options)
@@ -75,7 +100,9 @@ def resolve(
     return GenerationConfig(**options)
 
 
-def _warn_of_idle(names: tuple[str, ...], kwargs: dict[str, Any], used: bool | None, when: str) -> None:
+def _warn_of_idle(
+    names: tuple[str, ...], kwargs: dict[str, Any], used: bool | None, when: str
+) -> None:
     idle = [name for name in names if kwargs.get(name) is not None]
     if idle and not used:
         warnings.warn(f"{', '.join(idle)} has no effect {when}", UserWarning, stacklevel=5)
@@ -110,8 +137,14 @@ def _check_values(options: dict[str, Any], config: DecoderConfig) -> None:
             raise ValueError(f"{name}={value!r}: expected a number from 0 to 1")
     for name in TOKENS:
         for token in token_list(options.get(name)):
-            if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < config.vocab_size:
-                raise ValueError(f"{name}={options[name]!r}: expected token ids from 0 to {config.vocab_size - 1}")
+            if (
+                isinstance(token, bool)
+                or not isinstance(token, int)
+                or not 0 <= token < config.vocab_size
+            ):
+                raise ValueError(
+                    f"{name}={options[name]!r}: expected token ids from 0 to {config.vocab_size - 1}"
+                )
 
 
 def _check_beams(options: dict[str, Any], config: DecoderConfig) -> None:
@@ -125,13 +158,21 @@ def _check_beams(options: dict[str, Any], config: DecoderConfig) -> None:
         raise ValueError(f"num_return_sequences={answers}: expected at most num_beams, {width}")
     candidates = max(2, 1 + len(token_list(options.get("eos_token_id"))))
     if width > 1 and candidates > config.vocab_size:
-        raise ValueError(f"eos_token_id={options['eos_token_id']!r}: expected fewer than there are tokens, all end")
+        raise ValueError(
+            f"eos_token_id={options['eos_token_id']!r}: expected fewer than there are tokens, all end"
+        )
     early = options.get("early_stopping", False)
     if not isinstance(early, bool) and early != "never":
         raise ValueError(f"early_stopping={early!r}: expected True, False or 'never'")
     penalty = options.get("length_penalty", 1.0)
-    if isinstance(penalty, bool) or not isinstance(penalty, int | float) or not math.isfinite(penalty):
-        raise ValueError(f"length_penalty={penalty!r}: expected a finite number; above 0 favours long sequences")
+    if (
+        isinstance(penalty, bool)
+        or not isinstance(penalty, int | float)
+        or not math.isfinite(penalty)
+    ):
+        raise ValueError(
+            f"length_penalty={penalty!r}: expected a finite number; above 0 favours long sequences"
+        )
 
 
 def token_list(tokens: Any) -> list:
@@ -162,7 +203,9 @@ def least_length(options: GenerationConfig, prompt_tokens: int) -> int:
     return options.min_length or 0
 
 
-def check_length(total: int, prompt_tokens: int, options: GenerationConfig, config: DecoderConfig) -> None:
+def check_length(
+    total: int, prompt_tokens: int, options: GenerationConfig, config: DecoderConfig
+) -> None:
     """Raise ValueError where nothing could be generated, or more than there is room for, or less than is asked."""
     context, least = config.max_position_embeddings, least_length(options, prompt_tokens)
     if total <= prompt_tokens:

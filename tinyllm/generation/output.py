@@ -24,7 +24,9 @@ def output(
     from transformers.generation import GenerateDecoderOnlyOutput
 
     scores, logits = request.record.as_tuples()
-    return GenerateDecoderOnlyOutput(sequences=sequences, scores=scores, logits=logits, past_key_values=cache)
+    return GenerateDecoderOnlyOutput(
+        sequences=sequences, scores=scores, logits=logits, past_key_values=cache
+    )
 
 
 def beam_output(

@@ -51,9 +51,10 @@ class BeamOptions:
 class Request:
     """One call of `generate`, its options resolved: every prompt is continued by `copies` rows.
 
-    `mask` is None where nothing is padded. `longest` is the length of the options, `total` the one at which the stopping
-    criteria end it. `watched`: the caller sees each step, so that none may be taken in vain. `callbacks` are called after
-    every token and stop nothing. `select(scores, k)` chooses the next tokens.
+    `mask` is None where nothing is padded. `longest` is the length of the options, `total` the one
+    at which the stopping criteria end it. `watched`: the caller sees each step, so that none may be
+    taken in vain. `callbacks` are called after every token and stop nothing. `select(scores, k)`
+    chooses the next tokens.
     """
 
     input_ids: Int[Tensor, "b t"]

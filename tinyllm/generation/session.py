@@ -1,8 +1,9 @@
 """Generation token by token: a decode step that always does the same, on memory that stays where it is.
 
-The column that the next token goes to is a number on the device. Where the parts of a request allow it, a step is then
-the same work every time, and a stage's runner may capture it once and replay it: the pass through the layers, the choice,
-the ends, all of it. Where a part must see the text or the host, the pass alone is captured.
+The column that the next token goes to is a number on the device. Where the parts of a request allow
+it, a step is then the same work every time, and a stage's runner may capture it once and replay it:
+the pass through the layers, the choice, the ends, all of it. Where a part must see the text or the
+host, the pass alone is captured.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ class GenerationSession(ABC):
         self.stopped = torch.zeros((), dtype=torch.bool, device=device)
         self.logits: Float[Tensor, "r v"] | None = None
         self.steps: dict[tuple, Callable[[], None]] = {}
-        self.forward: Callable[[], None] | None = None  # made in `run`: a failure before leaves no cycle
+        self.forward: Callable[[], None] | None = (
+            None  # made in `run`: a failure before leaves no cycle
+        )
         self.length = tokens
 
     @property

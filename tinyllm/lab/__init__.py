@@ -115,12 +115,18 @@ __all__ = sorted(NAMES)
 
 def __getattr__(name: str) -> Any:
     if name not in NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}: expected one of dir(lab)")
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}: expected one of dir(lab)"
+        )
     module, attribute = NAMES[name]
     if module == __name__:
         return import_module(f"{module}.{attribute}")
     home = import_module(module)
-    return getattr(home, attribute) if hasattr(home, attribute) else import_module(f"{module}.{attribute}")
+    return (
+        getattr(home, attribute)
+        if hasattr(home, attribute)
+        else import_module(f"{module}.{attribute}")
+    )
 
 
 def __dir__() -> list[str]:

@@ -21,7 +21,12 @@ from tinyllm.decoder import Decoder
 from tinyllm.model import Model
 
 aten = torch.ops.aten
-ALLOCATIONS = (aten.empty.memory_format, aten.empty_like.default, aten.new_empty.default, aten.empty_strided.default)
+ALLOCATIONS = (
+    aten.empty.memory_format,
+    aten.empty_like.default,
+    aten.new_empty.default,
+    aten.empty_strided.default,
+)
 # Operations that read of their first argument only what their index names.
 LOOKUPS = (aten.embedding.default, aten.index_select.default, aten.gather.default)
 
@@ -47,7 +52,9 @@ class OperationLog(TorchDispatchMode):
     def __post_init__(self) -> None:
         super().__init__()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
         kwargs = kwargs or {}
         with self:
             result = func.decompose(*args, **kwargs)
@@ -59,7 +66,9 @@ class OperationLog(TorchDispatchMode):
         if func not in ALLOCATIONS and (func._schema.is_mutable or not aliases(inputs, outputs)):
             overwritten = [x for x in tree_leaves(kwargs.get("out")) if isinstance(x, Tensor)]
             self.operations.append(
-                _operation(func, [x for x in inputs if all(x is not y for y in overwritten)], outputs)
+                _operation(
+                    func, [x for x in inputs if all(x is not y for y in overwritten)], outputs
+                )
             )
         return result
 
@@ -76,12 +85,16 @@ def _operation(func: Any, inputs: list[Tensor], outputs: list[Tensor]) -> Operat
         reads[0] = (reads[0][0], touched_bytes(outputs[0]))
     if func is aten.copy_.default:
         reads = reads[1:]
-    return Operation(func.name(), reads, [(x.untyped_storage(), touched_bytes(x)) for x in outputs if x.numel()])
+    return Operation(
+        func.name(), reads, [(x.untyped_storage(), touched_bytes(x)) for x in outputs if x.numel()]
+    )
 
 
 def touched_bytes(x: Tensor) -> int:
     """Bytes of memory behind a tensor; elements repeated by a stride of zero count once."""
-    return x.element_size() * prod(size for size, stride in zip(x.shape, x.stride(), strict=True) if stride)
+    return x.element_size() * prod(
+        size for size, stride in zip(x.shape, x.stride(), strict=True) if stride
+    )
 
 
 def record(run: Callable[[], object]) -> list[Operation]:
@@ -114,10 +127,14 @@ def classify(operations: list[Operation], weights: set[int], kv: set[int]) -> Co
     return total
 
 
-def _by_owner(touched: list[tuple[torch.UntypedStorage, int]], weights: set[int], kv: set[int]) -> dict[str, int]:
+def _by_owner(
+    touched: list[tuple[torch.UntypedStorage, int]], weights: set[int], kv: set[int]
+) -> dict[str, int]:
     sums = {"weights": 0, "kv": 0, "other": 0}
     for storage, size in touched:
-        owner = "weights" if storage._cdata in weights else "kv" if storage._cdata in kv else "other"
+        owner = (
+            "weights" if storage._cdata in weights else "kv" if storage._cdata in kv else "other"
+        )
         sums[owner] += size
     return sums
 
@@ -254,6 +271,8 @@ def observe_passes(model: Decoder) -> Iterator[list[Pass]]:
             end.remove()
 
 
-def _sdpa_flops(q: torch.Size, k: torch.Size, v: torch.Size, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+def _sdpa_flops(
+    q: torch.Size, k: torch.Size, v: torch.Size, *args: Any, out_shape: Any = None, **kwargs: Any
+) -> int:
     b, h, _, _ = q
     return sdpa_flop_count(q, (b, h, *k[2:]), (b, h, *v[2:]))

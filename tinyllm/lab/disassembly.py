@@ -50,15 +50,28 @@ def read_disassembly(path: Path = RECORDED) -> tuple[str, list[str]]:
 
 def kinds_of_lines(lines: list[str]) -> dict[int, str]:
     """The lines at which memory is touched, work-items wait for each other, or a root is taken: number and kind."""
-    return {i: kind for i, line in enumerate(lines) for kind, pattern in KINDS.items() if pattern.search(line)}
+    return {
+        i: kind
+        for i, line in enumerate(lines)
+        for kind, pattern in KINDS.items()
+        if pattern.search(line)
+    }
 
 
 def loops(lines: list[str], with_wide_loads: bool = True) -> list[Loop]:
     """The loops, innermost and outer alike; by default those alone that load 16 bytes a lane."""
     labels = {match[1]: i for i, line in enumerate(lines) if (match := LABEL.match(line))}
-    jumps = [(labels.get(label, len(lines)), i) for i, line in enumerate(lines) for label in JUMP.findall(line)]
+    jumps = [
+        (labels.get(label, len(lines)), i)
+        for i, line in enumerate(lines)
+        for label in JUMP.findall(line)
+    ]
     found = [Loop(start, end) for start, end in jumps if start < end]
-    wide = [loop for loop in found if any("load.ugm.d32x4" in line for line in lines[loop.start : loop.end])]
+    wide = [
+        loop
+        for loop in found
+        if any("load.ugm.d32x4" in line for line in lines[loop.start : loop.end])
+    ]
     return wide if with_wide_loads else found
 
 
@@ -66,7 +79,9 @@ def without_notes(line: str) -> str:
     """An instruction without what only the hardware's scheduler reads: `{...}`, and spaces."""
     code, _, note = line.partition("//")
     note = note.rpartition(";")[2].strip()
-    return re.sub(r"\s{2,}", "  ", re.sub(r"\{[^}]*\}", "", code)).strip() + (f"  // {note}" if note else "")
+    return re.sub(r"\s{2,}", "  ", re.sub(r"\{[^}]*\}", "", code)).strip() + (
+        f"  // {note}" if note else ""
+    )
 
 
 def main() -> None:

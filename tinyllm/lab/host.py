@@ -63,7 +63,10 @@ def host_times(rows: Sequence[Row], folder: Path = RESULTS) -> list[HostTime]:
     shape = rows[0].model.removesuffix(" (random)")
     layers, busy = SHAPES.get(shape, {}).get("num_hidden_layers", 0), _busy(rows[0], shape, folder)
     limit = rows[0].predicted_bytes_per_token / rows[0].read_bandwidth_gb_s / 1e6
-    return [_host_time(row, layers, limit, busy.get((row.stage, row.launches_per_layer))) for row in rows]
+    return [
+        _host_time(row, layers, limit, busy.get((row.stage, row.launches_per_layer)))
+        for row in rows
+    ]
 
 
 def _host_time(row: Row, layers: int, limit: float, busy: float | None) -> HostTime:
@@ -73,18 +76,38 @@ def _host_time(row: Row, layers: int, limit: float, busy: float | None) -> HostT
 
 def _busy(row: Row, shape: str, folder: Path) -> dict[tuple[str, int], float]:
     """By stage and launches of a layer: a stage that has changed since launches others."""
-    same: Mapping[str, Any] = {"device": row.device, "shape": shape, "dtype": row.dtype, "context": row.prompt_tokens}
-    rows = [one for path in sorted(folder.glob("launches-*.json")) for one in json.loads(path.read_text())]
+    same: Mapping[str, Any] = {
+        "device": row.device,
+        "shape": shape,
+        "dtype": row.dtype,
+        "context": row.prompt_tokens,
+    }
+    rows = [
+        one
+        for path in sorted(folder.glob("launches-*.json"))
+        for one in json.loads(path.read_text())
+    ]
     found = [one for one in rows if all(one.get(key) == value for key, value in same.items())]
     return {(one["stage"], one["launches"]): one["busy_ms"] for one in found}
 
 
 def host_table(rows: Sequence[Row], folder: Path = RESULTS) -> str:
     """A recorded ladder as launches, milliseconds and the device's share of them, under its device and date."""
-    lines = [("stage", "launches in layers", "ms per token", "us per launch", "device busy ms", "limit ms")]
+    lines = [
+        (
+            "stage",
+            "launches in layers",
+            "ms per token",
+            "us per launch",
+            "device busy ms",
+            "limit ms",
+        )
+    ]
     for one in host_times(rows, folder):
         figures = (one.us_per_launch, one.busy_ms, one.limit_ms)
         per_launch, busy, limit = ("-" if x is None else f"{x:.1f}" for x in figures)
-        lines.append((one.stage, str(one.launches or "-"), f"{one.ms:.1f}", per_launch, busy, limit))
+        lines.append(
+            (one.stage, str(one.launches or "-"), f"{one.ms:.1f}", per_launch, busy, limit)
+        )
     row = rows[0]
     return f"recorded on {row.device}, {row.dtype}, {row.date}: {row.model}, {title(rows)}\n{aligned(lines)}"

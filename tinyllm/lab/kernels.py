@@ -17,7 +17,11 @@ from tinyllm.check.tables import Draw
 from tinyllm.kernels.weights import DenseWeight
 from tinyllm.lab.launches import device_seconds
 
-ROTATED_BYTES = {"cpu": 1 << 27, "cuda": 1 << 29, "xpu": 1 << 29}  # more than the caches hold: every call reads memory
+ROTATED_BYTES = {
+    "cpu": 1 << 27,
+    "cuda": 1 << 29,
+    "xpu": 1 << 29,
+}  # more than the caches hold: every call reads memory
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,11 @@ class Sizes:
     d: int
 
 
-SIZES = {"cpu": Sizes(576, 1536, 9, 64), "cuda": Sizes(4096, 11008, 32, 128), "xpu": Sizes(4096, 11008, 32, 128)}
+SIZES = {
+    "cpu": Sizes(576, 1536, 9, 64),
+    "cuda": Sizes(4096, 11008, 32, 128),
+    "xpu": Sizes(4096, 11008, 32, 128),
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,15 @@ def rope_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
     q, k, v = (draw(1, s.h, 1, s.d) for _ in range(3))
     k_slot, v_slot = (draw(1, s.h, 64, s.d)[:, :, 63:] for _ in range(2))
     tables = {"cos": draw(1, 1, s.d // 2).float(), "sin": draw(1, 1, s.d // 2).float()}
-    return {"q": q, "k": k, "v": v, **tables, "k_slot": k_slot, "v_slot": v_slot, "interleaved": False}
+    return {
+        "q": q,
+        "k": k,
+        "v": v,
+        **tables,
+        "k_slot": k_slot,
+        "v_slot": v_slot,
+        "interleaved": False,
+    }
 
 
 def linear_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
@@ -79,8 +95,16 @@ def qkv_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
 
 def segment_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
     """One token of one sequence over 512 tokens of a prompt and 64 after it."""
-    memory = {f"{part}_{x}": draw(1, s.h, n, s.d) for part, n in (("prompt", 512), ("response", 64)) for x in "kv"}
-    return {"q": draw(1, s.h, 1, s.d), **memory, "lengths": torch.tensor([512, 64]).int().to(draw.device)}
+    memory = {
+        f"{part}_{x}": draw(1, s.h, n, s.d)
+        for part, n in (("prompt", 512), ("response", 64))
+        for x in "kv"
+    }
+    return {
+        "q": draw(1, s.h, 1, s.d),
+        **memory,
+        "lengths": torch.tensor([512, 64]).int().to(draw.device),
+    }
 
 
 def prefill_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
@@ -94,12 +118,20 @@ ARGUMENTS: Mapping[str, Callable[[Draw, Sizes], dict[str, Any]]] = {
     "layer_norm": lambda draw, s: norm_arguments(draw, s) | {"bias": draw(s.m)},
     "rope_and_store": rope_arguments,
     "activate_and_multiply": lambda draw, s: {"gate_up": draw(1, 2 * s.f), "activation": "silu"},
-    "bias_and_activate": lambda draw, s: {"x": draw(1, s.f), "bias": draw(s.f), "activation": "gelu"},
+    "bias_and_activate": lambda draw, s: {
+        "x": draw(1, s.f),
+        "bias": draw(s.f),
+        "activation": "gelu",
+    },
     "linear": linear_arguments,
     "qkv_rope_and_store": qkv_arguments,
     "segment_attention": segment_arguments,
     "prefill_attention": prefill_arguments,
-    "attention": lambda draw, s: {"q": draw(1, s.h, 1, s.d), "k": draw(1, s.h, 512, s.d), "v": draw(1, s.h, 512, s.d)},
+    "attention": lambda draw, s: {
+        "q": draw(1, s.h, 1, s.d),
+        "k": draw(1, s.h, 512, s.d),
+        "v": draw(1, s.h, 512, s.d),
+    },
 }
 
 
@@ -109,7 +141,9 @@ def moved_bytes(arguments: dict[str, Any], result: Any) -> int:
     return sum(x.numel() * x.element_size() for x in tensors.values())
 
 
-def time_kernel(operation: str, function: Callable, device: torch.device, dtype: torch.dtype) -> KernelTime:
+def time_kernel(
+    operation: str, function: Callable, device: torch.device, dtype: torch.dtype
+) -> KernelTime:
     """Time of a call, over as many sets of arguments as the caches cannot hold: on a GPU, its device's time alone."""
     draw, make = Draw(0, dtype, device), ARGUMENTS[operation]
     first = make(draw, SIZES[device.type])

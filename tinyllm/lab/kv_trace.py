@@ -125,14 +125,25 @@ def trace_beams(
     ValueError where the prompts are so many that they are taken in one after the other.
     """
     if model.config.learned_positions:
-        raise ValueError("tokens are told by their values, which learned positions change: expected a model without")
+        raise ValueError(
+            "tokens are told by their values, which learned positions change: expected a model without"
+        )
     mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
     watch = _Watch(model, input_ids, mask, width)
     answers = watch.model.generate(
-        input_ids, mask, num_beams=width, max_new_tokens=new_tokens, min_new_tokens=new_tokens, do_sample=False
+        input_ids,
+        mask,
+        num_beams=width,
+        max_new_tokens=new_tokens,
+        min_new_tokens=new_tokens,
+        do_sample=False,
     )
     return BeamTrace(
-        model.stage.name, width, input_ids.shape[1], tuple(watch.steps), tuple(map(tuple, answers.tolist()))
+        model.stage.name,
+        width,
+        input_ids.shape[1],
+        tuple(watch.steps),
+        tuple(map(tuple, answers.tolist())),
     )
 
 
@@ -155,11 +166,17 @@ class _Watch:
         self.model = restage(model, replace(model.stage, runner=watching))
         self.model.layers[0].register_forward_pre_hook(self._see_metadata)
         self.weights = {p.untyped_storage()._cdata for p in model.parameters()}
-        self.width, self.prompt_tokens, self.tokens = width, input_ids.shape[1], set(input_ids.flatten().tolist())
+        self.width, self.prompt_tokens, self.tokens = (
+            width,
+            input_ids.shape[1],
+            set(input_ids.flatten().tolist()),
+        )
         rows = [tuple(ids[real.bool()].tolist()) for ids, real in zip(input_ids, mask, strict=True)]
         self.sequences = tuple(row for row in rows for _ in range(width))
         self.parents, self.reorder = tuple(range(len(self.sequences))), Cost()
-        self.before: list[_Piece] = []  # of the first layer; alive until the next pass, so that no address comes twice
+        self.before: list[
+            _Piece
+        ] = []  # of the first layer; alive until the next pass, so that no address comes twice
         self.steps: list[BeamStep] = []
         self.metadata: Metadata | None = None
 
@@ -172,7 +189,9 @@ class _Watch:
                 self.cache = cache
                 self._watch_reorder(cache)
             elif cache is not self.cache:
-                raise ValueError("these prompts are taken in by several passes: expected so few that one is enough")
+                raise ValueError(
+                    "these prompts are taken in by several passes: expected so few that one is enough"
+                )
             logits, forward = self._counted(cache, lambda: step(input_ids, mask, cache))
             fed = tuple(input_ids.flatten().tolist()) if self.steps else ()
             self.steps.append(self._step(cache, fed, forward))
@@ -189,7 +208,9 @@ class _Watch:
 
         cache.reorder = watched
 
-    def _counted(self, cache: Cache, run: Callable[[], Tensor | None]) -> tuple[Tensor | None, Cost]:
+    def _counted(
+        self, cache: Cache, run: Callable[[], Tensor | None]
+    ) -> tuple[Tensor | None, Cost]:
         before = _storages(cache)
         with OperationLog() as log:
             result = run()
@@ -221,15 +242,25 @@ class _Watch:
 
     def _paths(self, pieces: list[_Piece]) -> tuple[tuple[Place, ...], ...]:
         n = len(self.sequences)
-        places = [(i, len(piece.k), slot) for i, piece in enumerate(pieces) for slot in range(piece.written)]
+        places = [
+            (i, len(piece.k), slot)
+            for i, piece in enumerate(pieces)
+            for slot in range(piece.written)
+        ]
         window = self.model.layers[0].options.window
         seen = visible_slots(self.metadata, n, window).tolist()
         return tuple(
-            tuple(Place(i, beam * rows // n, slot) for (i, rows, slot), on in zip(places, row, strict=True) if on)
+            tuple(
+                Place(i, beam * rows // n, slot)
+                for (i, rows, slot), on in zip(places, row, strict=True)
+                if on
+            )
             for beam, row in enumerate(seen)
         )
 
-    def _buffers(self, pieces: list[_Piece], paths: Sequence[Sequence[Place]]) -> tuple[Buffer, ...]:
+    def _buffers(
+        self, pieces: list[_Piece], paths: Sequence[Sequence[Place]]
+    ) -> tuple[Buffer, ...]:
         readers: dict[Place, tuple[int, ...]] = {}
         for beam, path in enumerate(paths):
             for place in path:
@@ -239,7 +270,9 @@ class _Watch:
         def slot(i: int, row: int, n: int) -> Slot:
             token = lying[i][row][n] if n < pieces[i].written else None
             step, state = pieces[i].steps[n], self._state(i, pieces[i], n)
-            return Slot(token, self._text(token, state), step, readers.get(Place(i, row, n), ()), state)
+            return Slot(
+                token, self._text(token, state), step, readers.get(Place(i, row, n), ()), state
+            )
 
         return tuple(
             Buffer(
@@ -247,7 +280,10 @@ class _Watch:
                 piece.k.untyped_storage().data_ptr(),
                 tuple(piece.k.shape),
                 piece.k.untyped_storage().nbytes(),
-                tuple(tuple(slot(i, row, n) for n in range(piece.k.shape[2])) for row in range(len(piece.k))),
+                tuple(
+                    tuple(slot(i, row, n) for n in range(piece.k.shape[2]))
+                    for row in range(len(piece.k))
+                ),
             )
             for i, piece in enumerate(pieces)
         )
@@ -361,10 +397,14 @@ def as_text(trace: BeamTrace, step: int) -> str:
     `+` stands before what was written in this step, `~` before what was copied, `_` for a free slot.
     """
     at = trace.steps[step]
-    told = [f"{trace.stage}, step {step}: {at.held:,} bytes held, {at.copied:,} copied, parents {list(at.parents)}"]
+    told = [
+        f"{trace.stage}, step {step}: {at.held:,} bytes held, {at.copied:,} copied, parents {list(at.parents)}"
+    ]
     for line in lines(trace, step):
         slots = [at.slot(place) for place in line.places]
-        told.append(f"{line.name}: " + "|".join(MARKS[slot.state] + shown(slot.text) for slot in slots))
+        told.append(
+            f"{line.name}: " + "|".join(MARKS[slot.state] + shown(slot.text) for slot in slots)
+        )
     for beam, path in enumerate(at.paths):
         told.append(f"beam {beam} reads " + repr("".join(at.slot(place).text for place in path)))
     return "\n".join(told)

@@ -63,14 +63,20 @@ def _watch_device(device: torch.device, seen: list[str]) -> ExitStack:
 def device_events(trace: profile) -> list:
     """What ran on the device while a profiler watched."""
     cpu = torch.autograd.DeviceType.CPU
-    return [event for event in trace.events() if event.device_type != cpu and not event.is_user_annotation]
+    return [
+        event
+        for event in trace.events()
+        if event.device_type != cpu and not event.is_user_annotation
+    ]
 
 
 def device_seconds(run: Callable[[], object], device: torch.device) -> float:
     """Seconds that the device was busy with `run`: gaps between launches are left out."""
     run()
     synchronize(device)
-    with profile(activities=[ProfilerActivity.CPU, ACTIVITIES[device.type]], acc_events=True) as trace:
+    with profile(
+        activities=[ProfilerActivity.CPU, ACTIVITIES[device.type]], acc_events=True
+    ) as trace:
         run()
         synchronize(device)
     return sum(event.time_range.elapsed_us() for event in device_events(trace)) / 1e6

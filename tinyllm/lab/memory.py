@@ -29,12 +29,16 @@ def allocations(run: Callable[[], object], device: torch.device) -> list[tuple[f
     Torch keeps no account of memory on a CPU: a trace of the run is added up. Raises ValueError for another device.
     """
     if device.type != "cpu":
-        raise ValueError(f"memory over time on {device.type!r}: expected a CPU; peak_bytes knows other devices")
+        raise ValueError(
+            f"memory over time on {device.type!r}: expected a CPU; peak_bytes knows other devices"
+        )
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or the profiler talks on standard error
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as trace:
         run()
     result = trace.profiler.kineto_results
     start = result.trace_start_ns()
-    events = sorted((e for e in result.events() if e.name() == "[memory]"), key=lambda event: event.start_ns())
+    events = sorted(
+        (e for e in result.events() if e.name() == "[memory]"), key=lambda event: event.start_ns()
+    )
     seconds = [(event.start_ns() - start) / 1e9 for event in events]
     return list(zip(seconds, accumulate(event.nbytes() for event in events), strict=True))

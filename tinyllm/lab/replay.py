@@ -28,7 +28,10 @@ READS = (
     aten.masked_select.default,
     aten.equal.default,
 )
-WITHOUT_OPERATION = {Tensor.tolist: "tolist", Tensor.numpy: "numpy"}  # on a CPU these just look at the memory
+WITHOUT_OPERATION = {
+    Tensor.tolist: "tolist",
+    Tensor.numpy: "numpy",
+}  # on a CPU these just look at the memory
 BY_MASK = (torch.bool, torch.uint8)
 
 
@@ -62,7 +65,9 @@ class _Log(TorchDispatchMode):
     def __post_init__(self) -> None:
         super().__init__()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
         kwargs = kwargs or {}
         with self:
             result = func.decompose(*args, **kwargs)
@@ -72,7 +77,11 @@ class _Log(TorchDispatchMode):
             self.asked(func.name().removeprefix("aten::").split(".")[0])
         result = func(*args, **kwargs)
         results = _tensors(result)
-        if results and func not in ALLOCATIONS and (func._schema.is_mutable or not aliases(_tensors(args), results)):
+        if (
+            results
+            and func not in ALLOCATIONS
+            and (func._schema.is_mutable or not aliases(_tensors(args), results))
+        ):
             self.launched(Launch(func, args, kwargs, results))
         return result
 
@@ -86,14 +95,18 @@ class _Questions(TorchFunctionMode):
     def __post_init__(self) -> None:
         super().__init__()
 
-    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
         if func in WITHOUT_OPERATION:
             self.asked(WITHOUT_OPERATION[func])
         return func(*args, **(kwargs or {}))
 
 
 def _asks(func: Any, args: tuple) -> bool:
-    by_mask = func is aten.index.Tensor and any(x is not None and x.dtype in BY_MASK for x in args[1])
+    by_mask = func is aten.index.Tensor and any(
+        x is not None and x.dtype in BY_MASK for x in args[1]
+    )
     return func in READS or by_mask  # how many elements a mask picks, the host must know
 
 
@@ -101,7 +114,9 @@ def _tensors(tree: object) -> list[Tensor]:
     return [x for x in tree_leaves(tree) if isinstance(x, Tensor)]
 
 
-def _watched(run: Callable[[], object], launched: Callable[[Launch], object], asked: Callable[[str], object]) -> None:
+def _watched(
+    run: Callable[[], object], launched: Callable[[Launch], object], asked: Callable[[str], object]
+) -> None:
     with ExitStack() as stack:
         stack.enter_context(_Questions(asked))
         stack.enter_context(_Log(launched, asked))
@@ -117,7 +132,9 @@ def host_reads(run: Callable[[], object]) -> Counter[str]:
 
 def refuse(question: str) -> None:
     """What a graph that is being captured says to a question. Raises HostRead."""
-    raise HostRead(f"{question}: the host asks for what is in memory, and a replay has nobody to tell")
+    raise HostRead(
+        f"{question}: the host asks for what is in memory, and a replay has nobody to tell"
+    )
 
 
 @dataclass

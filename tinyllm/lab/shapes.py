@@ -21,27 +21,68 @@ LLAMA = {"model_type": "llama", "rope_theta": 10000.0, "eos_token_id": 2, "pad_t
 SHAPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "smollm2-135m": LLAMA
-        | {"hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30, "num_attention_heads": 9}
+        | {
+            "hidden_size": 576,
+            "intermediate_size": 1536,
+            "num_hidden_layers": 30,
+            "num_attention_heads": 9,
+        }
         | {"num_key_value_heads": 3, "vocab_size": 49152, "tie_word_embeddings": True},
         "tinyllama-1.1b": LLAMA
-        | {"hidden_size": 2048, "intermediate_size": 5632, "num_hidden_layers": 22, "num_attention_heads": 32}
+        | {
+            "hidden_size": 2048,
+            "intermediate_size": 5632,
+            "num_hidden_layers": 22,
+            "num_attention_heads": 32,
+        }
         | {"num_key_value_heads": 4, "vocab_size": 32000},
         "llama-2-7b": LLAMA
-        | {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32}
+        | {
+            "hidden_size": 4096,
+            "intermediate_size": 11008,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 32,
+        }
         | {"num_key_value_heads": 32, "vocab_size": 32000},
         "llama-2-13b": LLAMA
-        | {"hidden_size": 5120, "intermediate_size": 13824, "num_hidden_layers": 40, "num_attention_heads": 40}
+        | {
+            "hidden_size": 5120,
+            "intermediate_size": 13824,
+            "num_hidden_layers": 40,
+            "num_attention_heads": 40,
+        }
         | {"num_key_value_heads": 40, "vocab_size": 32000},
         "llama-3-8b": LLAMA
-        | {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32}
+        | {
+            "hidden_size": 4096,
+            "intermediate_size": 14336,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 32,
+        }
         | {"num_key_value_heads": 8, "vocab_size": 128256},
         "gpt-j-6b": {"model_type": "gptj", "n_embd": 4096, "n_layer": 28, "n_head": 16}
         | {"rotary_dim": 64, "vocab_size": 50400},
-        "opt-6.7b": {"model_type": "opt", "hidden_size": 4096, "ffn_dim": 16384, "num_hidden_layers": 32}
+        "opt-6.7b": {
+            "model_type": "opt",
+            "hidden_size": 4096,
+            "ffn_dim": 16384,
+            "num_hidden_layers": 32,
+        }
         | {"num_attention_heads": 32, "vocab_size": 50272},
-        "opt-30b": {"model_type": "opt", "hidden_size": 7168, "ffn_dim": 28672, "num_hidden_layers": 48}
+        "opt-30b": {
+            "model_type": "opt",
+            "hidden_size": 7168,
+            "ffn_dim": 28672,
+            "num_hidden_layers": 48,
+        }
         | {"num_attention_heads": 56, "vocab_size": 50272},
-        "bloom-7b1": {"model_type": "bloom", "hidden_size": 4096, "n_layer": 30, "n_head": 32, "vocab_size": 250880},
+        "bloom-7b1": {
+            "model_type": "bloom",
+            "hidden_size": 4096,
+            "n_layer": 30,
+            "n_head": 32,
+            "vocab_size": 250880,
+        },
     }
 )
 
@@ -49,7 +90,9 @@ SHAPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 class RandomWeights:
     """Normal weights of a width that keeps activations in range, drawn when they are read."""
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, shapes: Mapping[str, tuple[int, ...]], device: torch.device, dtype: torch.dtype
+    ) -> None:
         self.shapes, self._device, self._dtype = shapes, device, dtype
         self._generator = torch.Generator(device).manual_seed(0)
 
@@ -62,7 +105,9 @@ class RandomWeights:
         if len(shape) == 1:
             fill = float(not name.endswith(".bias"))
             return torch.full(shape, fill, device=self._device, dtype=self._dtype)
-        return 0.02 * torch.randn(shape, generator=self._generator, device=self._device, dtype=self._dtype)
+        return 0.02 * torch.randn(
+            shape, generator=self._generator, device=self._device, dtype=self._dtype
+        )
 
     def file(self, name: str | None) -> str:
         """Random weights stand in no file."""

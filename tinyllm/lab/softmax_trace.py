@@ -72,7 +72,9 @@ def merge(a: State, b: State) -> State:
     maximum = torch.maximum(a.maximum, b.maximum)
     of_a, of_b = ((part.maximum - _finite(maximum)).exp() for part in (a, b))
     denominator = a.denominator * of_a + b.denominator * of_b
-    return State(maximum, denominator, a.accumulator * of_a[..., None] + b.accumulator * of_b[..., None])
+    return State(
+        maximum, denominator, a.accumulator * of_a[..., None] + b.accumulator * of_b[..., None]
+    )
 
 
 def _finite(maximum: Tensor) -> Tensor:
@@ -156,7 +158,8 @@ def as_text(trace: SoftmaxTrace, number: int) -> str:
     rescale, added = float(step.rescale), float(step.weights.sum())
     old, new = (tuple(x.tolist()[0] for x in state) for state in (found, step.state))
     told = (
-        f"tile {number}: " + " ".join(f"{trace.keys[i].strip()!r} {score:.2f}" for i, score in scores),
+        f"tile {number}: "
+        + " ".join(f"{trace.keys[i].strip()!r} {score:.2f}" for i, score in scores),
         f"maximum      {old[0]:.2f} -> {new[0]:.2f}, so the sums are multiplied by {rescale:.3f}",
         f"denominator  {old[1]:.3f} * {rescale:.3f} + {added:.3f} = {new[1]:.3f}",
         f"accumulator  {_numbers(old[2])} -> {_numbers(new[2])}",

@@ -61,14 +61,20 @@ class Trace:
 
     def touched(self, kind: str, tensor: str) -> list[int]:
         """Elements of a tensor that were loaded, or stored, as often as they were; in ascending order."""
-        found = (access.elements for access in self.accesses if (access.kind, access.tensor) == (kind, tensor))
+        found = (
+            access.elements
+            for access in self.accesses
+            if (access.kind, access.tensor) == (kind, tensor)
+        )
         return sorted(element for elements in found for element in elements)
 
     @property
     def bytes(self) -> int:
         """What must come from memory and go there: each element once, since a second reading finds the cache."""
         kinds = [(kind, tensor) for kind in ("load", "store") for tensor in self.shapes]
-        return sum(self.sizes[tensor] * len(set(self.touched(kind, tensor))) for kind, tensor in kinds)
+        return sum(
+            self.sizes[tensor] * len(set(self.touched(kind, tensor))) for kind, tensor in kinds
+        )
 
 
 def record_trace(
@@ -83,7 +89,9 @@ def record_trace(
     with _watching(seen):
         returned = function(**arguments)
     if not seen:
-        raise RuntimeError("nothing to record: set TRITON_INTERPRET=1 before the kernels are first imported")
+        raise RuntimeError(
+            "nothing to record: set TRITON_INTERPRET=1 before the kernels are first imported"
+        )
     returned = returned if isinstance(returned, tuple) else (returned,)
     named = [arguments, *(x._asdict() for x in arguments.values() if hasattr(x, "_asdict"))]
     tensors = {key: x for each in named for key, x in each.items() if isinstance(x, Tensor)}
@@ -101,7 +109,10 @@ def _watching(seen: list[tuple]) -> Iterator[None]:
 
     def watched(kind: str, method: Callable, mask_at: int) -> Callable:
         def call(pointers: Any, *rest: Any) -> Any:
-            addresses, mask = np.atleast_2d(pointers.data), np.atleast_2d(rest[mask_at].data).astype(bool)
+            addresses, mask = (
+                np.atleast_2d(pointers.data),
+                np.atleast_2d(rest[mask_at].data).astype(bool),
+            )
             seen.append((builder.grid_idx, kind, addresses.copy(), mask.copy(), _line()))
             return method(pointers, *rest)
 
@@ -112,7 +123,10 @@ def _watching(seen: list[tuple]) -> Iterator[None]:
     try:
         yield
     finally:
-        del builder.create_masked_load, builder.create_masked_store  # those of the class are there again
+        del (
+            builder.create_masked_load,
+            builder.create_masked_store,
+        )  # those of the class are there again
 
 
 def _line() -> str:
@@ -136,14 +150,21 @@ def _places(tensors: Mapping[str, Tensor]) -> dict[int, tuple[str, int]]:
         offsets = torch.zeros(x.shape, dtype=torch.int64)
         for axis, (size, stride) in enumerate(zip(x.shape, x.stride(), strict=True)):
             offsets += (stride * torch.arange(size)).view(-1, *[1] * (x.dim() - axis - 1))
-        places |= {x.data_ptr() + x.element_size() * at: (name, i) for i, at in enumerate(offsets.flatten().tolist())}
+        places |= {
+            x.data_ptr() + x.element_size() * at: (name, i)
+            for i, at in enumerate(offsets.flatten().tolist())
+        }
     return places
 
 
-def _access(places: Mapping[int, tuple[str, int]], program, kind, addresses, mask, source) -> Access:
+def _access(
+    places: Mapping[int, tuple[str, int]], program, kind, addresses, mask, source
+) -> Access:
     touched = {places.get(int(address), (None, 0))[0] for address in addresses[mask]}
     if None in touched or len(touched) > 1:
-        raise LookupError(f"{source!r} touches {touched}: expected one of the tensors that were named")
+        raise LookupError(
+            f"{source!r} touches {touched}: expected one of the tensors that were named"
+        )
     (tensor,) = touched or {""}
     lanes = tuple(
         tuple(places[int(address)][1] if on else None for address, on in zip(*row, strict=True))
@@ -163,7 +184,9 @@ def read_trace(name: str, folder: Path = RESULTS) -> Trace:
     """The recorded trace of a kernel: `trace-NAME.json`."""
     found = json.loads((folder / f"trace-{name}.json").read_text())
     accesses = tuple(
-        Access(tuple(a["program"]), a["kind"], a["tensor"], tuple(map(tuple, a["lanes"])), a["source"])
+        Access(
+            tuple(a["program"]), a["kind"], a["tensor"], tuple(map(tuple, a["lanes"])), a["source"]
+        )
         for a in found["accesses"]
     )
     shapes = {tensor: tuple(shape) for tensor, shape in found["shapes"].items()}
@@ -181,14 +204,24 @@ def toy_traces() -> Iterator[Trace]:
     q, k, v = torch.ones(1, 1, 4, 4).transpose(1, 2).split([2, 1, 1], dim=1)
     tables = {"cos": torch.ones(1, 1, 2), "sin": torch.zeros(1, 1, 2)}
     k_slot, v_slot = (torch.zeros(1, 1, 3, 4)[:, :, 2:] for _ in range(2))
-    arguments = {"q": q, "k": k, "v": v, **tables, "k_slot": k_slot, "v_slot": v_slot, "interleaved": False}
+    arguments = {
+        "q": q,
+        "k": k,
+        "v": v,
+        **tables,
+        "k_slot": k_slot,
+        "v_slot": v_slot,
+        "interleaved": False,
+    }
     of_two_heads = partial(rope_and_store, launch=LaunchConfig({"heads": 2}))
     yield record_trace("rope_and_store", of_two_heads, arguments, ("q_out", "k_slot", "v_slot"))
 
 
 def main() -> None:
     """Record the toy sizes again."""
-    os.environ["TRITON_INTERPRET"] = "1"  # read when the kernels are decorated, which is when they are imported
+    os.environ["TRITON_INTERPRET"] = (
+        "1"  # read when the kernels are decorated, which is when they are imported
+    )
     for trace in toy_traces():
         write_trace(trace, RESULTS / f"trace-{trace.kernel}.json")
 

@@ -16,7 +16,7 @@ from tinyllm.ops import embedding, mlp, projection, qkv, rope
 
 @dataclass(frozen=True)
 class Operations:
-    """What a decoder calls, in the order in which it calls it; `dataclasses.replace(NAIVE, mlp=...)` makes a variant."""
+    """What a decoder calls, in this order; `dataclasses.replace(NAIVE, mlp=...)` makes a variant."""
 
     embed: Callable
     rotary_tables: Callable

@@ -43,7 +43,7 @@ def fused_matmul(
 
 
 def prologue_is_free(kernels: KernelSet, rows: int) -> bool:
-    """Whether a norm costs nothing in front of a matmul: with several rows, every program of a matrix engine repeats it."""
+    """Whether a norm is free in front of a matmul: with several rows, every program repeats it."""
     return rows <= min(MAX_GEMV_ROWS, kernels.max_prologue_norm_rows)
 
 

@@ -26,7 +26,9 @@ def pick_device(device: Any) -> torch.device:
     except (RuntimeError, TypeError) as error:
         raise ValueError(f"device {device!r} is unknown: expected one of {list(KINDS)}") from error
     if chosen.type not in available():
-        raise ValueError(f"device {str(device)!r} is not available: this machine and build of torch have {available()}")
+        raise ValueError(
+            f"device {str(device)!r} is not available: this machine and build of torch have {available()}"
+        )
     return chosen
 
 
@@ -55,7 +57,11 @@ def free_bytes(device: torch.device) -> int | None:
     """Memory that can still be allocated, torch's own reserve included; None where the system does not say."""
     if device.type != "cpu":
         backend = getattr(torch, device.type)
-        return backend.mem_get_info(device)[0] + backend.memory_reserved(device) - backend.memory_allocated(device)
+        return (
+            backend.mem_get_info(device)[0]
+            + backend.memory_reserved(device)
+            - backend.memory_allocated(device)
+        )
     return min((free for free in (_available(), _cgroup_limit()) if free is not None), default=None)
 
 
@@ -68,7 +74,9 @@ def _available() -> int | None:
     """Memory that Linux could give to a new process."""
     info = Path("/proc/meminfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable")), None)
+    return next(
+        (1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable")), None
+    )
 
 
 def _cgroup_limit() -> int | None:

@@ -30,8 +30,7 @@ def unsupported_reason(decoder: Decoder) -> str | None:
         return f"native steps do not know {decoder.dtype}"
     if decoder.config.head_dim > cpu.MAX_HEAD_DIM:
         return (
-            f"heads of size {decoder.config.head_dim}: "
-            f"native steps take at most {cpu.MAX_HEAD_DIM}"
+            f"heads of size {decoder.config.head_dim}: native steps take at most {cpu.MAX_HEAD_DIM}"
         )
     if decoder.operations is not FUSED:
         return "the stage has operations of its own, which a native step would not run"
@@ -47,9 +46,10 @@ def unsupported_reason(decoder: Decoder) -> str | None:
 class NativeStep:
     """`decoder.step` with decode steps in native code, for a decoder without `unsupported_reason`.
 
-    Called with token ids [b, w], None and a `SegmentCache`, it returns logits [b * w, v] in float32 whatever format the
-    model has. A prefill, more sequences than the kernels take, and layers with hooks go through `decoder.step`. Pointers
-    to weights and memory are put together again whenever an answer begins.
+    Called with token ids [b, w], None and a `SegmentCache`, it returns logits [b * w, v] in float32
+    whatever format the model has. A prefill, more sequences than the kernels take, and layers with
+    hooks go through `decoder.step`. Pointers to weights and memory are put together again whenever
+    an answer begins.
     """
 
     def __init__(self, decoder: Decoder) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class AsyncStopFlag:
-    """Read after every step. On a GPU the answer comes one step late: the host does not wait for the step just launched.
+    """Read after every step. On a GPU the answer comes one step late, so that the host never waits.
 
     Where `late` is True, a positive answer means that the step before the last was the last one needed. `sync` is for
     steps that the caller watches, none of which may be taken in vain.
