@@ -23,7 +23,7 @@ def rms_norm(
     return weight * (wide * torch.rsqrt(mean_square + eps)).to(x.dtype)
 
 
-def layer_norm(x: Float[Tensor, "*rows m"], norm: NormWeights) -> Float[Tensor, "*rows m"]:
+def layer_norm(x: Float[Tensor, "*rows m"], norm: Norm | NormWeights) -> Float[Tensor, "*rows m"]:
     """Shift every row to mean zero, scale it to variance one, then weight and bias; accumulated in float32."""
     wide = x.float()
     centred = wide - wide.mean(-1, keepdim=True)
@@ -32,7 +32,7 @@ def layer_norm(x: Float[Tensor, "*rows m"], norm: NormWeights) -> Float[Tensor, 
     return norm.weight * normalised + norm.bias
 
 
-def naive_norm(x: Float[Tensor, "*rows m"], norm: NormWeights) -> Float[Tensor, "*rows m"]:
+def naive_norm(x: Float[Tensor, "*rows m"], norm: Norm | NormWeights) -> Float[Tensor, "*rows m"]:
     """The normalisation that these weights belong to."""
     if norm.bias is None:
         return rms_norm(x, norm.weight, norm.eps)
