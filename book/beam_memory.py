@@ -57,6 +57,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", type=Path, default=FILE)
+    options = parser.parse_args()
     checkpoint = open_checkpoint()
     fused = load_model(checkpoint, STAGES["fused"], CPU, torch.float32)
     engines = [
@@ -66,7 +67,7 @@ def main() -> None:
     ]
     cases = list(product(PROMPTS, WIDTHS, engines))
     rows = [measured(engine, prompt, width) for prompt, width, engine in tqdm(cases, unit="run")]
-    parser.parse_args().json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     print(as_markdown(rows))
 
 

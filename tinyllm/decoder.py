@@ -50,8 +50,12 @@ class DecoderLayer(nn.Module):
         kv: LayerCache,
     ) -> Float[Tensor, "b t m"]:
         """x [b, t, m]; writes this layer's new keys and values into kv."""
-        attention = self.attend(x, rope, metadata, kv)
-        h = self.ops.project(attention, self.o_proj, x, self.attention_post_norm)
+        h = self.ops.project(
+            self.attend(x, rope, metadata, kv),  # held no longer than this
+            self.o_proj,
+            x,
+            self.attention_post_norm,
+        )
         return self.ops.mlp(
             x if self.parallel else h,
             self.mlp_norm,

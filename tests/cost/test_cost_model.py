@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 import models
 import tinyllm
-from tinyllm.attention.kernel import kernel_attention
 from tinyllm.cache.segment import SegmentCache
 from tinyllm.cost.model import (
     layer_cost,
@@ -37,7 +36,6 @@ CPU = torch.device("cpu")
 DTYPES = (torch.float32, torch.bfloat16)
 VARIANTS = {
     **tinyllm.STAGES,
-    "fused, kernel attention": replace(tinyllm.STAGES["fused"], attention=kernel_attention),
     "segment, naive operations": replace(tinyllm.STAGES["segment"], ops=NAIVE),
 }
 every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)

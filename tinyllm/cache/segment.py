@@ -99,6 +99,7 @@ class SegmentLayer:
             self.prompt.part(0, self.state.prompt_tokens),
             self.response.part(0, self.state.response_slots),
         ]
+        parts = [part for part in parts if part.capacity]
         held = sum(part.capacity for part in parts)
         if held == 0 and self.prompt.capacity >= tokens:
             return self.prompt.part(0, tokens)

@@ -73,6 +73,7 @@ def _peak_at(stage: Stage, config: DecoderConfig, work: Workload, call: CallShap
     one_pass = replace(work, batch=max(1, rows // work.tokens), copies=1)
     kinds = [config.of_kind(kind) for kind in kinds_of_windows(config)]
     bias = sum(bias_elements(kind, one_pass) for kind in kinds)
+    bias *= 1 + 2 * config.alibi  # made inside a layer, from distances that are wider
     if work.held and stage.attention is stock_attention:
         bias += 2 * beam_bias_elements(config, work)  # as booleans, and as numbers
     unfused = config.score_softcap is not None or (config.alibi and work.held > 0)
