@@ -1,6 +1,6 @@
 """Put the recorded runs into README.md and book/results.md: `python book/readme.py [--check]`.
 
-The tables and pictures between the markers come from `book/results/*.json`; nobody types them. The README has a few
+The tables and pictures between the markers come from `book/results/*.json`; none is typed by hand. The README has a few
 figures, the page of results has every recorded run.
 """
 
@@ -188,7 +188,7 @@ def attention_of(run: Mapping[str, Any]) -> str:
     faster, slower = sum(ratio < 1 for ratio in ratios), sum(ratio > 1.05 for ratio in ratios)
     lengths = f"prompts {spread(run, 'prompt')}, responses {spread(run, 'response')}"
     return "\n".join(lines) + (
-        f"\n\nOf all {len(ratios)} recorded cells ({lengths}), the kernel is faster than the best of the others in "
+        f"\n\nOf all {len(ratios)} recorded cells ({lengths}), the kernel is faster than the fastest other way in "
         f"{faster}, at most 5% slower in {len(ratios) - slower - faster}, and slower by more in {slower}, at worst "
         f"{max(ratios):.2f} times. The expanded cache is timed without the copies that a reorder makes of it."
         + (f" This run was {run['note']}." if "note" in run else "")

@@ -47,7 +47,7 @@ class Model(Decoder):
     generation_config: GenerationConfig | None = None
 
     def __init__(self, config: DecoderConfig, stage: Stage) -> None:
-        super().__init__(config, stage.ops, stage.attention, TORCH)  # `settle` chooses the kernels
+        super().__init__(config, stage.ops, stage.attention, TORCH)  # `bind_stage_kernels` chooses
         self.stage = stage
         self.sessions = Sessions()
         self.requires_grad_(False)
@@ -55,9 +55,9 @@ class Model(Decoder):
     def _apply(self, *args: Any, **kwargs: Any) -> Model:
         self.sessions.clear()  # captured work knows the weights by their addresses
         super()._apply(*args, **kwargs)
-        return self.settle()
+        return self.bind_stage_kernels()
 
-    def settle(self) -> Model:
+    def bind_stage_kernels(self) -> Model:
         """Choose the kernels of the device that the weights are on."""
         self.bind(pick_kernels(self.stage.kernels, self.device))
         return self
@@ -150,7 +150,7 @@ def load_model(
     load_weights(model, checkpoint, device, dtype)
     model.tokenizer = checkpoint.tokenizer
     model.generation_config = checkpoint.generation_config
-    return model.settle()
+    return model.bind_stage_kernels()
 
 
 def restage(model: Model, stage: Stage) -> Model:
@@ -159,7 +159,7 @@ def restage(model: Model, stage: Stage) -> Model:
     share_weights(other, model)
     other.tokenizer = model.tokenizer
     other.generation_config = model.generation_config
-    return other.settle()
+    return other.bind_stage_kernels()
 
 
 @no_type_check  # what users pass is checked below, with messages of our own
@@ -199,4 +199,4 @@ def optimize(hf_model: PreTrainedModel, *, stage: str | Stage = FASTEST) -> Mode
     model = empty_model(config_of(family, config, weights), stage)
     merge_weights(model, family, weights)
     model.generation_config = hf_model.generation_config
-    return model.settle()
+    return model.bind_stage_kernels()
