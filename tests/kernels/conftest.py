@@ -8,7 +8,6 @@ The interpreter keeps bfloat16 as raw 16-bit integers and computes with those. L
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Callable
 
 import pytest
@@ -63,9 +62,6 @@ def _interpret_honestly() -> None:
 
 
 if ACCELERATOR is None and importlib.util.find_spec("triton"):
-    os.environ["TRITON_INTERPRET"] = (
-        "1"  # read when a kernel is decorated: before any of ours is imported
-    )
     _interpret_honestly()
 
 
