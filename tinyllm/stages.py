@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from tinyllm.attention.kernel import kernel_attention
 from tinyllm.attention.metadata import Attention
@@ -65,7 +66,7 @@ STAGES = MappingProxyType({stage.name: stage for stage in LADDER})
 FASTEST = LADDER[-1].name
 
 
-def pick_stage(stage: str | Stage) -> Stage:
+def pick_stage(stage: Any) -> Stage:
     """A stage by its name, or the stage itself. Raises ValueError naming those there are."""
     if isinstance(stage, Stage):
         return stage

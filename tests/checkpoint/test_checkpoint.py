@@ -148,9 +148,9 @@ def test_variant_of_a_stage(saved):
 
     def counted(*args):
         calls.append(len(args))
-        return tinyllm.STAGES["naive"].attend(*args)
+        return tinyllm.STAGES["naive"].attention(*args)
 
-    variant = replace(tinyllm.STAGES["naive"], name="mine", attend=counted)
+    variant = replace(tinyllm.STAGES["naive"], name="mine", attention=counted)
     model, (ids, _) = (
         tinyllm.from_pretrained(folder, stage=variant, device="cpu"),
         models.ragged(61, (5,)),

@@ -177,9 +177,9 @@ def test_16_bit_steps_are_no_further_off_than_transformers(dtype, stage):
 
 
 def test_annotated_shapes_are_enforced():
-    from tinyllm.ops.rope import RotaryTables, apply_rope
+    from tinyllm.attention.mask import alibi_bias
 
-    tables = RotaryTables(*torch.zeros(2, 1, 3, 4), interleaved=False)
-    apply_rope(torch.zeros(2, 5, 3, 4), tables)
-    with pytest.raises(TypeCheckError, match="rotary"):
-        apply_rope(torch.zeros(2, 5, 7, 4), tables)
+    distances = torch.zeros(2, 3, dtype=torch.int64)
+    alibi_bias(torch.ones(4), distances, 2, 3, torch.float32)
+    with pytest.raises(TypeCheckError, match="distances"):
+        alibi_bias(torch.ones(4), distances[0], 2, 3, torch.float32)

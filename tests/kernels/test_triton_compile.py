@@ -19,7 +19,7 @@ import pytest
 TYPES = ("bf16", "fp16")
 # Parameters and members of grouped parameters, by name; pointers to the model's format are all others in _ptr.
 TYPES_OF = {
-    "cos_ptr": "*fp32", "sin_ptr": "*fp32", "slopes_ptr": "*fp32", "partial": "*fp32",
+    "cos_ptr": "*fp32", "sin_ptr": "*fp32", "slopes_ptr": "*fp32", "partials": "*fp32",
     "counters": "*i32", "lengths_ptr": "*i32", "positions_ptr": "*i32", "start_ptr": "*i32",
     "live_slots_ptr": "*i32", "num_dead_ptr": "*i32", "beam_index_ptr": "*i32",
     "mask_ptr": "*i64", "beam_idx_ptr": "*i64", "eps": "fp32", "scale": "fp32",
@@ -118,7 +118,7 @@ def _attentions(row: dict[str, Any]) -> list[Variant]:
         name, attention._segment_attention, row["attention"], blocks(d, rows, splits), absent
     )
     alone = ("beam_mask.mask_ptr", "beam_mask.live_slots_ptr", "beam_mask.num_dead_ptr")
-    unsplit = ("workspace.partial", "workspace.counters")
+    unsplit = ("workspace.partials", "workspace.counters")
     plain = ("prompt.positions_ptr", "slopes_ptr")
     whole = {
         "HEAD_DIM": 128,

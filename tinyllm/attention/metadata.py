@@ -130,7 +130,7 @@ class DecodeMetadata:
     slopes: Float[Tensor, " h"] | None
     kernels: KernelSet
     device_lengths: Int32[Tensor, " 2"] | None = None
-    device_positions: Int32[Tensor, "b t"] | None = None
+    device_positions: Int32[Tensor, "b capacity"] | None = None
     beam_index: Int32[Tensor, "b w steps"] | None = None
     beam_mask: BeamMask | None = None
     workspace: Workspace | None = None
@@ -143,8 +143,8 @@ class DecodeMetadata:
         return torch.tensor([self.prompt_tokens, self.steps], dtype=torch.int32, device=device)
 
     @cached_property
-    def positions(self) -> Int32[Tensor, "b t"] | None:
-        """Of the prompt's tokens: negative for padding; None without."""
+    def positions(self) -> Int32[Tensor, "b n"] | None:
+        """Of the prompt's tokens, in memory for at least as many: negative for padding; None without."""
         if self.device_positions is not None or self.mask is None:
             return self.device_positions
         return prompt_positions(self.mask)

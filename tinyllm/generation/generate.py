@@ -185,7 +185,7 @@ def run(
 
 def padding_of(
     input_ids: Int[Tensor, "b t"],
-    attention_mask: Tensor | None,
+    attention_mask: Any,
     options: GenerationConfig,
 ) -> Int[Tensor, "b t"] | None:
     """The checked mask, or the one that pad tokens imply as in transformers; None where nothing is padded."""
