@@ -17,7 +17,7 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 WIDGETS = {
     "08": ("fused = ", "tokenizer, cpu", "prompt = ", "traces = ", "step_through_beams("),
     "09": ("", "step_through_softmax("),
-    "12": ("pick_from_ladder(known",),
+    "12": ("from tinyllm import lab", "gpu = lab.Machine("),
 }
 PATIENCE = 240  # seconds for the cells of a notebook on a busy machine
 SERVER = (
