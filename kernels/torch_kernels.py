@@ -168,7 +168,8 @@ class TorchKernels(KernelSet):
             keys = slice(hidden, t)
             visible = None if positions is None else positions[:, None, None, keys] >= 0
             alibi = None if prompt_alibi is None else prompt_alibi[..., keys]
-            k, v = prompt_k[:, :, keys], prompt_v[:, :, keys]
+            k = prompt_k[:, :, keys]
+            v = prompt_v[:, :, keys]
             parts.append(_attend(grouped, k, v, visible, alibi, scale=scale, softcap=softcap))
         if steps:
             first_step = max(0, hidden - t)
@@ -177,7 +178,8 @@ class TorchKernels(KernelSet):
             if w > 1:
                 visible = _visible_slots(beam_index, h // g, first_step, steps, w, q.device)
             alibi = None if response_alibi is None else response_alibi[..., slots]
-            k, v = response_k[:, :, slots], response_v[:, :, slots]
+            k = response_k[:, :, slots]
+            v = response_v[:, :, slots]
             parts.append(_attend(grouped, k, v, visible, alibi, scale=scale, softcap=softcap))
         return merge_by_lse(parts).view(b, h, w, d).transpose(1, 2).reshape(b, w, h * d)
 
@@ -195,7 +197,9 @@ class TorchKernels(KernelSet):
         """Every score made and masked: for what no attention kernel of torch takes; with ALiBi in float32."""
         dtype = q.dtype
         if slopes is not None:
-            q, k, v = q.float(), k.float(), v.float()
+            q = q.float()
+            k = k.float()
+            v = v.float()
         b, h, t, d = q.shape
         g, n = k.shape[1:3]
         key = torch.arange(n, dtype=torch.int64, device=q.device)

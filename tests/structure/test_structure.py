@@ -344,3 +344,19 @@ def test_every_package_is_installed():
 @pytest.mark.parametrize("path", [*LIBRARY, *KERNELS, *TESTS, *BOOK], ids=lambda path: path.name)
 def test_files_are_short(path):
     assert len(path.read_text().splitlines()) <= 500
+
+
+def test_assignments_say_one_thing_a_line():
+    """Several names take several values in one line for things of one kind alone: one assignment in twenty."""
+    assignments = [
+        node
+        for path in (*LIBRARY, *KERNELS)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Assign)
+    ]
+    packed = [
+        node
+        for node in assignments
+        if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple)
+    ]
+    assert len(packed) <= len(assignments) / 20

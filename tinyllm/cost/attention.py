@@ -16,10 +16,8 @@ def bias_elements(config: DecoderConfig, work: Workload) -> int:
     windowed = window_masks(config.kinds[0].window, work)
     if not (work.padded or config.alibi or windowed) and (full or work.tokens == 1):
         return 0
-    heads, batch = (
-        config.num_attention_heads if config.alibi else 1,
-        work.batch if work.padded else 1,
-    )
+    heads = config.num_attention_heads if config.alibi else 1
+    batch = work.batch if work.padded else 1
     return batch * heads * work.tokens * work.total
 
 
@@ -69,8 +67,12 @@ def bias_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `causal_bias` moves for the first kind of layer."""
     if not bias_elements(config, work):
         return Cost()
-    b, t, total, size = work.batch if work.padded else 1, work.tokens, work.total, work.size
-    square, scores = t * total, b * t * total
+    b = work.batch if work.padded else 1
+    t = work.tokens
+    total = work.total
+    size = work.size
+    square = t * total
+    scores = b * t * total
     compare = launch(read=8 * (total + t), write=square)
     cost = launch(write=8 * total) + compare  # arange, <=
     if window_masks(config.kinds[0].window, work):
@@ -93,8 +95,11 @@ def bias_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 
 def _alibi_cost(config: DecoderConfig, work: Workload) -> Cost:
-    b, h, size = work.batch if work.padded else 1, config.num_attention_heads, work.size
-    row, scores = 8 * b * work.total, b * work.tokens * work.total
+    b = work.batch if work.padded else 1
+    h = config.num_attention_heads
+    size = work.size
+    row = 8 * b * work.total
+    scores = b * work.tokens * work.total
     where = launch(read=row, write=row) * 3 if work.padded else launch(write=row)
     narrow = launch(read=4 * h * scores, write=size * h * scores) if size != 4 else Cost()
     return (
@@ -191,7 +196,9 @@ def stock_decode_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def decode_bias_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `DecodeMetadata.bias` moves: padding of the prompt, slots of other sequences, ALiBi."""
-    b, w, size = work.batch, work.copies, work.size
+    b = work.batch
+    w = work.copies
+    size = work.size
     prompt, steps = held_segments(work)
     cost = Cost()
     if work.padded:
@@ -228,7 +235,8 @@ def _decode_alibi_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def _alibi_bias_cost(config: DecoderConfig, work: Workload, many: int, keys: int) -> Cost:
     """What `alibi_bias` moves."""
-    heads, w = config.num_attention_heads, work.copies
+    heads = config.num_attention_heads
+    w = work.copies
     spread = w > 1 and config.group > 1
     slopes = 4 * heads * (w if spread else 1)
     wide = 4 * many * heads * w * keys
@@ -253,7 +261,9 @@ def _masked_alibi_cost(
 
 def biases_of(config: DecoderConfig, work: Workload, visible: VisibleKeys) -> tuple[int, int]:
     """Elements of the bias of each segment; 0 for none."""
-    b, w, slots = work.batch, work.copies, visible.steps * work.copies
+    b = work.batch
+    w = work.copies
+    slots = visible.steps * work.copies
     if not config.alibi:
         return b * visible.prompt * work.padded, b * w * config.group * slots * (w > 1)
     rows = config.num_attention_heads * w
@@ -268,13 +278,13 @@ def align_cost(work: Workload, bias: int, cut: bool) -> Cost:
 
 def part_cost(config: DecoderConfig, work: Workload, keys: int, bias: int, cut: bool) -> Cost:
     """Attention over so many keys of every request; a bias that is `cut` is copied to where its rows are aligned."""
-    h, g, d, size = (
-        config.num_attention_heads,
-        config.num_key_value_heads,
-        config.head_dim,
-        work.size,
-    )
-    out, lse, kv = size * work.rows * h * d, 4 * work.rows * h, size * work.batch * g * keys * d
+    h = config.num_attention_heads
+    g = config.num_key_value_heads
+    d = config.head_dim
+    size = work.size
+    out = size * work.rows * h * d
+    lse = 4 * work.rows * h
+    kv = size * work.batch * g * keys * d
     copied = align_cost(work, bias, cut)
     if config.score_softcap is not None:
         return copied + unfused_attention_cost(config, work, keys, size * bias)
@@ -284,14 +294,16 @@ def part_cost(config: DecoderConfig, work: Workload, keys: int, bias: int, cut: 
 
 def unfused_attention_cost(config: DecoderConfig, work: Workload, keys: int, bias: int) -> Cost:
     """The same without a kernel for it, with so many bytes of bias."""
-    h, g, d, size = (
-        config.num_attention_heads,
-        config.num_key_value_heads,
-        config.head_dim,
-        work.size,
-    )
-    scores, out, lse = work.rows * h * keys, size * work.rows * h * d, 4 * work.rows * h
-    wide, kv, flops = 4 * scores, size * work.batch * g * keys * d, 2 * scores * d
+    h = config.num_attention_heads
+    g = config.num_key_value_heads
+    d = config.head_dim
+    size = work.size
+    scores = work.rows * h * keys
+    out = size * work.rows * h * d
+    lse = 4 * work.rows * h
+    wide = 4 * scores
+    kv = size * work.batch * g * keys * d
+    flops = 2 * scores * d
     strided = (
         work.copies > 1 and config.group == 1
     )  # queries of a head lie apart, and are copied for the product
@@ -316,12 +328,11 @@ def unfused_attention_cost(config: DecoderConfig, work: Workload, keys: int, bia
 
 def merge_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What putting two parts together moves."""
-    h, size = config.num_attention_heads, work.size
-    out, lse, share = (
-        size * work.rows * h * config.head_dim,
-        4 * work.rows * h,
-        size * work.rows * h,
-    )
+    h = config.num_attention_heads
+    size = work.size
+    out = size * work.rows * h * config.head_dim
+    lse = 4 * work.rows * h
+    share = size * work.rows * h
     return (
         launch(read=2 * lse, write=lse)  # -
         + launch(read=lse, write=lse)  # sigmoid
@@ -334,17 +345,16 @@ def kernel_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `kernel_attention` moves and computes; of the response every slot, as if none had lost its descendants."""
     if not work.decodes:
         return stock_attention_cost(config, work)
-    h, g, d, size = (
-        config.num_attention_heads,
-        config.num_key_value_heads,
-        config.head_dim,
-        work.size,
-    )
+    h = config.num_attention_heads
+    g = config.num_key_value_heads
+    d = config.head_dim
+    size = work.size
     if work.kernels == "torch":
         return _torch_cost(config, work)
     visible = visible_keys(config, work)
     out = size * work.rows * h * d
-    prompt, slots = visible.prompt, visible.steps * work.copies
+    prompt = visible.prompt
+    slots = visible.steps * work.copies
     paths = (
         4 * work.rows * visible.steps
         if work.kernels == "sycl"
@@ -364,13 +374,17 @@ def kernel_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def _torch_cost(config: DecoderConfig, work: Workload) -> Cost:
     """Torch's operations for it: two parts and their merger, and what they may see made anew in every layer."""
-    b, w, size = work.batch, work.copies, work.size
+    b = work.batch
+    w = work.copies
+    size = work.size
     visible = visible_keys(config, work)
-    slots, cost = visible.steps * w, Cost()
+    slots = visible.steps * w
+    cost = Cost()
     if work.padded and visible.prompt:
         cost += launch(read=4 * b * visible.prompt, write=b * visible.prompt)  # >=
     if w > 1:
-        one, visible_slots = b * w * slots, b * config.group * w * slots
+        one = b * w * slots
+        visible_slots = b * config.group * w * slots
         cost += launch(write=8 * w) + launch(
             read=4 * b * w * visible.steps + 8 * w, write=one
         )  # arange, ==
@@ -394,12 +408,13 @@ def in_window(config: DecoderConfig, work: Workload) -> Workload:
 
 def _torch_alibi_cost(config: DecoderConfig, work: Workload) -> Cost:
     """Torch's operations with ALiBi, whose bias is made anew in every layer and added in float32."""
-    b, w, h, size = work.batch, work.copies, config.num_attention_heads, work.size
-    many, prompt, slots = (
-        b if work.padded else 1,
-        work.held - work.steps,
-        (work.steps + 1) * work.copies,
-    )
+    b = work.batch
+    w = work.copies
+    h = config.num_attention_heads
+    size = work.size
+    many = b if work.padded else 1
+    prompt = work.held - work.steps
+    slots = (work.steps + 1) * work.copies
     place = 4 if work.padded else 8  # bytes of a position
     cost = Cost() if work.padded else launch(write=8 * prompt)
     cost += launch(write=8 * slots) + launch(read=8 * slots, write=8 * slots) * 2  # arange, //, + 1

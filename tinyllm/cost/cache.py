@@ -40,7 +40,8 @@ def contiguous_prepare_cost(config: DecoderConfig, work: Workload) -> Cost:
 def contiguous_append_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `ContiguousLayer.append` moves: everything, to add `tokens`."""
     token = work.size * work.batch * config.num_key_value_heads * config.head_dim
-    new, old = work.tokens * token, work.held * token
+    new = work.tokens * token
+    old = work.held * token
     return launch(read=new, kv_copied=old, kv_written=new) * 2  # k, v
 
 
@@ -79,7 +80,9 @@ def segment_rows_per_pass(work: Workload) -> int:
 
 def segment_prepare_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `SegmentCache.prepare` moves in front of a prefill, or of a step."""
-    b, t, w = work.batch, work.tokens, work.copies
+    b = work.batch
+    t = work.tokens
+    w = work.copies
     positions = 8 * w * (b if work.padded else 1)
     if work.decodes:
         return launch(read=24, write=12) + launch(read=positions, write=positions)

@@ -9,7 +9,9 @@ from tinyllm.ops.matmul import MAX_GEMV_ROWS
 
 def rms_norm_cost(rows: int, m: int, size: int) -> Cost:
     """What `rms_norm` moves for `rows` rows of `m` elements of `size` bytes: a line per kernel."""
-    row, wide, narrow = 4 * rows, 4 * rows * m, size * rows * m
+    row = 4 * rows
+    wide = 4 * rows * m
+    narrow = size * rows * m
     cost = (
         launch(read=wide, write=wide)  # x^2
         + launch(read=wide, write=row)  # mean
@@ -24,7 +26,9 @@ def rms_norm_cost(rows: int, m: int, size: int) -> Cost:
 
 def layer_norm_cost(rows: int, m: int, size: int) -> Cost:
     """What `layer_norm` moves for `rows` rows of `m` elements of `size` bytes: a line per kernel."""
-    row, wide, narrow = 4 * rows, 4 * rows * m, size * rows * m
+    row = 4 * rows
+    wide = 4 * rows * m
+    narrow = size * rows * m
     cost = (
         launch(read=wide, write=row)  # mean
         + launch(read=wide + row, write=wide)  # x - mean
@@ -101,9 +105,13 @@ def fused_matmul_cost(
 
     Our kernels take all of that along with few rows. The vendor's matmul takes a bias, or a residual.
     """
-    size, kept = work.size, outputs // 2 if gated else outputs
-    norms, x, out = 1 + config.layer_norm, size * rows * inputs, size * rows * kept
-    own_kernels, few = work.kernels != "torch", rows <= MAX_GEMV_ROWS
+    size = work.size
+    kept = outputs // 2 if gated else outputs
+    norms = 1 + config.layer_norm
+    x = size * rows * inputs
+    out = size * rows * kept
+    own_kernels = work.kernels != "torch"
+    few = rows <= MAX_GEMV_ROWS
     unfused_norm = normed and (not own_kernels or norm_is_unfused(work, rows))
     cost = Cost()
     if unfused_norm:
@@ -136,10 +144,13 @@ def fused_matmul_cost(
 
 def matmul_and_add_cost(config: DecoderConfig, work: Workload, inputs: int, bias: bool) -> Cost:
     """What `matmul_and_add` moves and computes, back to the residual stream."""
-    rows, m, size = work.rows, config.hidden_size, work.size
+    rows = work.rows
+    m = config.hidden_size
+    size = work.size
     if not config.post_norms:
         return fused_matmul_cost(config, work, rows, inputs, m, bias, residual=True)
-    matmul, x = fused_matmul_cost(config, work, rows, inputs, m, bias), size * rows * m
+    matmul = fused_matmul_cost(config, work, rows, inputs, m, bias)
+    x = size * rows * m
     if work.kernels == "torch":
         return matmul + torch_norm_cost(config, rows, size) + add_cost(rows, m, size)
     return matmul + launch(read=2 * x, weights=size * m, write=x)
@@ -152,12 +163,14 @@ def norm_is_unfused(work: Workload, rows: int) -> bool:
 
 def embed_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `embed` moves: the rows looked up, not the table."""
-    x, row = work.size * work.rows * config.hidden_size, work.size * config.hidden_size
+    x = work.size * work.rows * config.hidden_size
+    row = work.size * config.hidden_size
     cost = launch(read=8 * work.rows, weights=x, write=x)
     if config.embedding_scale != 1:
         cost += launch(read=x, write=x)
     if config.learned_positions:
-        numbers, rows = 8 * work.positions, work.positions * row
+        numbers = 8 * work.positions
+        rows = work.positions * row
         cost += launch(read=numbers, write=numbers) + launch(read=numbers, weights=rows, write=rows)
         cost += launch(read=x + rows, write=x)
     return cost + (norm_cost(config, work.rows, work.size) if config.embedding_norm else Cost())
@@ -165,7 +178,9 @@ def embed_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def naive_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `norm_head` moves and computes for the last token of every sequence."""
-    m, rows, v = config.hidden_size, work.batch * work.copies, config.vocab_size
+    m = config.hidden_size
+    rows = work.batch * work.copies
+    v = config.vocab_size
     return (
         norm_cost(config, rows, work.size)
         + matmul_cost(work, rows, m, v, config.head_bias)
@@ -175,7 +190,8 @@ def naive_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def fused_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_norm_head` moves and computes for the last token of every sequence."""
-    rows, sizes = work.batch * work.copies, (config.hidden_size, config.vocab_size)
+    rows = work.batch * work.copies
+    sizes = (config.hidden_size, config.vocab_size)
     matmul = fused_matmul_cost(config, work, rows, *sizes, bias=config.head_bias, normed=True)
     return matmul + softcap_logits_cost(config, rows, work.size)
 
@@ -192,8 +208,11 @@ def naive_rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `naive_rotary_tables` moves: once per forward pass, not per layer."""
     if config.rotated == 0:
         return Cost()
-    positions, pairs, kinds = work.positions, config.rotated // 2, len(config.kinds)
-    half, table = 4 * kinds * positions * pairs, 8 * kinds * positions * pairs
+    positions = work.positions
+    pairs = config.rotated // 2
+    kinds = len(config.kinds)
+    half = 4 * kinds * positions * pairs
+    table = 8 * kinds * positions * pairs
     cost = (
         launch(read=8 * positions, write=4 * positions)  # to float
         + launch(read=4 * positions + 4 * kinds * pairs, write=half)  # * frequencies
@@ -223,7 +242,8 @@ def apply_rope_cost(config: DecoderConfig, work: Workload, heads: int) -> Cost:
 
 def naive_rope_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What RoPE moves before the cache takes over."""
-    heads, d = (config.num_attention_heads, config.num_key_value_heads), config.head_dim
+    heads = (config.num_attention_heads, config.num_key_value_heads)
+    d = config.head_dim
     normed = (
         [rms_norm_cost(work.rows * n, d, work.size) for n in heads] if config.head_norms else []
     )
@@ -232,7 +252,9 @@ def naive_rope_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def fused_rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_rotary_tables` moves: once per forward pass, not per layer."""
-    positions, pairs, kinds = work.positions, max(2, config.rotated) // 2, len(config.kinds)
+    positions = work.positions
+    pairs = max(2, config.rotated) // 2
+    kinds = len(config.kinds)
     half = 4 * kinds * positions * pairs
     return (
         launch(read=8 * positions, write=4 * positions)  # to float
@@ -243,11 +265,10 @@ def fused_rotary_tables_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def fused_rope_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `rope_and_store` moves, the cache's growth aside: every element once, and the tables."""
-    head, heads = (
-        work.size * work.rows * config.head_dim,
-        (config.num_attention_heads, config.num_key_value_heads),
-    )
-    q, k = head * heads[0], head * heads[1]
+    head = work.size * work.rows * config.head_dim
+    heads = (config.num_attention_heads, config.num_key_value_heads)
+    q = head * heads[0]
+    k = head * heads[1]
     table = 4 * work.positions * max(2, config.rotated)
     weights = 2 * work.size * config.head_dim * config.head_norms
     if work.kernels != "torch":
@@ -263,8 +284,11 @@ def fused_rope_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
 def _torch_rope_cost(config: DecoderConfig, work: Workload, heads: int, written: Cost) -> Cost:
     """Two products in float32, each followed by a multiply-add into its half of the result; what stays is copied."""
     rotated = max(2, config.rotated)
-    elements, kept = work.rows * heads * rotated // 2, config.head_dim - rotated
-    half, wide, table = work.size * elements, 4 * elements, 2 * work.positions * rotated
+    elements = work.rows * heads * rotated // 2
+    kept = config.head_dim - rotated
+    half = work.size * elements
+    wide = 4 * elements
+    table = 2 * work.positions * rotated
     matmul = launch(read=half + table, write=wide)
     multiply_add = launch(read=wide + half + table)
     copied = launch(read=work.size * work.rows * heads * kept) if kept else Cost()
@@ -273,7 +297,10 @@ def _torch_rope_cost(config: DecoderConfig, work: Workload, heads: int, written:
 
 def naive_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `naive_norm_qkv` moves and computes."""
-    m, d, rows, size = config.hidden_size, config.head_dim, work.rows, work.size
+    m = config.hidden_size
+    d = config.head_dim
+    rows = work.rows
+    size = work.size
     heads = [config.num_attention_heads, config.num_key_value_heads, config.num_key_value_heads]
     parts = [sum(heads)] if config.qkv_per_head else heads
     products = [matmul_cost(work, rows, m, n * d, config.qkv_bias) for n in parts]
@@ -282,7 +309,8 @@ def naive_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def naive_project_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `naive_project` moves and computes."""
-    m, inner = config.hidden_size, config.num_attention_heads * config.head_dim
+    m = config.hidden_size
+    inner = config.num_attention_heads * config.head_dim
     normed = norm_cost(config, work.rows, work.size) if config.post_norms else Cost()
     return (
         matmul_cost(work, work.rows, inner, m, config.o_bias)
@@ -301,7 +329,8 @@ def fused_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def fused_norm_qkv_rope_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_norm_qkv_rope` moves and computes, the cache's growth aside."""
-    products, rotation = fused_norm_qkv_cost(config, work), fused_rope_and_store_cost(config, work)
+    products = fused_norm_qkv_cost(config, work)
+    rotation = fused_rope_and_store_cost(config, work)
     if not qkv_is_one_launch(config, work):
         return products + rotation
     made = (
@@ -328,13 +357,11 @@ def fused_project_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def naive_mlp_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `naive_mlp` moves and computes."""
-    m, f, bias, rows, size = (
-        config.hidden_size,
-        config.intermediate_size,
-        config.mlp_bias,
-        work.rows,
-        work.size,
-    )
+    m = config.hidden_size
+    f = config.intermediate_size
+    bias = config.mlp_bias
+    rows = work.rows
+    size = work.size
     activated = gate_cost(rows, f, size) if config.gated else activation_cost(rows, f, size)
     return (
         norm_cost(config, rows, size)
@@ -348,7 +375,9 @@ def naive_mlp_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def fused_mlp_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_mlp` moves and computes."""
-    m, f, bias = config.hidden_size, config.intermediate_size, config.mlp_bias
+    m = config.hidden_size
+    f = config.intermediate_size
+    bias = config.mlp_bias
     up = (work.rows, m, (1 + config.gated) * f, bias)
     gate_up = fused_matmul_cost(config, work, *up, normed=True, activated=True, gated=config.gated)
     return gate_up + matmul_and_add_cost(config, work, f, bias)

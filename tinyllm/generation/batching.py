@@ -32,11 +32,13 @@ def plan_batches(
 
     They are of even size, so that none is nearly empty; the list is empty where a prompt does not fit alone.
     """
-    width, mask = request.input_ids.shape[1], request.mask
+    width = request.input_ids.shape[1]
+    mask = request.mask
     lengths = (
         [width] * len(request.input_ids) if mask is None or not trim else mask.sum(dim=1).tolist()
     )
-    order, found = sorted(range(len(lengths)), key=lambda row: -lengths[row]), []
+    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    found = []
     while order:
         longest = lengths[order[0]]
         most = max_prompts(longest)

@@ -27,11 +27,9 @@ NEVER = -1.0e9  # added to the score of what must not be chosen, as transformers
 
 def beam_options(options: GenerationConfig) -> BeamOptions:
     """The options of a beam search. Ended sequences are filled up as in transformers: pad token 0 counts as none."""
-    eos, pad, width = (
-        token_list(options.eos_token_id),
-        token_list(options.pad_token_id),
-        options.num_beams,
-    )
+    eos = token_list(options.eos_token_id)
+    pad = token_list(options.pad_token_id)
+    width = options.num_beams
     return BeamOptions(
         width=width,
         kept=max(2, 1 + len(eos)) * width,
@@ -117,7 +115,8 @@ class BeamSearch(GenerationSession):
 
     def begin(self) -> None:
         """All beams at the prompt; only the first counts, so that the first step does not choose a token often."""
-        (_, t), options = self.request.input_ids.shape, self.request.beams
+        (_, t) = self.request.input_ids.shape
+        options = self.request.beams
         for hypotheses in (self.state.running, self.state.ended):
             hypotheses.sequences.fill_(options.fill)
             hypotheses.sequences[:, :, :t] = self.request.input_ids[:, None]
@@ -150,7 +149,9 @@ class BeamSearch(GenerationSession):
 
     def _advanced(self, log_probs: Float[Tensor, "b w v"]) -> tuple[BeamState, Bool[Tensor, ""]]:
         """The state after one more token, given the log-probabilities of every next one; whether it was the last."""
-        state, request, options = self.state, self.request, self.request.beams
+        state = self.state
+        request = self.request
+        options = self.request.beams
         candidates, last = self._candidates(log_probs)
         rows = self.visible_ids(candidates.sequences.flatten(0, 1), last, self.length + 1)
         ends = request.criteria(rows, request.record.scores).view(candidates.scores.shape)
@@ -171,10 +172,12 @@ class BeamSearch(GenerationSession):
         self, log_probs: Float[Tensor, "b w v"]
     ) -> tuple[Hypotheses, Int[Tensor, " n"]]:
         """The best continuations of every request among all tokens of all its beams, and the token each ends with."""
-        running, v = self.state.running, log_probs.shape[2]
+        running = self.state.running
+        v = log_probs.shape[2]
         scores = (log_probs + running.scores[:, :, None]).flatten(1)
         chosen = self.request.select(scores, self.request.beams.kept)
-        beams, tokens = chosen // v, chosen % v
+        beams = chosen // v
+        tokens = chosen % v
         candidates = running.take(beams)._replace(scores=scores.gather(1, chosen))
         candidates.sequences.index_copy_(2, self.column, tokens[..., None])
         candidates.beam_indices.index_copy_(

@@ -177,8 +177,9 @@ def run(
         request.streamer.end()
     if options.return_dict_in_generate:  # the cache is the caller's from now on
         session.close()
-        make_output = output if request.beams is None else beam_output
-        return make_output(result, request, cache, options)
+        if request.beams is None:
+            return output(result, request, cache)
+        return beam_output(result, request, cache, with_scores=bool(options.output_scores))
     sessions.put(session)
     return result if request.beams is None else result.sequences
 

@@ -49,7 +49,8 @@ class GreedyOrSampling(GenerationSession):
         self.unfinished.fill_(True)
 
     def choose_tokens(self) -> None:
-        request, logits = self.request, self.logits
+        request = self.request
+        logits = self.logits
         scores = request.processors(
             self.visible_ids(self.sequences, self.tokens, self.length), logits.clone()
         )

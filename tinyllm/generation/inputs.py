@@ -86,7 +86,8 @@ def check_cache(cache: Any, stage: Stage, input_ids: Int[Tensor, "b t"]) -> None
         raise TypeError(
             f"past_key_values is a {type(cache).__name__}: expected the {kind} of an earlier answer's output"
         )
-    held, (b, t) = cache.length, input_ids.shape
+    held = cache.length
+    (b, t) = input_ids.shape
     if cache.logits_to_keep > 1:
         raise ValueError(
             f"past_key_values holds {cache.logits_to_keep} sequences of each prompt: expected one, of greedy "

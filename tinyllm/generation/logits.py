@@ -42,7 +42,8 @@ def processors(
 ) -> LogitsProcessorList:
     """What changes the scores before a token is chosen, in the order in which transformers applies it."""
     chosen = LogitsProcessorList()
-    eos, least = token_list(options.eos_token_id), least_length(options, input_ids.shape[1])
+    eos = token_list(options.eos_token_id)
+    least = least_length(options, input_ids.shape[1])
     if options.repetition_penalty not in (None, 1.0):
         padding = None if attention_mask is None else (attention_mask != 0).int().argmax(dim=1)
         chosen.append(repetition_penalty(options.repetition_penalty, padding))

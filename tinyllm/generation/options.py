@@ -148,7 +148,8 @@ def _check_values(options: dict[str, Any], config: DecoderConfig) -> None:
 
 
 def _check_beams(options: dict[str, Any], config: DecoderConfig) -> None:
-    width, answers = options.get("num_beams", 1), options.get("num_return_sequences", 1)
+    width = options.get("num_beams", 1)
+    answers = options.get("num_return_sequences", 1)
     if answers > 1 and width == 1 and not options.get("do_sample"):
         raise ValueError(
             f"num_return_sequences={answers}: greedy decoding has one answer only; pass do_sample=True, or "
@@ -207,7 +208,8 @@ def check_length(
     total: int, prompt_tokens: int, options: GenerationConfig, config: DecoderConfig
 ) -> None:
     """Raise ValueError where nothing could be generated, or more than there is room for, or less than is asked."""
-    context, least = config.max_position_embeddings, least_length(options, prompt_tokens)
+    context = config.max_position_embeddings
+    least = least_length(options, prompt_tokens)
     if total <= prompt_tokens:
         raise ValueError(
             f"the prompt has {prompt_tokens} tokens and the whole answer may have {total}: nothing can be generated; "

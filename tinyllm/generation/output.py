@@ -11,14 +11,13 @@ from tinyllm.generation.beam_search import BeamResult
 from tinyllm.generation.request import Request
 
 if TYPE_CHECKING:
-    from transformers import GenerationConfig
     from transformers.generation import GenerateBeamDecoderOnlyOutput, GenerateDecoderOnlyOutput
 
     from tinyllm.cache import Cache
 
 
 def output(
-    sequences: Int[Tensor, "r total"], request: Request, cache: Cache, options: GenerationConfig
+    sequences: Int[Tensor, "r total"], request: Request, cache: Cache
 ) -> GenerateDecoderOnlyOutput:
     """Of greedy decoding and sampling; the cache can be passed on to the next turn."""
     from transformers.generation import GenerateDecoderOnlyOutput
@@ -30,7 +29,7 @@ def output(
 
 
 def beam_output(
-    result: BeamResult, request: Request, cache: Cache, options: GenerationConfig
+    result: BeamResult, request: Request, cache: Cache, *, with_scores: bool
 ) -> GenerateBeamDecoderOnlyOutput:
     """Of beam search: scores of the sequences, and for each of their tokens the beam that it continued."""
     from transformers.generation import GenerateBeamDecoderOnlyOutput
@@ -38,7 +37,7 @@ def beam_output(
     scores, logits = request.record.as_tuples()
     return GenerateBeamDecoderOnlyOutput(
         sequences=result.sequences,
-        sequences_scores=result.scores if options.output_scores else None,
+        sequences_scores=result.scores if with_scores else None,
         scores=scores,
         logits=logits,
         beam_indices=result.beam_indices,
