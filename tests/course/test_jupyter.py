@@ -77,7 +77,10 @@ def lab(tmp_path_factory):
             time.sleep(0.5)
     yield address
     server.terminate()
-    server.wait(30)
+    try:
+        server.wait(30)
+    except subprocess.TimeoutExpired:  # it waits for kernels that a browser has left behind
+        server.kill()
 
 
 def cells_for(path, wanted):
