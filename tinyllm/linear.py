@@ -58,6 +58,11 @@ class Linear(nn.Module):
         """The weight as kernels receive it."""
         return DenseWeight(self.weight)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of weight and bias, read once by every matmul."""
+        return self.storage.nbytes + (0 if self.bias is None else self.bias.nbytes)
+
     def matmul(self, x: Float[Tensor, "*rows k"], *, bias: bool = True) -> Float[Tensor, "*rows n"]:
         """x W^T + b as torch computes it; without b where `bias` is False."""
         return F.linear(x, self.weight, self.bias if bias else None)
