@@ -36,6 +36,7 @@ def allocations(run: Callable[[], object], device: torch.device) -> list[tuple[f
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as trace:
         run()
     result = trace.profiler.kineto_results
+    trace.profiler = None  # a circle of references would keep the events until the next collection
     start = result.trace_start_ns()
     events = sorted(
         (e for e in result.events() if e.name() == "[memory]"), key=lambda event: event.start_ns()
