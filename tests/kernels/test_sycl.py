@@ -456,4 +456,4 @@ def test_what_attention_cannot_take_is_named():
     refused("slopes is torch.float64", slopes=draw(4).double())
     refused(r"slopes has shape \[3\], expected \[4\]", slopes=draw(3))
     refused("softcap is 0.0, expected a positive number", softcap=0.0)
-    refused("window is 0, expected 1", window=0)
+    refused("a window of 0 tokens: expected at least 1", window=0)
