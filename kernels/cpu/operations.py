@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 from pathlib import Path
-from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -24,7 +23,7 @@ from .structs import (
     Scratch,
     SegmentAttentionArgs,
     address,
-    check_axes,
+    check_shape,
     check_tensor,
 )
 
@@ -51,8 +50,8 @@ class Kernels:
     ) -> Tensor:
         """See `linear`."""
         data = weight.data
-        check_axes("x", x, "rows k")
-        check_axes("weight", data, "n k")
+        check_shape("x", x, "rows k")
+        check_shape("weight", data, "n k")
         rows, k = x.shape
         n = len(data)
         columns = n // 2 if gated else n
@@ -106,8 +105,8 @@ class Kernels:
         workspace: object | None = None,
     ) -> Tensor:
         """See `segment_attention`."""
-        check_axes("q", q, "b h w d")
-        check_axes("prompt_k", prompt_k, "b g t d")
+        check_shape("q", q, "b h w d")
+        check_shape("prompt_k", prompt_k, "b g t d")
         b, h, w, d = q.shape
         g = prompt_k.shape[1]
         _check_queries(q, g)
@@ -139,7 +138,7 @@ class Kernels:
         scratch = Scratch(self.library)
         failed = self.library.segment_attention(args, scratch.address)
         if failed == BAD_BEAM_INDEX:
-            raise_bad_beam_index(beam_index, w)
+            raise bad_beam_index(beam_index, w)
         if failed:
             raise MemoryError(f"no memory for attention of {b} x {w} sequences")
         return out
@@ -244,10 +243,10 @@ def checked_lengths(lengths: Tensor) -> tuple[int, int]:
     return t, steps
 
 
-def raise_bad_beam_index(beam_index: Tensor, w: int) -> NoReturn:
+def bad_beam_index(beam_index: Tensor, w: int) -> IndexError:
     """The error of a beam index whose entries are no slots of a step."""
     given = f"from {int(beam_index.min())} to {int(beam_index.max())}"
-    raise IndexError(f"beam_index has entries {given}: expected slots of a step, 0 to {w - 1}")
+    return IndexError(f"beam_index has entries {given}: expected slots of a step, 0 to {w - 1}")
 
 
 def window_size(window: int | None) -> int:

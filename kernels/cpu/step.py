@@ -15,8 +15,8 @@ from .operations import (
     MAX_ROWS,
     Kernels,
     attention_mask,
+    bad_beam_index,
     checked_lengths,
-    raise_bad_beam_index,
     window_size,
 )
 from .structs import (
@@ -31,7 +31,7 @@ from .structs import (
     Scratch,
     StepArgs,
     address,
-    check_axes,
+    check_shape,
     check_tensor,
     check_weight,
 )
@@ -138,8 +138,8 @@ class DecodeStep:
         Raises ValueError where strides differ from layer to layer, or dtypes from the weights'.
         """
         prompt, _, response, _ = kv[0]
-        check_axes("prompt_k", prompt, "b g t d")
-        check_axes("response_k", response, "b g slots d")
+        check_shape("prompt_k", prompt, "b g t d")
+        check_shape("response_k", response, "b g slots d")
         first_of_kind = (prompt, prompt, response, response)
         names = ("prompt_k", "prompt_v", "response_k", "response_v")
         for layer, tensors in zip(self.kv, kv, strict=True):
@@ -171,8 +171,8 @@ class DecodeStep:
         input of the first layer, where it is more than the tokens' rows of the embedding. Raises
         ValueError, and IndexError for a token that is not in the vocabulary.
         """
-        check_axes("tokens", tokens, "b w")
-        check_axes("positions", positions, "b w")
+        check_shape("tokens", tokens, "b w")
+        check_shape("positions", positions, "b w")
         b, w = tokens.shape
         if not 1 <= b * w <= MAX_ROWS:
             raise ValueError(f"{b * w} sequences: expected 1 to {MAX_ROWS}")
@@ -205,7 +205,7 @@ class DecodeStep:
             vocab = self.model.vocab_size
             raise IndexError(f"tokens {tokens.tolist()}: expected ids from 0 to {vocab - 1}")
         if failed == BAD_BEAM_INDEX:
-            raise_bad_beam_index(beam_index, w)
+            raise bad_beam_index(beam_index, w)
         if failed:
             raise MemoryError(f"no memory for a step of {b * w} sequences")
         return logits

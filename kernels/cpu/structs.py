@@ -150,10 +150,10 @@ def address(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
-def check_axes(name: str, tensor: Tensor, axes: str) -> None:
-    """Raise ValueError unless a tensor has as many axes as there are words in `axes`."""
-    if tensor.ndim != len(axes.split()):
-        raise ValueError(f"{name} has shape {list(tensor.shape)}, expected [{axes}]")
+def check_shape(name: str, tensor: Tensor, expected: str) -> None:
+    """Raise ValueError unless a tensor has as many axes as `expected` has words."""
+    if tensor.ndim != len(expected.split()):
+        raise ValueError(f"{name} has shape {list(tensor.shape)}, expected [{expected}]")
 
 
 def check_tensor(
