@@ -204,7 +204,9 @@ class TorchKernels(KernelSet):
         g, n = k.shape[1:3]
         key = torch.arange(n, dtype=torch.int64, device=q.device)
         query = key[n - t :, None]
-        visible = key <= query if window is None else (key <= query) & (key > query - window)
+        visible = key <= query
+        if window is not None and window < n:
+            visible &= key > query - window
         positions = key.expand(b, n) if positions is None else positions
         visible = (visible & (positions >= 0)[:, None, :]) | (key == query)
         bias = torch.zeros(visible.shape, dtype=torch.float32, device=q.device)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -121,6 +123,15 @@ class Decoder(nn.Module):
         return self.embed_tokens.storage.dtype
 
     @property
+    def weight_addresses(self) -> list[int]:
+        """Where all tensors are: captured work and native code read them there."""
+        return [x.data_ptr() for x in (*self.parameters(), *self.buffers())]
+
+    def own_precision(self) -> AbstractContextManager:
+        """Computes in the number format of the weights, under the caller's `torch.autocast` too."""
+        return torch.autocast(self.device.type, enabled=False)
+
+    @property
     def has_hooks(self) -> bool:
         """Whether a layer has hooks: every pass then goes through the layers, one by one."""
         return any(layer._forward_hooks or layer._forward_pre_hooks for layer in self.layers)
@@ -155,5 +166,6 @@ class Decoder(nn.Module):
         `r` rows, one for each sequence that the tokens continue: in a prefill the last token of each row; after it, a
         cache that stores a prompt once for several sequences takes their tokens side by side in one row.
         """
-        x = self.hidden_states(input_ids, attention_mask, cache)
-        return self.logits(x[:, -cache.logits_to_keep :]).flatten(0, 1)
+        with self.own_precision():
+            x = self.hidden_states(input_ids, attention_mask, cache)
+            return self.logits(x[:, -cache.logits_to_keep :]).flatten(0, 1)

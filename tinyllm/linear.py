@@ -143,4 +143,5 @@ def storage_size(model: nn.Module) -> StorageSize:
 
 
 def _empty(*shape: int) -> Tensor:
-    return torch.empty(shape, dtype=torch.float32)
+    """A shape without memory, which comes with the weights that are loaded."""
+    return torch.empty(shape, dtype=torch.float32, device="meta")

@@ -95,8 +95,9 @@ class Model(Decoder):
         if attention_mask is not None:
             check_mask(attention_mask, input_ids)
             attention_mask = attention_mask.to(self.device, torch.int64)
-        x = self.hidden_states(input_ids, attention_mask, self.new_cache(len(input_ids)))
-        return self.logits(x)
+        with self.own_precision():
+            x = self.hidden_states(input_ids, attention_mask, self.new_cache(len(input_ids)))
+            return self.logits(x)
 
     @no_type_check
     def generate(

@@ -102,7 +102,7 @@ struct Attention {
         const T* k = static_cast<T*>(response.k) + offset;
         const T* v = static_cast<T*>(response.v) + offset;
         int64_t first_position = mask.prompt_tokens();
-        if (mask.prompt_positions) {
+        if (mask.prompt_positions && mask.prompt_tokens()) {
             int64_t last = request * mask.prompt_positions_batch + mask.prompt_tokens() - 1;
             first_position = mask.prompt_positions[last] + 1;
         }

@@ -6,6 +6,8 @@
 
 namespace {
 
+enum Status { DONE, NO_MEMORY, BAD_TOKEN, BAD_BEAM_INDEX };  // as in structs.py
+
 // Calls `work(T{})` with the C++ type of a dtype.
 template <class Work>
 void with_dtype(int32_t dtype, Work work) {
@@ -33,18 +35,19 @@ int tinyllm_lanes() { return LANES; }
 
 int tinyllm_max_rows() { return MAX_ROWS; }
 
-// 0; or 1 where there is no memory, 2 where a token is not in the vocabulary.
 int tinyllm_step(const ModelArgs* model, const StepArgs* args, Scratch* scratch) {
     for (int i = 0; !args->inputs_embeds && i < args->b * args->w; i++)
-        if (args->tokens[i] < 0 || args->tokens[i] >= model->vocab_size) return 2;
+        if (args->tokens[i] < 0 || args->tokens[i] >= model->vocab_size) return BAD_TOKEN;
     AttentionShape shape{args->b, args->w, model->h, model->g, model->d};
-    if (!scratch->reserve(StepBuffers::floats(*model, shape, args->num_threads))) return 1;
+    if (!names_slots(args->mask, shape)) return BAD_BEAM_INDEX;
+    int64_t floats = StepBuffers::floats(*model, shape, args->num_threads);
+    if (!scratch->reserve(floats)) return NO_MEMORY;
     with_dtype(model->dtype, [&](auto dtype) {
         in_parallel(args->num_threads, [&](int thread, int num_threads) {
             DecodeStep<decltype(dtype)>(*model, *args, *scratch, shape, num_threads, thread).run();
         });
     });
-    return 0;
+    return DONE;
 }
 
 void tinyllm_linear(const GemvArgs* args) {
@@ -56,12 +59,13 @@ void tinyllm_linear(const GemvArgs* args) {
 }
 
 int tinyllm_segment_attention(const SegmentAttentionArgs* args, Scratch* scratch) {
-    if (!scratch->reserve(attention_floats(args->shape, args->num_threads))) return 1;
+    if (!names_slots(args->mask, args->shape)) return BAD_BEAM_INDEX;
+    if (!scratch->reserve(attention_floats(args->shape, args->num_threads))) return NO_MEMORY;
     with_dtype(args->dtype, [&](auto dtype) {
         in_parallel(args->num_threads, [&](int thread, int num_threads) {
             segment_attention<decltype(dtype)>(*args, *scratch, thread, num_threads);
         });
     });
-    return 0;
+    return DONE;
 }
 }

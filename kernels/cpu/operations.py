@@ -13,6 +13,7 @@ from ..weights import DenseWeight
 from .build import BuildError, cache_folder, library
 from .structs import (
     ACTIVATIONS,
+    BAD_BEAM_INDEX,
     DTYPES,
     AttentionMask,
     AttentionShape,
@@ -22,11 +23,13 @@ from .structs import (
     Scratch,
     SegmentAttentionArgs,
     address,
+    check_shape,
     check_tensor,
 )
 
 MAX_ROWS = 16
 MAX_HEAD_DIM = 1024
+MAX_WINDOW = 2**63 - 1  # an int64; longer than any text
 
 
 class Kernels:
@@ -47,6 +50,8 @@ class Kernels:
     ) -> Tensor:
         """See `linear`."""
         data = weight.data
+        check_shape("x", x, "rows k")
+        check_shape("weight", data, "n k")
         rows, k = x.shape
         n = len(data)
         columns = n // 2 if gated else n
@@ -100,11 +105,12 @@ class Kernels:
         workspace: object | None = None,
     ) -> Tensor:
         """See `segment_attention`."""
+        check_shape("q", q, "b h w d")
+        check_shape("prompt_k", prompt_k, "b g t d")
         b, h, w, d = q.shape
         g = prompt_k.shape[1]
         _check_queries(q, g)
-        check_tensor("lengths", lengths, torch.int32, [2])
-        t, steps = lengths.tolist()
+        t, steps = checked_lengths(lengths)
         _check_segment("prompt", prompt_k, prompt_v, q.dtype, (b, g, t, d))
         _check_segment("response", response_k, response_v, q.dtype, (b, g, steps * w, d))
         shape = AttentionShape(b=b, w=w, h=h, g=g, d=d)
@@ -113,6 +119,8 @@ class Kernels:
         mask.softcap = softcap or 0.0
         mask.window = window_size(window)
         out = q.new_empty(b, w, h * d)
+        if not out.numel():
+            return out
         q_batch, q_head, q_beam, _ = q.stride()
         args = SegmentAttentionArgs(
             q=address(q),
@@ -129,6 +137,8 @@ class Kernels:
         )
         scratch = Scratch(self.library)
         failed = self.library.segment_attention(args, scratch.address)
+        if failed == BAD_BEAM_INDEX:
+            raise bad_beam_index(beam_index, w)
         if failed:
             raise MemoryError(f"no memory for attention of {b} x {w} sequences")
         return out
@@ -206,7 +216,7 @@ def attention_mask(
     slopes: Tensor | None,
 ) -> AttentionMask:
     """The mask of a call, without window, scale and soft cap; raises ValueError."""
-    t, steps = lengths.tolist()
+    t, steps = lengths.tolist()[:2]
     check_tensor("beam_index", beam_index, torch.int32, [shape.b, shape.w, steps])
     check_tensor("prompt_positions", prompt_positions, torch.int32, [shape.b, t])
     check_tensor("slopes", slopes, torch.float32, [shape.h])
@@ -224,11 +234,26 @@ def attention_mask(
     return mask
 
 
+def checked_lengths(lengths: Tensor) -> tuple[int, int]:
+    """Tokens of the prompt and steps after it, at least one in all; raises ValueError."""
+    check_tensor("lengths", lengths, torch.int32, [2])
+    t, steps = lengths.tolist()[:2]
+    if t < 0 or steps < 0 or t + steps == 0:
+        raise ValueError(f"lengths are {[t, steps]}, expected at least one key")
+    return t, steps
+
+
+def bad_beam_index(beam_index: Tensor, w: int) -> IndexError:
+    """The error of a beam index whose entries are no slots of a step."""
+    given = f"from {int(beam_index.min())} to {int(beam_index.max())}"
+    return IndexError(f"beam_index has entries {given}: expected slots of a step, 0 to {w - 1}")
+
+
 def window_size(window: int | None) -> int:
     """A window as the library takes it, 0 for none; raises ValueError for less than one token."""
     if window is not None and window < 1:
         raise ValueError(f"a window of {window} tokens: expected at least 1")
-    return window or 0
+    return min(window or 0, MAX_WINDOW)
 
 
 def _check_linear_input(x: Tensor, data: Tensor, bias: Tensor | None, norm: object | None) -> None:
@@ -264,9 +289,9 @@ def _check_queries(q: Tensor, g: int) -> None:
     h, d = q.shape[1], q.shape[3]
     if q.dtype not in DTYPES:
         raise ValueError(f"q is {q.dtype}: expected one of {list(DTYPES)}")
-    if h % g or d > MAX_HEAD_DIM:
+    if not g or h % g or not 1 <= d <= MAX_HEAD_DIM:
         raise ValueError(
-            f"{h} query heads of size {d} on {g}: expected a multiple, and at most {MAX_HEAD_DIM}"
+            f"{h} query heads of size {d} on {g}: expected a multiple, and 1 to {MAX_HEAD_DIM}"
         )
     check_tensor("q", q, q.dtype, q.shape)
 

@@ -24,7 +24,7 @@ struct AttentionMask {
     int64_t steps() const { return lengths[1]; }
     int64_t first_visible() const {  // counted from the first token of the prompt
         int64_t total = prompt_tokens() + steps();
-        return window && window < total ? total - window : 0;
+        return window > 0 && window < total ? total - window : 0;
     }
 };
 
@@ -36,6 +36,17 @@ struct AttentionShape {
     int rows() const { return w * group(); }  // queries of a key/value head, beam by beam
     int64_t width() const { return round_up(d, LANES); }
 };
+
+// Whether the beam index names one of `w` slots for every sequence and step: slots are addresses.
+inline bool names_slots(const AttentionMask& mask, const AttentionShape& shape) {
+    for (int64_t sequence = 0; mask.beam_index && sequence < shape.b * shape.w; sequence++) {
+        const int32_t* slots = mask.beam_index + sequence / shape.w * mask.beam_index_batch +
+                               sequence % shape.w * mask.beam_index_beam;
+        for (int64_t step = 0; step < mask.steps(); step++)
+            if (slots[step] < 0 || slots[step] >= shape.w) return false;
+    }
+    return true;
+}
 
 // The visible keys of all (request, head) pairs, one pair after the other, in one equal stretch
 // for each thread.

@@ -10,9 +10,19 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .operations import MAX_HEAD_DIM, MAX_ROWS, Kernels, attention_mask, window_size
+from .operations import (
+    MAX_HEAD_DIM,
+    MAX_ROWS,
+    Kernels,
+    attention_mask,
+    bad_beam_index,
+    checked_lengths,
+    window_size,
+)
 from .structs import (
     ACTIVATIONS,
+    BAD_BEAM_INDEX,
+    BAD_TOKEN,
     DTYPES,
     AttentionShape,
     LayerKV,
@@ -21,12 +31,12 @@ from .structs import (
     Scratch,
     StepArgs,
     address,
+    check_shape,
     check_tensor,
     check_weight,
 )
 
 POST_NORMS = ("attention_post_norm", "mlp_post_norm")
-BAD_TOKEN = 2  # a result of `tinyllm_step`
 
 
 class Sizes(NamedTuple):
@@ -119,6 +129,7 @@ class DecodeStep:
         self.model = _model_args(weights, self.layers)
         self.kv = (LayerKV * len(weights.layers))()
         self.args = StepArgs(layers=ctypes.addressof(self.kv))
+        self.bound: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]] = ()
 
     def bind(self, kv: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]]) -> None:
         """The memory of every layer from now on.
@@ -127,6 +138,8 @@ class DecodeStep:
         Raises ValueError where strides differ from layer to layer, or dtypes from the weights'.
         """
         prompt, _, response, _ = kv[0]
+        check_shape("prompt_k", prompt, "b g t d")
+        check_shape("response_k", response, "b g slots d")
         first_of_kind = (prompt, prompt, response, response)
         names = ("prompt_k", "prompt_v", "response_k", "response_v")
         for layer, tensors in zip(self.kv, kv, strict=True):
@@ -158,6 +171,8 @@ class DecodeStep:
         input of the first layer, where it is more than the tokens' rows of the embedding. Raises
         ValueError, and IndexError for a token that is not in the vocabulary.
         """
+        check_shape("tokens", tokens, "b w")
+        check_shape("positions", positions, "b w")
         b, w = tokens.shape
         if not 1 <= b * w <= MAX_ROWS:
             raise ValueError(f"{b * w} sequences: expected 1 to {MAX_ROWS}")
@@ -189,16 +204,19 @@ class DecodeStep:
         if failed == BAD_TOKEN:
             vocab = self.model.vocab_size
             raise IndexError(f"tokens {tokens.tolist()}: expected ids from 0 to {vocab - 1}")
+        if failed == BAD_BEAM_INDEX:
+            raise bad_beam_index(beam_index, w)
         if failed:
             raise MemoryError(f"no memory for a step of {b * w} sequences")
         return logits
 
     def _check_memory(self, b: int, w: int, lengths: Tensor) -> None:
         """Raise ValueError unless there is memory for these lengths."""
-        check_tensor("lengths", lengths, torch.int32, [2])
-        t, steps = lengths.tolist()
-        if t < 0 or steps < 1:
+        t, steps = checked_lengths(lengths)
+        if steps < 1:
             raise ValueError(f"lengths are {[t, steps]}, expected a step to store")
+        if not self.bound:
+            raise ValueError("the step has no memory for keys and values: expected `bind` before")
         _, g, d = self.weights.heads
         prompt, _, response, _ = self.bound[0]
         check_tensor("prompt", prompt, prompt.dtype, [b, g, t, d])

@@ -12,6 +12,7 @@ from torch import Tensor
 
 DTYPES = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
 ACTIVATIONS = {None: 0, "silu": 1, "gelu": 2, "gelu_pytorch_tanh": 3, "relu": 4}
+NO_MEMORY, BAD_TOKEN, BAD_BEAM_INDEX = 1, 2, 3  # what a function of the library returns; 0: done
 
 
 def members(**groups: str) -> list[tuple[str, type]]:
@@ -149,6 +150,12 @@ def address(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
+def check_shape(name: str, tensor: Tensor, expected: str) -> None:
+    """Raise ValueError unless a tensor has as many axes as `expected` has words."""
+    if tensor.ndim != len(expected.split()):
+        raise ValueError(f"{name} has shape {list(tensor.shape)}, expected [{expected}]")
+
+
 def check_tensor(
     name: str, tensor: Tensor | None, dtype: torch.dtype, shape: Iterable[int]
 ) -> None:
@@ -169,6 +176,8 @@ def check_tensor(
         raise ValueError(f"{name} has shape {given}, expected at least {shape}")
     if tensor.numel() and given[-1] > 1 and tensor.stride(-1) != 1:
         raise ValueError(f"{name} has strides {tensor.stride()}: the last axis must be contiguous")
+    if tensor.numel() and not tensor.data_ptr():
+        raise ValueError(f"{name} of shape {given} has no memory: its storage was given back")
 
 
 def check_weight(

@@ -67,12 +67,14 @@ def segment_attention(
     _check_index("prompt_positions", prompt_positions, q, (b, None))
     _check_slopes(q, slopes)
     _check_softcap_and_window(softcap, window)
+    if q.device.type == "cpu":  # a GPU's lengths would be waited for
+        _check_lengths(lengths, prompt_k, response_k, w)
     out = q.new_empty(b, w, h * d)
     if not out.numel():
         return out
     device = runtime_of(q.device)
     rows = w * (h // g)
-    window = NO_WINDOW if window is None else window
+    window = NO_WINDOW if window is None else min(window, NO_WINDOW)
     capacity = prompt_k.shape[2] + response_k.shape[2] // w
     plan = split_plan(device, q.dtype, b * g, rows=rows, d=d, keys=min(capacity, window))
     partials = None
@@ -199,5 +201,12 @@ def _check_slopes(q: Tensor, slopes: Tensor | None) -> None:
 def _check_softcap_and_window(softcap: float | None, window: int | None) -> None:
     if softcap is not None and not 0 < softcap < math.inf:
         raise ValueError(f"softcap is {softcap}, expected a positive number")
-    if window is not None and not 1 <= window <= NO_WINDOW:
-        raise ValueError(f"window is {window}, expected 1 to {NO_WINDOW}")
+    if window is not None and window < 1:
+        raise ValueError(f"a window of {window} tokens: expected at least 1")
+
+
+def _check_lengths(lengths: Tensor, prompt_k: Tensor, response_k: Tensor, w: int) -> None:
+    t, steps = lengths.tolist()
+    capacity = [prompt_k.shape[2], response_k.shape[2] // w if w else 0]
+    if not (0 <= t <= capacity[0] and 0 <= steps <= capacity[1] and t + steps):
+        raise ValueError(f"lengths are {[t, steps]}, expected a key, and at most {capacity}")

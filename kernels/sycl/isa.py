@@ -64,7 +64,7 @@ COUNTS = (
     "stores",
     "dpas",
 )
-LABEL, JUMP = re.compile(r"L\d+:"), re.compile(r"\b(L\d+)\b(?!:)")
+LABEL = re.compile(r"L\d+:")
 # The disassembler's notes: pvc and later name a load, Arc's older messages a read.
 LOAD, STORE = (
     re.compile(r"\bsend.*// .*\b(load|read)\b"),
@@ -136,25 +136,6 @@ def disassemble(
     with ocloc.scratch() as folder:
         compiler.build(spirv(variant, dtype, compiler.gpus[gpu]), gpu, Path(folder))
         return _text(Path(folder), name)
-
-
-def main_loop(text: str) -> str:
-    """The main loop of a disassembly: of all backward branches, the one with most 16-byte loads."""
-    lines = text.splitlines()
-    labels = {line.rstrip(":"): number for number, line in enumerate(lines) if LABEL.match(line)}
-    jumps = (
-        (labels.get(label, len(lines)), end)
-        for end, line in enumerate(lines)
-        for label in JUMP.findall(line)
-    )
-    loops = [lines[start : end + 1] for start, end in jumps if start < end]
-    return "\n".join(
-        max(
-            loops,
-            key=lambda loop: (sum(bool(WIDE.search(line)) for line in loop), -len(loop)),
-            default=[],
-        )
-    )
 
 
 def reports(compiler: Compiler) -> list[Report]:

@@ -52,6 +52,7 @@ def _check(
     check_alike(rows, residual=residual, weight=weight, bias=bias)
     check_shape("weight", weight, rows.shape[-1])
     check_shape("bias", bias, rows.shape[-1])
+    check_shape("bias", bias, rows.shape[-1])
 
 
 def _launch(name: str, rows: Tensor, *arguments: Tensor | float | None) -> None:

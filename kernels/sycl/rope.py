@@ -79,6 +79,9 @@ def _slot_tokens(start: Tensor | None, k_slot: Tensor, q: Tensor) -> int:
     if start.dtype != torch.int32 or start.device != q.device or start.numel() != 1:
         given = f"{start.dtype} on {start.device}, shape {list(start.shape)}"
         raise ValueError(f"start is {given}, expected one torch.int32 on {q.device}")
+    last = k_slot.shape[2] - q.shape[2]
+    if q.device.type == "cpu" and not 0 <= int(start) <= last:  # a GPU's would be waited for
+        raise ValueError(f"start is {int(start)}, expected 0 to {last}")
     return max(q.shape[2], k_slot.shape[2])
 
 

@@ -91,6 +91,7 @@ class Kernel:
 
     def __init__(self, runtime: Runtime, handle: int, name: str, signature: Signature) -> None:
         self.name = name
+        self.device = runtime.device
         self.signature = signature
         self.handle = handle
         self.pack = struct.Struct(
@@ -110,7 +111,8 @@ class Kernel:
         self, groups: Sequence[int], items: Sequence[int], *arguments: Tensor | float | None
     ) -> None:
         """Enqueue, and on the CPU wait; raises RuntimeError with SYCL's message."""
-        values = [x.data_ptr() if isinstance(x, Tensor) else x or 0 for x in arguments]
+        kinds = self.signature.kinds
+        values = [self._value(*pair) for pair in zip(kinds, arguments, strict=True)]
         size = self.size(*groups, *items)
         self.check(
             self.run(
@@ -119,6 +121,19 @@ class Kernel:
         )
         if self.wait is not None:
             self.wait()
+
+    def _value(self, kind: str, x: Tensor | float | None) -> int | float:
+        """An argument as it is packed; raises TypeError for a tensor that is none, or elsewhere."""
+        if isinstance(x, Tensor):
+            if kind != "P" or x.device.type != self.device.type:
+                raise TypeError(f"{self.name}: a tensor on {x.device}, expected {self._kind(kind)}")
+            return x.data_ptr()
+        if kind == "P" and x is not None:
+            raise TypeError(f"{self.name}: {x!r}, expected {self._kind(kind)}")
+        return x or 0
+
+    def _kind(self, kind: str) -> str:
+        return f"a tensor on {self.device}" if kind == "P" else "a number"
 
 
 class Runtime:

@@ -11,6 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from .arguments import check_vectors
 from .norm import as_rows
 from .tuning import LaunchConfig, launch_for
 
@@ -102,6 +103,7 @@ def bias_and_activate(
     Raises ValueError for an activation not in ACTIVATIONS.
     """
     check_activation(activation)
+    check_vectors(x.shape[-1], bias=bias)
     launch = launch or launch_for("activation", x.device.type)
     x_rows = as_rows(x)
     num_columns = x.shape[-1]

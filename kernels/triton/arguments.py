@@ -8,7 +8,32 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
+
+MAX_TOKENS = 2**31 - 1  # lengths are int32
+
+
+def check_vectors(size: int, **vectors: Tensor | None) -> None:
+    """Raise ValueError unless every vector, where there is one, is dense and [size]."""
+    for name, x in vectors.items():
+        if x is not None and (x.shape != (size,) or (size > 1 and x.stride(0) != 1)):
+            given = f"{list(x.shape)}, strides {x.stride()}"
+            raise ValueError(f"{name} is {given}: expected dense [{size}]")
+
+
+def check_int32(**numbers: Tensor | None) -> None:
+    """Raise ValueError unless all numbers that a kernel reads on the device, where given, are int32."""
+    for name, x in numbers.items():
+        if x is not None and x.dtype != torch.int32:
+            raise ValueError(f"{name} is {list(x.shape)} of {x.dtype}: expected int32")
+
+
+def window_or_none(window: int | None) -> int | None:
+    """A window that may hide something, else None; raises ValueError for less than one token."""
+    if window is not None and window < 1:
+        raise ValueError(f"a window of {window} tokens: expected one, the query's own, or more")
+    return None if window is None or window >= MAX_TOKENS else window
 
 
 class Strides(NamedTuple):

@@ -18,7 +18,16 @@ import triton.language as tl
 from torch import Tensor
 
 from ..kernel_set import BeamMask, Workspace
-from .arguments import AttentionShape, BeamMaskPointers, PromptSegment, ResponseSegment, Strides
+from .arguments import (
+    AttentionShape,
+    BeamMaskPointers,
+    PromptSegment,
+    ResponseSegment,
+    Strides,
+    check_int32,
+    check_vectors,
+    window_or_none,
+)
 from .beam_mask import initial_beam_index, make_beam_mask
 from .online_softmax import LOG2_E, online_softmax_step, reduce_partials, store_partial
 from .split_plan import SplitPlan, response_layout, split_plan_of
@@ -283,7 +292,11 @@ def segment_attention(
     `make_beam_mask` for this beam index, so that no call computes it again; `workspace`: that of an earlier call of
     the same shapes. Returns [b, w, h * d]. Raises ValueError where shapes, formats or strides do not fit.
     """
-    _check(q, prompt_k, prompt_v, response_k, response_v, beam_index, prompt_positions, window)
+    _check(q, prompt_k, prompt_v, response_k, response_v, beam_index, prompt_positions)
+    check_vectors(2, lengths=lengths)
+    check_int32(lengths=lengths)
+    check_vectors(q.shape[1], slopes=slopes)
+    window = window_or_none(window)
     launch = launch or launch_for("attention", q.device.type)
     b, h, w, d = q.shape
     kv_heads = prompt_k.shape[1]
@@ -364,7 +377,6 @@ def _check(
     response_v: Tensor,
     beam_index: Tensor | None,
     prompt_positions: Tensor | None,
-    window: int | None,
 ) -> None:
     b, h, w, d = q.shape
     kv_heads = prompt_k.shape[1]
@@ -382,8 +394,6 @@ def _check(
             )
     if any(x.stride(-1) != 1 for x in (q, prompt_k, response_k)):
         raise ValueError("the last dimension of q, keys and values must be dense (stride 1)")
-    if window is not None and window < 1:
-        raise ValueError(f"a window of {window} tokens: expected one, the query's own, or more")
     if beam_index is not None and (
         beam_index.shape[:2] != (b, w) or beam_index.dtype != torch.int32
     ):

@@ -113,11 +113,12 @@ def make_beam_mask(beam_index: Tensor, lengths: Tensor | None = None) -> BeamMas
         raise ValueError(
             f"{w} sequences to a request: expected at most {MAX_SEQUENCES}, a bit of 64 for each"
         )
-    slot = torch.arange(w, device=beam_index.device)
+    slot = torch.arange(w, dtype=torch.int64, device=beam_index.device)
     reachable = beam_index.transpose(1, 2)[..., None] == slot  # [b, steps, w, slot]
     mask = (reachable.long() << slot[:, None]).sum(dim=2).flatten(1)
     is_dead = mask == 0
     live_slots = is_dead.int().argsort(dim=1, stable=True).int()
     num_taken = (steps if lengths is None else lengths[1]) * w
-    taken = torch.arange(steps * w, device=beam_index.device) < num_taken
+    slots = torch.arange(steps * w, dtype=torch.int64, device=beam_index.device)
+    taken = slots < num_taken
     return BeamMask(mask, live_slots, num_dead=(is_dead & taken).sum(dim=1).int())

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..weights import DenseWeight
 from .activation import activate, check_activation
-from .arguments import LinearStrides, NormPointers
+from .arguments import LinearStrides, NormPointers, check_vectors
 from .norm import as_rows, row_statistics
 from .tuning import LaunchConfig, launch_for, weight_tile
 
@@ -167,6 +167,8 @@ def linear(
     out_shape = (*x.shape[:-1], n // 2 if gated else n)
     x_rows = as_rows(x)
     _check(x_rows, data, activation, gated, residuals, out_shape)
+    check_vectors(n, bias=bias)
+    check_norm(norm, k)
     num_rows = len(x_rows)
     use_dot = num_rows > 1
     grid, constants = gemv_launch(
@@ -193,6 +195,12 @@ def linear(
         ACTIVATION=activation, GATED=gated, **constants,
     )  # fmt: skip
     return out
+
+
+def check_norm(norm: Any, k: int) -> None:
+    """Raise ValueError unless a norm in front of a matrix product, where there is one, is of rows of k."""
+    if norm is not None:
+        check_vectors(k, norm_weight=norm.weight, norm_bias=norm.bias)
 
 
 def norm_pointers(norm: Any) -> NormPointers:

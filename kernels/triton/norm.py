@@ -11,6 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from .arguments import check_vectors
 from .tuning import LaunchConfig, launch_for
 
 
@@ -148,6 +149,7 @@ def _normalise(
         raise ValueError(
             f"residual has shape {list(residual.shape)}: expected that of x, {list(x.shape)}"
         )
+    check_vectors(x.shape[-1], weight=weight, bias=bias)
     launch = launch or launch_for("norm", x.device.type)
     out = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     x_rows, residual_rows = as_rows(x), as_rows(residual)

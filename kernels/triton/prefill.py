@@ -11,7 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .arguments import Strides
+from .arguments import Strides, check_vectors, window_or_none
 from .online_softmax import LOG2_E, online_softmax_step
 from .tuning import LaunchConfig, key_tile, launch_for
 
@@ -99,7 +99,9 @@ def prefill_attention(
 
     Returns [b, t, h * d]. Raises ValueError where shapes or strides do not fit.
     """
-    _check(q, k, v, window)
+    _check(q, k, v, positions)
+    check_vectors(q.shape[1], slopes=slopes)
+    window = window_or_none(window)
     b, h, t, d = q.shape
     g, n = k.shape[1:3]
     launch = launch or launch_for("prefill", q.device.type)
@@ -125,7 +127,7 @@ def prefill_attention(
     return out
 
 
-def _check(q: Tensor, k: Tensor, v: Tensor, window: int | None) -> None:
+def _check(q: Tensor, k: Tensor, v: Tensor, positions: Tensor | None) -> None:
     b, h, t, d = q.shape
     g, n = k.shape[1:3]
     alike = v.shape == k.shape and v.stride() == k.stride()
@@ -135,5 +137,6 @@ def _check(q: Tensor, k: Tensor, v: Tensor, window: int | None) -> None:
         )
     if q.stride(-1) != 1 or k.stride(-1) != 1:
         raise ValueError("the last dimension of q, k and v must be dense (stride 1)")
-    if window is not None and window < 1:
-        raise ValueError(f"a window of {window} tokens: expected one, the query's own, or more")
+    if positions is not None and (positions.shape != (b, n) or positions.stride(-1) != 1):
+        given = f"{list(positions.shape)}, strides {positions.stride()}"
+        raise ValueError(f"positions are {given}: expected dense rows of [{b}, {n}]")

@@ -15,8 +15,15 @@ import triton.language as tl
 from torch import Tensor
 
 from ..weights import DenseWeight
-from .arguments import CacheSlots, LinearStrides, QKVShape, RopeTables
-from .linear import MAX_ROWS, gemv_launch, gemv_or_dot, norm_pointers
+from .arguments import (
+    CacheSlots,
+    LinearStrides,
+    QKVShape,
+    RopeTables,
+    check_int32,
+    check_vectors,
+)
+from .linear import MAX_ROWS, check_norm, gemv_launch, gemv_or_dot, norm_pointers
 from .norm import as_rows
 from .tuning import LaunchConfig
 
@@ -125,6 +132,9 @@ def qkv_rope_and_store(
     _, kv_heads, num_slots, head_dim = k_slot.shape
     query_heads = len(data) // head_dim - 2 * kv_heads
     _check(x, data, cos, k_slot, v_slot, query_heads)
+    check_vectors(len(data), bias=bias)
+    check_norm(norm, m)
+    check_int32(start=start)
     x_rows = as_rows(x)
     num_rows = b * t
     grid, constants = gemv_launch(

@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .arguments import CacheSlots, HeadNormPointers, RopeTables, Strides
+from .arguments import CacheSlots, HeadNormPointers, RopeTables, Strides, check_int32
 from .tuning import LaunchConfig, launch_for
 
 
@@ -165,6 +165,7 @@ def rope_and_store(
     alike, or the last dimension of any is not dense.
     """
     _check(q, k, v, cos, sin, k_slot, v_slot, start, norms)
+    check_int32(start=start)
     b, h, t, d = q.shape
     kv_heads = k.shape[1]
     half = cos.shape[-1]

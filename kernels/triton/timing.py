@@ -43,7 +43,7 @@ def milliseconds(call: Callable[[], object]) -> float:
 
 def bandwidths(device: torch.device) -> dict[str, float]:
     """GB/s of a copy, bytes read and written, and of a sum, bytes read, over 2 GiB."""
-    source, size = torch.randn(1 << 29, device=device), 1 << 31
+    source, size = torch.randn(1 << 29, dtype=torch.float32, device=device), 1 << 31
     target = torch.empty_like(source)
     copy = [milliseconds(lambda: target.copy_(source)) for _ in range(5)]
     read = [milliseconds(source.sum) for _ in range(5)]

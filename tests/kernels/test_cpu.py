@@ -254,3 +254,62 @@ def test_threads_are_those_of_torch():
         len({line.split()[-1] for line in maps.splitlines() if "gomp" in line or "iomp" in line})
         <= 1
     )
+
+
+def attention_arguments(t=5, steps=2, w=1):
+    """Queries, four times keys, and lengths."""
+    memory = draw(1, 2, 8, 64)
+    lengths = torch.tensor([t, steps], dtype=torch.int32)
+    return draw(1, 4, w, 64), memory, memory, memory, memory, lengths
+
+
+@pytest.mark.parametrize("window", [7, 2**31, 2**63 - 1, 2**63, 2**80])
+def test_a_window_of_all_tokens_hides_none(window):
+    arguments = attention_arguments()
+    close(cpu.segment_attention(*arguments, window=window), cpu.segment_attention(*arguments))
+
+
+@pytest.mark.parametrize("lengths", [(0, 0), (-1, 1), (5, -1)])
+def test_lengths_of_no_keys_are_refused(lengths):
+    with pytest.raises(ValueError, match="expected at least one key"):
+        cpu.segment_attention(*attention_arguments(*lengths))
+
+
+@pytest.mark.parametrize("slot", [-1, 3, 2**30])
+def test_a_beam_index_of_other_slots_is_refused(slot):
+    index = torch.zeros(1, 3, 4, dtype=torch.int32)
+    index[0, 2, 1] = slot
+    arguments = attention_arguments(w=3)
+    with pytest.raises(IndexError, match="expected slots of a step, 0 to 2"):
+        cpu.segment_attention(*arguments, beam_index=index)
+    index[0, 2, 1] = 0
+    index[0, 2, 2] = slot  # a step that is not taken yet
+    cpu.segment_attention(*arguments, beam_index=index)
+
+
+def test_no_sequences_have_no_attention():
+    assert cpu.segment_attention(*attention_arguments(w=0)).shape == (1, 0, 256)
+
+
+def test_positions_of_an_empty_prompt_are_not_read():
+    arguments = attention_arguments(t=0)
+    positions = torch.zeros(1, 0, dtype=torch.int32)
+    close(
+        cpu.segment_attention(*arguments, prompt_positions=positions),
+        cpu.segment_attention(*arguments),
+    )
+
+
+def test_axes_that_are_missing_are_named():
+    with pytest.raises(ValueError, match=r"x has shape \[64\], expected \[rows k\]"):
+        cpu.linear(draw(64), DenseWeight(draw(8, 64)))
+    with pytest.raises(ValueError, match=r"prompt_k has shape \[8, 64\], expected \[b g t d\]"):
+        q, _, *rest = attention_arguments()
+        cpu.segment_attention(q, draw(8, 64), *rest)
+
+
+def test_memory_that_was_given_back_is_refused():
+    weight = draw(8, 64)
+    weight.untyped_storage().resize_(0)
+    with pytest.raises(ValueError, match="its storage was given back"):
+        cpu.linear(draw(1, 64), DenseWeight(weight))

@@ -421,6 +421,14 @@ def test_what_a_kernel_cannot_take_is_named():
             sycl.rope_and_store(
                 heads, heads, heads, *[draw(1, 2, 32)] * 2, heads, heads, False, norms=norms
             )
+    if DEVICE.type == "cpu":
+        start = torch.tensor(2, dtype=torch.int32)
+        with pytest.raises(ValueError, match=r"start is 2, expected 0 to 0"):
+            sycl.rope_and_store(
+                heads, heads, heads, *[draw(1, 2, 32)] * 2, heads, heads, False, start
+            )
+    with pytest.raises(ValueError, match=r"bias has shape \[63\], expected \[64\]"):
+        sycl.layer_norm(x, draw(64), draw(63), 1e-5)
     with pytest.raises(ValueError, match=r"residual has shape \[2, 63\], expected \[2, 64\]"):
         sycl.norm_and_add(x, draw(2, 63), draw(64), 1e-5)
 
@@ -456,4 +464,14 @@ def test_what_attention_cannot_take_is_named():
     refused("slopes is torch.float64", slopes=draw(4).double())
     refused(r"slopes has shape \[3\], expected \[4\]", slopes=draw(3))
     refused("softcap is 0.0, expected a positive number", softcap=0.0)
-    refused("window is 0, expected 1", window=0)
+    refused("a window of 0 tokens: expected at least 1", window=0)
+    too_many = torch.tensor([999, 2], dtype=torch.int32, device=DEVICE)
+    refused(r"lengths are \[999, 2\], expected a key, and at most", lengths=too_many)
+
+
+@pytest.mark.parametrize("window", [2**31 - 1, 2**31, 2**63])
+def test_a_window_of_all_tokens_hides_none(window):
+    arguments = segments()
+    assert torch.equal(
+        sycl.segment_attention(**arguments, window=window), sycl.segment_attention(**arguments)
+    )

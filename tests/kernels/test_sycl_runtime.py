@@ -154,3 +154,17 @@ def test_the_kernels_import_torch_and_the_standard_library_alone():
     for path in Path(packages.__file__).parent.glob("*.py"):
         imports = re.findall(r"^ *(?:from|import) (\w+)", path.read_text(), re.MULTILINE)
         assert set(imports) <= allowed, path
+
+
+def test_an_argument_of_another_kind_is_refused():
+    kernel = sycl.runtime_of(CPU).kernel("norm", "norm", torch.float32)
+    x = torch.ones(1, 64)
+    launch = ((1,), (16,))
+    with pytest.raises(TypeError, match="norm: a tensor on meta, expected a tensor on cpu"):
+        kernel(*launch, x.to("meta"), 64, x, None, x, 64, 1e-5)
+    with pytest.raises(TypeError, match="norm: 64, expected a tensor on cpu"):
+        kernel(*launch, 64, 64, x, None, x, 64, 1e-5)
+    with pytest.raises(TypeError, match="norm: a tensor on cpu, expected a number"):
+        kernel(*launch, x, x, x, None, x, 64, 1e-5)
+    with pytest.raises(ValueError, match="shorter"):
+        kernel(*launch, x, 64, x)

@@ -205,6 +205,12 @@ def test_what_does_not_fit_is_refused(interpreted):
         kernels.rope_and_store(
             q, q, q.mT.contiguous().mT, angles, angles, q.clone(), q.clone(), False
         )
+    with pytest.raises(ValueError, match=r"bias is \[7\].*: expected dense \[8\]"):
+        kernels.linear(torch.ones(2, 4), DenseWeight(torch.ones(8, 4)), torch.ones(7))
+    with pytest.raises(ValueError, match=r"weight is \[3\].*: expected dense \[4\]"):
+        kernels.rms_norm(torch.ones(2, 4), torch.ones(3), 1e-5)
+    with pytest.raises(ValueError, match=r"bias is \[3\].*: expected dense \[4\]"):
+        kernels.bias_and_activate(torch.ones(2, 4), torch.ones(3), "silu")
     with pytest.raises(ValueError, match="norms"):
         norms = HeadNorms(torch.ones(8), torch.ones(4), 1e-5)
         kernels.rope_and_store(q, q, q, angles, angles, q.clone(), q.clone(), False, norms=norms)

@@ -13,6 +13,7 @@ pytest.importorskip("triton")
 
 from tinyllm.check import TABLES, run_case
 from tinyllm.check.tables import Case, Draw, _prefill_maker, _segment_maker
+from tinyllm.kernels import TORCH
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.triton import attention, split_plan, tuning
 from tinyllm.lab.trace import record_trace
@@ -149,3 +150,19 @@ def test_a_block_of_a_prompt_begins_with_the_first_tile_it_sees(window, first, i
         x[:, :, : first * keys] = float("nan")
     found = kernels.prefill_attention(**arguments, window=window)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("window", [2**31 - 1, 2**31, 2**63])
+@pytest.mark.parametrize("operation", ["segment_attention", "prefill_attention"])
+def test_a_window_of_all_tokens_hides_none(operation, window, interpreted):
+    draw = Draw(0, torch.float32, interpreted)
+    makers = {
+        "segment_attention": _segment_maker(1, 2, 1, 2, 64, 5, 3),
+        "prefill_attention": _prefill_maker(1, 2, 1, 5, 7, 64),
+    }
+    arguments = makers[operation](draw)
+    attend = getattr(kernels, operation)
+    assert torch.equal(attend(**arguments, window=window), attend(**arguments))
+    if operation == "prefill_attention":
+        got = TORCH.prefill_attention(**arguments, window=window)
+        assert torch.equal(got, TORCH.prefill_attention(**arguments))

@@ -74,7 +74,7 @@ def causal_bias(
     return bias - (slopes[:, None, None] * distances).to(like.dtype)
 
 
-def alibi_slopes(heads: int, device: torch.device | None = None) -> Float[Tensor, " h"]:
+def alibi_slopes(heads: int, device: torch.device | str = "cpu") -> Float[Tensor, " h"]:
     """ALiBi's slope of every head: powers of two, evenly spaced, and in between where their number is no power."""
     power = 1 << (heads.bit_length() - 1)
     exponents = torch.arange(1, power + 1, dtype=torch.float32, device=device)

@@ -195,7 +195,8 @@ def _counts(model: Model, work: Workload) -> dict[str, int | None]:
     moved, counted = pass_cost(model.stage, model.config, before).bytes, 0
     if work.copies > 1:
         moved += reorder_cost(model.stage, model.config, before).bytes
-        counted = observe_reorder(cache, torch.arange(cache.rows, device=model.device)).bytes
+        own = torch.arange(cache.rows, dtype=torch.int64, device=model.device)
+        counted = observe_reorder(cache, own).bytes
     counted += observe(
         model, token, None, cache
     ).total.bytes  # one step early: it compiles what the next one needs

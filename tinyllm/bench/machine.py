@@ -38,7 +38,7 @@ def measure_machine(device: torch.device, repeats: int = 7) -> Machine:
 
 def launch_overhead(device: torch.device, repeats: int = 7, launches: int = 2000) -> float:
     """Seconds per operation so small that only starting it counts."""
-    x = torch.zeros(1, device=device)
+    x = torch.zeros(1, dtype=torch.float32, device=device)
 
     def many() -> None:
         for _ in range(launches):

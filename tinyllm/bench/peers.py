@@ -132,7 +132,7 @@ def transformers_twin(decoder: Decoder, checkpoint: Checkpoint) -> PreTrainedMod
     }
     # transformers copies what it loads to the CPU first: it is given shapes without memory, and the weights afterwards.
     shapes = {
-        name: torch.empty((), dtype=decoder.dtype).expand(rows.shape)
+        name: torch.empty((), dtype=decoder.dtype, device="cpu").expand(rows.shape)
         for name, rows in weights.items()
     }
     kind = getattr(transformers, checkpoint.family.architectures[config.model_type])

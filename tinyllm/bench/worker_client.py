@@ -104,9 +104,8 @@ class RemoteEngine:
         self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object
     ) -> Tensor:
         """Continue prompts by exactly `new_tokens` tokens; a streamer cannot look into another process."""
-        return torch.tensor(
-            self._generate(input_ids, new_tokens, num_beams)["tokens"], device=input_ids.device
-        )
+        tokens = self._generate(input_ids, new_tokens, num_beams)["tokens"]
+        return torch.tensor(tokens, dtype=torch.int64, device=input_ids.device)
 
     def time(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing:
         """One generation, its tokens timed as they arrive there."""

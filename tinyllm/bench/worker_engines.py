@@ -47,7 +47,7 @@ class Transformers:
         """Tokens of every sequence, prompt included, and when each new one was there."""
         from transformers import StoppingCriteriaList
 
-        ids = torch.tensor(ids, device=self.device)
+        ids = torch.tensor(ids, dtype=torch.int64, device=self.device)
         exactly = {
             "max_new_tokens": new_tokens,
             "min_new_tokens": new_tokens,

@@ -63,8 +63,10 @@ def small_model(model_type: str = "llama") -> PreTrainedModel:
 def check_stages(device: torch.device, model_type: str = "llama") -> Iterator[Verdict]:
     """Greedy tokens of every stage in float32, for a batch padded on the left."""
     oracle = small_model(model_type).to(device)
-    generator = torch.Generator().manual_seed(0)
-    input_ids = torch.randint(1, SIZES["vocab_size"], (3, 9), generator=generator).to(device)
+    generator = torch.Generator("cpu").manual_seed(0)
+    input_ids = torch.randint(
+        1, SIZES["vocab_size"], (3, 9), generator=generator, dtype=torch.int64, device="cpu"
+    ).to(device)
     mask = torch.ones_like(input_ids)
     mask[0, :5] = mask[1, :1] = 0
     expected = oracle.generate(

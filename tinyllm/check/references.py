@@ -188,14 +188,15 @@ def segment_attention(
     (b, h, w, d), g, (t, steps) = q.shape, prompt_k.shape[1], lengths.tolist()
     out = q.new_empty(b, w, h * d)
     for r in range(b):
-        where = torch.arange(t)
+        where = torch.arange(t, dtype=torch.int64, device=q.device)
         if prompt_positions is not None:
             where = prompt_positions[r, :t].long()
         seen = (where >= 0).nonzero()[:, 0]
-        where = torch.cat([where[seen], int(where[-1]) + 1 + torch.arange(steps)])
+        step = torch.arange(steps, dtype=torch.int64, device=q.device)
+        where = torch.cat([where[seen], int(where[-1]) + 1 + step])
         near = slice(None if window is None else -window, None)
         for j in range(w):
-            path = torch.arange(steps) * w + (j if beam_index is None else beam_index[r, j, :steps])
+            path = step * w + (j if beam_index is None else beam_index[r, j, :steps])
             k, v = (
                 torch.cat([prompt[r][:, seen], response[r][:, path]], dim=1)[:, near]
                 for prompt, response in ((prompt_k, response_k), (prompt_v, response_v))
@@ -232,7 +233,7 @@ def prefill_attention(
     nothing sees it. Returns [b, t, h * d].
     """
     (b, h, t, d), (_, g, n, _) = q.shape, k.shape
-    key = torch.arange(n)
+    key = torch.arange(n, dtype=torch.int64, device=q.device)
     query = key[n - t :, None]
     where = key.expand(b, n) if positions is None else positions
     near = key <= query if window is None else (key <= query) & (key > query - window)

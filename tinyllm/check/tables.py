@@ -24,10 +24,27 @@ class Draw:
     """Reproducible random tensors of one format on one device."""
 
     def __init__(self, seed: int, dtype: torch.dtype, device: torch.device) -> None:
-        self.generator, self.dtype, self.device = torch.Generator().manual_seed(seed), dtype, device
+        self.generator = torch.Generator("cpu").manual_seed(seed)
+        self.dtype = dtype
+        self.device = device
 
     def __call__(self, *shape: int, scale: float = 1.0) -> Tensor:
-        return (scale * torch.randn(shape, generator=self.generator)).to(self.device, self.dtype)
+        values = torch.randn(shape, generator=self.generator, dtype=torch.float32, device="cpu")
+        return (scale * values).to(self.device, self.dtype)
+
+    def integers(self, high: int, *shape: int) -> Tensor:
+        """Numbers from 0 to below `high`."""
+        return torch.randint(
+            high, shape, generator=self.generator, dtype=torch.int32, device="cpu"
+        ).to(self.device)
+
+    def numbers(self, end: int, start: int = 0) -> Tensor:
+        """start, start + 1, ... below `end`."""
+        return torch.arange(start, end, dtype=torch.int64, device=self.device)
+
+    def slopes(self, heads: int) -> Tensor:
+        """ALiBi's of so many heads."""
+        return 2.0 ** -self.numbers(heads + 1, start=1).float()
 
     def strided(self, rows: int, width: int) -> Tensor:
         """Rows that do not touch: the first `width` columns of a wider matrix."""
@@ -272,9 +289,9 @@ def _attention_maker(b, h, g, d, t, total, padded) -> Callable[[Draw], dict]:
     def make(draw: Draw) -> dict:
         arguments = {"q": draw(b, h, t, d), "k": draw(b, g, total, d), "v": draw(b, g, total, d)}
         if padded:
-            hidden = torch.arange(total) < torch.arange(b)[:, None] % total
-            bias = torch.zeros(b, 1, 1, total).masked_fill(hidden[:, None, None], float("-inf"))
-            arguments["bias"] = bias.to(draw.device, draw.dtype)
+            hidden = draw.numbers(total) < draw.numbers(b)[:, None] % total
+            bias = torch.zeros(b, 1, 1, total, dtype=draw.dtype, device=draw.device)
+            arguments["bias"] = bias.masked_fill(hidden[:, None, None], float("-inf"))
         return arguments
 
     return make
@@ -373,9 +390,6 @@ def _segment_maker(
     """Memory beyond the lengths is NaN, and padding is large: neither must be seen."""
 
     def make(draw: Draw) -> dict:
-        def integers(high, *shape):
-            return torch.randint(high, shape, generator=draw.generator, dtype=torch.int32)
-
         prompt, response = (
             [draw(b, g, length + spare, d) for _ in range(2)] for length in (t, steps * w)
         )
@@ -390,14 +404,14 @@ def _segment_maker(
         )
         arguments["lengths"] = torch.tensor([t, steps], dtype=torch.int32, device=draw.device)
         if w > 1 and reordered:
-            arguments["beam_index"] = integers(w, b, w, steps + spare).to(draw.device)
+            arguments["beam_index"] = draw.integers(w, b, w, steps + spare)
         if padded:
-            positions = torch.arange(t + spare) - (7 * torch.arange(b) % t)[:, None]
+            positions = draw.numbers(t + spare) - (7 * draw.numbers(b) % t)[:, None]
             for x in prompt:
-                x.masked_fill_((positions < 0).to(x.device)[:, None, :, None], 99.0)
-            arguments["prompt_positions"] = positions.int().to(draw.device)
+                x.masked_fill_((positions < 0)[:, None, :, None], 99.0)
+            arguments["prompt_positions"] = positions.int()
         if alibi:
-            arguments["slopes"] = (2.0 ** -torch.arange(1, h + 1)).to(draw.device)
+            arguments["slopes"] = draw.slopes(h)
         return arguments | more
 
     return make
@@ -438,11 +452,10 @@ def _prefill_maker(b, h, g, t, n, d, padded=False, alibi=False, **more) -> Calla
             "v": draw(b, g, n, d),
         }
         if padded:
-            arguments["positions"] = (
-                (torch.arange(n) - (3 + 4 * torch.arange(b))[:, None] % n).int().to(draw.device)
-            )
+            padding = (3 + 4 * draw.numbers(b))[:, None] % n
+            arguments["positions"] = (draw.numbers(n) - padding).int()
         if alibi:
-            arguments["slopes"] = (2.0 ** -torch.arange(1, h + 1)).to(draw.device)
+            arguments["slopes"] = draw.slopes(h)
         return arguments | more
 
     return make

@@ -360,14 +360,21 @@ def bench_prompt(checkpoint, case: Case, text: str) -> torch.Tensor:
 def different_prompts(checkpoint, tokens: int, many: int) -> torch.Tensor:
     """Token ids `[many, tokens]`: pieces of Python's documentation, or random ones without a tokenizer."""
     if checkpoint.tokenizer is None:
-        generator = torch.Generator().manual_seed(0)
-        return torch.randint(0, checkpoint.config.vocab_size, (many, tokens), generator=generator)
+        generator = torch.Generator("cpu").manual_seed(0)
+        return torch.randint(
+            checkpoint.config.vocab_size,
+            (many, tokens),
+            generator=generator,
+            dtype=torch.int64,
+            device="cpu",
+        )
     from pydoc_data.topics import topics
 
     text = "\n".join(topics[name] for name in sorted(topics))
-    ids = torch.tensor(checkpoint.tokenizer(text, verbose=False)["input_ids"])
-    starts = (torch.arange(many) * 101) % max(1, len(ids) - tokens)
-    return ids[starts[:, None] + torch.arange(tokens)]
+    ids = checkpoint.tokenizer(text, verbose=False)["input_ids"]
+    starts = [101 * i % max(1, len(ids) - tokens) for i in range(many)]
+    pieces = [ids[start : start + tokens] for start in starts]
+    return torch.tensor(pieces, dtype=torch.int64, device="cpu")
 
 
 def listener(tokenizer):

@@ -31,7 +31,7 @@ class Chat:
     def __init__(self, model: Model, system: str | None = None) -> None:
         self.model = model
         self.messages = [{"role": "system", "content": system}] if system else []
-        self.tokens = torch.empty(1, 0, dtype=torch.int64)
+        self.tokens = torch.empty(1, 0, dtype=torch.int64, device="cpu")
         self.cache: Cache | None = None
 
     def answer(self, text: str, **how: object) -> str:

@@ -154,7 +154,8 @@ def prepare(
     )
 
 
-@torch.no_grad()  # inference mode is the step's: what is returned stays an ordinary tensor
+@torch.no_grad()
+@torch.inference_mode(False)  # which is the step's alone: what is returned or kept is ordinary
 def run(
     decoder: Decoder,
     stage: Stage,

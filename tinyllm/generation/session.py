@@ -56,6 +56,7 @@ class GenerationSession(ABC):
         self.column = torch.zeros(1, dtype=torch.int64, device=device)
         self.stopped = torch.zeros((), dtype=torch.bool, device=device)
         self.logits: Float[Tensor, "r v"] | None = None
+        self.weight_addresses = decoder.weight_addresses
         self.steps: dict[tuple, Callable[[], None]] = {}
         self.forward: Callable[[], None] | None = (
             None  # made in `run`: a failure before leaves no cycle
@@ -68,7 +69,9 @@ class GenerationSession(ABC):
         return self.key is not None
 
     def fits(self, request: Request) -> bool:
-        """Whether a further request of this kind fits into the memory."""
+        """Whether a further request of this kind fits into the memory, and the weights have not moved."""
+        if self.weight_addresses != self.decoder.weight_addresses:
+            return False
         tokens = request.input_ids.shape[1]
         new_tokens = request.total - tokens
         return tokens <= self.max_prompt_tokens and new_tokens <= self.max_new_tokens

@@ -10,7 +10,7 @@ from tinyllm.generation.greedy_sample import GreedyOrSampling
 from tinyllm.generation.request import Request
 from tinyllm.generation.session import GenerationSession
 from tinyllm.runtime.device import total_bytes
-from tinyllm.runtime.graph import CapturedGraph
+from tinyllm.runtime.graph import CapturedGraph, captured_settings
 from tinyllm.stages import Stage
 
 MAX_SESSIONS = 4  # kinds of call that are kept
@@ -39,7 +39,7 @@ class Sessions:
 
         key = None
         if replayable(request) and not decoder.has_hooks:
-            key = session_key(request)
+            key = (*session_key(request), *captured_settings())
         old = self.kept.pop(key, None) if request.cache is None else None
         if old is not None:
             if old.fits(request):

@@ -103,7 +103,7 @@ def segment_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
     return {
         "q": draw(1, s.h, 1, s.d),
         **memory,
-        "lengths": torch.tensor([512, 64]).int().to(draw.device),
+        "lengths": torch.tensor([512, 64], dtype=torch.int32, device=draw.device),
     }
 
 

@@ -347,8 +347,8 @@ def _visible_prompt(
     mask: Int[Tensor, "b n"] | None, beams: int, tokens: int, first: int
 ) -> Bool[Tensor, "beams n"]:
     """All but padding, from the first token within the window."""
-    rows = torch.ones(1, tokens, dtype=torch.bool) if mask is None else mask.bool().cpu()
-    near = torch.arange(tokens, dtype=torch.int64) >= first
+    near = torch.arange(tokens, dtype=torch.int64, device="cpu") >= first
+    rows = torch.ones_like(near)[None] if mask is None else mask.bool().cpu()
     return (rows & near).repeat_interleave(beams // len(rows), dim=0)
 
 
@@ -356,12 +356,12 @@ def _visible_response(
     metadata: DecodeMetadata, beams: int, first_step: int
 ) -> Bool[Tensor, "beams slots"]:
     """At every step within the window the slot that the beam index names; without one there is no other."""
-    near = torch.arange(metadata.steps, dtype=torch.int64) >= first_step
+    near = torch.arange(metadata.steps, dtype=torch.int64, device="cpu") >= first_step
     if metadata.beam_index is None:
         return near.expand(beams, -1)
     width = metadata.beam_index.shape[1]
     index = metadata.beam_index[:, :, : metadata.steps, None].cpu()
-    paths = index == torch.arange(width, dtype=torch.int32)
+    paths = index == torch.arange(width, dtype=torch.int32, device="cpu")
     return (paths & near[:, None]).reshape(beams, -1)
 
 

@@ -147,9 +147,10 @@ def _places(tensors: Mapping[str, Tensor]) -> dict[int, tuple[str, int]]:
     """From addresses to tensors and their elements; of two names for the same memory the last counts."""
     places = {}
     for name, x in tensors.items():
-        offsets = torch.zeros(x.shape, dtype=torch.int64)
+        offsets = torch.zeros(x.shape, dtype=torch.int64, device="cpu")
         for axis, (size, stride) in enumerate(zip(x.shape, x.stride(), strict=True)):
-            offsets += (stride * torch.arange(size)).view(-1, *[1] * (x.dim() - axis - 1))
+            index = torch.arange(size, dtype=torch.int64, device="cpu")
+            offsets += (stride * index).view(-1, *[1] * (x.dim() - axis - 1))
         places |= {
             x.data_ptr() + x.element_size() * at: (name, i)
             for i, at in enumerate(offsets.flatten().tolist())
@@ -199,11 +200,12 @@ def toy_traces() -> Iterator[Trace]:
     from tinyllm.kernels.triton.tuning import LaunchConfig
 
     of_two_rows = partial(rms_norm, eps=1e-5, launch=LaunchConfig({"block": 8, "tile": 16}))
-    yield record_trace("rms_norm", of_two_rows, {"x": torch.ones(3, 6), "weight": torch.ones(6)})
+    ones = partial(torch.ones, dtype=torch.float32, device="cpu")
+    yield record_trace("rms_norm", of_two_rows, {"x": ones(3, 6), "weight": ones(6)})
 
-    q, k, v = torch.ones(1, 1, 4, 4).transpose(1, 2).split([2, 1, 1], dim=1)
-    tables = {"cos": torch.ones(1, 1, 2), "sin": torch.zeros(1, 1, 2)}
-    k_slot, v_slot = (torch.zeros(1, 1, 3, 4)[:, :, 2:] for _ in range(2))
+    q, k, v = ones(1, 1, 4, 4).transpose(1, 2).split([2, 1, 1], dim=1)
+    tables = {"cos": ones(1, 1, 2), "sin": 0 * ones(1, 1, 2)}
+    k_slot, v_slot = (ones(1, 1, 3, 4)[:, :, 2:] for _ in range(2))
     arguments = {
         "q": q,
         "k": k,

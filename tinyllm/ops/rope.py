@@ -6,7 +6,7 @@ RoFormer, arXiv 2104.09864; notebook 04.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -35,16 +35,23 @@ class RotaryEmbedding(nn.Module):
         super().__init__()
         pairs = max(2, config.rotated) // 2
         ropes = [kind.rope for kind in config.kinds]
-        no_rope = torch.zeros(pairs, dtype=torch.float32)
+        no_rope = torch.zeros(pairs, dtype=torch.float32, device="cpu")
         rows = [no_rope if rope is None else rope_frequencies(rope) for rope in ropes]
         self.register_buffer("frequencies", torch.stack(rows), persistent=False)
         self.interleaved = any(rope.interleaved for rope in ropes if rope)
         self.has_rope = [rope is not None for rope in ropes]
 
+    def _apply(self, *args: Any, **kwargs: Any) -> RotaryEmbedding:
+        """Moved with the model, and float32 in every format: rounded, angles are soon a radian off."""
+        exact = self.frequencies
+        super()._apply(*args, **kwargs)
+        self.frequencies = exact.to(self.frequencies.device)
+        return self
+
 
 def rope_frequencies(rope: Rope) -> Float[Tensor, " pairs"]:
     """Radians per position of each of the `dim / 2` pairs, fastest first."""
-    exponents = torch.arange(0, rope.dim, 2, dtype=torch.float32) / rope.dim
+    exponents = torch.arange(0, rope.dim, 2, dtype=torch.float32, device="cpu") / rope.dim
     frequencies = 1.0 / rope.theta**exponents
     match rope.scaling:
         case LinearScaling(factor):

@@ -10,6 +10,11 @@ from typing import Any
 import torch
 
 
+def captured_settings() -> tuple[str, bool]:
+    """Torch's settings by which kernels are chosen, and which captured work keeps."""
+    return torch.backends.cuda.matmul.fp32_precision, torch.are_deterministic_algorithms_enabled()
+
+
 class CapturedGraph:
     """A function without arguments that always does the same on the same memory, captured at its second call.
 

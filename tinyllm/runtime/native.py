@@ -97,7 +97,7 @@ class NativeStep:
 
     def bind_weights(self) -> None:
         """Build the native step, unless all weights are where they were."""
-        addresses = [x.data_ptr() for x in self.decoder.parameters()]
+        addresses = self.decoder.weight_addresses
         if addresses != self.weight_addresses:
             self.step = cpu.DecodeStep(cpu.kernels(), weights_of(self.decoder))
             self.weight_addresses = addresses
@@ -132,7 +132,7 @@ def weights_of(decoder: Decoder) -> cpu.DecoderWeights:
         windows=[one.window for one in options],
         scale=options[0].scale,
         softcap=options[0].softcap,
-        slopes=alibi_slopes(config.num_attention_heads) if config.alibi else None,
+        slopes=alibi_slopes(config.num_attention_heads, decoder.device) if config.alibi else None,
         heads=(config.num_attention_heads, config.num_key_value_heads, config.head_dim),
         activation=config.activation,
         eps=decoder.norm.eps,
