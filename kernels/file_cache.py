@@ -175,33 +175,33 @@ def _description(path: Path, info: os.stat_result) -> str:
 
 def _is_intact(path: Path) -> bool:
     """Whether a file or folder is what `_publish` has put there, and the user's alone."""
-    seal = _seal(path)
+    checksum = _checksum_file(path)
     try:
-        for part in (seal, path, *path.rglob("*")):
+        for part in (checksum, path, *path.rglob("*")):
             info = part.lstat()
-            if stat.S_ISLNK(info.st_mode):
+            if not (stat.S_ISREG(info.st_mode) or stat.S_ISDIR(info.st_mode)):
                 return False
             if _is_foreign(info) or _is_shared(info):
                 _warn_once(f"{_description(part, info)}: it is not used, but made anew")
                 return False
-        return seal.read_text() == _digest(path)
+        return checksum.read_text() == _digest(path)
     except (OSError, ValueError):
         return False
 
 
 def _publish(new: Path, path: Path) -> None:
-    """Seal a new file or folder, and move both into place."""
+    """Write the checksum of a new file or folder, and move both into place."""
     for part in (new, *new.rglob("*")):
         part.chmod(0o700 if part.is_dir() else 0o600)
-    _seal(new).write_text(_digest(new))
-    _seal(new).chmod(0o600)
+    _checksum_file(new).write_text(_digest(new))
+    _checksum_file(new).chmod(0o600)
     if os.path.lexists(path):
         path.rename(new.parent / "old")
     new.rename(path)
-    _seal(new).replace(_seal(path))
+    _checksum_file(new).replace(_checksum_file(path))
 
 
-def _seal(path: Path) -> Path:
+def _checksum_file(path: Path) -> Path:
     """The file beside a file or folder that holds its digest."""
     return path.with_name(f"{path.name}.sha256")
 

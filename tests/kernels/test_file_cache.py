@@ -1,5 +1,6 @@
 """What is kept in a cache folder: whole, private, and made by one process at a time."""
 
+import contextlib
 import errno
 import os
 import shutil
@@ -50,7 +51,7 @@ def test_without_a_home_the_folder_is_absolute(monkeypatch, home):
 # ---- made once, and private ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o077])
+@pytest.mark.parametrize("umask", [0, 0o002, 0o022, 0o077, pytest.param(0o777, marks=as_root)])
 @pytest.mark.parametrize("make", [content, description])
 def test_what_is_made_is_private_whatever_the_umask(tmp_path, umask, make):
     path = tmp_path / "home" / "tinyllm" / "kind" / "name"
@@ -93,17 +94,22 @@ def remove(path):
     path.unlink()
 
 
-def remove_seal(path):
-    file_cache._seal(path).unlink()
+def remove_checksum(path):
+    file_cache._checksum_file(path).unlink()
 
 
-def break_seal(path):
-    file_cache._seal(path).write_bytes(b"\xff\xfe")
+def break_checksum(path):
+    file_cache._checksum_file(path).write_bytes(b"\xff\xfe")
 
 
 def link(path):
     path.rename(path.with_name("elsewhere"))
     path.symlink_to("elsewhere")
+
+
+def become_a_pipe(path):
+    path.unlink()
+    os.mkfifo(path, 0o600)
 
 
 def become_a_folder(path):
@@ -114,11 +120,12 @@ def become_a_folder(path):
 def take_anothers_place(path):
     other = cached(path.with_name("other"), lambda new: new.write_text("of another"))
     other.replace(path)
-    file_cache._seal(other).replace(file_cache._seal(path))
+    file_cache._checksum_file(other).replace(file_cache._checksum_file(path))
 
 
 FILE_DAMAGES = (
-    *(cut, empty, alter, extend, remove, remove_seal, break_seal, link, become_a_folder),
+    *(cut, empty, alter, extend, remove, remove_checksum, break_checksum, link, become_a_folder),
+    become_a_pipe,
     take_anothers_place,
 )
 
@@ -157,8 +164,8 @@ def become_a_file(path):
 
 
 FOLDER_DAMAGES = (
-    *(inside(damage) for damage in (cut, empty, alter, extend, remove, link, become_a_folder)),
-    *(remove_seal, add_a_file, move_a_file, link_a_folder, become_a_file),
+    *(inside(damage) for damage in (cut, empty, alter, extend, remove, link, become_a_pipe)),
+    *(remove_checksum, add_a_file, move_a_file, link_a_folder, become_a_file),
 )
 
 
@@ -279,16 +286,26 @@ def test_a_temporary_folder_that_others_may_write_is_not_used(tmp_path, monkeypa
 # ---- several processes and threads ---------------------------------------------------------------
 
 
-def fork(work):
-    """A child that does work; its exit status is 0 where that went well."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-            os._exit(0)
-        except BaseException:
-            os._exit(1)
-    return child
+@pytest.fixture
+def fork():
+    """Starts children that do some work; they end with the test at the latest."""
+    children = []
+
+    def start(work):
+        children.append(os.fork())
+        if children[-1] == 0:
+            try:
+                work()
+                os._exit(0)
+            except BaseException:
+                os._exit(1)
+        return children[-1]
+
+    yield start
+    for child in children:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
 def until(condition):
@@ -298,7 +315,7 @@ def until(condition):
         time.sleep(0.01)
 
 
-def test_processes_at_once_make_it_once(tmp_path):
+def test_processes_at_once_make_it_once(tmp_path, fork):
     path, log = tmp_path / "kind" / "name", tmp_path / "log"
 
     def make(new):
@@ -329,7 +346,7 @@ def test_threads_at_once_make_it_once(tmp_path):
     assert len(made) == 1 and cached(path, never) == path
 
 
-def test_what_a_killed_process_left_is_swept(tmp_path):
+def test_what_a_killed_process_left_is_swept(tmp_path, fork):
     path = tmp_path / "kind" / "name"
 
     def stop(new):
@@ -346,7 +363,7 @@ def test_what_a_killed_process_left_is_swept(tmp_path):
     assert not list(path.parent.glob("*.part"))
 
 
-def test_a_lock_that_is_never_released_is_said(tmp_path, monkeypatch):
+def test_a_lock_that_is_never_released_is_said(tmp_path, monkeypatch, fork):
     path = tmp_path / "kind" / "name"
     monkeypatch.setattr(file_cache, "LOCK_TIMEOUT", 0.1)
 
@@ -354,27 +371,22 @@ def test_a_lock_that_is_never_released_is_said(tmp_path, monkeypatch):
         content(new)
         time.sleep(60)
 
-    child = fork(lambda: cached(path, stop))
+    fork(lambda: cached(path, stop))
     until(lambda: list(path.parent.glob("*.part/name")))
     refused(path, match=r"another process has held .*lock for 0.1 seconds")
     assert list(path.parent.glob("*.part/name")), "of a builder that lives"
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
 
 
-def test_a_lock_is_released_though_a_fork_has_it_open(tmp_path, monkeypatch):
+def test_a_lock_is_released_though_a_fork_has_it_open(tmp_path, monkeypatch, fork):
     path = tmp_path / "kind" / "name"
-    children = []
 
     def make(new):
-        children.append(fork(lambda: time.sleep(60)))
+        fork(lambda: time.sleep(60))
         content(new)
 
     cached(path, make)
     monkeypatch.setattr(file_cache, "LOCK_TIMEOUT", 0.1)
     assert cached(path.with_name("another"), content).parent == path.parent
-    os.kill(children[0], signal.SIGKILL)
-    os.waitpid(children[0], 0)
 
 
 def test_a_file_system_without_locks_is_used_and_nothing_swept(tmp_path, monkeypatch):

@@ -65,10 +65,10 @@ def test_a_link_of_another_user_is_not_followed(entry, tmp_path):
     refused(path, match="another user could have written")
 
 
-@pytest.mark.parametrize("of_the_seal", [False, True])
+@pytest.mark.parametrize("of_the_checksum", [False, True])
 @pytest.mark.parametrize("change", ["mode", pytest.param("owner", marks=as_root)])
-def test_a_file_that_others_may_write_is_made_anew(entry, change, of_the_seal):
-    part = file_cache._seal(entry) if of_the_seal else entry
+def test_a_file_that_others_may_write_is_made_anew(entry, change, of_the_checksum):
+    part = file_cache._checksum_file(entry) if of_the_checksum else entry
     os.chown(part, NOBODY, NOBODY) if change == "owner" else part.chmod(0o666)
     made = []
     with pytest.warns(UserWarning, match=rf"could have written {part} .*made anew"):
