@@ -91,3 +91,12 @@ def own_cache(tmp_path, monkeypatch):
     """Derived files of this test go to a folder of its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def warned_anew():
+    """What was said once is said again, and this test has a temporary folder of its own."""
+    from tinyllm.kernels import file_cache
+
+    file_cache._warn_once.cache_clear()
+    file_cache._temporary_folder.cache_clear()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import json
 import platform
 import shutil
-import subprocess
-import sys
-import tempfile
-import time
 from pathlib import Path
 
 import torch
+
+from ..compiler import BuildError, compile_library, progress, run, system
+from ..file_cache import cache_folder as cache_folder_of
+from ..file_cache import cached
 
 HERE = Path(__file__).parent
 SOURCES = (HERE / "cpu.cpp", *sorted(HERE.glob("*.hpp")))
@@ -28,15 +28,23 @@ FLAGS = (
 LIBRARY = ("-fPIC", "-shared", "-w")
 NATIVE = ("-march=native",)
 GENERIC = ()  # for a compiler that does not know the processor
-
-
-class BuildError(RuntimeError):
-    """The native code could not be built; the message says why, and what helps."""
+# Lines of /proc/cpuinfo that name the processor and its features, on any architecture.
+PROCESSOR_FIELDS = (
+    "model name",
+    "flags",
+    "Features",
+    "features",
+    "CPU implementer",
+    "CPU part",
+    "cpu",
+    "isa",
+    "uarch",
+)
 
 
 def cache_folder() -> Path:
-    """`tinyllm/cpu` in $XDG_CACHE_HOME, or in ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinyllm" / "cpu"
+    """`tinyllm/cpu` in the user's cache."""
+    return cache_folder_of("cpu")
 
 
 def library(
@@ -44,27 +52,37 @@ def library(
     compilers: tuple[str, ...] = COMPILERS,
     tuning: tuple[str, ...] | None = None,
 ) -> Path:
-    """The library in a folder, built there where it has none.
+    """The library in a folder, or in a temporary one where this cannot be used; built where it is missing.
 
     `tuning` replaces the flags that choose the processor. Raises BuildError with the reason.
     """
     compiler = next(filter(None, map(shutil.which, compilers)), None)
     if compiler is None:
         raise BuildError(f"there is no C++ compiler ({' or '.join(compilers)}): apt install g++")
-    for flags in (NATIVE, GENERIC) if tuning is None else (tuning,):
-        path = folder / f"cpu-{digest(compiler, flags)}.so"
-        failure = None if path.exists() else _build(path, compiler, flags)
-        if failure is None:
-            return path
-    raise BuildError(f"{Path(compiler).name} could not build the CPU kernels:\n{failure}")
+    tunings = (NATIVE, GENERIC) if tuning is None else (tuning,)
+
+    def build(path: Path) -> None:
+        with progress("the CPU kernels"):
+            _build(path, compiler, tunings)
+
+    path = folder / f"cpu-{digest(compiler, tunings[0])}.so"
+    try:
+        return cached(path, build, executable=True)
+    except OSError as error:
+        raise BuildError(f"there is no place for the CPU kernels: {error}") from error
 
 
 def digest(compiler: str, tuning: tuple[str, ...]) -> str:
     """The name of the library that this compiler builds on this processor."""
-    version = _run([compiler, "--version"]).stdout
-    sources = [path.read_text() for path in SOURCES]
-    parts = [*sources, *FLAGS, *tuning, *openmp(), version, _processor()]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+    parts = [
+        {path.name: path.read_text(encoding="utf-8") for path in SOURCES},
+        _flags(tuning),
+        run([compiler, "--version"]).stdout,
+        torch.__version__,
+        system(),
+        _processor(),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
 
 def openmp() -> tuple[str, ...]:
@@ -75,7 +93,7 @@ def openmp() -> tuple[str, ...]:
     package = Path(torch.__file__).parent
     folders = [package / "lib", package.parent / "torch.libs"]
     names = ("libgomp-*.so*", "libiomp5.so")
-    found = [path for folder in folders for name in names for path in folder.glob(name)]
+    found = [path for folder in folders for name in names for path in sorted(folder.glob(name))]
     return tuple(str(path) for path in found[:1])
 
 
@@ -83,39 +101,21 @@ def _processor() -> str:
     """Model and features of this processor: a folder may be shared by several machines."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    fields = ("model name", "flags", "Features", "CPU part")
-    features = {line for line in lines if line.startswith(fields)}
+    features = {line for line in lines if line.split(":")[0].strip() in PROCESSOR_FIELDS}
     return "\n".join(sorted(features)) or platform.processor() or platform.machine()
 
 
-def _build(path: Path, compiler: str, tuning: tuple[str, ...]) -> str | None:
-    """Build, and return the compiler's message where that fails.
-
-    The library is moved into place at the end: another process may build the same one.
-    """
-    print("tinyllm: building the CPU kernels (once) ... ", end="", file=sys.stderr, flush=True)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    except OSError as error:
-        raise BuildError(f"the cache folder cannot be written: {error}") from error
-    os.close(handle)
-    began = time.perf_counter()
-    try:
-        flags = [*FLAGS, *tuning, *LIBRARY, *openmp()]
-        done = _run([compiler, str(SOURCES[0]), "-o", part, *flags])
-        seconds = time.perf_counter() - began
-        print("failed" if done.returncode else f"{seconds:.0f} s", file=sys.stderr)
-        if done.returncode:
-            return done.stderr or f"exit status {done.returncode}"
-        os.replace(part, path)
-    finally:
-        Path(part).unlink(missing_ok=True)
-    return None
+def _build(path: Path, compiler: str, tunings: tuple[tuple[str, ...], ...]) -> None:
+    """Build with the first flags that the compiler takes; raises BuildError with its message."""
+    for tuning in tunings:
+        try:
+            return compile_library(
+                [compiler, str(SOURCES[0]), "-o", str(path), *_flags(tuning)], path
+            )
+        except BuildError as error:
+            failure = error
+    raise BuildError(f"{Path(compiler).name} could not build the CPU kernels:\n{failure}")
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise BuildError(f"{command[0]} cannot be started: {error}") from error
+def _flags(tuning: tuple[str, ...]) -> list[str]:
+    return [*FLAGS, *tuning, *LIBRARY, *openmp()]

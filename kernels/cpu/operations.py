@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import warnings
 from pathlib import Path
 
 import torch
@@ -309,11 +310,20 @@ def _check_segment(
 
 @functools.cache
 def load_kernels(folder: Path) -> Kernels | str:
-    """The kernels of a cache folder, built where it has none; or the reason why there are none."""
+    """The kernels of a cache folder, built where it has none; or the reason why there are none.
+
+    The reason is also a warning, which comes once: without kernels everything works, but slower.
+    """
     try:
         return Kernels(library(folder))
     except (BuildError, OSError, AttributeError) as error:
-        return str(error)
+        reason = str(error)
+    warnings.warn(
+        f"there are no CPU kernels, so torch's operations do their work, more slowly: {reason}",
+        UserWarning,
+        stacklevel=2,
+    )
+    return reason
 
 
 def kernels() -> Kernels:

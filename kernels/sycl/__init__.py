@@ -46,7 +46,7 @@ def unavailable(device: str | torch.device = "cpu") -> str | None:
         return "torch finds no XPU"
     try:
         runtime_of(device)
-    except (ToolchainError, RuntimeError) as error:
+    except (ToolchainError, RuntimeError, OSError) as error:
         return str(error)
     return None
 

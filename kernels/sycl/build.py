@@ -7,16 +7,16 @@ import functools
 import hashlib
 import os
 import shutil
-import subprocess
-import sys
-import tempfile
-import time
 from pathlib import Path
 
+from ..compiler import BuildError, compile_library, progress, system
+from ..file_cache import cache_folder as cache_folder_of
+from ..file_cache import cached
 from . import packages
 from .packages import ToolchainError
 
 HOST = Path(__file__).with_name("host.cpp")
+FLAGS = ("-std=c++17", "-O1", "-fPIC", "-shared", "-w")
 
 
 @functools.cache
@@ -26,8 +26,8 @@ def header() -> str:
 
 
 def cache_folder() -> Path:
-    """`tinyllm/sycl` in $XDG_CACHE_HOME, or in ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinyllm" / "sycl"
+    """`tinyllm/sycl` in the user's cache."""
+    return cache_folder_of("sycl")
 
 
 def digest(*parts: str) -> str:
@@ -36,58 +36,34 @@ def digest(*parts: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file atomically: another process may write it too, and readers see all of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.replace(name, path)
-
-
-def host_library(cache: Path, cpu: bool) -> Path:
-    """The host library, built with g++ where the cache has none; raises ToolchainError."""
+def host_library(folder: Path, cpu: bool) -> Path:
+    """The host library, built with g++ where the folder has none; raises ToolchainError."""
     root = packages.root()
     if cpu:
         # OpenCL finds Intel's CPU driver by the full path in this variable; a set one stays.
         os.environ.setdefault("OCL_ICD_FILENAMES", str(packages.opencl_library()))
-    path = cache / f"host-{digest(HOST.read_text(), str(root))}.so"
-    if not path.exists():
-        _build_host(path, root)
-    return path
+    path = folder / f"host-{digest(HOST.read_text(), *_flags(root), *system())}.so"
+    try:
+        return cached(path, _build_host, executable=True)
+    except OSError as error:
+        raise ToolchainError(f"there is no place for the SYCL host library: {error}") from error
 
 
-def _build_host(path: Path, root: Path) -> None:
+def _build_host(path: Path) -> None:
     if shutil.which("g++") is None:
         raise ToolchainError(
             "g++ is not installed; it is needed once, to build the SYCL host library: apt install g++"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    print(
-        "tinyllm: building the SYCL host library (once) ... ", end="", file=sys.stderr, flush=True
-    )
-    began = time.perf_counter()
-    part = path.with_suffix(f".{os.getpid()}.part")
-    flags = [
-        "-std=c++17",
-        "-O1",
-        "-fPIC",
-        "-shared",
-        "-w",
-        f"-I{root}/include",
-        f"-L{root}/lib",
-        f"-Wl,-rpath,{root}/lib",
-    ]
-    done = subprocess.run(
-        ["g++", str(HOST), "-o", str(part), *flags, "-l:libsycl.so"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise ToolchainError(f"g++ could not build the SYCL host library:\n{done.stderr}")
-    os.replace(part, path)
-    print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr)
+    command = ["g++", str(HOST), "-o", str(path), *_flags(packages.root()), "-l:libsycl.so"]
+    try:
+        with progress("the SYCL host library"):
+            compile_library(command, path)
+    except BuildError as error:
+        raise ToolchainError(f"g++ could not build the SYCL host library:\n{error}") from error
+
+
+def _flags(root: Path) -> tuple[str, ...]:
+    return (*FLAGS, f"-I{root}/include", f"-L{root}/lib", f"-Wl,-rpath,{root}/lib")
 
 
 class HostLibrary:

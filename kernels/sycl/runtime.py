@@ -27,12 +27,12 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
+from ..file_cache import cached
 from . import build, packages
 from .packages import ToolchainError
 
 SCALARS = {torch.float32: "float", torch.float16: "_Float16", torch.bfloat16: "bf16"}
 PACK_FORMATS = {"P": "Q", "i": "i4x", "q": "q", "f": "f4x"}  # 8 bytes an argument
-SPIRV = struct.pack("<I", 0x07230203)  # how SPIR-V begins
 DECLARATION = re.compile(r"^KERNEL\((\d)\)\s+(\w+)\(([^)]*)\)", re.MULTILINE)
 
 
@@ -211,15 +211,19 @@ class Runtime:
     def load(self, source: Source, name: str, options: tuple[str, ...]) -> Kernel:
         """One kernel of a source, from the cache where it is there; raises CompileError."""
         signature = source.signatures[name]
-        path = self.spirv_path(source, options)
-        code = path.read_bytes() if path.exists() else b""
-        if code.startswith(SPIRV):
-            bundle = self.library.load(self.queue(), code, len(code))
-            if bundle:  # a file that this driver does not take is compiled again
-                return self._kernel(bundle, f"__sycl_kernel_{name}", signature)
-        bundle = self.compile(source, options)
-        build.write(path, self._spirv(bundle))
-        return self._kernel(bundle, name, signature)
+
+        def make(path: Path) -> None:
+            path.write_bytes(self._spirv(self.compile(source, options)))
+
+        try:
+            code = cached(self.spirv_path(source, options), make).read_bytes()
+        except OSError:  # no folder can be written
+            code = b""
+        bundle = self.library.load(self.queue(), code, len(code)) if code else None
+        if bundle:
+            return self._kernel(bundle, f"__sycl_kernel_{name}", signature)
+        # A driver may not take what another one wrote.
+        return self._kernel(self.compile(source, options), name, signature)
 
     def _kernel(self, bundle: int, name: str, signature: Signature) -> Kernel:
         handle = self.check(self.library.kernel(bundle, name.encode(), len(signature.kinds)))
@@ -227,14 +231,15 @@ class Runtime:
 
     def spirv(self, source: Source, options: tuple[str, ...]) -> bytes:
         """The SPIR-V of a source, which is the same for every device; raises CompileError."""
-        path = self.spirv_path(source, options)
-        size = ctypes.c_size_t()
-        if not path.exists():
+
+        def make(path: Path) -> None:
+            size = ctypes.c_size_t()
             code = self.library.translate(
                 self.queue(), *self._texts(source, options), ctypes.byref(size)
             )
-            build.write(path, ctypes.string_at(code or self._failed(source, options), size.value))
-        return path.read_bytes()
+            path.write_bytes(ctypes.string_at(code or self._failed(source, options), size.value))
+
+        return cached(self.spirv_path(source, options), make).read_bytes()
 
     def _spirv(self, bundle: int) -> bytes:
         out = ctypes.create_string_buffer(self.check(self.library.spirv(bundle, None)))

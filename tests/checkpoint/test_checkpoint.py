@@ -326,16 +326,6 @@ def test_gguf_without_a_count_of_key_value_heads(tmp_path, own_cache):
     assert_weights(tinyllm.from_pretrained(path, device="cpu"), hf)
 
 
-def test_gguf_is_described_once(tmp_path, own_cache, monkeypatch):
-    path = write_gguf(tmp_path / "tiny.gguf", wide(), EXACT[0])
-    tinyllm.from_pretrained(path, device="cpu")
-    kept = list((own_cache / "tinyllm" / "gguf").iterdir())
-    assert len(kept) == 1
-    monkeypatch.setattr("transformers.modeling_gguf_pytorch_utils.load_gguf_checkpoint", None)
-    tinyllm.from_pretrained(path, device="cpu")
-    assert list((own_cache / "tinyllm" / "gguf").iterdir()) == kept
-
-
 # Memory
 
 LOADER = """

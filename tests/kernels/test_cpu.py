@@ -2,7 +2,6 @@
 
 import platform
 import re
-import stat
 import sys
 from pathlib import Path
 
@@ -10,14 +9,12 @@ import pytest
 import torch
 from cpu_kernels import DTYPES, draw
 
-import tinyllm
-from models import close, tiny
+from models import close
 from tinyllm.check import TABLES, check, references
 from tinyllm.check.tables import TOLERANCES
 from tinyllm.kernels import cpu
 from tinyllm.kernels.cpu import build, structs
 from tinyllm.kernels.weights import DenseWeight
-from tinyllm.runtime.native import unsupported_reason
 
 OPERATIONS = ("linear", "segment_attention")
 MARGIN = 1024
@@ -174,77 +171,6 @@ STRUCTURES = (
 @pytest.mark.parametrize("name", STRUCTURES.split())
 def test_structures_have_the_same_members_in_python_and_cpp(name):
     assert [member for member, _ in getattr(structs, name)._fields_] == members_in_cpp(name)
-
-
-# ---- building ------------------------------------------------------------------------------------
-
-
-def script(path, text):
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return str(path)
-
-
-def test_without_a_compiler_the_reason_says_what_to_install(own_cache, monkeypatch):
-    monkeypatch.setattr(build.shutil, "which", lambda name: None)
-    expected = "there is no C++ compiler (g++ or clang++): apt install g++"
-    assert cpu.unavailable() == expected
-    with pytest.raises(cpu.BuildError, match="no C\\+\\+ compiler"):
-        cpu.linear(draw(1, 4), DenseWeight(draw(2, 4)))
-    model = tinyllm.optimize(tiny())
-    assert unsupported_reason(model) == expected and model.stage.runner.step(model) == model.step
-
-
-def test_a_compiler_that_fails_is_quoted(tmp_path, capsys):
-    broken = script(
-        tmp_path / "g++",
-        'case "$1" in --version) echo 1.0;; *) echo "no such header" >&2; exit 1;; esac',
-    )
-    with pytest.raises(
-        build.BuildError, match=r"g\+\+ could not build the CPU kernels:\nno such header"
-    ):
-        build.library(tmp_path / "cache", (broken,))
-    assert (
-        capsys.readouterr().err.count("tinyllm: building the CPU kernels (once) ... failed\n") == 2
-    )
-    assert not list((tmp_path / "cache").iterdir())
-
-
-def test_without_native_tuning_any_processor_will_do(tmp_path):
-    picky = script(
-        tmp_path / "g++", 'case "$*" in *-march=native*) exit 1;; esac\nexec g++ "$@" -O0'
-    )
-    kernels = cpu.Kernels(build.library(tmp_path / "cache", (picky,)))
-    x, weight = draw(2, 20), draw(3, 20)
-    close(kernels.linear(x, DenseWeight(weight)), x @ weight.T)
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
-    (tmp_path / "cache").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert "the cache folder cannot be written" in cpu.unavailable()
-
-
-def test_it_is_built_once(tmp_path, capsys):
-    copies = script(
-        tmp_path / "g++", 'case "$1" in --version) echo 1.0;; *) echo built > "$3"; esac'
-    )
-    first = build.library(tmp_path / "cache", (copies,), ("-a",))
-    assert capsys.readouterr().err.startswith("tinyllm: building the CPU kernels (once) ... ")
-    assert build.library(tmp_path / "cache", (copies,), ("-a",)) == first
-    assert capsys.readouterr().err == ""
-    assert build.library(tmp_path / "cache", (copies,), ("-b",)) != first
-    script(tmp_path / "g++", 'case "$1" in --version) echo 2.0;; *) echo built > "$3"; esac')
-    assert build.library(tmp_path / "cache", (copies,), ("-a",)) != first
-    assert sorted(path.suffix for path in (tmp_path / "cache").iterdir()) == [".so"] * 3
-
-
-def test_a_library_that_does_not_load_is_a_reason(tmp_path, own_cache, monkeypatch):
-    fake = script(
-        tmp_path / "g++", 'case "$1" in --version) echo 1.0;; *) echo nonsense > "$3"; esac'
-    )
-    monkeypatch.setattr(build.shutil, "which", lambda name: fake)
-    assert "file too short" in cpu.unavailable()
 
 
 def test_threads_are_those_of_torch():

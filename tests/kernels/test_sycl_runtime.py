@@ -68,7 +68,7 @@ def test_two_processes_start_on_an_empty_cache_and_a_third_builds_nothing(tmp_pa
     messages = [process.communicate(timeout=120)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], messages
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "tinyllm" / "sycl").iterdir()}
-    assert sorted(path.suffix for path in files) == [".so", ".spv"]
+    assert sorted(path.suffix for path in files) == ["", ".sha256", ".sha256", ".so", ".spv"]
     assert any("building the SYCL host library" in message for message in messages)
     third = start(tmp_path, PATH="/nonexistent")  # no g++ is looked for
     assert third.communicate(timeout=60)[1] == ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +17,7 @@ from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.checkpoint.skeleton import needed_tensors
 from tinyllm.checkpoint.weights import SafetensorsFolder, Weights
 from tinyllm.families import Family, family_named, family_of
+from tinyllm.kernels.file_cache import cache_folder, cached
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
@@ -125,19 +125,16 @@ def _tokenizer(folder: Path) -> PreTrainedTokenizerBase | None:
 
 
 def _open_gguf(path: Path, name: str) -> Checkpoint:
-    from transformers import AutoConfig, GenerationConfig
+    from transformers import GenerationConfig
 
     weights = GGUFFile(path)
     family_named(weights.architecture)  # refused before transformers takes seconds to describe it
-    described = describe_gguf(weights)
-    config = AutoConfig.from_pretrained(described)
+    config, tokenizer = describe_gguf(weights)
     family = family_of(config)
     check_depth(config, weights)
     weights.rename(needed_tensors(family, config))
     generation = GenerationConfig.from_model_config(config)
-    return Checkpoint(
-        name, config, family, weights, torch.float32, _tokenizer(described), generation
-    )
+    return Checkpoint(name, config, family, weights, torch.float32, tokenizer, generation)
 
 
 def check_depth(config: PreTrainedConfig, weights: Weights) -> None:
@@ -149,30 +146,39 @@ def check_depth(config: PreTrainedConfig, weights: Weights) -> None:
         )
 
 
-def describe_gguf(file: GGUFFile) -> Path:
-    """A folder with the configuration and tokenizer of a GGUF file, as transformers reads them.
+def describe_gguf(file: GGUFFile) -> tuple[PreTrainedConfig, PreTrainedTokenizerBase | None]:
+    """The configuration and the tokenizer of a GGUF file, as transformers reads them.
 
     transformers needs seconds for it, so what it found is kept in the user's cache.
     """
     import transformers
 
     path, stat = file.path, file.path.stat()
-    key = f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns} {transformers.__version__}"
-    kept = cache_folder() / "gguf" / hashlib.sha256(key.encode()).hexdigest()[:16]
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        parts = [transformers.AutoConfig] + [transformers.AutoTokenizer] * file.has_tokenizer
-        with tempfile.TemporaryDirectory(dir=kept.parent, ignore_cleanup_errors=True) as fresh:
-            for part in tqdm(
-                parts,
-                desc=f"reading {path.name} for the first time",
-                unit="part",
-                delay=1,
-                leave=False,
-            ):
-                _as_transformers_reads_it(part, path).save_pretrained(fresh)
-            _publish(Path(fresh), kept)
-    return kept
+    times = f"{stat.st_mtime_ns} {stat.st_ctime_ns}"
+    key = f"{path.resolve()} {stat.st_size} {times} {transformers.__version__}"
+    name = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:16]
+    parts = [transformers.AutoConfig] + [transformers.AutoTokenizer] * file.has_tokenizer
+
+    def make(folder: Path) -> None:
+        for part in tqdm(
+            parts,
+            desc=f"reading {path.name} for the first time",
+            unit="part",
+            delay=1,
+            leave=False,
+        ):
+            found = _as_transformers_reads_it(part, path)
+            try:
+                found.save_pretrained(folder)
+            except Exception as error:  # tokenizers' errors have no type of their own
+                raise OSError(f"{part.__name__} cannot be saved: {error}") from error
+
+    try:
+        folder = cached(cache_folder("gguf") / name, make)
+    except OSError:  # no folder can be written
+        config, *tokenizers = [_as_transformers_reads_it(part, path) for part in parts]
+        return config, next(iter(tokenizers), None)
+    return transformers.AutoConfig.from_pretrained(folder), _tokenizer(folder)
 
 
 def _as_transformers_reads_it(part: type, path: Path) -> PreTrainedConfig | PreTrainedTokenizerBase:
@@ -182,17 +188,3 @@ def _as_transformers_reads_it(part: type, path: Path) -> PreTrainedConfig | PreT
         raise ValueError(
             f"{path}: transformers' {part.__name__} cannot read its metadata ({error!r})"
         ) from error
-
-
-def _publish(fresh: Path, kept: Path) -> None:
-    """Give a finished folder its name; whoever comes second keeps the first one's."""
-    try:
-        fresh.rename(kept)
-    except OSError:
-        if not kept.exists():
-            raise
-
-
-def cache_folder() -> Path:
-    """Where this user's derived files are kept; they can be deleted at any time."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinyllm"
