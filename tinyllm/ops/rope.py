@@ -6,6 +6,7 @@ RoFormer, arXiv 2104.09864; notebook 04.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -40,6 +41,13 @@ class RotaryEmbedding(nn.Module):
         self.register_buffer("frequencies", torch.stack(rows), persistent=False)
         self.interleaved = any(rope.interleaved for rope in ropes if rope)
         self.has_rope = [rope is not None for rope in ropes]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> RotaryEmbedding:
+        """The frequencies move with the model and stay float32: rounded ones are some radians off after 1000 tokens."""
+        frequencies = self.frequencies
+        super()._apply(fn, recurse)
+        self.frequencies = frequencies.to(self.frequencies.device)
+        return self
 
 
 def rope_frequencies(rope: Rope) -> Float[Tensor, " pairs"]:
