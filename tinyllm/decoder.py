@@ -113,6 +113,11 @@ class Decoder(nn.Module):
             layer.ops = self.ops
 
     @property
+    def rotation(self) -> RotaryEmbedding:
+        """The rotary embedding, by the name that it had earlier."""
+        return self.rotary
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.embed_tokens.storage.device
@@ -133,8 +138,9 @@ class Decoder(nn.Module):
 
     @property
     def has_hooks(self) -> bool:
-        """Whether a layer has hooks: every pass then goes through the layers, one by one."""
-        return any(layer._forward_hooks or layer._forward_pre_hooks for layer in self.layers)
+        """Whether a layer, or all modules, have hooks: every pass then goes through the layers, one by one."""
+        hooked = any(layer._forward_hooks or layer._forward_pre_hooks for layer in self.layers)
+        return hooked or nn.modules.module._has_any_global_hook()
 
     def hidden_states(
         self,

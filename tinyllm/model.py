@@ -11,8 +11,16 @@ from torch import Tensor
 
 from tinyllm.cache import Cache
 from tinyllm.checkpoint.loading import config_of, load_weights, merge_weights, share_weights
+from tinyllm.checkpoint.module import (
+    ModuleWeights,
+    causal_lm_class,
+    config_in,
+    read_frequencies,
+    unwrapped,
+    with_embedding_scale,
+)
+from tinyllm.checkpoint.module_check import check_parts
 from tinyllm.checkpoint.sources import Checkpoint, open_checkpoint
-from tinyllm.checkpoint.weights import ModuleWeights
 from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
 from tinyllm.families import family_of
@@ -56,6 +64,19 @@ class Model(Decoder):
         self.sessions.clear()  # captured work knows the weights by their addresses
         super()._apply(*args, **kwargs)
         return self.bind_stage_kernels()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and pickled: everything but kept sessions, whose captured work knows this model's memory."""
+        return vars(self) | {"sessions": Sessions()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.bind_stage_kernels()
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """As in PyTorch. With `assign=True` the weights move, so that captured work is dropped."""
+        self.sessions.clear()
+        return super().load_state_dict(*args, **kwargs)
 
     def bind_stage_kernels(self) -> Model:
         """Choose the kernels of the device that the weights are on."""
@@ -187,17 +208,25 @@ def from_pretrained(
 def optimize(hf_model: PreTrainedModel, *, stage: str | Stage = FASTEST) -> Model:
     """Run a loaded transformers model through one of our stages, on the same weights in the same memory.
 
-    Merged projections are merged once; `hf_model` stays usable and looks at the merged memory.
-    Raises TypeError for anything else, ValueError for a model type that is not supported.
+    Merged projections are merged once; `hf_model` stays usable and looks at the merged memory. Weights
+    edited in place afterwards change both, but for norms whose stored weights lack one (Gemma), which
+    are copied; a parameter or module put in the place of another is not seen. `torch.compile` and
+    `DataParallel` around the model are left out, and dropout, with a warning.
+    Raises TypeError for anything else, ValueError for a model type that is not supported, and for a
+    model that computes something else than its configuration says: hooks, a forward of its own,
+    replaced or changed parts, adapters, quantised weights.
     """
     stage = pick_stage(stage)
-    config = getattr(hf_model, "config", None)
-    if config is None:
-        given = type(hf_model).__name__
-        raise TypeError(f"hf_model is a {given}: expected a transformers model in memory")
-    family = family_of(config)
+    hf_model = unwrapped(hf_model)
+    hf_config = config_in(hf_model)
+    family = family_of(hf_config)
+    hf_class = causal_lm_class(hf_model, family)
     weights = ModuleWeights(hf_model, family.name_today)
-    model = empty_model(config_of(family, config, weights), stage)
+    config = config_of(family, hf_config, weights)
+    check_parts(hf_model, hf_class)
+    config = with_embedding_scale(config, hf_model)
+    model = empty_model(config, stage)
     merge_weights(model, family, weights)
+    read_frequencies(model.rotary, config, hf_config, hf_model)
     model.generation_config = hf_model.generation_config
     return model.bind_stage_kernels()

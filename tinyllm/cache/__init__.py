@@ -6,6 +6,7 @@ A cache hands out segments, the contiguous cache one and the segment cache two, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -60,15 +61,30 @@ class PrefillCache(Protocol):
         """Account for new tokens in every row: their positions, and the metadata for attention."""
 
 
+@dataclass(frozen=True)
+class CachedText:
+    """Whose keys and values a cache holds: the tokens, their padding, and the weights that they went through.
+
+    `ids` are None after a beam search, whose rows are not the sequences that it returns. `mask` is None where nothing
+    is padded; `weights` is the digest of the decoder's.
+    """
+
+    ids: Int[Tensor, "r t"] | None
+    mask: Int[Tensor, "r t"] | None
+    weights: str
+
+
 @runtime_checkable
 class Cache(PrefillCache, Protocol):
     """The keys and values of a decoder, as generation sees them; `copies` sequences share one stored prompt.
 
     `fixed_addresses`: a decode step does the same work on the same memory as the one before, and can be captured.
+    `text` is written by `generate`, where it returns the cache, and read where the cache comes back.
     """
 
     copies: int
     fixed_addresses: bool
+    text: CachedText | None
 
     @property
     def rows(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -14,7 +16,7 @@ from tinyllm.attention.metadata import (
     Segment,
     Segments,
 )
-from tinyllm.cache import PrefillCache, Slots
+from tinyllm.cache import CachedText, PrefillCache, Slots
 from tinyllm.config import DecoderConfig
 from tinyllm.kernels.kernel_set import KernelSet
 
@@ -77,6 +79,11 @@ class ContiguousCache:
         self.group = config.group
         self.slopes = alibi_slopes(config.num_attention_heads, device) if config.alibi else None
         self.kernels = kernels
+        self.text: CachedText | None = None
+
+    def __copy__(self) -> ContiguousCache:
+        """A copy with memory of its own, as `copy.deepcopy` makes it: both go on independently."""
+        return copy.deepcopy(self)
 
     @property
     def rows(self) -> int:

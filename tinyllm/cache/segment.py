@@ -10,7 +10,9 @@ same memory as the one before, so that it can be captured once and replayed.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int, Int32
@@ -24,7 +26,7 @@ from tinyllm.attention.metadata import (
     Segment,
     Segments,
 )
-from tinyllm.cache import PrefillCache, Slots
+from tinyllm.cache import CachedText, PrefillCache, Slots
 from tinyllm.config import DecoderConfig
 from tinyllm.kernels.kernel_set import BeamMask, KernelSet, Workspace
 
@@ -145,7 +147,17 @@ class SegmentCache:
             reserved_slots=(steps or FIRST_STEPS) * copies,
         )
         self.layers = [SegmentLayer(self.state) for _ in range(config.num_hidden_layers)]
+        self.text: CachedText | None = None
         self._start_response(copies, steps)
+
+    def __copy__(self) -> SegmentCache:
+        """A copy with memory of its own, as `copy.deepcopy` makes it: both go on independently."""
+        return copy.deepcopy(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Unpickled tensors share no memory: the slot that a step writes first is a view of the counters again."""
+        vars(self).update(state)
+        self.state.start = self.counters[2]
 
     def _start_response(self, copies: int, steps: int | None) -> None:
         """The beam index, and the counters that a step reads on the device."""

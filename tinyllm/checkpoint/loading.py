@@ -10,9 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from tinyllm.checkpoint.module import ModuleWeights
 from tinyllm.checkpoint.skeleton import Shard, shard_views, source_shapes
 from tinyllm.checkpoint.sources import Checkpoint
-from tinyllm.checkpoint.weights import ModuleWeights, Weights
+from tinyllm.checkpoint.weights import Weights
 from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
 from tinyllm.families import Family
@@ -39,7 +40,9 @@ def config_of(family: Family, hf_config: PreTrainedConfig, weights: Weights) -> 
     both = weights.shapes.keys() >= {table, head}
     if not config.tie_word_embeddings or not both:
         return config
-    if torch.equal(weights.read(table), weights.read(head)):
+    stored = weights.read(table)
+    other = weights.read(head)
+    if stored.data_ptr() == other.data_ptr() or torch.equal(stored, other):
         return config
     return replace(config, tie_word_embeddings=False)
 
@@ -86,6 +89,7 @@ def share_weights(decoder: Decoder, other: Decoder) -> None:
     for name, parameter in other.named_parameters():
         assign(decoder, name, parameter.data)
     tie_and_finalize(decoder, other.device)
+    decoder.rotary.frequencies.copy_(other.rotary.frequencies)
 
 
 def norm_offset(decoder: Decoder, family: Family, parameter: str) -> float:

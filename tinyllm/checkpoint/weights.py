@@ -105,23 +105,3 @@ def _weight_map(index: Path) -> dict[str, str]:
         return json.loads(index.read_text())["weight_map"]
     except (ValueError, KeyError) as error:
         raise ValueError(f"{index}: not an index of safetensors files ({error!r})") from error
-
-
-class ModuleWeights:
-    """The parameters of a transformers model already in memory."""
-
-    def __init__(self, module: torch.nn.Module, name_today: Callable[[str], str] = str) -> None:
-        self.parameters = {
-            name_today(name): parameter for name, parameter in module.named_parameters()
-        }
-        self.shapes = {name: tuple(p.shape) for name, p in self.parameters.items()}
-        self._name = type(module).__name__
-
-    def check(self, name: str) -> None:
-        """`uniform` looks at all of them together."""
-
-    def read(self, name: str) -> Tensor:
-        return self.parameters[name].data
-
-    def file(self, name: str | None) -> str:
-        return self._name

@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from tinyllm.cache import Cache
+from tinyllm.attention.mask import extend_mask
+from tinyllm.cache import Cache, CachedText
 from tinyllm.decoder import Decoder
 from tinyllm.generation.batching import generate_in_batches, plan_batches
-from tinyllm.generation.beam_search import beam_options
+from tinyllm.generation.beam_search import BeamResult, beam_options
 from tinyllm.generation.greedy_sample import argmax, sample
 from tinyllm.generation.inputs import check_cache, check_ids, check_left_padding, check_mask
 from tinyllm.generation.memory import check_memory_budget, find_memory_budget
@@ -25,6 +26,7 @@ from tinyllm.generation.options import (
 from tinyllm.generation.output import beam_output, output
 from tinyllm.generation.request import Request, StepRecord, repeat_rows
 from tinyllm.generation.sessions import Sessions
+from tinyllm.linear import weights_digest
 from tinyllm.stages import Stage
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ def prepare(
     input_ids = input_ids.to(decoder.device, torch.int64)
     tokens = input_ids.shape[1]
     mask = padding_of(input_ids, attention_mask, options)
-    check_cache(past_key_values, stage, input_ids)
+    check_cache(past_key_values, stage, decoder, input_ids=input_ids, mask=mask)
     width = options.num_beams or 1
     if streamer is not None and width > 1:
         raise ValueError(
@@ -178,11 +180,29 @@ def run(
         request.streamer.end()
     if options.return_dict_in_generate:  # the cache is the caller's from now on
         session.close()
+        cache.text = cached_text(decoder, request, result, cache.length)
         if request.beams is None:
             return output(result, request, cache)
         return beam_output(result, request, cache, with_scores=bool(options.output_scores))
     sessions.put(session)
     return result if request.beams is None else result.sequences
+
+
+def cached_text(
+    decoder: Decoder,
+    request: Request,
+    result: Int[Tensor, "r total"] | BeamResult,
+    held: int,
+) -> CachedText:
+    """What the first `held` tokens of a cache are, for `check_cache` of a later call."""
+    weights = weights_digest(decoder)
+    if request.beams is not None:
+        return CachedText(None, None, weights)
+    ids = result[:, :held].clone()
+    mask = repeat_rows(request.mask, request.copies)
+    if mask is not None:
+        mask = extend_mask(mask, None, mask.shape[1], held - mask.shape[1])
+    return CachedText(ids, mask, weights)
 
 
 def padding_of(

@@ -9,8 +9,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from tinyllm.linear import weights_digest
+
 if TYPE_CHECKING:
+    from tinyllm.cache import CachedText
     from tinyllm.config import DecoderConfig
+    from tinyllm.decoder import Decoder
     from tinyllm.stages import Stage
 
 INTEGERS = (torch.int32, torch.int64)
@@ -77,8 +81,18 @@ def check_left_padding(attention_mask: Int[Tensor, "b t"]) -> None:
         )
 
 
-def check_cache(cache: Any, stage: Stage, input_ids: Int[Tensor, "b t"]) -> None:
-    """Raise TypeError or ValueError unless `cache` is of this stage and holds the beginning of these prompts."""
+def check_cache(
+    cache: Any,
+    stage: Stage,
+    decoder: Decoder,
+    *,
+    input_ids: Int[Tensor, "b t"],
+    mask: Int[Tensor, "b t"] | None,
+) -> None:
+    """Raise TypeError or ValueError unless `cache` is of this stage and holds the beginning of these prompts.
+
+    The tokens and weights of a cache are known where `generate` has returned it.
+    """
     if cache is None:
         return
     if type(cache) is not stage.cache:
@@ -101,3 +115,50 @@ def check_cache(cache: Any, stage: Stage, input_ids: Int[Tensor, "b t"]) -> None
         raise ValueError(
             f"past_key_values holds {held} tokens of {t} in input_ids: expected fewer, at least one is new"
         )
+    if cache.text is not None:
+        check_cached_text(cache.text, decoder, held, input_ids=input_ids, mask=mask)
+
+
+def check_cached_text(
+    text: CachedText,
+    decoder: Decoder,
+    held: int,
+    *,
+    input_ids: Int[Tensor, "b t"],
+    mask: Int[Tensor, "b t"] | None,
+) -> None:
+    """Raise ValueError unless the `held` tokens of a cache are the first of the prompts, taken in by this decoder."""
+    whole = "pass the whole text without it"
+    if text.weights != weights_digest(decoder):
+        raise ValueError(
+            "past_key_values holds keys and values of another model, or of this one before its weights or their format "
+            f"changed: expected those of this model as it is; {whole}"
+        )
+    if text.ids is None:
+        raise ValueError(
+            "past_key_values holds the beams of a beam search, which are not the sequences that it returned: expected "
+            f"the sequences of greedy decoding or sampling; {whole}"
+        )
+    if text.ids.device != input_ids.device:
+        raise ValueError(
+            f"past_key_values holds keys and values on {text.ids.device}: expected {input_ids.device}, where the model "
+            f"is; {whole}"
+        )
+    if text.ids.shape[1] != held:
+        raise ValueError(
+            f"past_key_values holds {held} tokens, {text.ids.shape[1]} of them of its last answer and the others of a "
+            f"call that failed: expected the first alone; {whole}"
+        )
+    known = torch.ones_like(text.ids) if text.mask is None else text.mask
+    given = torch.ones_like(input_ids) if mask is None else mask
+    differences = {
+        "other padding than attention_mask": known != given[:, :held],
+        "other tokens than input_ids": (text.ids != input_ids[:, :held]) & (known == 1),
+    }
+    for what, differs in differences.items():
+        if differs.any():
+            row, column = (int(i) for i in differs.nonzero()[0])
+            raise ValueError(
+                f"past_key_values holds {what} in row {row}, column {column}: expected the beginning of this prompt; "
+                f"{whole}"
+            )

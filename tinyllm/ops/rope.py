@@ -6,7 +6,8 @@ RoFormer, arXiv 2104.09864; notebook 04.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -41,11 +42,11 @@ class RotaryEmbedding(nn.Module):
         self.interleaved = any(rope.interleaved for rope in ropes if rope)
         self.has_rope = [rope is not None for rope in ropes]
 
-    def _apply(self, *args: Any, **kwargs: Any) -> RotaryEmbedding:
-        """Moved with the model, and float32 in every format: rounded, angles are soon a radian off."""
-        exact = self.frequencies
-        super()._apply(*args, **kwargs)
-        self.frequencies = exact.to(self.frequencies.device)
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> RotaryEmbedding:
+        """The frequencies move with the model and stay float32: rounded ones are some radians off after 1000 tokens."""
+        frequencies = self.frequencies
+        super()._apply(fn, recurse)
+        self.frequencies = frequencies.to(self.frequencies.device)
         return self
 
 

@@ -32,7 +32,7 @@ def unsupported_reason(decoder: Decoder) -> str | None:
         return (
             f"heads of size {decoder.config.head_dim}: native steps take at most {cpu.MAX_HEAD_DIM}"
         )
-    if decoder.operations is not FUSED:
+    if decoder.operations != FUSED:  # a pickled model has an equal table
         return "the stage has operations of its own, which a native step would not run"
     if decoder.attention is not kernel_attention:
         return "the stage has an attention of its own, which a native step would not run"

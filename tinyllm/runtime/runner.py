@@ -28,6 +28,18 @@ class Runner:
     describe: Callable[[Decoder], str]
 
 
+def _eager_step(decoder: Decoder) -> Step:
+    return decoder.step
+
+
+def _uncaptured(work: Work, device: torch.device) -> Work:
+    return work
+
+
+def _describe_eager(decoder: Decoder) -> str:
+    return "eager"
+
+
 def _native_or_eager(decoder: Decoder) -> Step:
     return decoder.step if unsupported_reason(decoder) else NativeStep(decoder)
 
@@ -43,10 +55,6 @@ def _describe_captured(decoder: Decoder) -> str:
     return f"eager ({reason})" if reason else "native step"
 
 
-EAGER = Runner(
-    "eager",
-    step=lambda decoder: decoder.step,
-    repeat=lambda work, device: work,
-    describe=lambda decoder: "eager",
-)
+# Functions of this file, not lambdas: a model is pickled with its stage.
+EAGER = Runner("eager", step=_eager_step, repeat=_uncaptured, describe=_describe_eager)
 CAPTURED = Runner("captured", step=_native_or_eager, repeat=_captured, describe=_describe_captured)
