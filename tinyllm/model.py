@@ -140,7 +140,8 @@ class Model(Decoder):
         What would not fit into memory raises MemoryError before it begins. `split_batch=True`
         answers as many prompts at a time as the free memory holds, the longest together and under a
         progress bar; `memory_budget=` as many as so many bytes hold, taken by keys, values and
-        activations beside the weights.
+        activations beside the weights. Under `torch.autocast`, too, the number format is that of
+        the weights.
         """
         kwargs.setdefault("tokenizer", self.tokenizer)
         return generate(
