@@ -28,6 +28,13 @@ class LinearScaling:
 
 
 @dataclass(frozen=True)
+class FrequencyFactors:
+    """A divisor of its own for the frequency of every pair, fastest first."""
+
+    factors: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Rope:
     """Rotary position embedding: base `theta`, over the first `dim` elements of each head.
 
@@ -36,7 +43,7 @@ class Rope:
 
     theta: float
     dim: int
-    scaling: Llama3Scaling | LinearScaling | None = None
+    scaling: Llama3Scaling | LinearScaling | FrequencyFactors | None = None
     interleaved: bool = False
 
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import torch
 from tqdm.auto import tqdm
 
+from tinyllm.checkpoint.gguf_config import config_of_gguf
 from tinyllm.checkpoint.gguf_file import GGUFFile
+from tinyllm.checkpoint.gguf_layout import heads_of
 from tinyllm.checkpoint.skeleton import needed_tensors
 from tinyllm.checkpoint.weights import SafetensorsFolder, Weights
 from tinyllm.families import Family, family_named, family_of
@@ -125,19 +127,27 @@ def _tokenizer(folder: Path) -> PreTrainedTokenizerBase | None:
 
 
 def _open_gguf(path: Path, name: str) -> Checkpoint:
-    from transformers import AutoConfig, GenerationConfig
+    from transformers import GenerationConfig
 
     weights = GGUFFile(path)
-    family_named(weights.architecture)  # refused before transformers takes seconds to describe it
-    described = describe_gguf(weights)
-    config = AutoConfig.from_pretrained(described)
+    config = config_of_gguf(weights)
     family = family_of(config)
-    check_depth(config, weights)
-    weights.rename(needed_tensors(family, config))
+    weights.rename(_needed_by_gguf(family, config, weights), heads_of(config))
+    described = describe_gguf(weights, config)
     generation = GenerationConfig.from_model_config(config)
     return Checkpoint(
         name, config, family, weights, torch.float32, _tokenizer(described), generation
     )
+
+
+def _needed_by_gguf(
+    family: Family, config: PreTrainedConfig, weights: GGUFFile
+) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor. Raises ValueError naming the file where its sizes do not go together."""
+    try:
+        return needed_tensors(family, config)
+    except ValueError as error:
+        raise ValueError(f"{weights.path}: {error}") from error
 
 
 def check_depth(config: PreTrainedConfig, weights: Weights) -> None:
@@ -149,10 +159,10 @@ def check_depth(config: PreTrainedConfig, weights: Weights) -> None:
         )
 
 
-def describe_gguf(file: GGUFFile) -> Path:
-    """A folder with the configuration and tokenizer of a GGUF file, as transformers reads them.
+def describe_gguf(file: GGUFFile, config: PreTrainedConfig) -> Path:
+    """A folder with the configuration of a GGUF file, and its tokenizer as transformers reads it.
 
-    transformers needs seconds for it, so what it found is kept in the user's cache.
+    transformers needs seconds for that, so what it found is kept in the user's cache.
     """
     import transformers
 
@@ -161,8 +171,9 @@ def describe_gguf(file: GGUFFile) -> Path:
     kept = cache_folder() / "gguf" / hashlib.sha256(key.encode()).hexdigest()[:16]
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        parts = [transformers.AutoConfig] + [transformers.AutoTokenizer] * file.has_tokenizer
+        parts = [_tokenizer_class(file)] * file.has_tokenizer
         with tempfile.TemporaryDirectory(dir=kept.parent, ignore_cleanup_errors=True) as fresh:
+            config.save_pretrained(fresh)
             for part in tqdm(
                 parts,
                 desc=f"reading {path.name} for the first time",
@@ -175,7 +186,15 @@ def describe_gguf(file: GGUFFile) -> Path:
     return kept
 
 
-def _as_transformers_reads_it(part: type, path: Path) -> PreTrainedConfig | PreTrainedTokenizerBase:
+def _tokenizer_class(file: GGUFFile) -> type:
+    """The class that reads a tokenizer: AutoTokenizer, for the architectures whose configuration it can read."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+    from transformers.integrations.ggml import GGUF_CONFIG_MAPPING
+
+    return AutoTokenizer if file.architecture in GGUF_CONFIG_MAPPING else PreTrainedTokenizerFast
+
+
+def _as_transformers_reads_it(part: type, path: Path) -> PreTrainedTokenizerBase:
     try:
         return part.from_pretrained(path.parent, gguf_file=path.name)
     except Exception as error:  # it raises what it likes where a value is damaged
