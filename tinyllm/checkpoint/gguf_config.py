@@ -6,6 +6,7 @@ transformers reads GGUF files too, but without the scaling of RoPE, soft caps an
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -74,9 +75,13 @@ def phi3(m: Metadata) -> Fields:
             raise ValueError(
                 f"{m.file.path}: it has the tensor {name!r}: expected a phi3 without LongRoPE scaling"
             )
+    fields = like_llama(m, rotates_all=False)
+    parameters = fields["rope_parameters"]
+    if parameters["rope_type"] == "linear":  # which transformers' Phi-3 does not have
+        pairs = m.get("rope.dimension_count", fields["head_dim"]) // 2
+        parameters |= each_by_its_own(m, [parameters["factor"]] * pairs)
     window = m.get("attention.sliding_window", 0) or None
-    own = {"model_type": "phi3", "sliding_window": window}
-    return like_llama(m, rotates_all=False) | own
+    return fields | {"model_type": "phi3", "sliding_window": window}
 
 
 def gemma2(m: Metadata) -> Fields:
@@ -241,10 +246,20 @@ def score_size(m: Metadata) -> Fields:
     """
     scale = m.get("attention.scale", 0)
     if scale:
-        return {"query_pre_attn_scalar": scale**-2}
+        size = round(scale**-2)
+        if not math.isclose(size**-0.5, scale, rel_tol=1e-6):
+            raise m.error("attention.scale", "one over the square root of an integer")
+        return {"query_pre_attn_scalar": size}
     if m.layers() == GEMMA_LARGEST[m.architecture]:
         width = m.size("embedding_length")
         return {"query_pre_attn_scalar": width // m.size("attention.head_count")}
+    if head_dim(m) != GEMMA_SCORE_SIZE:
+        warnings.warn(
+            f"{m.file.path}: it does not say by what its scores are divided: taken as the square "
+            f"root of query_pre_attn_scalar={GEMMA_SCORE_SIZE}, as in transformers",
+            UserWarning,
+            stacklevel=2,
+        )
     return {"query_pre_attn_scalar": GEMMA_SCORE_SIZE}
 
 
@@ -274,8 +289,7 @@ def rope(m: Metadata, size: int, *, rotates_all: bool) -> Fields:
 def scaling(m: Metadata, size: int, factor: float) -> Fields:
     """How RoPE is scaled: every frequency divided by `factor`, and each by its own of the file's factors.
 
-    Llama 3.1's scaling is such factors in a GGUF file, as is LongRoPE for any one length: we take it for
-    one that is the same for short and for long prompts.
+    Those are what a GGUF file has of Llama 3.1's scaling.
     """
     if ROPE_FACTORS not in m.file.tensors:
         if factor == 1:
@@ -287,7 +301,11 @@ def scaling(m: Metadata, size: int, factor: float) -> Fields:
         raise ValueError(
             f"{m.file.path}: tensor {ROPE_FACTORS!r} has {len(own)} values: expected {pairs} above 0"
         )
-    factors = [factor * value for value in own.tolist()]
+    return each_by_its_own(m, [factor * value for value in own.tolist()])
+
+
+def each_by_its_own(m: Metadata, factors: list[float]) -> Fields:
+    """Every frequency divided by its own factor: transformers' LongRoPE, alike for short and for long prompts."""
     return {
         "rope_type": "longrope",
         "short_factor": factors,

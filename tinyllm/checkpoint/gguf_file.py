@@ -59,7 +59,14 @@ class GGUFFile:
             key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == self.architecture
         )
         table = gguf.get_tensor_name_map(arch, blocks)
-        stored = {name: table.get_name(name, try_suffixes=(".weight", ".bias")) for name in names}
+
+        def translated(name: str) -> str | None:
+            """The name in the table, where some models have a prefix that llama.cpp leaves out."""
+            short = name.removeprefix("transformer.")
+            suffixes = (".weight", ".bias")
+            return table.get_name(name, suffixes) or table.get_name(short, suffixes)
+
+        stored = {name: translated(name) for name in names}
         known = {name: there for name, there in stored.items() if there in self.tensors}
         rest = self.tensors.keys() - known.values() - {ROPE_FACTORS}
         self.names = known | {name: name for name in rest if not name.endswith(ROPE_BUFFERS)}

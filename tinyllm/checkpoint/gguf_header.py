@@ -86,11 +86,8 @@ class Header:
             raise ValueError("it is big-endian: expected little-endian")
         if version not in VERSIONS:
             raise ValueError(f"version {version}: expected one of {VERSIONS}, little-endian")
-        rest = len(self._view) - self._at
-        if pairs * SMALLEST_PAIR + tensors * SMALLEST_TENSOR > rest:
-            raise ValueError(
-                f"{pairs} pairs of metadata and {tensors} tensors in {rest} bytes: expected fewer"
-            )
+        if pairs * SMALLEST_PAIR + tensors * SMALLEST_TENSOR > len(self._view) - self._at:
+            raise struct.error  # before anything is made for so many
         return tensors, pairs
 
     def _metadata(self, pairs: int) -> dict[str, Any]:

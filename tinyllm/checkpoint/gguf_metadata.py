@@ -121,12 +121,14 @@ class Metadata:
         return type(value) in (int, float, bool, str) and value in NEUTRAL[key]
 
     def _plain(self, key: str) -> Any:
-        """A value in Python's own types; an array that is the same for all layers is its one value."""
+        """A value in Python's own types; numbers that are the same for all layers are one number."""
         value = self.file.metadata.get(f"{self.architecture}.{key}")
         if isinstance(value, StringArray):
             return f"{value.count} strings"
         if not isinstance(value, np.ndarray):
             return value
+        if value.dtype == bool:
+            return value.tolist()
         if len(value) and (value == value[0]).all():
             return value[0].item()
-        return value[:SHOWN].tolist() if value.dtype != bool else value.tolist()
+        return value[:SHOWN].tolist()

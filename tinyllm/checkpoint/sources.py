@@ -132,7 +132,8 @@ def _open_gguf(path: Path, name: str) -> Checkpoint:
     weights = GGUFFile(path)
     config = config_of_gguf(weights)
     family = family_of(config)
-    weights.rename(_needed_by_gguf(family, config, weights), heads_of(config))
+    names = [*_needed_by_gguf(family, config, weights), *family.sources("lm_head.weight")]
+    weights.rename(names, heads_of(config))
     described = describe_gguf(weights, config)
     generation = GenerationConfig.from_model_config(config)
     return Checkpoint(

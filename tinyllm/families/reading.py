@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinyllm.config import (
     DecoderConfig,
-    FrequencyFactors,
+    FrequencyScaling,
     LayerKind,
     LinearScaling,
     Llama3Scaling,
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 
-def frequency_factors(parameters: Mapping[str, Any]) -> FrequencyFactors:
+def frequency_scaling(parameters: Mapping[str, Any]) -> FrequencyScaling:
     """LongRoPE with the same factors for all lengths. Raises ValueError for factors that change with the length."""
-    factors = parameters["short_factor"]
-    if parameters["long_factor"] != factors or parameters.get("attention_factor") != 1:
+    factor = parameters["short_factor"]
+    if parameters["long_factor"] != factor or parameters.get("attention_factor") != 1:
         raise ValueError(
             "rope_type 'longrope' is not supported where it depends on the length: expected "
             "short_factor and long_factor alike, and attention_factor=1.0"
         )
-    return FrequencyFactors(tuple(factors))
+    return FrequencyScaling(tuple(factor))
 
 
 SCALINGS = {
@@ -39,7 +39,7 @@ SCALINGS = {
         p["high_freq_factor"],
         p["original_max_position_embeddings"],
     ),
-    "longrope": frequency_factors,
+    "longrope": frequency_scaling,
 }
 OTHER_NAMES = {"gelu_new": "gelu_pytorch_tanh", "gelu_fast": "gelu_pytorch_tanh", "swish": "silu"}
 LAYER_TYPES = ("full_attention", "sliding_attention")

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from tinyllm.config import DecoderConfig, FrequencyFactors, LinearScaling, Llama3Scaling, Rope
+from tinyllm.config import DecoderConfig, FrequencyScaling, LinearScaling, Llama3Scaling, Rope
 
 
 class RotaryTables(NamedTuple):
@@ -49,8 +49,9 @@ def rope_frequencies(rope: Rope) -> Float[Tensor, " pairs"]:
     match rope.scaling:
         case LinearScaling(factor):
             return frequencies / factor
-        case FrequencyFactors(factors):
-            return 1.0 / (torch.tensor(factors) * rope.theta**exponents)
+        case FrequencyScaling(factor):
+            each = torch.tensor(factor, dtype=torch.float32)
+            return 1.0 / (each * rope.theta**exponents)
         case Llama3Scaling() as scaling:
             return _scale_long_wavelengths(frequencies, scaling)
     return frequencies
