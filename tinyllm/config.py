@@ -28,6 +28,13 @@ class LinearScaling:
 
 
 @dataclass(frozen=True)
+class FrequencyScaling:
+    """A divisor of its own for the frequency of every pair, fastest first."""
+
+    factor: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Rope:
     """Rotary position embedding: base `theta`, over the first `dim` elements of each head.
 
@@ -36,8 +43,14 @@ class Rope:
 
     theta: float
     dim: int
-    scaling: Llama3Scaling | LinearScaling | None = None
+    scaling: Llama3Scaling | LinearScaling | FrequencyScaling | None = None
     interleaved: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.scaling, FrequencyScaling) and len(self.scaling.factor) != self.dim // 2:
+            raise ValueError(
+                f"{len(self.scaling.factor)} factors of RoPE: expected one for each of {self.dim // 2} pairs"
+            )
 
 
 @dataclass(frozen=True)

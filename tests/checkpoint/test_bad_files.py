@@ -6,14 +6,12 @@ import re
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from test_checkpoint import EXACT, wide, write_gguf
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import GemmaConfig, GemmaForCausalLM
 
 import models
 import tinyllm
 from models import says
-from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.families import registered
 
 # Folders
@@ -269,108 +267,3 @@ def test_default_model_that_is_not_installed(monkeypatch):
         "or name a folder, a .gguf file or a hub id",
         tinyllm.from_pretrained,
     )
-
-
-# GGUF
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return write_gguf(tmp_path_factory.mktemp("gguf") / "whole.gguf", wide(), EXACT[0]).read_bytes()
-
-
-def patched(at, values):
-    return lambda data: data[:at] + values + data[at + len(values) :]
-
-
-NOT_COMPLETE = "{path}: not a complete GGUF file (%s); copy or download it again"
-GGUF = {
-    "empty": (lambda data: b"", NOT_COMPLETE % "it starts with b'': expected b'GGUF'"),
-    "another magic": (
-        patched(0, b"GGML"),
-        NOT_COMPLETE % "it starts with b'GGML': expected b'GGUF'",
-    ),
-    "another version": (
-        patched(4, b"\x01"),
-        NOT_COMPLETE % "version 1: expected one of (2, 3), little-endian",
-    ),
-    "header cut off": (lambda data: data[:100], NOT_COMPLETE % "the file ends inside its header"),
-    "last tensor cut off": (
-        lambda data: data[:-200],
-        NOT_COMPLETE % "the file ends inside tensor 'output.weight'",
-    ),
-    "unknown metadata": (
-        patched(24 + 8 + 20, b"\x63"),
-        NOT_COMPLETE % "metadata type 99 is unknown",
-    ),
-    "no architecture": (
-        lambda data: data.replace(b"general.architecture", b"general.architectuer"),
-        "{path}: its metadata has no 'general.architecture'; copy or convert it again",
-    ),
-    "another architecture": (
-        lambda data: data.replace(b"llama", b"lamma"),
-        f"model type 'lamma' is not supported: expected one of {FAMILIES}; the closest supported is 'llama'",
-    ),
-    "a tensor too few": (
-        lambda data: data.replace(b"blk.1.attn_q.weight", b"blk.1.attn_x.weight"),
-        "{path} has no tensor 'model.layers.1.self_attn.q_proj.weight': expected one of shape [64, 64]",
-    ),
-    "another shape": (
-        lambda data: (
-            data.replace(b"blk.1.attn_q.weight", b"blk.1.attn_z.weight")
-            .replace(b"blk.1.attn_k.weight", b"blk.1.attn_q.weight")
-            .replace(b"blk.1.attn_z.weight", b"blk.1.attn_k.weight")
-        ),
-        "{path}: tensor 'model.layers.1.self_attn.q_proj.weight' has shape [32, 64]: expected [64, 64]",
-    ),
-}
-
-
-@pytest.mark.parametrize("what", GGUF)
-def test_gguf(tmp_path, own_cache, whole, what):
-    change, message = GGUF[what]
-    path = tmp_path / "bad.gguf"
-    path.write_bytes(change(whole))
-    says(ValueError, message.format(path=path), lambda: tinyllm.from_pretrained(path, device="cpu"))
-    assert not list(own_cache.rglob("config.json")) or "tensor" in message
-
-
-def test_gguf_that_does_not_exist(tmp_path):
-    path = tmp_path / "none.gguf"
-    says(
-        FileNotFoundError,
-        f"{path} does not exist: expected a GGUF file",
-        lambda: tinyllm.from_pretrained(path),
-    )
-
-
-def test_gguf_of_an_encoding_nobody_knows(tmp_path, whole):
-    name = b"output_norm.weight"
-    kind = whole.index(name) + len(name) + 4 + 8
-    path = tmp_path / "bad.gguf"
-    path.write_bytes(patched(kind, b"\xc8")(whole))
-    message = NOT_COMPLETE % "tensor 'output_norm.weight' has the unknown encoding 200"
-    says(ValueError, message.format(path=path), lambda: GGUFFile(path))
-
-
-def test_gguf_cut_anywhere(tmp_path, whole):
-    path = tmp_path / "bad.gguf"
-    header = whole.index(b"output.weight")
-    for size in [*range(0, header, 37), len(whole) // 2, len(whole) - 1]:
-        path.write_bytes(whole[:size])
-        with pytest.raises(ValueError, match="not a complete GGUF file"):
-            GGUFFile(path)
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_gguf_with_a_wrong_byte_in_its_header(tmp_path, whole, seed):
-    """It reads, or it says what is wrong; it never fails in another way."""
-    generator = torch.Generator().manual_seed(seed)
-    header = whole.index(b"output.weight") + 60
-    at, value = (int(torch.randint(high, (), generator=generator)) for high in (header, 256))
-    path = tmp_path / "bad.gguf"
-    path.write_bytes(patched(at, bytes([value]))(whole))
-    try:
-        GGUFFile(path)
-    except ValueError as error:
-        assert str(path) in str(error)

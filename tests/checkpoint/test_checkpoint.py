@@ -6,8 +6,6 @@ import sys
 from dataclasses import replace
 from itertools import chain
 
-import gguf
-import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -25,7 +23,6 @@ from transformers import (
 import models
 import tinyllm
 from models import close, logits_of
-from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.checkpoint.weights import SafetensorsFolder
 from tinyllm.families import family_of
 
@@ -213,117 +210,6 @@ def test_optimize_twice():
 
 
 # GGUF
-
-EXACT = (
-    gguf.GGMLQuantizationType.F32,
-    gguf.GGMLQuantizationType.F16,
-    gguf.GGMLQuantizationType.BF16,
-)
-BLOCKS = (gguf.GGMLQuantizationType.Q8_0, gguf.GGMLQuantizationType.Q4_1)
-GGUF_NAMES = {
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-    "input_layernorm": "attn_norm",
-    "post_attention_layernorm": "ffn_norm",
-}
-
-
-def gguf_name(name):
-    name = (
-        name.removeprefix("model.").replace("layers.", "blk.").replace("embed_tokens", "token_embd")
-    )
-    for theirs, ours in GGUF_NAMES.items():
-        name = name.replace(theirs, ours)
-    return "output_norm.weight" if name == "norm.weight" else name.replace("lm_head", "output")
-
-
-def interleaved(rows, heads):
-    """Rows of a projection in the order llama.cpp keeps them: the two halves of each head in turns."""
-    return rows.reshape(heads, 2, -1, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
-
-
-def write_gguf(path, hf, kind, *, without=(), architecture="llama"):
-    """Store a model as llama.cpp does, matrices as `kind`; `hf` takes over what is left of them. Returns the path."""
-    config, writer = hf.config, gguf.GGUFWriter(path, architecture)
-    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
-    writer.add_name("tiny")
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    if "head_count_kv" not in without:
-        writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    writer.add_vocab_size(config.vocab_size)
-    for name, parameter in hf.named_parameters():
-        values, part = parameter.numpy(), name.split(".")[-2]
-        encoding = kind if values.ndim == 2 else gguf.GGMLQuantizationType.F32
-        stored = gguf.quants.quantize(
-            interleaved(values, heads[part]) if part in heads else values, encoding
-        )
-        writer.add_tensor(gguf_name(name), stored, raw_dtype=encoding)
-        decoded = gguf.quants.dequantize(gguf.quants.quantize(values, encoding), encoding)
-        parameter.data = torch.from_numpy(np.array(decoded)).reshape(parameter.shape)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
-
-
-def wide(**changes):
-    """A model whose rows are whole quantisation blocks."""
-    return models.tiny(
-        seed=6, **({"hidden_size": 64, "intermediate_size": 96, "rms_norm_eps": 1e-5} | changes)
-    )
-
-
-@pytest.mark.parametrize("kind", EXACT + BLOCKS, ids=lambda kind: kind.name)
-@pytest.mark.parametrize("tied", [True, False])
-def test_gguf_against_its_own_decoder_and_transformers(tmp_path, own_cache, kind, tied):
-    hf = wide(tie_word_embeddings=tied)
-    path = write_gguf(tmp_path / "tiny.gguf", hf, kind)
-    model = tinyllm.from_pretrained(path, device="cpu")
-    assert model.dtype == torch.float32
-    assert model.tokenizer is None
-    assert (model.lm_head.weight is model.embed_tokens.weight) == tied
-    assert_weights(model, hf)
-    assert_weights(
-        model,
-        AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file=path.name, dtype=torch.float32),
-    )
-    ids, _ = models.ragged(61, (7,))
-    close(model(ids), logits_of(hf, ids))
-
-
-@pytest.mark.parametrize("kind", EXACT + BLOCKS, ids=lambda kind: kind.name)
-def test_gguf_tensors_of_every_encoding(tmp_path, kind):
-    values = np.random.default_rng(0).normal(size=(5, 96)).astype(np.float32)
-    writer = gguf.GGUFWriter(tmp_path / "one.gguf", "llama")
-    writer.add_tensor("odd", np.arange(7, dtype=np.float32))
-    writer.add_tensor("any", gguf.quants.quantize(values, kind), raw_dtype=kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    read = GGUFFile(tmp_path / "one.gguf")
-    expected = gguf.quants.dequantize(gguf.quants.quantize(values, kind), kind)
-    assert read.shapes == {"odd": (7,), "any": (5, 96)}
-    assert read.read("any").equal(torch.from_numpy(np.array(expected)))
-    assert read.read("odd").tolist() == list(range(7))
-
-
-def test_gguf_without_a_count_of_key_value_heads(tmp_path, own_cache):
-    hf = wide(num_key_value_heads=4)
-    path = write_gguf(tmp_path / "tiny.gguf", hf, EXACT[0], without=("head_count_kv",))
-    assert_weights(tinyllm.from_pretrained(path, device="cpu"), hf)
 
 
 # Memory

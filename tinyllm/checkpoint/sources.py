@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import torch
 from tqdm.auto import tqdm
 
+from tinyllm.checkpoint.gguf_config import config_of_gguf
 from tinyllm.checkpoint.gguf_file import GGUFFile
+from tinyllm.checkpoint.gguf_layout import heads_of
 from tinyllm.checkpoint.skeleton import needed_tensors
 from tinyllm.checkpoint.weights import SafetensorsFolder, Weights
 from tinyllm.families import Family, family_named, family_of
@@ -128,13 +130,23 @@ def _open_gguf(path: Path, name: str) -> Checkpoint:
     from transformers import GenerationConfig
 
     weights = GGUFFile(path)
-    family_named(weights.architecture)  # refused before transformers takes seconds to describe it
-    config, tokenizer = describe_gguf(weights)
+    config = config_of_gguf(weights)
     family = family_of(config)
-    check_depth(config, weights)
-    weights.rename(needed_tensors(family, config))
+    names = [*_needed_by_gguf(family, config, weights), *family.sources("lm_head.weight")]
+    weights.rename(names, heads_of(config))
+    tokenizer = tokenizer_of_gguf(weights, config)
     generation = GenerationConfig.from_model_config(config)
     return Checkpoint(name, config, family, weights, torch.float32, tokenizer, generation)
+
+
+def _needed_by_gguf(
+    family: Family, config: PreTrainedConfig, weights: GGUFFile
+) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor. Raises ValueError naming the file where its sizes do not go together."""
+    try:
+        return needed_tensors(family, config)
+    except ValueError as error:
+        raise ValueError(f"{weights.path}: {error}") from error
 
 
 def check_depth(config: PreTrainedConfig, weights: Weights) -> None:
@@ -146,42 +158,47 @@ def check_depth(config: PreTrainedConfig, weights: Weights) -> None:
         )
 
 
-def describe_gguf(file: GGUFFile) -> tuple[PreTrainedConfig, PreTrainedTokenizerBase | None]:
-    """The configuration and the tokenizer of a GGUF file, as transformers reads them.
+def tokenizer_of_gguf(file: GGUFFile, config: PreTrainedConfig) -> PreTrainedTokenizerBase | None:
+    """The tokenizer of a GGUF file, as transformers reads it; None where the file has none.
 
     transformers needs seconds for it, so what it found is kept in the user's cache.
     """
     import transformers
 
+    if not file.has_tokenizer:
+        return None
     path, stat = file.path, file.path.stat()
     times = f"{stat.st_mtime_ns} {stat.st_ctime_ns}"
     key = f"{path.resolve()} {stat.st_size} {times} {transformers.__version__}"
     name = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:16]
-    parts = [transformers.AutoConfig] + [transformers.AutoTokenizer] * file.has_tokenizer
+    kind = _tokenizer_class(file)
 
     def make(folder: Path) -> None:
-        for part in tqdm(
-            parts,
-            desc=f"reading {path.name} for the first time",
-            unit="part",
-            delay=1,
-            leave=False,
-        ):
-            found = _as_transformers_reads_it(part, path)
-            try:
-                found.save_pretrained(folder)
-            except Exception as error:  # tokenizers' errors have no type of their own
-                raise OSError(f"{part.__name__} cannot be saved: {error}") from error
+        title = f"reading {path.name} for the first time"
+        for part in tqdm([kind], desc=title, unit="part", delay=1, leave=False):
+            tokenizer = _as_transformers_reads_it(part, path)
+        try:
+            config.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+        except Exception as error:  # tokenizers' errors have no type of their own
+            raise OSError(f"the tokenizer cannot be saved: {error}") from error
 
     try:
         folder = cached(cache_folder("gguf") / name, make)
     except OSError:  # no folder can be written
-        config, *tokenizers = [_as_transformers_reads_it(part, path) for part in parts]
-        return config, next(iter(tokenizers), None)
-    return transformers.AutoConfig.from_pretrained(folder), _tokenizer(folder)
+        return _as_transformers_reads_it(kind, path)
+    return _tokenizer(folder)
 
 
-def _as_transformers_reads_it(part: type, path: Path) -> PreTrainedConfig | PreTrainedTokenizerBase:
+def _tokenizer_class(file: GGUFFile) -> type:
+    """The class that reads a tokenizer: AutoTokenizer, for the architectures whose configuration it can read."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+    from transformers.integrations.ggml import GGUF_CONFIG_MAPPING
+
+    return AutoTokenizer if file.architecture in GGUF_CONFIG_MAPPING else PreTrainedTokenizerFast
+
+
+def _as_transformers_reads_it(part: type, path: Path) -> PreTrainedTokenizerBase:
     try:
         return part.from_pretrained(path.parent, gguf_file=path.name)
     except Exception as error:  # it raises what it likes where a value is damaged

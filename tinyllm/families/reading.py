@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tinyllm.config import DecoderConfig, LayerKind, LinearScaling, Llama3Scaling, Rope
+from tinyllm.config import (
+    DecoderConfig,
+    FrequencyScaling,
+    LayerKind,
+    LinearScaling,
+    Llama3Scaling,
+    Rope,
+)
 from tinyllm.kernels.torch_kernels import ACTIVATIONS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
+
+
+def frequency_scaling(parameters: Mapping[str, Any]) -> FrequencyScaling:
+    """LongRoPE with the same factors for all lengths. Raises ValueError for factors that change with the length."""
+    factor = parameters["short_factor"]
+    if parameters["long_factor"] != factor or parameters.get("attention_factor") != 1:
+        raise ValueError(
+            "rope_type 'longrope' is not supported where it depends on the length: expected "
+            "short_factor and long_factor alike, and attention_factor=1.0"
+        )
+    return FrequencyScaling(tuple(factor))
+
 
 SCALINGS = {
     "default": lambda p: None,
@@ -20,6 +39,7 @@ SCALINGS = {
         p["high_freq_factor"],
         p["original_max_position_embeddings"],
     ),
+    "longrope": frequency_scaling,
 }
 OTHER_NAMES = {"gelu_new": "gelu_pytorch_tanh", "gelu_fast": "gelu_pytorch_tanh", "swish": "silu"}
 LAYER_TYPES = ("full_attention", "sliding_attention")

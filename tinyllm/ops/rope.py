@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from tinyllm.config import DecoderConfig, LinearScaling, Llama3Scaling, Rope
+from tinyllm.config import DecoderConfig, FrequencyScaling, LinearScaling, Llama3Scaling, Rope
 
 
 class RotaryTables(NamedTuple):
@@ -57,6 +57,9 @@ def rope_frequencies(rope: Rope) -> Float[Tensor, " pairs"]:
     match rope.scaling:
         case LinearScaling(factor):
             return frequencies / factor
+        case FrequencyScaling(factor):
+            each = torch.tensor(factor, dtype=torch.float32, device="cpu")
+            return 1.0 / (each * rope.theta**exponents)
         case Llama3Scaling() as scaling:
             return _scale_long_wavelengths(frequencies, scaling)
     return frequencies
