@@ -26,7 +26,8 @@ def never(path):
 
 
 def is_private(path):
-    return not stat.S_IMODE(path.lstat().st_mode) & 0o077
+    mode = path.lstat().st_mode
+    return stat.S_IMODE(mode) == (0o700 if stat.S_ISDIR(mode) else 0o600)
 
 
 def refused(path, match, make=content, **options):
