@@ -338,7 +338,7 @@ def test_a_search_in_several_passes_is_refused():
     step, ids = watched.stage.runner.step(watched), torch.ones(2, 3).long()
     step(ids, None, model.new_cache(1, 2))
     with pytest.raises(
-        ValueError, match="taken in by several passes: expected so few that one is enough"
+        ValueError, match="need several prefill passes: expected few enough for one"
     ):
         step(ids, None, model.new_cache(1, 2))
 
