@@ -14,7 +14,7 @@ def attention() -> str:
 
 
 def attention_of(run: Mapping[str, Any]) -> str:
-    """Both models at one prompt and response beside what torch offers, and how the rest of the cells went."""
+    """A table of both models at one prompt and response, beside torch's implementations, and a summary of all cells."""
     versions = ", ".join(f"{package} {number}" for package, number in run["versions"].items())
     shapes = list(dict.fromkeys(row["shape"] for row in run["rows"]))
     _, prompt, response = middle(run, shapes[0])
@@ -55,5 +55,5 @@ def picture_of(run: Mapping[str, Any]) -> str:
 
 
 def spread(run: Mapping[str, Any], name: str) -> str:
-    """The values that rows have of something, from least to most."""
+    """All values of a field, in ascending order."""
     return ", ".join(map(str, sorted({row[name] for row in run["rows"]})))

@@ -21,7 +21,7 @@ def load(name: str) -> list[dict[str, Any]]:
 
 
 def beams() -> str:
-    """What beam search costs: throughput on a GPU, memory on a CPU, and whether the tokens are the same."""
+    """The cost of beam search: throughput on GPUs, memory on a CPU, and the comparison of tokens."""
     runs = []
     for name in THROUGHPUTS:
         runs += [
@@ -32,7 +32,7 @@ def beams() -> str:
 
 
 def throughput(rows: Sequence[dict[str, Any]]) -> str:
-    """A table: how many requests fit, and how fast they are answered; of `bench --preset throughput`, or older."""
+    """A table of the largest batches and their speed, from `bench --preset throughput` or an earlier program."""
     if "stage" in rows[0]:
         return tables([Row(**row) for row in rows])
     row, slowest = rows[0], rows[0]["tokens_per_s"]
@@ -40,7 +40,7 @@ def throughput(rows: Sequence[dict[str, Any]]) -> str:
     lines = [
         f"**{row['device']}**, {row['date']}: {row['model']}, {row['dtype']}, {row['num_beams']} beams, "
         f"{row['prompt_tokens']} tokens in, {row['new_tokens']} out, each engine at its largest batch, medians of "
-        f"{len(row['all_seconds'])} turns; {versions}.\n",
+        f"{len(row['all_seconds'])} rounds; {versions}.\n",
         "| engine | largest batch | planned | GB beside the weights | seconds per call | tokens/s | vs hf |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
@@ -61,18 +61,18 @@ def throughput(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def expandable(rows: Sequence[dict[str, Any]]) -> str:
-    """The same with an allocator that leaves fewer holes, in a sentence."""
+    """A sentence about the same run with an allocator with less fragmentation."""
     hf, ours = rows
     return (
-        f"With `PYTORCH_ALLOC_CONF=expandable_segments:True`, which leaves fewer holes, transformers fits "
+        f"With `PYTORCH_ALLOC_CONF=expandable_segments:True`, which reduces fragmentation, transformers fits "
         f"{hf['largest_batch']} requests and reaches {hf['tokens_per_s']:.0f} tokens/s; `{ours['engine']}` fits "
         f"{ours['largest_batch']} and reaches {ours['tokens_per_s']:.0f}, "
-        f"{ours['tokens_per_s'] / hf['tokens_per_s']:.1f}x (medians of {len(hf['all_seconds'])} turns)."
+        f"{ours['tokens_per_s'] / hf['tokens_per_s']:.1f}x (medians of {len(hf['all_seconds'])} rounds)."
     )
 
 
 def memory() -> str:
-    """The table of a search on the CPU."""
+    """The table of a beam search's memory on the CPU."""
     rows = [beam_memory.Row(**row) for row in load(beam_memory.FILE.stem)]
     row = rows[0]
     head = f"**{row.device}**, {row.date}: {row.model}, float32, one prompt, {row.new_tokens} tokens out."
@@ -80,7 +80,7 @@ def memory() -> str:
 
 
 def identity(rows: Sequence[dict[str, Any]]) -> str:
-    """A table: in how many of the combinations of stage and batch the tokens are those of transformers."""
+    """A table with the number of combinations of stage and batch whose tokens are those of transformers."""
     stages, widths, batches, models = (
         list(dict.fromkeys(row[key] for row in rows))
         for key in ("stage", "width", "batch", "model")
@@ -88,7 +88,7 @@ def identity(rows: Sequence[dict[str, Any]]) -> str:
     of = len(stages) * len(batches)
     lines = [
         f"Same tokens as transformers in float32, all beams of every prompt compared: of {of} combinations, stages "
-        f"{', '.join(stages)} and batches of {' and '.join(map(str, batches))} (ragged), so many are identical:\n",
+        f"{', '.join(stages)} and batches of {' and '.join(map(str, batches))} (ragged), those with equal tokens:\n",
         "| model | " + " | ".join(f"width {width}" for width in widths) + " |",
         "| --- |" + " --- |" * len(widths),
     ]

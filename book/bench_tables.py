@@ -44,7 +44,7 @@ THROUGHPUT = "throughput-h100-llama-2-7b-64gb"
 
 
 def recorded(kind: str) -> dict[str, list[Row]]:
-    """The recorded runs of a kind, by the name of their file."""
+    """The recorded runs of a kind, by file name."""
     return {path.stem: read_rows(path) for path in sorted(RESULTS.glob(f"{kind}-*.json"))}
 
 
@@ -56,23 +56,23 @@ def ladder() -> str:
 
 
 def described(kind: str, name: str, rows: list[Row]) -> str:
-    """One run: what and where, the tables, the picture."""
+    """One run: its heading, tables and picture."""
     return f"{tables(rows)}\n\n![{PICTURES[kind]}](results/{name}.png)"
 
 
 def tables(rows: list[Row]) -> str:
-    """What was measured where, and a table for each question."""
+    """The heading of a run, and a table for each workload."""
     if len(by_model(rows)) > 1:
         return over_models(rows)
     row, groups = rows[0], grouped(rows)
     versions = ", ".join(f"{package} {number}" for package, number in row.versions.items())
-    asked = f"{row.model}, {row.dtype}, " + (f"{title(groups[0])}; " if len(groups) == 1 else "")
+    workload = f"{row.model}, {row.dtype}, " + (f"{title(groups[0])}; " if len(groups) == 1 else "")
     if row.memory_budget_bytes:
-        asked += (
+        workload += (
             f"at most {row.memory_budget_bytes / 1e9:.0f} GB for each engine, weights included; "
         )
     where = (
-        f"**{row.device}**, {row.date}: {asked}read bandwidth {row.read_bandwidth_gb_s:.1f} GB/s; "
+        f"**{row.device}**, {row.date}: {workload}read bandwidth {row.read_bandwidth_gb_s:.1f} GB/s; "
         f"{medians(rows)}{versions}."
     )
     if len(groups) > 1 and row.largest_batch is None:
@@ -84,20 +84,20 @@ def tables(rows: list[Row]) -> str:
 
 
 def over_models(rows: list[Row]) -> str:
-    """A line for each model and each kind of search."""
+    """The heading of a run of several models, and a table with a line for each model and beam width."""
     row, speeds = rows[0], sorted(row.read_bandwidth_gb_s for row in rows)
     versions = ", ".join(f"{package} {number}" for package, number in row.versions.items())
     return (
         f"**{row.device}**, {row.date}: the models of the paper, {row.dtype}, batch {row.batch}, "
-        f"{row.prompt_tokens} tokens in, {row.new_tokens} out; {medians(rows)}{versions}. The engines of a model took "
-        f"turns in one run; read bandwidth {speeds[0]:.0f} to {speeds[-1]:.0f} GB/s.\n\n"
+        f"{row.prompt_tokens} tokens in, {row.new_tokens} out; {medians(rows)}{versions}. The engines of a model "
+        f"alternated in one run; read bandwidth {speeds[0]:.0f} to {speeds[-1]:.0f} GB/s.\n\n"
         "Milliseconds per next token, in brackets how many times faster than `hf`, and to the first:\n\n"
         f"{markdown(models_table(rows))}"
     )
 
 
 def over_prompts(rows: Sequence[Row]) -> str:
-    """Milliseconds per next token of every engine, a column for each question, with the ratio to transformers."""
+    """Milliseconds per next token of every engine, a column for each workload, with the speedup over transformers."""
     groups, names = grouped(rows), list(dict.fromkeys(row.stage for row in rows))
     heads = [f"{group[0].prompt_tokens} in, {beams_of(group[0])}" for group in groups]
     row = rows[0]
@@ -111,23 +111,25 @@ def over_prompts(rows: Sequence[Row]) -> str:
         found = [
             (next((row for row in group if row.stage == name), None), group) for group in groups
         ]
-        asked = [same_tokens(row, group) for row, group in found if row]
+        equal = [same_tokens(row, group) for row, group in found if row]
         cells = [next_token(row, group) for row, group in found]
-        same = f"{asked.count('yes')} of {len(asked)}" if "hf" in names else "-"
+        same = f"{equal.count('yes')} of {len(equal)}" if "hf" in names else "-"
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {same} |")
     return "\n".join(lines)
 
 
 def medians(rows: Sequence[Row]) -> str:
-    """How many turns the figures are medians of, where that was recorded."""
-    turns = sorted({row.repeats for row in rows if row.repeats})
+    """The number of rounds of the medians, where it was recorded."""
+    rounds = sorted({row.repeats for row in rows if row.repeats})
     return (
-        f"medians of {' to '.join(map(str, turns[:1] + turns[1:][-1:]))} turns; " if turns else ""
+        f"medians of {' to '.join(map(str, rounds[:1] + rounds[1:][-1:]))} rounds; "
+        if rounds
+        else ""
     )
 
 
 def headline() -> str:
-    """A few figures beside transformers and the fastest other engine, each row from one run on one device."""
+    """A few figures of `final`, transformers and the fastest other engine, each row from one run on one device."""
     lines = [
         "| one request, ms per next token | device | transformers | fastest other engine | tinyllm `final` | limit |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -139,9 +141,9 @@ def headline() -> str:
             if (row.model, row.num_beams) == (model, num_beams)
         ]
         row, limit = rows[0], rows[0].predicted_bytes_per_token / rows[0].read_bandwidth_gb_s / 1e6
-        asked = f"{model.replace(' (random)', '')}, {row.dtype}, {row.prompt_tokens} tokens in, {beams_of(row)}"
+        workload = f"{model.replace(' (random)', '')}, {row.dtype}, {row.prompt_tokens} tokens in, {beams_of(row)}"
         cells = [times(rows, ["hf"]), times(rows, ENGINES), times(rows, ["final"]), f"{limit:.1f}"]
-        lines.append("| " + " | ".join([asked, row.device, *cells]) + " |")
+        lines.append("| " + " | ".join([workload, row.device, *cells]) + " |")
     rows = read_rows(RESULTS / f"{THROUGHPUT}.json")
     hf, ours = (
         next(row for row in rows if row.stage == name and row.batch == row.largest_batch)
@@ -150,26 +152,26 @@ def headline() -> str:
     faster = f"{ours.call_tokens_per_s / hf.call_tokens_per_s:.1f}x"
     return "\n".join(lines) + (
         f"\n\nThroughput of {hf.model.replace(' (random)', '')} with {hf.num_beams} beams on an {hf.device}, "
-        f"{hf.memory_budget_bytes / 1e9:.0f} GB allowed: {hf.batch} requests at once and {hf.call_tokens_per_s:.0f} "
+        f"{hf.memory_budget_bytes / 1e9:.0f} GB allowed: {hf.batch} requests in a batch and {hf.call_tokens_per_s:.0f} "
         f"tokens/s in transformers, {ours.batch} requests and {ours.call_tokens_per_s:.0f} tokens/s ({faster}) in "
         "`final`."
     )
 
 
 def times(rows: Sequence[Row], names: Iterable[str]) -> str:
-    """The least time per next token among some engines; in brackets which, and how many times faster than `hf`."""
+    """The least time per next token of some engines; in brackets the engine and its speedup over `hf`."""
     row = min(
         (row for row in rows if row.stage in names), key=lambda row: row.next_token_ms, default=None
     )
     if row is None:
         return "-"
-    said = [ENGINES[row.stage]] if row.stage in ENGINES else []
-    said += [f"{ratio_to_peer(row, rows):.1f}x"] * (row.stage != "hf")
-    return f"{row.next_token_ms:.1f}" + (f" ({', '.join(said)})" if said else "")
+    notes = [ENGINES[row.stage]] if row.stage in ENGINES else []
+    notes += [f"{ratio_to_peer(row, rows):.1f}x"] * (row.stage != "hf")
+    return f"{row.next_token_ms:.1f}" + (f" ({', '.join(notes)})" if notes else "")
 
 
 def demo() -> str:
-    """What the two commands print, in short: of the table some columns, as they are recorded."""
+    """The output of the two commands, shortened to some columns of the recorded table."""
     head, *lines = table(recorded("ladder")["ladder-cpu"])
     shown = [head.index(name) for name in SHOWN]
     printed = aligned([tuple(line[i] for i in shown) for line in (head, *lines)])

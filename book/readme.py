@@ -1,7 +1,7 @@
 """Put the recorded runs into README.md and book/results.md: `python book/readme.py [--check]`.
 
 The tables and pictures between the markers come from `book/results/*.json`; none is typed by hand. The README has a few
-figures, the page of results has every recorded run.
+figures, the page of results has all recorded runs.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ SECTIONS = {
 
 
 def updated(path: Path) -> str:
-    """A file with its sections made anew. Raises ValueError where a marker is missing."""
+    """A file with its sections generated again. Raises ValueError where a marker is missing."""
     text = path.read_text()
     for name, made in SECTIONS[path].items():
         start, end = (marker.format(name) for marker in MARKERS)
@@ -64,7 +64,7 @@ def updated(path: Path) -> str:
 
 
 def main() -> int:
-    """Write both files and the pictures, or with --check say whether the files are current."""
+    """Write both files and the pictures; with --check, return 1 where a file is stale."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--check", action="store_true", help="change nothing; exit 1 where a file is stale"
