@@ -17,8 +17,8 @@ from tinyllm.model import Model, restage
 
 INTRO = """# Step through it
 
-The three widgets of the course. In JupyterLab they run in the notebooks named, on your machine; here their positions,
-of the ladder a choice, are drawn beforehand. Below each picture is the same in words.
+The three widgets of the course. In JupyterLab they run in the notebooks, on your machine. This page shows pictures of
+their positions (for the ladder, a selection), each with its text below.
 """
 TITLES = {
     "beams": (
