@@ -17,9 +17,9 @@ from tinyllm.cache.segment import SegmentCache
 from tinyllm.cost.model import pass_cost, reorder_cost
 from tinyllm.cost.workload import Cost, Workload
 from tinyllm.draw.beam_memory import (
-    UNREAD,
     PROMPT,
     RESPONSE,
+    UNREAD,
     draw_beam_memory,
     draw_bytes_over_steps,
 )
