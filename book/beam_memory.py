@@ -1,7 +1,7 @@
-"""What a beam search holds and moves, contiguous against segment: `python book/beam_memory.py [--json FILE]`.
+"""Memory and traffic of a beam search, contiguous and segment cache: `python book/beam_memory.py [--json FILE]`.
 
-The default model, by length of the prompt and width of the search: the most bytes that a whole call of `generate`
-holds at once, and the bytes that its last step moves, the beam reorder before it included, predicted and counted.
+The default model, by length of the prompt and width of the search: the memory peak of a call of `generate`, and the
+bytes that its last step moves, with the beam reorder before it, predicted and counted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FILE = Path(__file__).parent / "results" / "beam-memory-cpu.json"
 
 @dataclass(frozen=True)
 class Row:
-    """One engine, one length of prompt, one width; sizes in bytes. Transformers cannot be asked what it moves."""
+    """One engine, one length of prompt, one width; sizes in bytes. The traffic of transformers is not counted."""
 
     engine: str
     model: str
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def measured(engine: Engine, prompt: int, width: int) -> Row:
-    """One call of one engine, and one step of it looked at closely."""
+    """One call of one engine, and the counts of one step."""
     ids = torch.randint(1000, 2000, (1, prompt), generator=torch.Generator().manual_seed(0))
     ours = isinstance(engine.model, Model)
     return Row(
@@ -91,12 +91,12 @@ def measured(engine: Engine, prompt: int, width: int) -> Row:
 
 
 def of_cache(cost: Cost) -> int:
-    """Bytes of keys and values read, written, and copied: which is both."""
+    """Bytes of keys and values read and written; a copy counts as both."""
     return cost.kv_read + cost.kv_written + 2 * cost.kv_copied
 
 
 def predicted(model: Model, prompt: int, width: int) -> Cost:
-    """A reorder, and the pass that takes the last token but one in."""
+    """The predicted cost of a reorder and of the last pass."""
     steps = NEW - 2
     work = Workload(1, 1, prompt + steps, 4, copies=width, steps=steps)
     cost = pass_cost(model.stage, model.config, work)
@@ -104,7 +104,7 @@ def predicted(model: Model, prompt: int, width: int) -> Cost:
 
 
 def counted(model: Model, ids: torch.Tensor, width: int) -> Cost:
-    """The same, as it happens."""
+    """The counted cost of the same."""
     cache = model.new_cache(1, width, NEW - 1)
     prompt = ids.expand(cache.rows // cache.copies, -1)
     tokens = torch.zeros(len(prompt), cache.copies, dtype=torch.int64)
@@ -116,7 +116,7 @@ def counted(model: Model, ids: torch.Tensor, width: int) -> Cost:
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
-    """A line for every prompt and width: what each engine holds at its worst moment, and what a step moves."""
+    """A line for every prompt and width: the memory peak of each engine, and the traffic of a step."""
     lines = [
         "| prompt | beams | peak MB: hf | fused | segment | K/V MB moved per step: fused | segment |",
         "| --- | --- | --- | --- | --- | --- | --- |",

@@ -1,4 +1,4 @@
-"""The site: `make book`. Sources are the notebooks as committed and the pages beside this file; nothing is executed.
+"""The site: `make book`. Sources are the committed notebooks and the pages beside this file; nothing is executed.
 
 The source folder is the repository, so that a link between pages is the same on disk and on the site.
 """
@@ -58,6 +58,6 @@ html_show_sourcelink = False
 
 
 def setup(app) -> None:
-    """Pages that are made of recorded runs are made before the configuration is checked and the sources are read."""
+    """Generate pages from recorded runs before the configuration is checked and the sources are read."""
     pages.write(pages.GENERATED)
-    app.connect("build-finished", lambda app, error: error or pages.front_door(Path(app.outdir)))
+    app.connect("build-finished", lambda app, error: error or pages.root_redirect(Path(app.outdir)))

@@ -1,6 +1,6 @@
-"""Which extras this machine's torch leaves to install: `python book/extras.py` prints them for pip.
+"""Prints the extras that this machine's torch does not bring, for pip: `python book/extras.py`.
 
-The CUDA and XPU builds of torch bring their own Triton, and the XPU build its SYCL runtime; nothing is put over them.
+The CUDA and XPU builds of torch bring their own Triton, and the XPU build its SYCL runtime; these must not be replaced.
 """
 
 import torch

@@ -13,7 +13,7 @@ RESULTS = ROOT / "book" / "results"
 
 
 def families() -> str:
-    """Every family: the models people know, what they have that Llama has not, and what is refused."""
+    """Every family: well-known models, differences from Llama, and unsupported features."""
     from transformers import AutoConfig, logging
 
     logging.set_verbosity_error()
@@ -35,7 +35,7 @@ def families() -> str:
 
 
 def proven(package: str) -> str:
-    """The version of a package that everything here is tested with."""
+    """The version of a package that the tests use."""
     pinned = (
         line.split("==")
         for line in (ROOT / "constraints.txt").read_text().splitlines()

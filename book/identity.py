@@ -1,8 +1,8 @@
-"""Record where beam search gives the tokens of transformers: `python book/identity.py [--json FILE]`.
+"""Compare the tokens of beam search with those of transformers: `python book/identity.py [--json FILE]`.
 
 Every stage beside transformers' own `generate`, in float32 on the CPU: the default model and two tiny ones with random
 weights, several widths, one prompt and a left-padded batch. All beams of every prompt are compared, not the best alone,
-and ends of text may end them. The rows go to `book/results/identity.json`; about ten minutes on two cores.
+and an end-of-text token may end them. The rows go to `book/results/identity.json`; about ten minutes on two cores.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ TINY = {
     },
 }
 DEFAULT = "SmolLM2-135M-Instruct"
-ASKED = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
+CHAT_PROMPT = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 PROMPTS = (
-    ASKED.format("What is the capital of France?"),
+    CHAT_PROMPT.format("What is the capital of France?"),
     "A beam search keeps the best sequences of every request side by side, and of",
-    ASKED.format("Say hello."),
+    CHAT_PROMPT.format("Say hello."),
     "def fibonacci(n):\n    if n < 2:\n        return n\n",
-    ASKED.format("Is seven a prime number? Yes or no."),
+    CHAT_PROMPT.format("Is seven a prime number? Yes or no."),
     "La capitale de la France est Paris,",
     "1, 1, 2, 3, 5, 8,",
 )
@@ -62,7 +62,7 @@ PROMPTS = (
 
 @dataclass(frozen=True)
 class Subject:
-    """A model as transformers runs it and as every stage does, and seven prompts for it, padded on the left."""
+    """A model in transformers and in every stage, and seven prompts, padded on the left."""
 
     name: str
     hf: PreTrainedModel
@@ -72,7 +72,7 @@ class Subject:
     ends: Sequence[int]
 
     def prompts(self, batch: int) -> dict[str, Tensor]:
-        """The first `batch` of them, without the padding that none of them needs."""
+        """The first `batch` prompts, without common padding."""
         ids, mask = self.input_ids[:batch], self.attention_mask[:batch]
         start = int(mask.sum(dim=0).ne(0).int().argmax())
         return {"input_ids": ids[:, start:], "attention_mask": mask[:, start:]}
@@ -80,7 +80,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Row:
-    """One stage beside transformers. `ended`: how many of the `batch * width` sequences hold an end of text;
+    """One stage beside transformers. `ended`: the number of the `batch * width` sequences with an end of text;
     `first_difference`: the position of the first new token that differs in any of them; None where none does.
     """
 
@@ -103,7 +103,7 @@ def in_every_stage(first: Model) -> dict[str, Model]:
 
 
 def default_subject() -> Subject:
-    """The default model, read by transformers and by us."""
+    """The default model, loaded by transformers and by tinyllm."""
     path = default_model_file()
     hf = AutoModelForCausalLM.from_pretrained(
         path.parent, gguf_file=path.name, dtype=torch.float32
@@ -117,7 +117,7 @@ def default_subject() -> Subject:
 
 
 def tiny_subject(name: str) -> Subject:
-    """A model with random weights; texts end with two of the tokens that it says when nothing ends them."""
+    """A model with random weights; two of the tokens that it generates are its ends of text."""
     shape = dict(TINY[name])
     hf = models.tiny(shape.pop("kind"), seed=len(name), vocab_size=97, num_hidden_layers=3, **shape)
     ids, mask = models.ragged(97, LENGTHS, seed=1)
@@ -131,17 +131,17 @@ def tiny_subject(name: str) -> Subject:
 def rows_of(subject: Subject, width: int, batch: int) -> Iterator[Row]:
     """Every stage beside transformers, all beams returned."""
     prompts = subject.prompts(batch)
-    asked = {"max_new_tokens": NEW_TOKENS, "num_beams": width, "num_return_sequences": width}
-    asked |= {
+    options = {"max_new_tokens": NEW_TOKENS, "num_beams": width, "num_return_sequences": width}
+    options |= {
         "eos_token_id": list(subject.ends),
         "pad_token_id": subject.ends[0],
         "do_sample": False,
     }
-    theirs = subject.hf.generate(**prompts, **asked)
+    theirs = subject.hf.generate(**prompts, **options)
     t = prompts["input_ids"].shape[1]
     ended = torch.isin(theirs[:, t:], torch.tensor(subject.ends)).any(dim=1).sum()
     for stage, model in subject.stages.items():
-        where = first_difference(*same_length(model.generate(**prompts, **asked), theirs), t)
+        where = first_difference(*same_length(model.generate(**prompts, **options), theirs), t)
         yield Row(
             model=subject.name,
             stage=stage,
@@ -158,7 +158,7 @@ def rows_of(subject: Subject, width: int, batch: int) -> Iterator[Row]:
 
 
 def same_length(*answers: Tensor) -> list[Tensor]:
-    """Answers filled up to the longest with what no token is."""
+    """Answers padded to the longest with a number that is no token."""
     longest = max(answer.shape[1] for answer in answers)
     return [F.pad(answer, (0, longest - answer.shape[1]), value=-1) for answer in answers]
 
@@ -167,8 +167,8 @@ def table(rows: Sequence[Row]) -> str:
     """A line for each model, batch and stage; a column for each width."""
     found: dict[tuple[str, int, str], dict[int, str]] = {}
     for row in rows:
-        said = "same" if row.first_difference is None else f"token {row.first_difference + 1}"
-        found.setdefault((row.model, row.batch, row.stage), {})[row.width] = said
+        result = "same" if row.first_difference is None else f"token {row.first_difference + 1}"
+        found.setdefault((row.model, row.batch, row.stage), {})[row.width] = result
     lines = [
         f"{'model':24}{'batch':>5}  {'stage':10}"
         + "".join(f"{f'w = {width}':>10}" for width in WIDTHS)
@@ -188,7 +188,7 @@ def main() -> int:
         "--json", type=Path, default=RESULTS, help="where the rows go (%(default)s)"
     )
     path = parser.parse_args().json
-    warnings.simplefilter("ignore")  # transformers about its own options
+    warnings.simplefilter("ignore")  # warnings of transformers about its own options
     rows: list[Row] = []
     subjects = (tiny_subject("tiny Llama"), tiny_subject("tiny Mistral"), default_subject())
     for subject, batch, width in tqdm(list(product(subjects, BATCHES, WIDTHS))):

@@ -1,8 +1,7 @@
 """Run the notebooks and keep their outputs: `python book/notebooks.py [FILE ...]`.
 
-Every notebook, those of the solutions too, runs in a fresh kernel. What changes from run to run and says nothing
-(times of execution, versions of the kernel, progress bars) is normalised, so that a second run changes nothing but
-what did change.
+Every notebook, those of the solutions too, runs in a fresh kernel. Execution times, kernel versions, progress bars
+and cell names are normalised, so that a second run changes an output only if its text or picture differs.
 """
 
 from __future__ import annotations
@@ -41,25 +40,27 @@ def execute(path: Path) -> float:
 
 
 def normalise(notebook: nbformat.NotebookNode) -> None:
-    """Drop what says nothing, and give cells names that stay."""
+    """Remove execution times and kernel versions, and give cells fixed names."""
     notebook.metadata = nbformat.from_dict(METADATA)
     for i, cell in enumerate(notebook.cells):
         cell.id = f"cell-{i}"
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if says_something(output)]
+            cell.outputs = [output for output in cell.outputs if is_content(output)]
             for output in cell.outputs:
-                output.get("data", {}).pop(WIDGET, None)  # names a model that ended with the kernel
+                output.get("data", {}).pop(
+                    WIDGET, None
+                )  # the id of a model that ended with the kernel
 
 
-def says_something(output: nbformat.NotebookNode) -> bool:
-    """Is this more than a message on standard error or a progress bar that has done its work?"""
+def is_content(output: nbformat.NotebookNode) -> bool:
+    """Whether an output is neither standard error nor a finished progress bar."""
     text = output.get("data", {}).get("text/plain", "")
     return output.get("name") != "stderr" and not PROGRESS.search(text)
 
 
 def main(arguments: list[str]) -> None:
-    """Run the notebooks named, or all; of all, the times are recorded."""
+    """Run the named notebooks, or all; a run of all records its times."""
     seconds = {}
     for path in tqdm(
         [Path(name) for name in arguments] or sorted(NOTEBOOKS.rglob("[0-9]*.ipynb")),
@@ -72,7 +73,7 @@ def main(arguments: list[str]) -> None:
 
 
 def record(seconds: dict[str, float]) -> None:
-    """Keep how long each notebook ran, with the machine and the day."""
+    """Record the seconds of each notebook, with machine and date."""
     import torch
 
     from tinyllm.bench.machine import versions

@@ -1,6 +1,6 @@
-"""The pages of the site that are made of recorded runs and of the notebooks: `python book/pages.py [FOLDER]`.
+"""Pages of the site generated from recorded runs and notebooks: `python book/pages.py [FOLDER]`.
 
-`book/conf.py` calls it before a build; `book/readme.py` takes the map of the notebooks and the list of files from here.
+`book/conf.py` calls it before a build; `book/readme.py` uses the table of the notebooks and the list of files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NEEDS = {"triton": "Triton", "sycl": "Intel's SYCL runtime"}
 
 
 def sources(path: Path, kind: str) -> list[str]:
-    """The cells of a notebook that are of a kind, `markdown` or `code`."""
+    """The sources of a notebook's cells of a kind, `markdown` or `code`."""
     cells = json.loads(path.read_text())["cells"]
     return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == kind]
 
@@ -30,18 +30,18 @@ def course() -> list[Path]:
 
 
 def question(path: Path) -> str:
-    """What a notebook asks in its first cell."""
+    """The question in a notebook's first cell."""
     return re.search(r"\*\*Question\.\*\* (.+)", sources(path, "markdown")[0])[1]
 
 
 def needs(path: Path) -> str:
-    """What has to be installed beside the library itself."""
+    """The extras that a notebook needs."""
     code = "\n".join(sources(path, "code"))
     return ", ".join(name for word, name in NEEDS.items() if word in code) or "-"
 
 
 def course_map(folder: str) -> str:
-    """A table of the notebooks: what each asks, how long it runs, what it needs; links begin with `folder`."""
+    """A table of the notebooks: question, run time and extras; links begin with `folder`."""
     times = json.loads((RESULTS / "notebooks-cpu.json").read_text())
     lines = [
         f"Seconds are those of a whole run on {times['device']}, {times['date']}.\n",
@@ -58,13 +58,13 @@ def course_map(folder: str) -> str:
 
 
 def gpu_tests(path: Path) -> str:
-    """The outcome of the tests that need a GPU, in a paragraph."""
+    """A paragraph with the result of the tests that need a GPU."""
     run = json.loads(path.read_text())
     return f"**{run['device']}**, {run['date']}: {run['passed']} passed, {run['failed']} failed. {run['what']}."
 
 
 def files() -> str:
-    """A table of the files that the tables are made from."""
+    """A table of the recorded files."""
     lines = ["| file | device | date | rows |", "| --- | --- | --- | --- |"]
     for path in sorted(RESULTS.glob("*.json")):
         run = json.loads(path.read_text())
@@ -76,12 +76,12 @@ def files() -> str:
 
 
 def where(row: Mapping[str, Any]) -> str:
-    """The device of a run; what is exact on every machine has none."""
+    """The device of a run; results that are exact on every machine have none."""
     return row.get("device") or "any: exact, not timed"
 
 
 def kernels_by_gpu() -> str:
-    """A table from the record of the machine code: every kernel on every Intel GPU it is compiled for."""
+    """A table from the record of the machine code: every kernel on every Intel GPU that it is compiled for."""
     rows = [
         line.strip("| \n").split(" | ")
         for line in ISA.read_text().splitlines()
@@ -99,7 +99,7 @@ def kernels_by_gpu() -> str:
 
 
 def compiled(rows: list[dict[str, str]]) -> str:
-    """One kernel on one GPU: its data types, registers that did not fit, and whether it uses the matrix engine."""
+    """One kernel on one GPU: its data types, spilled registers, and use of the matrix engine."""
     if not rows:
         return "-"
     spilled = sum(int(row["spilled bytes"]) for row in rows)
@@ -129,8 +129,8 @@ def write(folder: Path) -> None:
         (folder / f"{name}.md").write_text(text + "\n")
 
 
-def front_door(site: Path) -> None:
-    """Let the root of a built site lead to its first page."""
+def root_redirect(site: Path) -> None:
+    """Redirect the root of a built site to its first page."""
     if (site / "book").is_dir():
         page = '<!doctype html><meta charset="utf-8"><title>tinyllm</title>'
         (site / "index.html").write_text(

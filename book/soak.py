@@ -1,8 +1,8 @@
 """Thousands of requests of every kind through one model, and its memory before and after: `python book/soak.py`.
 
 The stage `final` answers requests of random lengths, widths and options, split batches among them, in float32
-on a small model with random weights. Every so often the answer is compared with that of `naive` under the same seed.
-Memory is what tensors hold once sessions kept for later are let go of. The outcome goes to `book/results/soak-*.json`:
+on a small model with random weights. A sample of the answers is compared with those of `naive` with the same seed.
+Memory is that of all tensors after the sessions are released. The outcome goes to `book/results/soak-*.json`:
 
     python book/soak.py [--device cuda] [--requests 2000] [--sample 50] [--json FILE]
 """
@@ -45,24 +45,24 @@ HEADS = {
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One request: prompts, and how they are to be continued."""
+class RandomRequest:
+    """One request: prompts and options."""
 
     ids: Tensor
     mask: Tensor
     options: dict[str, Any]
 
 
-class Nobody:
-    """A stopping criterion that stops nothing."""
+class NeverStop:
+    """A stopping criterion that stops no sequence."""
 
     def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: object) -> Tensor:
         """False for every row."""
         return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
-def drawn(rng: random.Random, device: torch.device) -> Asked:
-    """A request as nobody would think of it."""
+def sample_request(rng: random.Random, device: torch.device) -> RandomRequest:
+    """A random request."""
     lengths = [rng.randint(1, rng.choice((4, 40))) for _ in range(rng.choice((1, 1, 2, 3, 6)))]
     ids, mask = models.ragged(VOCAB, lengths, seed=rng.randrange(1 << 30))
     new = rng.choice((1, 2, 5, 12, 24))
@@ -82,12 +82,12 @@ def drawn(rng: random.Random, device: torch.device) -> Asked:
     if rng.random() < 0.1:
         options["no_repeat_ngram_size"] = rng.randint(1, 3)
     if rng.random() < 0.1:
-        options["stopping_criteria"] = StoppingCriteriaList([Nobody()])
+        options["stopping_criteria"] = StoppingCriteriaList([NeverStop()])
     if rng.random() < 0.2:
         options |= {"return_dict_in_generate": True, "output_scores": rng.random() < 0.5}
     elif rng.random() < 0.2:
         options["memory_budget"] = 3e6
-    return Asked(ids.to(device), mask.to(device), options)
+    return RandomRequest(ids.to(device), mask.to(device), options)
 
 
 def beams(rng: random.Random) -> dict[str, Any]:
@@ -103,20 +103,20 @@ def beams(rng: random.Random) -> dict[str, Any]:
 
 
 def sampling(rng: random.Random) -> dict[str, Any]:
-    """Options of drawing."""
+    """Options of sampling."""
     options = {"temperature": rng.choice((0.5, 1.0, 1.6)), "top_k": rng.choice((0, 5, 50))}
     return options | rng.choice(({}, {"top_p": 0.8}, {"min_p": 0.05}))
 
 
-def answered(model: Model, asked: Asked, seed: int) -> list[list[int]]:
+def answered(model: Model, request: RandomRequest, seed: int) -> list[list[int]]:
     """The tokens of a request."""
     torch.manual_seed(seed)
-    out = model.generate(asked.ids, asked.mask, **asked.options)
+    out = model.generate(request.ids, request.mask, **request.options)
     return getattr(out, "sequences", out).tolist()
 
 
 def held(model: Model) -> int:
-    """Bytes of tensors that are alive, without what is kept for later."""
+    """Bytes of live tensors after the sessions are released."""
     model.sessions.clear()
     gc.collect()
     if model.device.type != "cpu":
@@ -124,7 +124,7 @@ def held(model: Model) -> int:
         backend.synchronize(model.device)
         return backend.memory_allocated(model.device)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # gc finds what torch has deprecated, too
+        warnings.simplefilter("ignore")  # gc also returns deprecated objects of torch
         tensors = [x for x in gc.get_objects() if isinstance(x, Tensor)]
     return sum(
         {x.untyped_storage().data_ptr(): x.untyped_storage().nbytes() for x in tensors}.values()
@@ -132,7 +132,7 @@ def held(model: Model) -> int:
 
 
 def main() -> int:
-    """Ask, compare, and write down; exit 1 where an answer differs or memory is not given back."""
+    """Run, compare and record; exit 1 where an answer differs or memory is not released."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--requests", type=int, default=2000)
@@ -146,21 +146,21 @@ def main() -> int:
     hf = models.tiny(**SIZES, **HEADS).to(device)
     final, naive = (tinyllm.optimize(hf, stage=stage) for stage in ("final", "naive"))
     every, kinds, differ, captures = max(1, options.requests // options.sample), Counter(), [], 0
-    for number in range(20):  # libraries take their workspaces
-        answered(final, drawn(random.Random(number), device), 0)
+    for number in range(20):  # libraries allocate their workspaces
+        answered(final, sample_request(random.Random(number), device), 0)
     before, most = held(final), 0
     for number in tqdm(range(options.requests)):
-        asked = drawn(rng, device)
+        request = sample_request(rng, device)
         seen = {id(graph) for graph in final.sessions.captures}
-        tokens = answered(final, asked, number)
+        tokens = answered(final, request, number)
         captures += len({id(graph) for graph in final.sessions.captures} - seen)
         most = max(most, final.sessions.nbytes)
-        kinds["beams" if asked.options.get("num_beams", 1) > 1 else "one by one"] += 1
-        kinds["drawn"] += asked.options.get("do_sample", False)
-        kinds["memory_budget"] += "memory_budget" in asked.options
-        if number % every == 0 and tokens != answered(naive, asked, number):
+        kinds["beams" if request.options.get("num_beams", 1) > 1 else "one by one"] += 1
+        kinds["drawn"] += request.options.get("do_sample", False)
+        kinds["memory_budget"] += "memory_budget" in request.options
+        if number % every == 0 and tokens != answered(naive, request, number):
             differ.append(number)
-    del asked
+    del request
     after = held(final)
     record = {
         "what": "requests of random lengths, widths and options through the stage final, float32, a small random model",

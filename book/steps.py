@@ -1,4 +1,4 @@
-"""The widgets of the course for readers without a kernel: drawn beforehand, position by position, under sliders."""
+"""The widgets of the course for readers without a kernel: pictures of all positions, with sliders."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tinyllm.model import Model, restage
 
 INTRO = """# Step through it
 
-The three widgets of the course. In JupyterLab they run in the notebooks named, on your machine; here their positions,
-of the ladder a choice, are drawn beforehand. Below each picture is the same in words.
+The three widgets of the course. In JupyterLab they run in the notebooks, on your machine. This page shows pictures of
+their positions (for the ladder, a selection), each with its text below.
 """
 TITLES = {
     "beams": (
@@ -34,12 +34,12 @@ TITLES = {
         "Pick a stage, a beam width and a prompt, on an assumed GPU: notebook 12.",
     ),
 }
-# Of the ladder, whose widget has more.
+# A part of the positions of the ladder's widget.
 OFFERED = {"stage": ("fused", "segment", "final"), "beams": (1, 4, 8), "prompt": (128, 1024, 8192)}
 
 
 def widgets() -> dict[str, Shown]:
-    """The widgets as the notebooks make them."""
+    """The widgets of the notebooks."""
     import tinyllm
     from tinyllm.bench.machine import Machine
     from tinyllm.draw.beam_stepper import step_through_beams
@@ -84,7 +84,7 @@ def last_token(model: Model, text: str, layer: int, head: int) -> SoftmaxTrace:
 
 
 def positions(shown: Shown) -> list[tuple[str, list[Any]]]:
-    """The controls of a widget by name, with the values of each that the page offers."""
+    """The controls of a widget by name, with their values on the page."""
     names = [control.description for control in shown.watched]
     return [
         (n, list(OFFERED.get(n, ()) or steps(control)))
@@ -93,12 +93,12 @@ def positions(shown: Shown) -> list[tuple[str, list[Any]]]:
 
 
 def steps(slider: Any) -> list[int]:
-    """All that an integer slider can say."""
+    """All values of an integer slider."""
     return list(range(slider.min, slider.max + 1))
 
 
-def drawn(name: str, shown: Shown, folder: Path) -> dict[str, Any]:
-    """Draw the positions of a widget into a folder; returns what the page's script is given."""
+def draw_positions(name: str, shown: Shown, folder: Path) -> dict[str, Any]:
+    """Draw the positions of a widget into a folder; returns the data for the page's script."""
     controls, frames = positions(shown), []
     for number, values in enumerate(product(*(offered for _, offered in controls))):
         figure, words, still = shown.look(*values)
@@ -109,7 +109,7 @@ def drawn(name: str, shown: Shown, folder: Path) -> dict[str, Any]:
 
 
 def section(name: str, data: dict[str, Any], pictures: str) -> str:
-    """One widget on the page: its last position, and the data of all for the script that moves it."""
+    """One widget on the page: its last position, and the data of all positions for the script."""
     (title, words), last = TITLES[name], data["frames"][-1]
     script = json.dumps(data).replace("</", "<\\/")
     return f"""## {title}
@@ -131,6 +131,7 @@ def page(folder: Path, pictures: str) -> str:
     """The page of all widgets; their pictures are drawn into `folder`, which the site has at the address `pictures`."""
     folder.mkdir(parents=True, exist_ok=True)
     made = (
-        section(name, drawn(name, shown, folder), pictures) for name, shown in widgets().items()
+        section(name, draw_positions(name, shown, folder), pictures)
+        for name, shown in widgets().items()
     )
     return "\n".join([INTRO, *made])

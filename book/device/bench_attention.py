@@ -1,14 +1,14 @@
-"""Attention of a decode step over both segments on this machine's GPU, beside what torch offers, at Llama's sizes.
+"""Attention of a decode step over both segments on this machine's GPU, beside torch's, at the sizes of Llama.
 
     python book/device/bench_attention.py --json attention.json [--prompts 128 1024 8192] [--repeats 5]
     python book/device/bench_attention.py --layouts --json layouts.json
     python book/device/bench_attention.py --tune
 
-Time is per call inside a replayed graph that rotates over copies of the memory, so that no key is found in the cache.
-The implementations take turns; figures are medians over the turns. `bytes` must move: every key and value of a prompt
-once, every slot that a sequence descends from once, queries and results. The peers: stock attention over an expanded
-contiguous cache, as transformers keeps it; stock attention over each segment and a merger, as in the stage `segment`;
-and FlexAttention over both segments in one memory, its block mask made beforehand, for the shapes named by --flex.
+Time is per call inside a replayed graph that rotates over copies of the memory, so that no key is in the cache.
+The implementations alternate; figures are medians over the rounds. `bytes` must move: every key and value of a prompt
+once, every live slot of the response once, queries and results. The peers: stock attention over an expanded contiguous
+cache, as in transformers; stock attention over each segment and a merge, as in the stage `segment`; and FlexAttention
+over both segments in one memory, with a precomputed block mask, for the shapes named by --flex.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from tinyllm.kernels.triton.split_plan import split_plan_of
 
 SHAPES = {"llama-2-7b": (32, 32, 128), "llama-3-8b": (32, 8, 128)}
 DTYPE = torch.bfloat16
-# Of the response's dimensions (request, head, step, sequence, element), the order in which they lie in memory.
+# The order in memory of the response's dimensions (request, head, step, sequence, element).
 LAYOUTS = {
-    "request, head, step, sequence": (0, 1, 2, 3, 4),  # the cache's own
-    "request, head, sequence, step": (0, 1, 3, 2, 4),  # every beam for itself
+    "request, head, step, sequence": (0, 1, 2, 3, 4),  # the order of the cache
+    "request, head, sequence, step": (0, 1, 3, 2, 4),  # beam first
     "step, sequence, request, head": (2, 3, 0, 1, 4),  # sequence first, as published
 }
 
@@ -65,7 +65,7 @@ class Cell:
 
 
 class Problem:
-    """The memory of a cell: prompts, responses, and a beam index as a beam search leaves it."""
+    """The memory of a cell: prompts, responses, and the beam index of a beam search."""
 
     def __init__(self, cell: Cell, device: torch.device) -> None:
         (h, g, d), b, w = cell.sizes, cell.batch, cell.beams
@@ -86,14 +86,14 @@ class Problem:
 
     @property
     def bytes(self) -> int:
-        """What must move."""
+        """Bytes that must move."""
         (h, g, d), cell = self.cell.sizes, self.cell
         keys = cell.batch * cell.prompt + self.live
         return DTYPE.itemsize * (2 * keys * g * d + 2 * cell.batch * cell.beams * h * d)
 
 
 def searched(b: int, w: int, steps: int) -> Tensor:
-    """The beam index after so many steps in which a beam goes on from another one time in four."""
+    """The beam index after `steps` steps, in which one beam in four continues another one."""
     generator = torch.Generator().manual_seed(steps)
     own = torch.arange(w).expand(b, w)
     table = torch.empty(b, w, steps, dtype=torch.int64)
@@ -116,7 +116,7 @@ def ours(
 
 
 def two_segments(p: Problem) -> Tensor:
-    """As the stage `segment` does."""
+    """The implementation of the stage `segment`."""
     (h, g, d), b, w = p.cell.sizes, p.cell.batch, p.cell.beams
     q = p.q.reshape(b, g, -1, d)
     prompt = attention_with_lse(q, *p.prompt, None, fixed_length=True)
@@ -125,7 +125,7 @@ def two_segments(p: Problem) -> Tensor:
 
 
 class Expanded:
-    """Every beam with keys and values of its own, gathered beforehand."""
+    """Attention over separate keys and values for every beam, gathered before the measurement."""
 
     def __init__(self, p: Problem) -> None:
         (h, g, d), b, w = p.cell.sizes, p.cell.batch, p.cell.beams
@@ -146,7 +146,7 @@ class Expanded:
 
 
 class Flex:
-    """FlexAttention over prompt and response side by side; what a beam sees is a function of the beam index."""
+    """FlexAttention over prompt and response side by side; the mask is a function of the beam index."""
 
     def __init__(self, p: Problem, compiled: Callable) -> None:
         from torch.nn.attention.flex_attention import create_block_mask
@@ -173,7 +173,7 @@ class Flex:
 def microseconds(
     calls: dict[str, list[Callable[[], object]]], repeats: int, device: torch.device
 ) -> dict[str, float]:
-    """Medians over turns of replayed graphs, each over all copies of an implementation's memory."""
+    """Medians over rounds of replayed graphs, each over all copies of an implementation's memory."""
     backend = getattr(torch, device.type)
     replays = {
         name: timing.replayed(lambda each=each: [call() for call in each], device)[0]
@@ -192,7 +192,7 @@ def microseconds(
 
 
 def copies_of(cell: Cell, device: torch.device) -> list[Problem]:
-    """As much memory as the cache cannot hold, twice over."""
+    """Copies of a problem with twice the memory of the cache."""
     first = Problem(cell, device)
     return [
         first,
@@ -206,7 +206,7 @@ def copies_of(cell: Cell, device: torch.device) -> list[Problem]:
 def measure(
     cell: Cell, options: argparse.Namespace, device: torch.device, compiled: Callable
 ) -> dict:
-    """All implementations of one cell; what does not fit or fails is None."""
+    """All implementations of one cell; None for one that fails or does not fit into memory."""
     problems = copies_of(cell, device)
     calls: dict[str, list] = {"ours": [lambda p=p: ours(p) for p in problems]}
     calls["two_segments"] = [lambda p=p: two_segments(p) for p in problems]
@@ -245,7 +245,7 @@ def measure(
 
 
 def lying(p: Problem, order: tuple[int, ...]) -> Problem:
-    """The same problem with its response in another order in memory."""
+    """The problem with another order of the response in memory."""
     other = copy.copy(p)
     steps = (x.unflatten(2, (p.cell.response, p.cell.beams)) for x in p.response)
     back = [order.index(i) for i in range(5)]
@@ -254,7 +254,7 @@ def lying(p: Problem, order: tuple[int, ...]) -> Problem:
 
 
 def layouts(options: argparse.Namespace, device: torch.device) -> list[dict]:
-    """Microseconds of our kernel for each layout of the response, the same results asserted."""
+    """Microseconds of our kernel for each layout of the response; asserts equal results."""
     rows = []
     for shape, batch, beams, response in itertools.product(
         SHAPES, (1, 8, 64), (1, 4, 8), (64, 512)
@@ -278,7 +278,7 @@ def layouts(options: argparse.Namespace, device: torch.device) -> list[dict]:
 
 
 def tune(device: torch.device, repeats: int) -> None:
-    """Print what other plans take, for a few cells."""
+    """Print the times of other split plans, for a few cells."""
     base = tuning.launch_for("attention", device.type)
     cells = [Cell("llama-2-7b", 1, 1, 1024, 64), Cell("llama-2-7b", 1, 4, 1024, 64), Cell("llama-2-7b", 8, 4, 1024, 64),
              Cell("llama-2-7b", 64, 4, 1024, 64), Cell("llama-3-8b", 1, 1, 1024, 64),
@@ -319,7 +319,7 @@ def tune(device: torch.device, repeats: int) -> None:
 
 
 def main() -> None:
-    """Check and time every cell, and write them."""
+    """Check, time and record every cell."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", type=Path)
     parser.add_argument(

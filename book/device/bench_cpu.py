@@ -1,10 +1,10 @@
-"""A decode step on this machine's CPU: the ordinary one beside the native one, and attention by itself.
+"""A decode step on this machine's CPU, eager and native, and attention alone.
 
     python book/device/bench_cpu.py --json rows.json [--shapes smollm2-135m tinyllama-1.1b] [--dtypes bfloat16 float32]
 
-Engines share random weights and take turns in one process, the order turned round each time; medians count. The read
-bandwidth is measured in every turn: the sum of a large tensor. Attention goes through all layers of the model in turn,
-so that a long prompt is read from memory, as in a step.
+Engines share random weights and alternate in one process, in reversed order every other round; figures are medians.
+The read bandwidth is measured in every round: the sum of a large tensor. Attention runs in all layers of the model, one
+after the other, so that a long prompt is read from memory, as in a step.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ def arguments() -> argparse.Namespace:
     return options
 
 
-def in_turns(works: dict[str, Work], repeats: int, times: int) -> dict[str, list[float]]:
-    """Seconds of each work: the median of so many times in a row, `repeats` turns."""
+def in_rounds(works: dict[str, Work], repeats: int, times: int) -> dict[str, list[float]]:
+    """Seconds of each function: the median of several calls in a row, in each of `repeats` rounds."""
     found: dict[str, list[float]] = {name: [] for name in works}
     for turn in range(repeats):
         for name in list(works)[:: 1 if turn % 2 == 0 else -1]:
@@ -129,7 +129,7 @@ def timed(work: Work) -> float:
 
 
 def about(dtype: torch.dtype) -> dict[str, object]:
-    """What every row says."""
+    """The fields of every row."""
     name = str(dtype).removeprefix("torch.")
     date = datetime.now(UTC).date().isoformat()
     return {"device": device_name(CPU), "dtype": name, "versions": versions(), "date": date}
@@ -141,7 +141,7 @@ def about(dtype: torch.dtype) -> dict[str, object]:
 def steps(
     shape: str, dtype: torch.dtype, options: argparse.Namespace, prompt: int = 128
 ) -> list[StepRow]:
-    """One and four rows, ordinary and native."""
+    """Steps of one and four rows, eager and native."""
     ordinary = load_model(random_checkpoint(shape, CPU, dtype), pick_stage("segment"), CPU, dtype)
     native = restage(ordinary, pick_stage("sdpa"))
     reason = unsupported_reason(native)
@@ -154,7 +154,7 @@ def steps(
         for width in (1, 4)
     }
     large = torch.ones(1 << 28)
-    times = in_turns(works | {"read": large.sum}, options.repeats, times=5)
+    times = in_rounds(works | {"read": large.sum}, options.repeats, times=5)
     bandwidth, read = large.nbytes / median(times["read"]), weight_bytes(ordinary)
     found = []
     for name in works:
@@ -174,7 +174,7 @@ def steps(
 
 
 def token(model: Model, run: Callable, width: int, prompt: int) -> Work:
-    """One more token of every sequence after a prompt; the response begins anew before it is long."""
+    """One more token of every sequence after a prompt; the response restarts before it is long."""
     ids = torch.randint(3, 1000, (1, prompt), generator=torch.Generator().manual_seed(0))
     new = torch.arange(5, 5 + width)[None]
     cache = [None]
@@ -188,7 +188,7 @@ def token(model: Model, run: Callable, width: int, prompt: int) -> Work:
 
 
 def weight_bytes(model: Model) -> int:
-    """What a step reads: all weights, but for an embedding of its own, of which it looks up some rows."""
+    """Bytes of the weights that a step reads: all but an untied embedding, of which it reads some rows."""
     total = sum(x.nbytes for x in model.parameters())
     return total - (0 if model.config.tie_word_embeddings else model.embed_tokens.storage.nbytes)
 
@@ -199,12 +199,12 @@ def weight_bytes(model: Model) -> int:
 def attention(
     shape: str, dtype: torch.dtype, options: argparse.Namespace, after: int = 32
 ) -> list[AttentionRow]:
-    """Prompts of several lengths and so many steps after each, for 1, 4 and 8 sequences."""
+    """Attention after prompts of several lengths and some steps, for 1, 4 and 8 sequences."""
     config, found = known_config(shape), []
     for prompt in options.prompts:
         for width in (1, 4, 8):
             works = attention_works(filled(config, prompt, width, after, dtype), width)
-            times = in_turns(works, options.repeats, times=3)
+            times = in_rounds(works, options.repeats, times=3)
             for engine in works:
                 us = [1e6 * x / config.num_hidden_layers for x in times[engine]]
                 token_bytes = 2 * config.num_key_value_heads * config.head_dim * dtype.itemsize
@@ -239,7 +239,7 @@ def filled(
 
 
 def attention_works(cache: SegmentCache, width: int) -> dict[str, Work]:
-    """The same attention in every layer: two of torch's own, merged; and in C++."""
+    """Attention in every layer: two of torch's kernels, merged; and C++."""
     config = cache.config
     metadata = cache.decode_metadata()
     q = torch.randn(1, width, config.num_attention_heads, config.head_dim)

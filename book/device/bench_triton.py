@@ -2,10 +2,10 @@
 
     python book/device/bench_triton.py --json rows.json [--tune] [--skip-check] [--repeats 7]
 
-Time is per call inside a replayed graph that rotates over copies of the inputs, so that a weight is never found in the
-cache; `cold` is false where even 64 copies fit there. GB/s counts the bytes that must move: each input read once, each
-output written once. The three implementations take turns; figures are medians over the turns, and their shares are of
-the copy and read bandwidth measured in the same run. One case that fails is reported and the others still run.
+Time is per call inside a replayed graph that rotates over copies of the inputs, so that no weight is in the cache;
+`cold` is false where 64 copies fit into the cache. GB/s counts the bytes that must move: each input read once, each
+output written once. The three implementations alternate; figures are medians over the rounds, and their shares are of
+the copy and read bandwidth of the same run. A case that fails is reported and the others still run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from torch import Tensor
 ROOT = Path(__file__).resolve().parents[2]
 try:
     importlib.import_module("tinyllm.kernels")
-except ImportError:  # a checkout that is not installed keeps that package elsewhere
+except ImportError:  # in a checkout that is not installed, that package is elsewhere
     sys.path.append(str(ROOT))
     spec = importlib.util.spec_from_file_location("tinyllm.kernels", ROOT / "kernels/__init__.py")
     sys.modules["tinyllm.kernels"] = importlib.util.module_from_spec(spec)
@@ -48,7 +48,7 @@ DTYPE = torch.bfloat16
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the result: ours and naive both take what `make()` gives; `moved` bytes must move."""
+    """One row of the result: `ours` and `naive` take the arguments from `make()`; `moved` bytes must move."""
 
     kernel: str
     shape: str
@@ -60,13 +60,13 @@ class Case:
 
 
 def naive_rms_norm(x: Tensor, weight: Tensor) -> Tensor:
-    """As an eager model spells it out: one launch for each word."""
+    """The unfused operations of an eager model, one launch each."""
     wide = x.float()
     return weight * (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + EPS)).to(x.dtype)
 
 
 def naive_layer_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Torch has this one fused."""
+    """LayerNorm, which torch has fused."""
     return F.layer_norm(x, x.shape[-1:], weight, bias, EPS)
 
 
@@ -82,7 +82,7 @@ def naive_rope(
 
 
 def naive_gate(gate_up: Tensor) -> Tensor:
-    """Two launches."""
+    """Activation and multiplication, two launches."""
     gate, up = gate_up.chunk(2, dim=-1)
     return F.silu(gate) * up
 
@@ -90,7 +90,7 @@ def naive_gate(gate_up: Tensor) -> Tensor:
 def naive_linear(
     x: Tensor, weight: Tensor, norm: Tensor | None, residual: Tensor | None, gated: bool
 ) -> Tensor:
-    """RMSNorm, product, gate, residual."""
+    """RMSNorm, matmul, gate and residual, unfused."""
     y = F.linear(x if norm is None else naive_rms_norm(x, norm), weight)
     y = naive_gate(y) if gated else y
     return y if residual is None else residual + y
@@ -190,7 +190,7 @@ def rope_case(r: int, draw: Callable) -> Case:
 def linear_case(
     name: str, r: int, k: int, n: int, draw: Callable, norm=False, gated=False, residual=False
 ) -> Case:
-    """One of a decoder layer's four products, with what the decode step fuses around it."""
+    """One of a decoder layer's four matmuls, with the prologue and epilogue of the decode step."""
     outputs = n // 2 if gated else n
     moved = DTYPE.itemsize * (n * k + r * k + r * outputs * (1 + residual) + k * norm)
 
@@ -203,7 +203,7 @@ def linear_case(
 
 
 def measure(case: Case, device: torch.device, repeats: int) -> dict[str, Any]:
-    """Time the three implementations in turns; an implementation that fails has no figure."""
+    """Time the three implementations in alternation; one that fails has no figure."""
     torch._dynamo.reset()
     cache = timing.cache_bytes(device)
     inputs = [case.make() for _ in range(max(4, min(64, -(-3 * cache // case.moved))))]
@@ -248,7 +248,7 @@ def check_table(task: tuple[str, str, str]) -> tuple[bool, str]:
 
 
 def check_all(device: torch.device) -> bool:
-    """All tables in three dtypes, eight at a time: nearly all of it is compiling."""
+    """All tables in three dtypes, eight at a time: nearly all of the time is compilation."""
     from tinyllm.check.tables import TABLES
 
     names = [name for name in TABLES if name != "attention"]
@@ -282,7 +282,7 @@ def tune_linear(device: torch.device) -> None:
 
 
 def run_cases(device: torch.device, repeats: int, path: Path | None) -> list[dict[str, Any]]:
-    """Measure every case; the file is written after each, so that nothing is lost."""
+    """Measure every case; the file is written after each, so that an interrupted run keeps its rows."""
     import triton
 
     common = {

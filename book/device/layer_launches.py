@@ -1,7 +1,7 @@
-"""What the last layer launches in a decode step, by name, and how long the GPU works: `layer_launches.py --json FILE`.
+"""The last layer's launches in a decode step by name, and the GPU's busy time: `layer_launches.py --json FILE`.
 
-For every stage, random weights: the kernels that the profiler saw in one layer, and the milliseconds per token that the
-device worked. `python -m tinyllm bench` tells those that pass; in between the device waits for Python.
+For every stage, with random weights: the kernels of one layer in the profiler, and the milliseconds per token that the
+device was busy. The milliseconds per token of `python -m tinyllm bench` also include its idle time.
 """
 
 from __future__ import annotations

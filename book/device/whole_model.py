@@ -1,13 +1,13 @@
 """`tinyllm bench` where only torch and transformers are installed: `python3 book/device/whole_model.py ...`.
 
-The arguments are those of `python -m tinyllm bench`; a checkout that is not installed keeps the kernels beside the
-package, and this puts them where they belong. As recorded in book/results (each within ten minutes on one GPU):
+The arguments are those of `python -m tinyllm bench`; in a checkout that is not installed, the kernels are beside
+the package, and this script makes them importable. As recorded in book/results (each within ten minutes on one GPU):
 
     python3 book/device/whole_model.py --preset ladder --random llama-2-7b --prompts 1024 --new-tokens 128 --json FILE
     python3 book/device/whole_model.py --preset throughput --random llama-2-7b --beams 4 --batch --json FILE
 
-`--batch` without numbers times the largest batch alone. Rows are written after every round: a run that is cut off
-keeps what it measured. `merge` puts such files together: `whole_model.py merge PART PART ... --json FILE`, as those of
+`--batch` without numbers times the largest batch alone. Rows are written after every round, so that an interrupted run
+keeps them. `merge` joins such files: `whole_model.py merge PART PART ... --json FILE`, as those of
 the paper's models, each measured with `--preset latency --one-copy --random SHAPE --stages final --prompts 1024`.
 """
 
@@ -37,7 +37,7 @@ def merge(arguments: list[str]) -> int:
 
 
 def find_tinyllm() -> None:
-    """As a worker finds it; the module stands by itself, so that it can be read before tinyllm can be imported."""
+    """Make tinyllm importable as in a worker; that module can be loaded before tinyllm is importable."""
     path = ROOT / "tinyllm" / "bench" / "worker_engines.py"
     spec = importlib.util.spec_from_file_location("worker_engines", path)
     module = importlib.util.module_from_spec(spec)

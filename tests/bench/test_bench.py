@@ -13,11 +13,11 @@ import torch
 import models
 import tinyllm
 from tinyllm.bench.compare import Plan, bench
-from tinyllm.bench.engines import Failures, Where, load_engines, open_engines
+from tinyllm.bench.engines import EngineSettings, Failures, load_engines, open_engines
 from tinyllm.bench.export import save_folder, save_gguf
 from tinyllm.bench.machine import Machine
 from tinyllm.bench.peers import Peer, absent, pick_peers, pick_pythons
-from tinyllm.bench.presets import FIRST, PRESETS, Case, pick_preset
+from tinyllm.bench.presets import FIRST, PRESETS, BenchCase, pick_preset
 from tinyllm.bench.rows import grouped, read_rows, title, write_rows
 from tinyllm.bench.timing import Engine
 from tinyllm.bench.worker_client import (
@@ -56,7 +56,7 @@ def decoder(saved):
 
 @pytest.fixture(scope="module")
 def where(saved):
-    return Where(open_checkpoint(saved), CPU, torch.float32)
+    return EngineSettings(open_checkpoint(saved), CPU, torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +86,14 @@ def row(where):
 def test_presets_are_what_their_names_promise():
     assert list(PRESETS) == ["quick", "latency", "throughput", "ladder"]
     prompts = (32, 128, 1024, 4096)
-    assert PRESETS["latency"].cases == [Case(t, w, 1, 128) for t in prompts for w in (1, 4)]
-    assert PRESETS["throughput"].cases == [Case(1024, 4, None, 128), Case(1024, 1, None, 128)]
-    assert PRESETS["quick"].cases == [Case(64, 1, 1, 16), Case(64, 4, 1, 16)]
-    assert PRESETS["ladder"].cases == [Case(128, 1, 1, 64)]
-    assert pick_preset(None).cases == [Case(None, 1, 1, 64)]
+    assert PRESETS["latency"].cases == [BenchCase(t, w, 1, 128) for t in prompts for w in (1, 4)]
+    assert PRESETS["throughput"].cases == [
+        BenchCase(1024, 4, None, 128),
+        BenchCase(1024, 1, None, 128),
+    ]
+    assert PRESETS["quick"].cases == [BenchCase(64, 1, 1, 16), BenchCase(64, 4, 1, 16)]
+    assert PRESETS["ladder"].cases == [BenchCase(128, 1, 1, 64)]
+    assert pick_preset(None).cases == [BenchCase(None, 1, 1, 64)]
     assert PRESETS["ladder"].stages == tuple(tinyllm.STAGES)
     assert PRESETS["latency"].stages == (FIRST, FASTEST)
     assert all(preset.repeats >= 5 for preset in PRESETS.values())
@@ -111,7 +114,7 @@ def test_what_a_user_passes_replaces_what_a_preset_says():
         FIRST,
     ]
     preset = command.resolve(parsed(["--preset", "latency", *options, "--peers", "--repeats", "2"]))
-    assert preset.cases == [Case(8, 2, 3, 5), Case(16, 2, 3, 5)]
+    assert preset.cases == [BenchCase(8, 2, 3, 5), BenchCase(16, 2, 3, 5)]
     assert (preset.stages, preset.peers, preset.repeats, preset.separate) == ((FIRST,), (), 2, True)
     assert command.resolve(parsed(["--preset", "throughput", "--batch", "8"])).batches is None
     assert command.resolve(parsed(["--preset", "latency", "--one-copy"])).separate is False
@@ -252,7 +255,7 @@ LOAD = {"device": "cpu", "dtype": "float32", "threads": 2, "budget": None}
     ids=["hf", "static", "ours"],
 )
 def test_a_worker_gives_the_same_tokens_and_their_times(kind, options, worker, folder, decoder):
-    loaded = worker.ask("load", kind=kind, folder=str(folder), options=options, **LOAD)
+    loaded = worker.request("load", kind=kind, folder=str(folder), options=options, **LOAD)
     engine, ours = RemoteEngine("it", worker, decoder.config, loaded), Engine("naive", decoder)
     assert (
         engine.weight_bytes == ours.weight_bytes
@@ -271,7 +274,7 @@ def test_a_worker_gives_the_same_tokens_and_their_times(kind, options, worker, f
 
 def test_a_worker_that_cannot_load_says_why(worker, tmp_path):
     with pytest.raises(WorkerError, match=r"it: \w*Error: .*config.json"):
-        worker.ask("load", kind="hf", folder=str(tmp_path), options={}, **LOAD)
+        worker.request("load", kind="hf", folder=str(tmp_path), options={}, **LOAD)
 
 
 def test_a_worker_that_does_not_start_is_quoted(tmp_path):
@@ -282,7 +285,7 @@ def test_a_worker_that_does_not_start_is_quoted(tmp_path):
     with pytest.raises(
         WorkerError, match="ipex: its process ended with status 3: no module named anything"
     ):
-        worker.ask("load")
+        worker.request("load")
     worker.close()
 
 

@@ -12,7 +12,7 @@ import models
 import tinyllm
 from tinyllm.bench.machine import Machine
 from tinyllm.bench.rows import read_rows, table
-from tinyllm.bench.throughput import Search, largest_batch, measure
+from tinyllm.bench.throughput import BatchSearch, largest_batch, measure
 from tinyllm.bench.worker import is_out_of_memory, limit_memory
 from tinyllm.bench.worker_client import RemoteEngine, Worker, WorkerError, WorkerOutOfMemory
 from tinyllm.checkpoint import open_checkpoint
@@ -63,7 +63,7 @@ class Limited(Worker):
     def __init__(self, holds, greedy=0):
         self.holds, self.greedy, self.asked = holds, greedy, []
 
-    def ask(self, do, *, ids, new_tokens, num_beams, watch):
+    def request(self, do, *, ids, new_tokens, num_beams, watch):
         batch, tokens = len(ids), len(ids[0]) + new_tokens
         self.asked.append((batch, new_tokens))
         if batch * (tokens + self.greedy * (new_tokens > 2)) > self.holds:
@@ -79,7 +79,7 @@ class Limited(Worker):
 def searched(worker, name, decoder, **changes):
     loaded = {"dtype": "float32", "weight_bytes": 1, "prepare_s": 1.5, "versions": {}}
     engine, rows = RemoteEngine(name, worker, decoder.config, loaded), []
-    search = Search(
+    search = BatchSearch(
         "tiny", torch.ones(64, 8, dtype=torch.int64), 8, 1, repeats=3, budget=10**9, **changes
     )
     answer = measure(engine, search, MACHINE, record=rows.append)
@@ -111,10 +111,10 @@ def test_a_batch_whose_whole_answer_does_not_fit_is_made_smaller(decoder):
 
 def test_a_batch_that_does_not_fit_every_time_is_made_smaller(decoder):
     class Leaky(Limited):
-        def ask(self, do, **request):
+        def request(self, do, **request):
             if len(request["ids"]) == 37 and [batch for batch, _ in self.asked].count(37) == 3:
                 raise WorkerError("it: RuntimeError: DefaultCPUAllocator: can't allocate memory")
-            return super().ask(do, **request)
+            return super().request(do, **request)
 
     rows, answer = searched(Leaky(holds=37 * 16), FASTEST, decoder, batches=())
     assert [(row.batch, row.largest_batch, row.repeats) for row in rows[-1]] == [
@@ -131,7 +131,7 @@ def test_too_small_a_budget_is_said(decoder):
 
 def test_what_is_no_lack_of_memory_is_no_sign_of_one(decoder):
     class Broken(Limited):
-        def ask(self, do, **request):
+        def request(self, do, **request):
             raise WorkerError("it: ValueError: no")
 
     with pytest.raises(WorkerError, match="no"):

@@ -23,7 +23,7 @@ from tinyllm.bench.rows import (
     table,
     write_rows,
 )
-from tinyllm.bench.timing import Engine, TokenClock, time_in_turns
+from tinyllm.bench.timing import Engine, TokenClock, time_in_rounds
 from tinyllm.checkpoint import open_checkpoint
 from tinyllm.lab.memory import peak_bytes
 from tinyllm.lab.shapes import SHAPES, random_checkpoint
@@ -64,7 +64,7 @@ class Scripted:
 def test_engines_take_turns_in_changing_order():
     calls = []
     engines = [Engine(name, Scripted(name, calls)) for name in "ab"]
-    timings = time_in_turns(engines, torch.ones(1, 3, dtype=torch.int64), new_tokens=4, repeats=3)
+    timings = time_in_rounds(engines, torch.ones(1, 3, dtype=torch.int64), new_tokens=4, repeats=3)
     assert "".join(calls) == "abbaab"
     assert set(timings) == {"a", "b"}
 

@@ -248,7 +248,7 @@ def test_check_fails_where_a_kernel_is_wrong(capsys, monkeypatch):
             ["generate", "hello", "--max-new-tokens", "-1"],
             "max_new_tokens=-1: expected a whole number, 0 or more",
         ),
-        (["generate", "hello", "--seed", "1"], "--top-k, --top-p and --seed are for drawn tokens"),
+        (["generate", "hello", "--seed", "1"], "--top-k, --top-p and --seed need sampling"),
         (
             ["generate", "hello", "--temperature", "-1"],
             "temperature=-1.0: expected a positive, finite number",

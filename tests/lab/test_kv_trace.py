@@ -17,9 +17,9 @@ from tinyllm.cache.segment import SegmentCache
 from tinyllm.cost.model import pass_cost, reorder_cost
 from tinyllm.cost.workload import Cost, Workload
 from tinyllm.draw.beam_memory import (
-    NOBODY,
     PROMPT,
     RESPONSE,
+    UNREAD,
     draw_beam_memory,
     draw_bytes_over_steps,
 )
@@ -72,7 +72,7 @@ def test_every_beam_reads_exactly_its_own_tokens(stage, hf, lengths, width, new,
         if number:
             before = [
                 (*before[parent], token)
-                for parent, token in zip(step.parents, step.tokens, strict=True)
+                for parent, token in zip(step.beam_idx, step.tokens, strict=True)
             ]
         assert [step.read(beam) for beam in range(len(before))] == before == list(step.sequences)
     for request, answer in enumerate(
@@ -158,7 +158,9 @@ def test_readers_are_the_beams_whose_path_has_the_slot(small):
         for i, buffer in enumerate(step.buffers):
             for row, slots in enumerate(buffer.rows):
                 for n, slot in enumerate(slots):
-                    readers = [beam for beam, path in enumerate(step.paths) if (i, row, n) in path]
+                    readers = [
+                        beam for beam, path in enumerate(step.visible) if (i, row, n) in path
+                    ]
                     assert list(slot.readers) == readers
                     if buffer.name == "prompt" and slot.readers:
                         assert readers == [3 * row, 3 * row + 1, 3 * row + 2]
@@ -289,7 +291,7 @@ def test_the_picture_has_a_square_for_every_slot(small, number):
     ]
     for square, slot in zip(drawn, slots, strict=True):
         read = PROMPT if slot.step == 0 else RESPONSE
-        colour = "white" if slot.state == "free" else read if slot.readers else NOBODY
+        colour = "white" if slot.state == "free" else read if slot.readers else UNREAD
         assert square.get_facecolor() == to_rgba(colour)
 
 
@@ -305,7 +307,7 @@ def test_the_picture_draws_the_path_of_every_beam_through_a_shared_response(smal
     }
     for beam, drawn in enumerate(paths):
         places = [
-            place for place in step.paths[beam] if step.buffers[place.buffer].name == "response"
+            place for place in step.visible[beam] if step.buffers[place.buffer].name == "response"
         ]
         assert [(int(x), int(y)) for x, y in drawn.get_xydata()] == [
             where[place] for place in places
@@ -336,7 +338,7 @@ def test_a_search_in_several_passes_is_refused():
     step, ids = watched.stage.runner.step(watched), torch.ones(2, 3).long()
     step(ids, None, model.new_cache(1, 2))
     with pytest.raises(
-        ValueError, match="taken in by several passes: expected so few that one is enough"
+        ValueError, match="need several prefill passes: expected few enough for one"
     ):
         step(ids, None, model.new_cache(1, 2))
 

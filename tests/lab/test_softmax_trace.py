@@ -74,7 +74,7 @@ def test_every_state_is_the_softmax_of_the_keys_so_far(rows, n, d, tile, scale, 
         seen = visible(bias, end)
         torch.testing.assert_close(step.state.maximum, top, **NEAR)
         torch.testing.assert_close(step.state.out[seen], out[seen], **NEAR)
-        torch.testing.assert_close(step.state.log_sum[seen], log_sum[seen], **NEAR)
+        torch.testing.assert_close(step.state.lse[seen], log_sum[seen], **NEAR)
         assert not step.state.denominator[~seen].any()
         assert all(part.isfinite().all() for part in step.state[1:])
 
@@ -97,7 +97,7 @@ def test_parts_merge_in_any_order_and_grouping(rows, n, d, tile, scale, shift, s
     for state in (reduce(merge, states), reduce(merge, states, nothing(q)), halves):
         torch.testing.assert_close(state.maximum, top, **NEAR)
         torch.testing.assert_close(state.out, out, **NEAR)
-        torch.testing.assert_close(state.log_sum, log_sum, **NEAR)
+        torch.testing.assert_close(state.lse, log_sum, **NEAR)
 
 
 @settings(max_examples=30, deadline=None)
@@ -155,7 +155,7 @@ def test_a_part_is_what_the_segment_cache_merges():
     q, k, v = torch.randn(1, 2, 5, 8), *torch.randn(2, 1, 2, 9, 8)
     (*_, last), part = softmax_steps(q, k, v, tile=4), attention_with_lse(q, k, v, None)
     torch.testing.assert_close(last.state.out, part.out)
-    torch.testing.assert_close(last.state.log_sum, part.lse)
+    torch.testing.assert_close(last.state.lse, part.lse)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

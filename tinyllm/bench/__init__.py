@@ -1,1 +1,1 @@
-"""Engines beside each other: loaded, run in turns, timed, told in rows."""
+"""Engines loaded and timed in one run, and the rows that record the result."""

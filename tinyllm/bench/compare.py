@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tinyllm.bench.engines import say
+from tinyllm.bench.engines import report
 from tinyllm.bench.machine import Machine, measure_machine
 from tinyllm.bench.rows import Row
-from tinyllm.bench.timing import Measurable, Timing, plainly, time_in_turns
+from tinyllm.bench.timing import Measurable, Timing, run_or_raise, time_in_rounds
 from tinyllm.cost.model import layer_cost, least_bytes, pass_cost, reorder_cost
 from tinyllm.cost.workload import Workload
 from tinyllm.lab.counters import observe, observe_reorder
@@ -28,7 +28,7 @@ ORACLE = "hf"
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure: `input_ids` `[b, t]` continued by `new_tokens` in `num_beams`, every engine `repeats` times."""
+    """A measurement: every engine continues `input_ids` `[b, t]` by `new_tokens` in `num_beams`, `repeats` times."""
 
     model: str
     input_ids: Tensor
@@ -38,8 +38,8 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is known of an engine before it is timed: its answer, and what that took and moves."""
+class FirstRun:
+    """The first call of an engine, before it is timed: tokens, seconds until they are ready, peak memory, counts."""
 
     answer: Tensor
     ready_s: float
@@ -50,36 +50,37 @@ class Facts:
 def bench(
     engines: Sequence[Measurable],
     plan: Plan,
-    listen: Callable[[Measurable], object | None] = lambda engine: None,
+    make_streamer: Callable[[Measurable], object | None] = lambda engine: None,
     *,
     machine: Machine | None = None,
-    attempt: Callable[[Measurable, Callable[[], Any]], Any] = plainly,
+    attempt: Callable[[Measurable, Callable[[], Any]], Any] = run_or_raise,
     record: Callable[[list[Row]], object] = lambda rows: None,
 ) -> list[Row]:
-    """Compare tokens, then time in turns. `listen(engine)` may give a streamer for each engine's first answer.
+    """Compare the tokens of all engines, then time them in rounds; one row per engine.
 
-    `attempt(engine, act)` may answer None where an engine failed: it is left out. `record` is given the rows after
-    every round, so that a run which is interrupted loses nothing.
+    `make_streamer(engine)` returns a streamer for the engine's first answer, or None. `attempt(engine, act)` returns
+    the result of `act`, or None for an engine that failed, which is then left out. `record` receives the rows after
+    every round, so that an interrupted run keeps them.
     """
-    facts = {
-        engine.name: attempt(engine, partial(first_answer, engine, plan, listen))
+    first_runs = {
+        engine.name: attempt(engine, partial(first_answer, engine, plan, make_streamer))
         for engine in engines
     }
     if machine is None:
-        say("measuring this machine's read bandwidth ...")
+        report("measuring this machine's read bandwidth ...")
         machine = measure_machine(plan.input_ids.device)
-    say("counting memory and launches ...")
+    report("counting memory and launches ...")
     for engine in engines:
-        if facts[engine.name]:
-            facts[engine.name] = attempt(
-                engine, partial(with_counts, engine, plan, facts[engine.name])
+        if first_runs[engine.name]:
+            first_runs[engine.name] = attempt(
+                engine, partial(with_counts, engine, plan, first_runs[engine.name])
             )
-    oracle = facts[ORACLE].answer if facts.get(ORACLE) else None
+    oracle = first_runs[ORACLE].answer if first_runs.get(ORACLE) else None
 
     def rows(timings: Mapping[str, Timing], repeats: int) -> list[Row]:
         timed = [engine for engine in engines if engine.name in timings]
         return [
-            make_row(e, plan, machine, timings[e.name], facts[e.name], oracle, repeats)
+            make_row(e, plan, machine, timings[e.name], first_runs[e.name], oracle, repeats)
             for e in timed
         ]
 
@@ -89,31 +90,41 @@ def bench(
         rounds.append(rows(timings, len(rounds) + 1))
         record(rounds[-1])
 
-    able = [engine for engine in engines if facts[engine.name]]
-    asked = (plan.input_ids, plan.new_tokens, plan.repeats, plan.num_beams)
-    time_in_turns(able, *asked, attempt=attempt, after_round=after_round)
+    time_in_rounds(
+        [engine for engine in engines if first_runs[engine.name]],
+        plan.input_ids,
+        plan.new_tokens,
+        plan.repeats,
+        num_beams=plan.num_beams,
+        attempt=attempt,
+        after_round=after_round,
+    )
     return rounds[-1]
 
 
 def first_answer(
-    engine: Measurable, plan: Plan, listen: Callable[[Measurable], object | None]
-) -> Facts:
-    """The first time an engine is asked: whatever it compiles or captures, it does now."""
+    engine: Measurable, plan: Plan, make_streamer: Callable[[Measurable], object | None]
+) -> FirstRun:
+    """The first call of an engine; compilation and graph capture are part of its time."""
     start = perf_counter()
-    answer = engine.run(plan.input_ids, plan.new_tokens, plan.num_beams, streamer=listen(engine))
-    return Facts(answer, engine.prepare_s + perf_counter() - start, None, dict.fromkeys(COUNTS))
+    answer = engine.run(
+        plan.input_ids, plan.new_tokens, plan.num_beams, streamer=make_streamer(engine)
+    )
+    return FirstRun(answer, engine.prepare_s + perf_counter() - start, None, dict.fromkeys(COUNTS))
 
 
-def with_counts(engine: Measurable, plan: Plan, facts: Facts) -> Facts:
-    """Those facts with memory, bytes and launches; what only our own stages can tell stays None for a peer."""
+def with_counts(engine: Measurable, plan: Plan, first_run: FirstRun) -> FirstRun:
+    """The same with peak memory, bytes and launches; a peer has no counts: they stay None."""
     peak = engine.peak_bytes(plan.input_ids, plan.new_tokens, plan.num_beams)
     model = getattr(engine, "model", None)
-    counts = _counts(model, workload(engine, plan)) if isinstance(model, Model) else facts.counts
-    return replace(facts, peak_bytes=peak, counts=counts)
+    counts = (
+        _counts(model, workload(engine, plan)) if isinstance(model, Model) else first_run.counts
+    )
+    return replace(first_run, peak_bytes=peak, counts=counts)
 
 
 def first_difference(answer: Tensor, oracle: Tensor | None, prompt_tokens: int) -> int | None:
-    """Position among the new tokens of the first that differs in any sequence."""
+    """Position, among the new tokens, of the first one that differs in any sequence; None where all are equal."""
     if oracle is None or torch.equal(answer, oracle):
         return None
     both = min(answer.shape[1], oracle.shape[1])
@@ -134,12 +145,12 @@ def make_row(
     plan: Plan,
     machine: Machine,
     timing: Timing,
-    facts: Facts,
+    first_run: FirstRun,
     oracle: Tensor | None,
     repeats: int,
     **search: int | None,
 ) -> Row:
-    """One engine's row; `search` holds what a search for the largest batch adds."""
+    """One engine's row; `search` holds the fields that a search for the largest batch adds."""
     batch, prompt = plan.input_ids.shape
     least = least_bytes(engine.config, workload(engine, plan))
     gb_s = least / timing.next_token_ms / 1e6
@@ -155,19 +166,19 @@ def make_row(
         first_token_ms=timing.first_token_ms,
         next_token_ms=timing.next_token_ms,
         tokens_per_s=1e3 * batch / timing.next_token_ms,
-        peak_bytes=facts.peak_bytes,
+        peak_bytes=first_run.peak_bytes,
         weight_bytes=engine.weight_bytes,
         predicted_bytes_per_token=least,
         bandwidth_gb_s=gb_s,
         bandwidth_share=1e9 * gb_s / machine.read_bandwidth,
         read_bandwidth_gb_s=machine.read_bandwidth / 1e9,
-        first_difference=first_difference(facts.answer, oracle, prompt),
+        first_difference=first_difference(first_run.answer, oracle, prompt),
         versions=engine.versions,
         date=datetime.now(UTC).date().isoformat(),
-        ready_s=facts.ready_s,
+        ready_s=first_run.ready_s,
         seconds=timing.seconds,
         repeats=repeats,
-        **facts.counts,
+        **first_run.counts,
         **search,
     )
 
@@ -181,7 +192,7 @@ COUNTS = (
 
 
 def _counts(model: Model, work: Workload) -> dict[str, int | None]:
-    """The prediction for one decode step, and the same step counted; what our device code moves is not seen."""
+    """Bytes and launches of one decode step, predicted and counted; the bytes of our device code cannot be counted."""
     work = replace(work, kernels=model.kernels.name)
     cache = model.new_cache(work.batch, work.copies, work.steps + 1)  # as `generate` reserves them
     prompt = torch.zeros(
@@ -199,7 +210,7 @@ def _counts(model: Model, work: Workload) -> dict[str, int | None]:
         counted = observe_reorder(cache, own).bytes
     counted += observe(
         model, token, None, cache
-    ).total.bytes  # one step early: it compiles what the next one needs
+    ).total.bytes  # one step early: compiles the kernels of the next step
     unseen = model.kernels.name != "torch" and model.stage.ops != NAIVE
     return {
         "moved_bytes_per_token": moved,

@@ -1,4 +1,4 @@
-"""Everything that is measured side by side, opened and closed: stages and `hf` on one copy of the weights, or apart."""
+"""Opens and closes the engines of a measurement: in this process on one copy of the weights, or one process each."""
 
 from __future__ import annotations
 
@@ -24,45 +24,45 @@ from tinyllm.decoder import Decoder
 from tinyllm.model import Model, load_model, restage
 from tinyllm.stages import FASTEST, pick_stage
 
-# Peers that can look at our weights, and what their `generate` is told.
-SHARING: Mapping[str, Callable[..., dict[str, Any]]] = {
+# Peers that can share our weights, and the options of their `generate`.
+SHARED_WEIGHT_PEERS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "hf": lambda device: {},
     "hf-static": static_options,
 }
 
 
-def say(text: str) -> None:
-    """Tell the user what is going on; results go to standard output, this does not."""
+def report(text: str) -> None:
+    """Print progress to standard error; standard output holds the results alone."""
     print(text, file=sys.stderr, flush=True)
 
 
 @dataclass
 class Failures:
-    """Engines that failed at something, and why: each is said once and left out of it; the others continue."""
+    """Engines that failed, and their errors: each is reported once and left out of `activity`; the others continue."""
 
-    what: str = "this run"
+    activity: str = "this run"
     reasons: dict[str, str] = field(default_factory=dict)
 
     def attempt(self, engine: Any, act: Callable[[], Any]) -> Any:
-        """Let an engine do something; None where it failed, now or before."""
-        return self.named(engine.name, act)
+        """The result of `act`; None for an engine that failed, now or before."""
+        return self.attempt_by_name(engine.name, act)
 
-    def named(self, name: str, act: Callable[[], Any]) -> Any:
-        """The same for an engine that does not exist yet."""
+    def attempt_by_name(self, name: str, act: Callable[[], Any]) -> Any:
+        """The same for an engine that is not loaded yet."""
         if name in self.reasons:
             return None
         try:
             return act()
         except Exception as error:
-            said = str(error).strip().splitlines() or [type(error).__name__]
-            self.reasons[name] = said[0]
-            say(f"{name} is left out of {self.what}: {said[0]}")
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            self.reasons[name] = lines[0]
+            report(f"{name} is left out of {self.activity}: {lines[0]}")
             return None
 
 
 @dataclass(frozen=True)
-class Where:
-    """A model, and where and how its engines live; `pythons` are interpreters of peers that need their own."""
+class EngineSettings:
+    """The model, device and dtype of all engines; `pythons` are interpreters of peers in environments of their own."""
 
     checkpoint: Checkpoint
     device: torch.device
@@ -70,10 +70,10 @@ class Where:
     pythons: Mapping[str, str] = field(default_factory=dict)
 
 
-def load_stages(where: Where, stages: Sequence[str]) -> list[Model]:
-    """Stages on one copy of the weights; at least one, so that there are weights. Raises ValueError for a name."""
+def load_stages(settings: EngineSettings, stages: Sequence[str]) -> list[Model]:
+    """Stages on one copy of the weights, the fastest if none is named. Raises ValueError for an unknown name."""
     chosen = [pick_stage(stage) for stage in stages or (FASTEST,)]
-    first = load_model(where.checkpoint, chosen[0], where.device, where.dtype)
+    first = load_model(settings.checkpoint, chosen[0], settings.device, settings.dtype)
     return [first, *(restage(first, stage) for stage in chosen[1:])]
 
 
@@ -86,46 +86,50 @@ def load_engines(
 ) -> list[Engine]:
     """transformers, then stages, in this process on one copy of the weights. Raises ValueError for other peers."""
     picked = pick_peers(peers)
-    if set(peers) - set(SHARING):
+    if set(peers) - set(SHARED_WEIGHT_PEERS):
         raise ValueError(
-            f"peers {list(peers)}: only {list(SHARING)} run in this process; open_engines starts others"
+            f"peers {list(peers)}: only {list(SHARED_WEIGHT_PEERS)} run in this process; open_engines starts others"
         )
-    models = load_stages(Where(checkpoint, device, dtype), stages)
+    models = load_stages(EngineSettings(checkpoint, device, dtype), stages)
     twins = [twin(name, peer, models[0], checkpoint) for name, peer in picked.items()]
     return twins + [Engine(model.stage.name, model) for model in models[: len(stages)]]
 
 
 def twin(name: str, peer: Peer, decoder: Decoder, checkpoint: Checkpoint) -> Engine:
-    """A peer in this process that looks at our weights."""
-    options = SHARING[name](decoder.device, **peer.options)
+    """A peer in this process that shares our weights."""
+    options = SHARED_WEIGHT_PEERS[name](decoder.device, **peer.options)
     return Engine(name, transformers_twin(decoder, checkpoint), options)
 
 
 @contextmanager
 def open_engines(
-    where: Where,
+    settings: EngineSettings,
     stages: Sequence[str],
     peers: Mapping[str, Peer],
     failures: Failures,
     *,
     separate: bool = False,
 ) -> Iterator[list[Any]]:
-    """Peers, then stages. Peers run in processes of their own; transformers does if `separate` or given a Python."""
-    models = load_stages(where, stages)
+    """Peers, each in its own process, then stages; transformers shares ours unless `separate` or given a Python."""
+    models = load_stages(settings, stages)
     ours = [Engine(model.stage.name, model) for model in models[: len(stages)]]
-    apart = {
-        n: peer for n, peer in peers.items() if separate or n not in SHARING or n in where.pythons
+    remote = {
+        n: peer
+        for n, peer in peers.items()
+        if separate or n not in SHARED_WEIGHT_PEERS or n in settings.pythons
     }
     found = {
-        n: twin(n, peer, models[0], where.checkpoint) for n, peer in peers.items() if n not in apart
+        n: twin(n, peer, models[0], settings.checkpoint)
+        for n, peer in peers.items()
+        if n not in remote
     }
     with ExitStack() as stack:
-        if apart:
+        if remote:
             folder = stack.enter_context(scratch())
-            write_weights(models[0], where, apart, folder, failures)
-        for name, peer in apart.items():
-            if engine := failures.named(
-                name, partial(start_peer, name, peer, folder, models[0].config, where)
+            write_weights(models[0], settings, remote, folder, failures)
+        for name, peer in remote.items():
+            if engine := failures.attempt_by_name(
+                name, partial(start_peer, name, peer, folder, models[0].config, settings)
             ):
                 stack.callback(engine.close)
                 found[name] = engine
@@ -133,19 +137,23 @@ def open_engines(
 
 
 def write_weights(
-    decoder: Decoder, where: Where, peers: Iterable[str], folder: Path, failures: Failures
+    decoder: Decoder,
+    settings: EngineSettings,
+    peers: Iterable[str],
+    folder: Path,
+    failures: Failures,
 ) -> None:
-    """The weights, in the formats that these peers read."""
-    save_folder(decoder, where.checkpoint, folder)
+    """Write the weights to `folder`, in the formats that these peers read."""
+    save_folder(decoder, settings.checkpoint, folder)
     if "llama.cpp" in peers:
-        failures.named(
-            "llama.cpp", lambda: save_gguf(decoder, where.checkpoint, folder / "model.gguf")
+        failures.attempt_by_name(
+            "llama.cpp", lambda: save_gguf(decoder, settings.checkpoint, folder / "model.gguf")
         )
 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A temporary folder; TMPDIR says where it is made."""
+    """A temporary folder, in TMPDIR."""
     with TemporaryDirectory(prefix="tinyllm-", ignore_cleanup_errors=True) as path:
         yield Path(path)
 
@@ -155,21 +163,25 @@ def start_peer(
     peer: Peer,
     folder: Path,
     config: DecoderConfig,
-    where: Where,
+    settings: EngineSettings,
     budget: int | None = None,
 ) -> RemoteEngine:
     """A peer in a process of its own, with its weights loaded."""
-    say(f"starting {name} ...")
-    python = where.pythons.get(name, sys.executable)
+    report(f"starting {name} ...")
+    python = settings.pythons.get(name, sys.executable)
     options = {"python": python, "budget": budget, **peer.options}
-    return start_engine(name, name, folder, config, where.device, where.dtype, **options)
+    return start_engine(name, name, folder, config, settings.device, settings.dtype, **options)
 
 
 def start_stage(
-    name: str, folder: Path, config: DecoderConfig, where: Where, budget: int | None = None
+    name: str,
+    folder: Path,
+    config: DecoderConfig,
+    settings: EngineSettings,
+    budget: int | None = None,
 ) -> RemoteEngine:
     """One of our stages in a process of its own."""
-    say(f"starting {name} ...")
+    report(f"starting {name} ...")
     return start_engine(
-        name, "stage", folder, config, where.device, where.dtype, budget=budget, stage=name
+        name, "stage", folder, config, settings.device, settings.dtype, budget=budget, stage=name
     )

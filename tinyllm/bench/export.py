@@ -15,7 +15,7 @@ from tinyllm.checkpoint.loading import source_tensors
 from tinyllm.decoder import Decoder
 from tinyllm.linear import QKVLinear
 
-SHARD_BYTES = 4 << 30  # of one file: what is held in memory beside the model while it is written
+SHARD_BYTES = 4 << 30  # of one file: held in memory beside the model while it is written
 GGUF_NAMES = {
     "embed_tokens": "token_embd",
     "norm": "output_norm",
@@ -55,7 +55,7 @@ def _save_shard(tensors: dict[str, Tensor], path: Path) -> None:
 
 
 def _shards(decoder: Decoder, checkpoint: Checkpoint) -> Iterator[dict[str, Tensor]]:
-    """The tensors of a checkpoint, as views of our own, in groups of one file."""
+    """The tensors of a checkpoint, as views of our parameters; one group per file."""
     group, size = {}, 0
     for name, parameter in decoder.named_parameters():
         if group and size + parameter.nbytes > SHARD_BYTES:
@@ -67,7 +67,7 @@ def _shards(decoder: Decoder, checkpoint: Checkpoint) -> Iterator[dict[str, Tens
 
 
 def _config(decoder: Decoder, checkpoint: Checkpoint) -> dict:
-    """What transformers 5 writes, and beside it the names that transformers 4 reads."""
+    """The configuration as transformers 5 writes it, with transformers 4's names beside it."""
     config = checkpoint.config.to_dict()
     rope = config.get("rope_parameters") or {}
     scaled = rope.get("rope_type", "default") != "default"
@@ -87,7 +87,8 @@ def _config(decoder: Decoder, checkpoint: Checkpoint) -> dict:
 def save_gguf(decoder: Decoder, checkpoint: Checkpoint, path: Path) -> None:
     """Write a GGUF file without a vocabulary, for llama.cpp, in the decoder's own format; norms are float32 there.
 
-    Raises ValueError for what this conversion does not know: a scaled rotary embedding, or another family than Llama.
+    Raises ValueError for models that this conversion does not support: a scaled rotary embedding, another family than
+    Llama.
     """
     import gguf
 
@@ -127,7 +128,7 @@ def _describe_gguf(writer, config) -> None:
 
 
 def _gguf_tensors(decoder: Decoder, parameter: str, merged: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """A parameter of ours under llama.cpp's names: q and k with the halves of each head interleaved."""
+    """One of our parameters under llama.cpp's names; the halves of each head of q and k interleaved."""
     module, kind = parameter.rsplit(".", 1)
     last, config = module.rsplit(".", 1)[-1], decoder.config
     prefix = f"blk.{module.split('.')[1]}." if module.startswith("layers.") else ""

@@ -1,4 +1,4 @@
-"""What this machine can do: the ceilings every measurement is compared with."""
+"""Limits of this machine: bandwidth, launch overhead and peak arithmetic, which every measurement is compared with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from tinyllm.runtime.device import device_name, synchronize
 
 PACKAGES = ("torch", "transformers", "triton", "intel-sycl-rt")
-BUFFER_BYTES = {"cpu": 1 << 30, "cuda": 4 << 30, "xpu": 4 << 30}  # well past every cache
+BUFFER_BYTES = {"cpu": 1 << 30, "cuda": 4 << 30, "xpu": 4 << 30}  # far larger than every cache
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Machine:
 
 
 def measure_machine(device: torch.device, repeats: int = 7) -> Machine:
-    """Measure the ceilings of a device; takes about two seconds on a laptop and a buffer of 1 GiB (GPU: 4 GiB)."""
+    """Measure the limits of a device; takes about two seconds on a laptop and a buffer of 1 GiB (GPU: 4 GiB)."""
     buffer = torch.ones(BUFFER_BYTES[device.type] // 4, dtype=torch.float32, device=device)
     half = buffer.numel() // 2
     read = buffer.nbytes / seconds(buffer.sum, device, repeats)
@@ -37,7 +37,7 @@ def measure_machine(device: torch.device, repeats: int = 7) -> Machine:
 
 
 def launch_overhead(device: torch.device, repeats: int = 7, launches: int = 2000) -> float:
-    """Seconds per operation so small that only starting it counts."""
+    """Seconds per operation on so little data that only the launch takes time."""
     x = torch.zeros(1, dtype=torch.float32, device=device)
 
     def many() -> None:
@@ -56,7 +56,7 @@ def peak_flops(
 
 
 def seconds(run: Callable[[], object], device: torch.device, repeats: int) -> float:
-    """Median wall time of `run`, the device drained before and after, one run of warm-up."""
+    """Median wall time of `run`, synchronized before and after, with one run of warm-up."""
     run()
     times = []
     for _ in range(repeats):
@@ -69,7 +69,7 @@ def seconds(run: Callable[[], object], device: torch.device, repeats: int) -> fl
 
 
 def versions() -> dict[str, str]:
-    """Versions of what the measurements depend on; packages that are not installed are left out."""
+    """Versions of the packages that the measurements depend on, without those that are not installed."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

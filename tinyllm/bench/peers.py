@@ -1,4 +1,4 @@
-"""What a user could run instead of tinyllm, on the same weights."""
+"""Other engines that are measured beside tinyllm, on the same weights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Peer:
-    """An engine beside ours: the modules and kinds of device it needs, how to get it, options of its worker."""
+    """Another engine: the modules and kinds of device it needs, how to install it, options of its worker."""
 
     modules: tuple[str, ...] = ("torch", "transformers")
     devices: tuple[str, ...] = KINDS
@@ -52,18 +52,18 @@ PEERS: Mapping[str, Peer] = MappingProxyType(
         ),
     }
 )
-ASK = """
+FIND_MODULES = """
 import sys
 from importlib.util import find_spec
-def there(name):
+def found(name):
     try: return find_spec(name) is not None
     except ImportError: return False
-print(*[name for name in sys.argv[1:] if not there(name)])
+print(*[name for name in sys.argv[1:] if not found(name)])
 """
 
 
 def pick_peers(names: Iterable[str]) -> dict[str, Peer]:
-    """Peers by their names. Raises ValueError naming those there are."""
+    """Peers by name. Raises ValueError, with the known names, for an unknown one."""
     for name in names:
         if name not in PEERS:
             raise ValueError(f"peer {name!r} is unknown: expected one of {list(PEERS)}")
@@ -71,7 +71,7 @@ def pick_peers(names: Iterable[str]) -> dict[str, Peer]:
 
 
 def pick_pythons(given: Iterable[str]) -> dict[str, str]:
-    """Interpreters from `name=path`. Raises ValueError or FileNotFoundError for what cannot be run."""
+    """Interpreters from `name=path`. Raises ValueError or FileNotFoundError for a path that cannot be run."""
     pythons = {}
     for text in given:
         name, equals, path = text.partition("=")
@@ -90,20 +90,20 @@ def pick_pythons(given: Iterable[str]) -> dict[str, str]:
 
 
 def absent(peers: Mapping[str, Peer], device: str, pythons: Mapping[str, str]) -> dict[str, str]:
-    """Why peers cannot be measured here, by name; those that can are not named."""
+    """The peers that cannot be measured here, by name, with the reason."""
     reasons = {}
     for name, peer in peers.items():
         if device not in peer.devices:
             reasons[name] = f"does not run on {device}: expected one of {list(peer.devices)}"
         elif missing := missing_modules(peer, pythons.get(name)):
             where = f"{pythons[name]} has" if name in pythons else "this environment has"
-            way_out = (
+            alternative = (
                 ""
                 if name in pythons
                 else f", and --peer-python {name}=PATH if it is another environment"
             )
             reasons[name] = (
-                f"not installed ({where} no {', '.join(missing)}): {peer.install}{way_out}"
+                f"not installed ({where} no {', '.join(missing)}): {peer.install}{alternative}"
             )
     return reasons
 
@@ -112,16 +112,18 @@ def missing_modules(peer: Peer, python: str | None) -> list[str]:
     """Modules of a peer that this or another interpreter cannot find; nothing is imported."""
     if python is None or python == sys.executable:
         return [name for name in peer.modules if find_spec(name.split(".")[0]) is None]
-    asked = subprocess.run([python, "-c", ASK, *peer.modules], capture_output=True, text=True)
-    if asked.returncode:
+    result = subprocess.run(
+        [python, "-c", FIND_MODULES, *peer.modules], capture_output=True, text=True
+    )
+    if result.returncode:
         raise ValueError(
-            f"{python} cannot be asked what it has: {asked.stderr.strip().splitlines()[-1:]}"
+            f"{python} cannot list its modules: {result.stderr.strip().splitlines()[-1:]}"
         )
-    return asked.stdout.split()
+    return result.stdout.split()
 
 
 def transformers_twin(decoder: Decoder, checkpoint: Checkpoint) -> PreTrainedModel:
-    """The model of transformers for a checkpoint, in eager mode, looking at the memory of `decoder`'s weights."""
+    """The model of transformers for a checkpoint, in eager mode, sharing the memory of `decoder`'s weights."""
     import transformers
 
     config = checkpoint.config
@@ -130,7 +132,7 @@ def transformers_twin(decoder: Decoder, checkpoint: Checkpoint) -> PreTrainedMod
         for name, parameter in decoder.named_parameters()
         for source, rows in source_tensors(checkpoint, decoder, name, parameter.data)
     }
-    # transformers copies what it loads to the CPU first: it is given shapes without memory, and the weights afterwards.
+    # transformers copies all tensors that it loads to the CPU: load shapes without memory, assign the weights later.
     shapes = {
         name: torch.empty((), dtype=decoder.dtype, device="cpu").expand(rows.shape)
         for name, rows in weights.items()

@@ -1,4 +1,4 @@
-"""What `bench` measures under a name: presets as data, and the cases that each of them runs."""
+"""The presets of `bench`, and the cases that each of them runs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ FIRST = next(iter(STAGES))
 
 
 @dataclass(frozen=True)
-class Case:
-    """One question to all engines; `prompt_tokens` None stands for the prompt as a text, `batch` None for a search."""
+class BenchCase:
+    """One workload; `prompt_tokens` None means the prompt's text, `batch` None the largest batch that fits."""
 
     prompt_tokens: int | None
     num_beams: int
@@ -30,10 +30,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Preset:
-    """A measurement: every engine is asked every combination of prompts, beams and batches.
+    """A measurement: every engine runs every combination of prompts, beams and batches.
 
-    `separate` gives transformers a process and weights of its own, as all other peers have; else it looks at ours.
-    A preset with `batches` None searches each engine's largest batch, one engine at a time, all in own processes.
+    With `separate`, transformers has a process and weights of its own, as all other peers have; otherwise it shares
+    ours. With `batches` None, each engine's largest batch is searched, one engine at a time, each in its own process.
     """
 
     help: str
@@ -47,13 +47,15 @@ class Preset:
     separate: bool = False
 
     @property
-    def cases(self) -> list[Case]:
-        """Everything that is asked, in order."""
+    def cases(self) -> list[BenchCase]:
+        """All workloads, in order."""
         batches = self.batches or (None,)
-        return [Case(*case, self.new_tokens) for case in product(self.prompts, self.beams, batches)]
+        return [
+            BenchCase(*case, self.new_tokens) for case in product(self.prompts, self.beams, batches)
+        ]
 
     def changed(self, **given: object) -> Preset:
-        """The same with what the user gave instead; None leaves a field as it is."""
+        """The preset with some fields replaced; None leaves a field as it is."""
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
 
@@ -93,7 +95,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 
 
 def pick_preset(name: str | None) -> Preset:
-    """A preset by its name; without one, one prompt. Raises ValueError naming those there are."""
+    """A preset by name; None is one prompt. Raises ValueError, with the known names, for an unknown one."""
     if name is None:
         return ONE_PROMPT
     if name not in PRESETS:

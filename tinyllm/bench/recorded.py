@@ -1,4 +1,4 @@
-"""Recorded runs of single kernels on devices that a reader may not have, as text with device and date."""
+"""Recorded runs of single kernels as text, with device and date."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def recorded_kernels(
     kernels: Iterable[str], folder: Path = RESULTS
 ) -> dict[str, list[dict[str, Any]]]:
     """Rows that `book/device/bench_triton.py --json` wrote for these kernels, by file name."""
-    wanted, found = set(kernels), {}
+    names, found = set(kernels), {}
     for path in sorted(folder.glob("*.json")):
         rows = json.loads(path.read_text())
         rows = (
-            [row for row in rows if row.get("kernel") in wanted and "ours_us" in row]
+            [row for row in rows if row.get("kernel") in names and "ours_us" in row]
             if isinstance(rows, list)
             else []
         )
@@ -29,7 +29,7 @@ def recorded_kernels(
 
 
 def kernel_table(kernels: Iterable[str], folder: Path = RESULTS) -> str:
-    """Those rows as a table under the name and date of each device, or a sentence where nothing is recorded."""
+    """The rows as a table under device and date, or a sentence where nothing is recorded."""
     found = recorded_kernels(kernels, folder)
     if not found:
         return "no run of these kernels on a GPU is recorded here yet"

@@ -1,4 +1,4 @@
-"""A measurement as it is recorded: one row per engine, in JSON files that tables and pictures are made from."""
+"""Recorded measurements: one row per engine, in JSON files, from which tables and pictures are made."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tinyllm.stages import pick_stage
 class Row:
     """One engine on one device, one prompt length and one batch. Times in ms, sizes in bytes, rates per second.
 
-    `predicted_bytes_per_token` is what no implementation avoids (weights, keys, values), and what
-    `bandwidth_share` is computed from; `moved_bytes_per_token` is what the cost model predicts for this stage
-    and `counted_bytes_per_token` what its operations moved. `first_difference` is the position of the first new
-    token that differs from transformers' (None: all equal, or transformers did not run beside it). `ready_s` is the
-    time from loaded weights to the end of the first answer: what an engine compiles, captures or converts is in it.
-    `seconds` is a whole call, prompt included; times are medians of `repeats` calls. The last three are of a search for
-    the largest batch in a memory budget, weights included. Elsewhere None stands for what an engine cannot be asked.
+    `predicted_bytes_per_token` are the least bytes of every implementation (weights, keys, values);
+    `bandwidth_share` is computed from them. `moved_bytes_per_token` is the cost model's prediction for this stage;
+    `counted_bytes_per_token` are the bytes that its operations moved. `first_difference` is the position of the first
+    new token that differs from transformers' (None: all equal, or transformers was not in the run). `ready_s` is the
+    time from loaded weights to the end of the first answer, with compilation, graph capture and conversion.
+    `seconds` is a complete call, prompt included; times are medians of `repeats` calls. The last three fields belong to
+    a search for the largest batch in a memory budget, weights included. In other fields None means not available.
     """
 
     stage: str
@@ -58,13 +58,13 @@ class Row:
 
     @property
     def case(self) -> tuple[object, ...]:
-        """What rows have in common that can be compared: all but the engine, and in a search the batch."""
+        """Model, device and workload: rows with the same are compared. A search has "largest" as its batch."""
         batch = self.batch if self.largest_batch is None else "largest"
         return self.model, self.device, self.num_beams, self.prompt_tokens, self.new_tokens, batch
 
     @property
     def call_tokens_per_s(self) -> float | None:
-        """New tokens per second of a whole call; of each prompt one sequence counts."""
+        """New tokens per second of a complete call; one sequence of each prompt counts."""
         return None if self.seconds is None else self.batch * self.new_tokens / self.seconds
 
 
@@ -98,14 +98,14 @@ def is_ours(name: str) -> bool:
 
 
 def grouped(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows by what was asked, in the order in which it was first asked."""
+    """Rows grouped by workload, in the order of their first rows."""
     cases = list(dict.fromkeys(row.case for row in rows))
     ordered = sorted(rows, key=lambda row: cases.index(row.case))
     return [list(group) for _, group in groupby(ordered, key=lambda row: row.case)]
 
 
 def by_model(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Rows by the model that was asked, in the order in which it was first asked."""
+    """Rows grouped by model, in the order of their first rows."""
     return {
         name: [row for row in rows if row.model == name]
         for name in dict.fromkeys(row.model for row in rows)
@@ -113,12 +113,12 @@ def by_model(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def beams_of(row: Row) -> str:
-    """A kind of search in words."""
+    """The width of the search as text."""
     return "greedy" if row.num_beams == 1 else f"{row.num_beams} beams"
 
 
 def title(rows: Sequence[Row]) -> str:
-    """What was asked of all engines of a group, in words."""
+    """The workload of a group as text."""
     row = rows[0]
     beams = f"{row.num_beams} beams, " if row.num_beams > 1 else ""
     batch = f"batch {row.batch}, " if row.largest_batch is None else ""
@@ -127,7 +127,7 @@ def title(rows: Sequence[Row]) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: its head, a row's cell, and whether a table of these rows has it."""
+    """A column of a table: its head, the cell of a row, and whether a table of these rows has the column."""
 
     head: str
     cell: Callable[[Row, Sequence[Row]], str]
@@ -153,7 +153,7 @@ def _ready(row: Row, rows: Sequence[Row]) -> str:
 
 
 def same_tokens(row: Row, rows: Sequence[Row]) -> str:
-    """Whether a row's tokens are transformers'; a dash where transformers did not run beside it."""
+    """Whether a row's tokens are transformers'; a dash where transformers was not in the run."""
     if row.first_difference is not None:
         return f"differ from token {row.first_difference + 1}"
     return "yes" if any(other.stage == "hf" for other in rows) else "-"
@@ -180,7 +180,7 @@ COLUMNS = (
 
 
 def _batch_ratio(row: Row, rows: Sequence[Row]) -> str:
-    """Tokens per second beside transformers', each at its own largest batch."""
+    """Tokens per second over those of transformers, each at its own largest batch."""
     peers = [other for other in rows if other.stage == "hf" and other.batch == other.largest_batch]
     if not peers or row.batch != row.largest_batch:
         return "-"
@@ -204,7 +204,7 @@ SEARCH_COLUMNS = (
 
 
 def table(rows: Sequence[Row]) -> list[tuple[str, ...]]:
-    """The head of a table and a line for each row; columns that say nothing of any row are left out."""
+    """The head of a table and a line for each row, without columns that are empty in all rows."""
     columns = COLUMNS if rows[0].largest_batch is None else SEARCH_COLUMNS
     shown = [column for column in columns if column.wanted(rows)]
     return [
@@ -224,9 +224,9 @@ def as_markdown(rows: Sequence[Row]) -> str:
 
 
 def models_table(rows: Sequence[Row]) -> list[tuple[str, ...]]:
-    """Several models, a line for each and each kind of search: milliseconds per next token, and to the first.
+    """Milliseconds per next token and to the first, a line for each model and beam width.
 
-    In brackets how many times faster than `hf`; `limit` is least bytes over read bandwidth.
+    The factor in brackets is the speedup over `hf`; `limit` is least bytes over read bandwidth.
     """
     names = list(dict.fromkeys(row.stage for row in rows))
     lines = [("model", "search", *names, "limit", *(f"first token, {name}" for name in names))]
@@ -240,7 +240,7 @@ def models_table(rows: Sequence[Row]) -> list[tuple[str, ...]]:
 
 
 def next_token(row: Row | None, rows: Sequence[Row]) -> str:
-    """Milliseconds per next token, in brackets how many times faster than `hf`; a dash where an engine is missing."""
+    """Milliseconds per next token, and in brackets the speedup over `hf`; a dash where the engine is missing."""
     if row is None:
         return "-"
     ratio = ratio_to_peer(row, rows)

@@ -1,4 +1,4 @@
-"""A preset from its first case to its last row; rows are handed on as they come, so that nothing is lost."""
+"""Runs all cases of a preset; rows are recorded as they arrive, so that an interrupted run keeps them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from torch import Tensor
 
 from tinyllm.bench.compare import ORACLE, Plan, bench
 from tinyllm.bench.engines import (
+    EngineSettings,
     Failures,
-    Where,
     load_stages,
     open_engines,
-    say,
+    report,
     scratch,
     start_peer,
     start_stage,
@@ -27,9 +27,9 @@ from tinyllm.bench.engines import (
 )
 from tinyllm.bench.machine import Machine, measure_machine
 from tinyllm.bench.peers import Peer
-from tinyllm.bench.presets import Case, Preset
+from tinyllm.bench.presets import BenchCase, Preset
 from tinyllm.bench.rows import Row
-from tinyllm.bench.throughput import Search, measure
+from tinyllm.bench.throughput import BatchSearch, measure
 from tinyllm.bench.timing import Measurable
 from tinyllm.bench.worker_client import RemoteEngine
 from tinyllm.config import DecoderConfig
@@ -40,103 +40,121 @@ Peers = Mapping[str, Peer]
 
 
 def run_cases(
-    where: Where,
+    settings: EngineSettings,
     preset: Preset,
     peers: Peers,
-    prompt: Callable[[Case], Tensor],
+    prompt: Callable[[BenchCase], Tensor],
     record: Record,
-    listen: Callable[[Measurable], object | None] = lambda engine: None,
+    make_streamer: Callable[[Measurable], object | None] = lambda engine: None,
 ) -> list[Row]:
-    """Every case of a preset, all engines side by side; `record` is given all rows so far, after every round."""
-    prompts = {case: prompt(case).to(where.device) for case in preset.cases}
+    """Measure every case of a preset with all engines; `record` receives all rows so far, after every round."""
+    prompts = {case: prompt(case).to(settings.device) for case in preset.cases}
     rows: list[Row] = []
-    with open_engines(where, preset.stages, peers, Failures(), separate=preset.separate) as engines:
-        machine = _machine(where)
+    with open_engines(
+        settings, preset.stages, peers, Failures(), separate=preset.separate
+    ) as engines:
+        machine = _machine(settings)
         for i, (case, ids) in enumerate(prompts.items()):
-            say(f"case {i + 1} of {len(prompts)}: {case}")
-            forget_compiled(where.device)
+            report(f"case {i + 1} of {len(prompts)}: {case}")
+            reset_compiler(settings.device)
             failures, before = Failures(str(case)), list(rows)
-            plan = Plan(where.checkpoint.name, ids, case.new_tokens, preset.repeats, case.num_beams)
+            plan = Plan(
+                settings.checkpoint.name, ids, case.new_tokens, preset.repeats, case.num_beams
+            )
             so_far = lambda new, before=before: record(before + new)  # noqa: E731
             rows += bench(
-                engines, plan, listen, machine=machine, attempt=failures.attempt, record=so_far
+                engines,
+                plan,
+                make_streamer,
+                machine=machine,
+                attempt=failures.attempt,
+                record=so_far,
             )
     return rows
 
 
-def _machine(where: Where) -> Machine:
-    say("measuring this machine's read bandwidth ...")
-    machine = measure_machine(where.device)
-    release(where.device)
+def _machine(settings: EngineSettings) -> Machine:
+    report("measuring this machine's read bandwidth ...")
+    machine = measure_machine(settings.device)
+    release(settings.device)
     return machine
 
 
-def forget_compiled(device: torch.device) -> None:
-    """Drop what torch compiled for the shapes of another case: of too many it would fall back to eager mode."""
+def reset_compiler(device: torch.device) -> None:
+    """Drop code that torch compiled for other shapes: above a limit of shapes it falls back to eager mode."""
     if "torch._dynamo" in sys.modules:
         torch._dynamo.reset()
     release(device)
 
 
 def release(device: torch.device) -> None:
-    """Give memory that nobody uses back to the device, so that other processes can have it."""
+    """Return unused memory to the device, for other processes."""
     gc.collect()
     if device.type != "cpu":
         getattr(torch, device.type).empty_cache()
 
 
 @dataclass
-class Budgeted:
-    """Every engine in turn, alone, in a process that may hold `budget` bytes: its largest batch and its speed there.
+class BudgetedRun:
+    """The largest batch of each engine and its speed, one engine at a time, in a process limited to `budget` bytes.
 
-    `prompts(tokens)` are as many different prompts as may be tried at a time, `batches` those to time on the way.
-    Order cannot alternate between engines that never live together; between the batches of one engine it does.
+    `prompts(tokens)` returns as many different prompts as the largest batch to try; `batches` are smaller batches to
+    time. The order of engines cannot alternate, since only one runs at a time; the order of one engine's batches does.
     """
 
-    where: Where
+    settings: EngineSettings
     preset: Preset
     prompts: Callable[[int], Tensor]
     budget: int
     record: Record
     batches: Sequence[int] | None = None
     rows: list[Row] = field(default_factory=list)
-    answers: dict[Case, Tensor] = field(default_factory=dict)  # of transformers
+    answers: dict[BenchCase, Tensor] = field(default_factory=dict)  # of transformers
 
     def run(self, peers: Peers) -> list[Row]:
-        """All rows, small batches first; transformers' answers are what the others are compared with."""
-        machine, failures = _machine(self.where), Failures()
+        """All rows, small batches first; answers are compared with those of transformers."""
+        machine, failures = _machine(self.settings), Failures()
         with scratch() as folder:
-            config = _written(self.where, peers, folder, failures)
-            for name, start in self._starts(peers, folder, config).items():
-                if engine := failures.named(name, start):
+            config = _save_weights(self.settings, peers, folder, failures)
+            for name, start in self._starters(peers, folder, config).items():
+                if engine := failures.attempt_by_name(name, start):
                     with closing(engine):
-                        self._ask(engine, machine)
+                        self._measure_cases(engine, machine)
         return self.rows
 
-    def _starts(
+    def _starters(
         self, peers: Peers, folder: Path, config: DecoderConfig
     ) -> dict[str, Callable[[], RemoteEngine]]:
-        """How each engine is started."""
-        held = (folder, config, self.where, self.budget)
+        """A function that starts the engine, by name."""
+        held = (folder, config, self.settings, self.budget)
         found = {name: partial(start_peer, name, peer, *held) for name, peer in peers.items()}
         return found | {name: partial(start_stage, name, *held) for name in self.preset.stages}
 
-    def _ask(self, engine: RemoteEngine, machine: Machine) -> None:
+    def _measure_cases(self, engine: RemoteEngine, machine: Machine) -> None:
         for case in self.preset.cases:
-            say(f"{engine.name}: {case}")
+            report(f"{engine.name}: {case}")
             search = self._search(case)
-            go = partial(measure, engine, search, machine, self.answers.get(case), self._recorder())
-            answer = Failures(str(case)).attempt(engine, go)
+            run = partial(
+                measure, engine, search, machine, self.answers.get(case), self._recorder()
+            )
+            answer = Failures(str(case)).attempt(engine, run)
             if engine.name == ORACLE and answer is not None:
                 self.answers[case] = answer
 
-    def _search(self, case: Case) -> Search:
-        prompts, name = self.prompts(case.prompt_tokens), self.where.checkpoint.name
-        how = (case.new_tokens, case.num_beams, self.preset.repeats, self.budget, self.batches)
-        return Search(name, prompts, *how)
+    def _search(self, case: BenchCase) -> BatchSearch:
+        prompts, name = self.prompts(case.prompt_tokens), self.settings.checkpoint.name
+        return BatchSearch(
+            name,
+            prompts,
+            case.new_tokens,
+            num_beams=case.num_beams,
+            repeats=self.preset.repeats,
+            budget=self.budget,
+            batches=self.batches,
+        )
 
     def _recorder(self) -> Record:
-        """Puts an engine's rows behind those of all before it, and hands all of them on."""
+        """A function that records an engine's rows after the rows of all engines before it."""
         before = list(self.rows)
 
         def record(new: list[Row]) -> None:
@@ -146,11 +164,13 @@ class Budgeted:
         return record
 
 
-def _written(where: Where, peers: Peers, folder: Path, failures: Failures) -> DecoderConfig:
-    """Write the weights and forget them: each engine will hold its own."""
-    decoder = load_stages(where, (FASTEST,))[0]
-    write_weights(decoder, where, peers, folder, failures)
+def _save_weights(
+    settings: EngineSettings, peers: Peers, folder: Path, failures: Failures
+) -> DecoderConfig:
+    """Write the weights and release them: each engine loads its own copy."""
+    decoder = load_stages(settings, (FASTEST,))[0]
+    write_weights(decoder, settings, peers, folder, failures)
     config = decoder.config
     del decoder
-    release(where.device)
+    release(settings.device)
     return config

@@ -1,4 +1,4 @@
-"""Tables of text: predicted, counted and measured side by side, which ends every notebook, and any other."""
+"""Tables of text; every notebook ends with one of predicted, counted and measured values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ HEADER = ("predicted", "counted", "measured")
 
 
 def side_by_side(rows: Mapping[str, tuple[object, object, object]]) -> str:
-    """A text table of (predicted, counted, measured) by name; None, where there is nothing to say, is a dash."""
+    """A text table of (predicted, counted, measured) by name; None is a dash."""
     lines = [("", *HEADER), *((name, *map(_shown, values)) for name, values in rows.items())]
     widths = [max(len(line[i]) for line in lines) for i in range(4)]
     return "\n".join(
@@ -32,7 +32,7 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
 
 
 def markdown(lines: Sequence[Sequence[str]]) -> str:
-    """The same for a page; the first line is the head."""
+    """The same in Markdown; the first line is the head."""
     head, *rest = lines
     return "\n".join("| " + " | ".join(line) + " |" for line in (head, ("---",) * len(head), *rest))
 

@@ -1,4 +1,4 @@
-"""How many requests each engine can answer at a time in a memory budget, and its tokens per second at that batch."""
+"""The largest batch of each engine in a memory budget, and its tokens per second at that batch."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from time import perf_counter
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from tinyllm.bench.compare import COUNTS, Facts, Plan, make_row
-from tinyllm.bench.engines import say
+from tinyllm.bench.compare import COUNTS, FirstRun, Plan, make_row
+from tinyllm.bench.engines import report
 from tinyllm.bench.machine import Machine
 from tinyllm.bench.rows import Row, is_ours
 from tinyllm.bench.timing import Timing, median_of
@@ -20,14 +20,15 @@ from tinyllm.cost.model import weight_elements
 from tinyllm.generation.memory import CallShape, max_prompts
 from tinyllm.stages import STAGES, pick_stage
 
-GROWTH = 4  # from one timed batch to the next
+GROWTH = 4  # factor from one timed batch to the next
 
 
 @dataclass(frozen=True)
-class Search:
-    """`prompts` `[many, t]` are continued by `new_tokens` in `num_beams`: as many at a time as fit into `budget` bytes.
+class BatchSearch:
+    """A search for the largest batch: the prompts `[n, t]` that fit into `budget` bytes in one call.
 
-    `batches` are timed on the way where they are smaller; None stands for powers of four.
+    Each is continued by `new_tokens` in `num_beams`. Those of `batches` that are smaller are timed too; None means
+    powers of four.
     """
 
     model: str
@@ -39,20 +40,20 @@ class Search:
     batches: Sequence[int] | None = None
 
     def plan(self, batch: int) -> Plan:
-        """The first `batch` prompts."""
+        """The measurement of the first `batch` prompts."""
         return Plan(self.model, self.prompts[:batch], self.new_tokens, self.repeats, self.num_beams)
 
     def sizes(self, largest: int) -> list[int]:
         """The batches to time, the largest one last."""
         powers = [GROWTH**i for i in range(16)]
-        way = powers if self.batches is None else self.batches
-        return [*sorted({batch for batch in way if batch < largest}), largest]
+        batches = powers if self.batches is None else self.batches
+        return [*sorted({batch for batch in batches if batch < largest}), largest]
 
 
 def largest_batch(fits: Callable[[int], bool], guess: int, most: int) -> int:
-    """The largest batch up to `most` that fits, to within 2%; 0 where not even one does.
+    """The largest batch up to `most` that fits, to within 2%; 0 where not even one prompt fits.
 
-    From a guess in doubling steps while it fits, or until it does, then by bisection.
+    From `guess` in doubling steps, up while the batch fits or down until it does, then by bisection.
     """
     low, high, step, batch = 0, most + 1, max(1, guess // 50), max(1, min(guess, most))
     while high - low > max(1, low // 50):
@@ -63,12 +64,12 @@ def largest_batch(fits: Callable[[int], bool], guess: int, most: int) -> int:
     return low
 
 
-def planned_batch(engine: RemoteEngine, search: Search) -> int | None:
-    """What the planner says of one of our stages; None for a peer, which it does not know."""
+def planned_batch(engine: RemoteEngine, search: BatchSearch) -> int | None:
+    """The largest batch that the planner predicts for one of our stages; None for a peer."""
     return _max_prompts(engine, search, engine.name) if is_ours(engine.name) else None
 
 
-def _max_prompts(engine: RemoteEngine, search: Search, stage: str) -> int:
+def _max_prompts(engine: RemoteEngine, search: BatchSearch, stage: str) -> int:
     size = engine.dtype.itemsize
     beams = search.num_beams
     call = CallShape(1, search.prompts.shape[1], search.new_tokens, beams, beams=beams > 1)
@@ -76,46 +77,46 @@ def _max_prompts(engine: RemoteEngine, search: Search, stage: str) -> int:
     return max_prompts(pick_stage(stage), engine.config, call, size, free)
 
 
-def find_largest(engine: RemoteEngine, search: Search) -> int:
-    """Try batches: whole answers of our stages, whose memory depends on how they grow; two tokens of others.
+def find_largest(engine: RemoteEngine, search: BatchSearch) -> int:
+    """Try batches: complete answers for our stages, whose memory depends on how a response grows.
 
-    What others hold depends on the whole length alone, so that a long prompt stands for a long answer.
+    The memory of a peer depends on the total length alone: a long prompt and two new tokens need as much.
     """
     ours = planned_batch(engine, search)
     guess = ours if ours is not None else _max_prompts(engine, search, next(iter(STAGES))) // 2
-    whole = search.prompts.shape[1] + search.new_tokens - 2
-    longer = search.prompts.repeat(1, 1 + whole // search.prompts.shape[1])[:, :whole]
-    ids, tokens = (longer, 2) if ours is None else (search.prompts, search.new_tokens)
+    length = search.prompts.shape[1] + search.new_tokens - 2
+    long_prompts = search.prompts.repeat(1, 1 + length // search.prompts.shape[1])[:, :length]
+    ids, tokens = (long_prompts, 2) if ours is None else (search.prompts, search.new_tokens)
     trial = replace(search, prompts=ids, new_tokens=tokens)
     return largest_batch(
         lambda batch: _fits(engine, trial.plan(batch)) is not None, guess, len(ids)
     )
 
 
-def _fits(engine: RemoteEngine, plan: Plan) -> Facts | None:
-    """What a call of this size gives; None where there is too little memory for it."""
-    asked, start = (plan.input_ids, plan.new_tokens, plan.num_beams), perf_counter()
+def _fits(engine: RemoteEngine, plan: Plan) -> FirstRun | None:
+    """The first call at this batch; None where memory is too small."""
+    start = perf_counter()
     try:
-        answer = engine.run(*asked)
+        answer = engine.run(plan.input_ids, plan.new_tokens, plan.num_beams)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        say(f"  {engine.name}: batch {len(plan.input_ids)} does not fit")
+        report(f"  {engine.name}: batch {len(plan.input_ids)} does not fit")
         return None
-    say(f"  {engine.name}: batch {len(plan.input_ids)} fits")
-    return Facts(
+    report(f"  {engine.name}: batch {len(plan.input_ids)} fits")
+    return FirstRun(
         answer,
         engine.prepare_s + perf_counter() - start,
-        engine.seen_peak(*asked),
+        engine.recorded_peak(plan.input_ids, plan.new_tokens, plan.num_beams),
         dict.fromkeys(COUNTS),
     )
 
 
-def answer_at_most(engine: RemoteEngine, search: Search, batch: int) -> tuple[int, Facts]:
-    """The answer at this batch; at a smaller one, should that of the trials not fit after all."""
+def answer_at_most(engine: RemoteEngine, search: BatchSearch, batch: int) -> tuple[int, FirstRun]:
+    """The answer at this batch, or at a smaller one where this batch does not fit a second time."""
     while batch > 0:
-        if facts := _fits(engine, search.plan(batch)):
-            return batch, facts
+        if first_run := _fits(engine, search.plan(batch)):
+            return batch, first_run
         batch = _smaller(batch)
     budget = f"{search.budget / 1e9:.1f} GB"
     raise MemoryError(
@@ -129,40 +130,40 @@ def _smaller(batch: int) -> int:
 
 def measure(
     engine: RemoteEngine,
-    search: Search,
+    search: BatchSearch,
     machine: Machine,
     oracle: Tensor | None = None,
     record: Callable[[list[Row]], object] = lambda rows: None,
 ) -> Tensor:
-    """Record rows of one engine, small batches to its largest, timed in turns; returns its answers at the largest.
+    """Record rows of one engine, from small batches to its largest, timed in rounds; returns the largest's answers.
 
-    `oracle` are transformers' answers to the same prompts, of which as many are compared as both have.
+    `oracle` are transformers' answers to the same prompts; the prompts that both engines answered are compared.
     """
     batch = find_largest(engine, search)
     while True:
-        batch, facts = answer_at_most(engine, search, batch)
+        batch, first_run = answer_at_most(engine, search, batch)
         try:
-            _time_batches(engine, search, machine, batch, facts, oracle, record)
-            return facts.answer
-        except Exception as error:  # what fits once need not fit again: memory has holes
+            _time_batches(engine, search, machine, batch, first_run, oracle, record)
+            return first_run.answer
+        except Exception as error:  # a batch that fits once may not fit again: memory is fragmented
             if not is_out_of_memory(error):
                 raise
-            say(f"  {engine.name}: batch {batch} does not fit every time")
+            report(f"  {engine.name}: batch {batch} does not fit every time")
             batch = _smaller(batch)
 
 
 def _time_batches(
     engine: RemoteEngine,
-    search: Search,
+    search: BatchSearch,
     machine: Machine,
     largest: int,
-    facts: Facts,
+    first_run: FirstRun,
     oracle: Tensor | None,
     record: Callable[[list[Row]], object],
 ) -> None:
-    """Time every batch up to the largest, in changing order."""
+    """Time every batch up to the largest; each round reverses the order."""
     sizes = search.sizes(largest)
-    known = {size: _fits(engine, search.plan(size)) for size in sizes[:-1]} | {largest: facts}
+    known = {size: _fits(engine, search.plan(size)) for size in sizes[:-1]} | {largest: first_run}
     found = {
         "largest_batch": largest,
         "planned_batch": planned_batch(engine, search),
@@ -191,9 +192,9 @@ def _time_batches(
         record(rows)
 
 
-def compared(facts: Facts, oracle: Tensor | None) -> tuple[Facts, Tensor | None]:
-    """Answers to the prompts that both engines were given."""
+def compared(first_run: FirstRun, oracle: Tensor | None) -> tuple[FirstRun, Tensor | None]:
+    """Answers to the prompts that both engines answered."""
     if oracle is None:
-        return facts, None
-    both = min(len(facts.answer), len(oracle))
-    return replace(facts, answer=facts.answer[:both]), oracle[:both]
+        return first_run, None
+    both = min(len(first_run.answer), len(oracle))
+    return replace(first_run, answer=first_run.answer[:both]), oracle[:both]

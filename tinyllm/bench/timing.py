@@ -1,4 +1,4 @@
-"""How long tokens take: a clock that is asked after every token, and engines measured in turns."""
+"""Times of tokens: a clock that runs after every token, and engines timed in rounds."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from tinyllm.runtime.device import synchronize
 
 @runtime_checkable
 class Generates(Protocol):
-    """Whatever generates as transformers does."""
+    """A model with transformers' `generate`."""
 
     def generate(self, input_ids: Tensor, **kwargs: Any) -> Tensor: ...
 
 
 @dataclass
 class TokenClock:
-    """A stopping criterion that stops nothing and notes when each token was there, in any kind of search."""
+    """A stopping criterion that stops no sequence and records the time of each token."""
 
-    stops_nothing: ClassVar[bool] = True  # so that our own search may capture its turns beside it
+    stops_nothing: ClassVar[bool] = True  # so that a decode step can still be captured
     device: torch.device
     times: list[float] = field(default_factory=list)
 
@@ -45,7 +45,7 @@ class TokenClock:
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds to the first token, and from token to token; seconds of the whole call."""
+    """Milliseconds to the first token and from token to token, seconds of the complete call."""
 
     first_token_ms: float
     next_token_ms: float
@@ -53,17 +53,17 @@ class Timing:
 
     @classmethod
     def of(cls, times: Sequence[float]) -> Timing:
-        """From the moments at which tokens were there, in seconds since the call: the median of the gaps counts."""
+        """From the time of each token, in seconds since the call; the time per next token is the median of the gaps."""
         gaps = [later - earlier for earlier, later in pairwise(times)]
         return cls(1e3 * times[0], 1e3 * median(gaps), times[-1])
 
 
 @runtime_checkable
 class Measurable(Protocol):
-    """An engine, in this process or in another: it also has a name, a config, a dtype, and the size of its weights."""
+    """An engine in this process or another; it also has a name, a config, a dtype and the size of its weights."""
 
     def run(
-        self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object
+        self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **callbacks: object
     ) -> Tensor: ...
 
     def time(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing: ...
@@ -78,23 +78,20 @@ class Engine:
     name: str
     model: Generates
     options: Mapping[str, Any] = field(default_factory=dict)
-    prepare_s = 0.0  # what an engine does with its weights before it can be asked
+    prepare_s = 0.0  # preparation of the weights before the first call
 
     def run(
-        self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object
+        self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **callbacks: object
     ) -> Tensor:
         """Continue prompts by exactly `new_tokens` tokens, greedily or by beam search."""
-        exactly = {
+        options = {
             "max_new_tokens": new_tokens,
             "min_new_tokens": new_tokens,
             "num_beams": num_beams,
+            "attention_mask": torch.ones_like(input_ids),
+            "do_sample": False,
         }
-        asked = (
-            exactly
-            | {"attention_mask": torch.ones_like(input_ids), "do_sample": False}
-            | dict(self.options)
-        )
-        return self.model.generate(input_ids, **asked, **listening)
+        return self.model.generate(input_ids, **options | dict(self.options), **callbacks)
 
     def time(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing:
         """One generation, its tokens timed as they arrive."""
@@ -104,7 +101,7 @@ class Engine:
         synchronize(input_ids.device)
         start = perf_counter()
         self.run(input_ids, new_tokens, num_beams, stopping_criteria=StoppingCriteriaList([clock]))
-        return Timing.of([moment - start for moment in clock.times])
+        return Timing.of([time - start for time in clock.times])
 
     def peak_bytes(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> int | None:
         """The most bytes that one generation holds beside the weights."""
@@ -123,33 +120,33 @@ class Engine:
 
     @property
     def weight_bytes(self) -> int:
-        """The size of the weights; what is tied counts once."""
+        """The size of the weights; tied weights count once."""
         return sum(parameter.nbytes for parameter in self.model.parameters())
 
     @property
     def versions(self) -> dict[str, str]:
-        """What the measurement depends on."""
+        """Versions of the packages that the measurement depends on."""
         return versions()
 
 
-def plainly(engine: Measurable, act: Callable[[], Any]) -> Any:
-    """Let an engine do something; its errors are the caller's."""
+def run_or_raise(engine: Measurable, act: Callable[[], Any]) -> Any:
+    """The result of `act`; errors propagate."""
     return act()
 
 
-def time_in_turns(
+def time_in_rounds(
     engines: Sequence[Measurable],
     input_ids: Tensor,
     new_tokens: int,
     repeats: int,
     num_beams: int = 1,
     *,
-    attempt: Callable[[Measurable, Callable[[], Any]], Any] = plainly,
+    attempt: Callable[[Measurable, Callable[[], Any]], Any] = run_or_raise,
     after_round: Callable[[Mapping[str, Timing]], object] = lambda medians: None,
 ) -> dict[str, Timing]:
-    """Medians over `repeats` rounds in which every engine runs once, the order turned round each time.
+    """Medians over `repeats` rounds; in each, every engine runs once, in reversed order every other round.
 
-    `attempt(engine, act)` may answer None instead of raising; `after_round` is told the medians so far.
+    `attempt(engine, act)` may return None instead of raising; `after_round` receives the medians so far.
     """
     runs: dict[str, list[Timing]] = {engine.name: [] for engine in engines}
     with tqdm(total=repeats * len(engines), desc="measuring", unit="run", leave=False) as bar:
@@ -165,12 +162,12 @@ def time_in_turns(
 
 
 def _medians(runs: Mapping[str, Sequence[Timing]], rounds: int) -> dict[str, Timing]:
-    """Of the engines that took part in every round."""
+    """Medians of the engines that ran in every round."""
     return {name: median_of(timings) for name, timings in runs.items() if len(timings) == rounds}
 
 
 def median_of(timings: Iterable[Timing]) -> Timing:
-    """The median of each figure by itself."""
+    """The median of each field."""
     timings = list(timings)
     figures = ("first_token_ms", "next_token_ms", "seconds")
     return Timing(*(median(getattr(timing, figure) for timing in timings) for figure in figures))

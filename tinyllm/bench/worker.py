@@ -1,8 +1,8 @@
-"""One engine in a process of its own, asked over JSON lines: `python worker.py`, under any Python that has the engine.
+"""One engine in a process of its own, which answers requests as JSON lines: `python worker.py`.
 
-It needs torch, transformers and that engine, not tinyllm. A request is a line on standard input, its answer a line on
-standard output: `load` (an engine, a folder of weights), `generate` (ids, how many tokens, in how many beams), `quit`.
-What libraries print goes to standard error.
+Its Python needs torch, transformers and that engine, not tinyllm. A request is a line on standard input: `load` (an
+engine, a folder of weights), `generate` (ids, number of tokens and beams) or `quit`. Its answer is a line on standard
+output; prints of libraries go to standard error.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pathlib import Path
 from time import perf_counter
 
 HERE = Path(__file__).resolve().parent
-if __name__ == "__main__":  # our modules have names that the standard library has too
+if __name__ == "__main__":  # some of our modules share names with the standard library
     sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != HERE]
 
 import torch  # noqa: E402
 
 
 def load_file(path: Path):
-    """A module of this package by its file: one that needs torch alone."""
+    """Import a module of this package by its file, without importing tinyllm."""
     spec = importlib.util.spec_from_file_location(f"tinyllm_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -49,7 +49,7 @@ NO_MEMORY = (
 
 
 class Worker:
-    """What is loaded, and how it answers."""
+    """The loaded engine, and the requests that it answers."""
 
     def load(
         self,
@@ -61,7 +61,7 @@ class Worker:
         budget: int | None,
         options: dict,
     ):
-        """Load an engine; no more than `budget` bytes may then be held, weights included."""
+        """Load an engine into a process limited to `budget` bytes, weights included."""
         torch.set_num_threads(threads)
         self.device, self.shape = torch.device(device), None
         if budget is not None:
@@ -70,18 +70,18 @@ class Worker:
         self.engine = engines.LOADERS[kind](
             Path(folder), self.device, getattr(torch, dtype), **options
         )
-        about = {
+        weights = {
             "dtype": str(self.engine.dtype).removeprefix("torch."),
             "weight_bytes": self.engine.weight_bytes,
         }
         times = {"load_s": perf_counter() - start, "prepare_s": self.engine.prepare_s}
-        return about | times | {"versions": versions(kind)}
+        return weights | times | {"versions": versions(kind)}
 
     def generate(self, ids: list, new_tokens: int, num_beams: int, watch: bool = False):
-        """Continue prompts by exactly `new_tokens`; `watch` asks for the peak of memory where that costs time."""
+        """Continue prompts by exactly `new_tokens`; `watch` measures the memory peak even where that takes time."""
         shape = (len(ids), len(ids[0]), new_tokens, num_beams)
         if shape != self.shape:
-            self.engine.forget()
+            self.engine.reset()
             self.shape = shape
         found, peak = [], None
         run = lambda: found.extend(self.engine.generate(ids, new_tokens, num_beams))  # noqa: E731
@@ -93,13 +93,13 @@ class Worker:
 
 
 def limit_memory(device: torch.device, budget: int) -> None:
-    """Make allocations beyond `budget` bytes fail: on a GPU those of torch, on a CPU those of this whole process."""
+    """Make allocations beyond `budget` bytes fail: on a GPU those of torch, on a CPU those of this process."""
     if device.type != "cpu":
         backend = getattr(torch, device.type)
         total = backend.get_device_properties(device).total_memory
         number = (
             backend.current_device() if device.index is None else device.index
-        )  # a bare "cuda" is refused
+        )  # the index is required: "cuda" alone is refused
         backend.set_per_process_memory_fraction(min(1.0, budget / total), number)
         return
     import resource
@@ -119,19 +119,19 @@ def versions(kind: str) -> dict:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether there was too little memory: the library, not the type, decides what an error looks like."""
+    """Whether memory was too small, by the error's type or message: libraries have no common type for it."""
     return isinstance(error, MemoryError) or any(words in str(error).lower() for words in NO_MEMORY)
 
 
 def answer(worker: Worker, request: dict) -> dict:
-    """One request, done; an error becomes the answer."""
+    """The answer to one request; an exception becomes an error answer."""
     try:
         return getattr(worker, request.pop("do"))(**request)
     except Exception as error:
         traceback.print_exc()
-        said = str(error).strip().splitlines() or [""]
+        lines = str(error).strip().splitlines() or [""]
         return {
-            "error": f"{type(error).__name__}: {said[0]}",
+            "error": f"{type(error).__name__}: {lines[0]}",
             "out_of_memory": is_out_of_memory(error),
         }
 

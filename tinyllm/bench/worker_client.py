@@ -1,4 +1,4 @@
-"""Engines in processes of their own, asked as engines in this one are."""
+"""Engines in processes of their own, with the interface of an engine in this process."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tinyllm.bench.timing import Timing
 from tinyllm.config import DecoderConfig
 
 WORKER = Path(__file__).with_name("worker.py")
-PATIENCE = 20  # seconds that a worker has to end by itself
+EXIT_TIMEOUT = 20  # seconds until a worker that does not end is killed
 
 
 class WorkerError(RuntimeError):
-    """An engine in another process could not do what it was asked, or the process ended."""
+    """A request to an engine in another process failed, or the process ended."""
 
 
 class WorkerOutOfMemory(WorkerError, MemoryError):
-    """An engine in another process had too little memory; it can be asked again."""
+    """Memory was too small for a request to an engine in another process; the engine can still be used."""
 
 
 class Worker:
@@ -43,17 +43,17 @@ class Worker:
             env=environment,
         )
 
-    def ask(self, do: str, **request: Any) -> dict[str, Any]:
-        """Send a request and wait for its answer. Raises WorkerError with what the engine said last."""
+    def request(self, do: str, **fields: Any) -> dict[str, Any]:
+        """Send a request and wait for its answer. Raises WorkerError with the end of the engine's error output."""
         try:
-            self._process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
+            self._process.stdin.write(json.dumps({"do": do, **fields}).encode() + b"\n")
             self._process.stdin.flush()
             line = self._process.stdout.readline()
         except BrokenPipeError:
             line = b""
         if not line:
             raise WorkerError(
-                f"{self.name}: its process ended with status {self._status()}: {self.last_words()}"
+                f"{self.name}: its process ended with status {self._status()}: {self.error_tail()}"
             )
         answer = json.loads(line)
         if "error" in answer:
@@ -64,15 +64,15 @@ class Worker:
 
     def _status(self) -> int | None:
         try:
-            return self._process.wait(timeout=PATIENCE)
+            return self._process.wait(timeout=EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             return None
 
-    def last_words(self, lines: int = 3) -> str:
-        """The end of what the process wrote on standard error, in one line."""
+    def error_tail(self, lines: int = 3) -> str:
+        """The end of the process's standard error, in one line."""
         self._log.seek(0)
-        said = self._log.read().decode(errors="replace").strip().splitlines()
-        return " | ".join(said[-lines:]) or "it said nothing"
+        log = self._log.read().decode(errors="replace").strip().splitlines()
+        return " | ".join(log[-lines:]) or "no error message"
 
     def close(self) -> None:
         """End the process."""
@@ -101,31 +101,31 @@ class RemoteEngine:
         self._worker, self._peaks = worker, {}
 
     def run(
-        self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **listening: object
+        self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **callbacks: object
     ) -> Tensor:
-        """Continue prompts by exactly `new_tokens` tokens; a streamer cannot look into another process."""
+        """Continue prompts by exactly `new_tokens` tokens; streamers are ignored."""
         tokens = self._generate(input_ids, new_tokens, num_beams)["tokens"]
         return torch.tensor(tokens, dtype=torch.int64, device=input_ids.device)
 
     def time(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing:
-        """One generation, its tokens timed as they arrive there."""
+        """One generation, its tokens timed in the other process."""
         return Timing.of(self._generate(input_ids, new_tokens, num_beams)["times"])
 
     def peak_bytes(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> int | None:
-        """The most bytes beside the weights; None where that engine cannot tell."""
-        if self.seen_peak(input_ids, new_tokens, num_beams) is None:
+        """The most bytes beside the weights; None where the engine cannot measure it."""
+        if self.recorded_peak(input_ids, new_tokens, num_beams) is None:
             self._generate(input_ids, new_tokens, num_beams, watch=True)
-        return self.seen_peak(input_ids, new_tokens, num_beams)
+        return self.recorded_peak(input_ids, new_tokens, num_beams)
 
-    def seen_peak(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> int | None:
-        """The same of a call that was made before, where it was watched at no cost: on a GPU."""
+    def recorded_peak(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> int | None:
+        """The peak of an earlier call of this size, if it was measured: on a GPU it always is."""
         return self._peaks.get((*input_ids.shape, new_tokens, num_beams))
 
     def _generate(
         self, input_ids: Tensor, new_tokens: int, num_beams: int, watch: bool = False
     ) -> dict[str, Any]:
         ids = input_ids.tolist()
-        answer = self._worker.ask(
+        answer = self._worker.request(
             "generate", ids=ids, new_tokens=new_tokens, num_beams=num_beams, watch=watch
         )
         self._peaks[(*input_ids.shape, new_tokens, num_beams)] = answer["peak_bytes"]
@@ -148,7 +148,7 @@ def start_engine(
     budget: int | None = None,
     **options: object,
 ) -> RemoteEngine:
-    """Start a process and let it load an engine. Raises WorkerError where it cannot."""
+    """Start a process and load an engine in it. Raises WorkerError where that fails."""
     worker = Worker(name, python)
     load = {
         "kind": kind,
@@ -157,7 +157,7 @@ def start_engine(
         "dtype": str(dtype).removeprefix("torch."),
     }
     try:
-        loaded = worker.ask(
+        loaded = worker.request(
             "load", **load, threads=torch.get_num_threads(), budget=budget, options=options
         )
     except BaseException:

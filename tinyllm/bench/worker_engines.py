@@ -1,4 +1,4 @@
-"""Engines as a worker process loads them: each imports what it needs itself, none needs another one's packages."""
+"""The engines of a worker process; each imports its packages when it is loaded, so that none needs another's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 
 
 class Clock:
-    """A stopping criterion that stops nothing and notes when each token was there, in seconds since the call."""
+    """A stopping criterion that stops no sequence and records the time of each token, in seconds since the call."""
 
     def __init__(self, device: torch.device) -> None:
         self.device, self.times = device, []
@@ -35,51 +35,49 @@ class Clock:
 
 
 class Transformers:
-    """Any model that generates as transformers does; `options` go to its `generate`."""
+    """A model with transformers' `generate`, which receives `options`."""
 
-    prepare_s = 0.0  # what an engine does with the weights before it can be asked
+    prepare_s = 0.0  # preparation of the weights before the first call
 
     def __init__(self, model, device: torch.device, dtype: torch.dtype, **options) -> None:
         self.model, self.device, self.dtype, self.options = model, device, dtype, options
         self.weight_bytes = sum(parameter.nbytes for parameter in model.parameters())
 
     def generate(self, ids, new_tokens: int, num_beams: int):
-        """Tokens of every sequence, prompt included, and when each new one was there."""
+        """Tokens of every sequence, prompt included, and the time of each new token in seconds."""
         from transformers import StoppingCriteriaList
 
         ids = torch.tensor(ids, dtype=torch.int64, device=self.device)
-        exactly = {
+        clock = Clock(self.device)
+        options = {
             "max_new_tokens": new_tokens,
             "min_new_tokens": new_tokens,
             "num_beams": num_beams,
+            "attention_mask": torch.ones_like(ids),
+            "do_sample": False,
+            "stopping_criteria": StoppingCriteriaList([clock]),
         }
-        asked = (
-            exactly | {"attention_mask": torch.ones_like(ids), "do_sample": False} | self.options
-        )
-        clock = Clock(self.device)
         with torch.no_grad():
-            found = self.model.generate(
-                ids, stopping_criteria=StoppingCriteriaList([clock]), **asked
-            )
+            found = self.model.generate(ids, **options | self.options)
         return found.tolist(), clock.times
 
-    def forget(self) -> None:
-        """Drop what was made for another shape."""
+    def reset(self) -> None:
+        """Release memory that was allocated for other shapes."""
         gc.collect()
         if self.device.type != "cpu":
             getattr(torch, self.device.type).empty_cache()
         elif trim := getattr(
             ctypes.CDLL(None), "malloc_trim", None
-        ):  # what the C library keeps, it may not reuse
+        ):  # return the C library's free memory to the system
             trim(0)
 
 
 class Compiled(Transformers):
-    """The same with code that is compiled for one shape."""
+    """The same with code compiled for one shape."""
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         torch._dynamo.reset()
-        super().forget()
+        super().reset()
 
 
 class Autocast(Transformers):
@@ -98,14 +96,14 @@ def load_hf(folder: Path, device: torch.device, dtype: torch.dtype, **options) -
 def load_hf_static(
     folder: Path, device: torch.device, dtype: torch.dtype, **compile_options
 ) -> Compiled:
-    """transformers with a cache of fixed size and `torch.compile`, as fast as its options make it on this device."""
+    """transformers with a static cache and `torch.compile`, with the fastest options of this device."""
     return Compiled(
         _read(folder, device, dtype), device, dtype, **static_options(device, **compile_options)
     )
 
 
 def static_options(device: torch.device, **compile_options) -> dict:
-    """What transformers' `generate` is told for a cache of fixed size and `torch.compile`."""
+    """Options of transformers' `generate` for a static cache and `torch.compile`."""
     from transformers import CompileConfig
 
     if not compile_options and device.type == "cpu":
@@ -136,7 +134,7 @@ def load_stage(folder: Path, device: torch.device, dtype: torch.dtype, stage: st
 
 
 def find_tinyllm() -> None:
-    """Make a checkout importable that is not installed: there the kernels stand beside the package."""
+    """Make a checkout importable without installing it: its kernels are in a folder beside the package."""
     root = HERE.parents[1]
     try:
         version("tinyllm-xpu")
@@ -171,9 +169,7 @@ class OpenVINO:
         precise = {"INFERENCE_PRECISION_HINT": "f32"} if dtype == torch.float32 else {}
         where = {"cpu": "CPU", "xpu": "GPU"}[device.type]
         scheduler = openvino_genai.SchedulerConfig()
-        scheduler.enable_prefix_caching = (
-            False  # or a prompt that comes again is not computed again
-        )
+        scheduler.enable_prefix_caching = False  # otherwise a repeated prompt is not computed again
         self.pipeline = openvino_genai.LLMPipeline(
             str(exported), where, scheduler_config=scheduler, **precise
         )
@@ -182,7 +178,7 @@ class OpenVINO:
         self.prepare_s = perf_counter() - start
 
     def generate(self, ids, new_tokens: int, num_beams: int):
-        """Tokens of every sequence, prompt included, and when each new one was there."""
+        """Tokens of every sequence, prompt included, and the time of each new token in seconds."""
         import numpy
         import openvino
 
@@ -192,12 +188,13 @@ class OpenVINO:
         answer = self.pipeline.generate(
             openvino.Tensor(numpy.array(ids, dtype=numpy.int64)), config
         )
-        told = answer.perf_metrics
-        at = told.raw_metrics.m_new_token_times
-        times = [(told.get_ttft().mean + moment - at[0]) / 1e3 for moment in at]
+        metrics = answer.perf_metrics
+        times_ms = metrics.raw_metrics.m_new_token_times
+        first = metrics.get_ttft().mean
+        times = [(first + time - times_ms[0]) / 1e3 for time in times_ms]
         return [prompt + list(new) for prompt, new in zip(ids, answer.tokens, strict=True)], times
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Nothing is kept between calls."""
 
 
@@ -214,7 +211,7 @@ def _export(folder: Path, exported: Path, stored: str) -> None:
 
 
 class LlamaCpp:
-    """llama.cpp on the same weights in a GGUF file: greedily, one prompt at a time; its Python package has no more."""
+    """llama.cpp on the same weights in a GGUF file: its Python package has greedy decoding of one prompt only."""
 
     prepare_s = 0.0
 
@@ -243,7 +240,7 @@ class LlamaCpp:
         self.ends = [] if eos is None else eos if isinstance(eos, list) else [eos]
 
     def generate(self, ids, new_tokens: int, num_beams: int):
-        """Tokens of the one sequence, prompt included, and when each new one was there."""
+        """Tokens of the one sequence, prompt included, and the time of each new token in seconds."""
         if num_beams > 1 or len(ids) > 1:
             raise ValueError(
                 f"{len(ids)} prompts in {num_beams} beams: llama-cpp-python takes one, without beams"
@@ -252,13 +249,13 @@ class LlamaCpp:
         self.model.reset()
         self.model.eval(tokens)
         for _ in range(new_tokens):
-            tokens.append(self._most_likely())
+            tokens.append(self._argmax())
             times.append(perf_counter() - start)
             if len(times) < new_tokens:
                 self.model.eval(tokens[-1:])
         return [tokens], times
 
-    def _most_likely(self) -> int:
+    def _argmax(self) -> int:
         import llama_cpp
         import numpy
 
@@ -268,7 +265,7 @@ class LlamaCpp:
         logits[self.ends] = -numpy.inf
         return int(logits.argmax())
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Nothing is kept between calls."""
 
 

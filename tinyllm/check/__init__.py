@@ -1,4 +1,4 @@
-"""Is an implementation right? The case tables that tests, exercises and `python -m tinyllm check` share."""
+"""Checks implementations against float64, over the case tables of tests, exercises and `python -m tinyllm check`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["TABLES", "Verdict", "check", "run_case"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """How an implementation did: cases passed of all, the largest error, and the first failure in words."""
+    """The result of a check: passed cases, all cases, the largest error, and the first failure as text."""
 
     operation: str
     passed: int
@@ -49,9 +49,8 @@ def check(
 ) -> Verdict:
     """Run `function` through the case table of `operation` against float64.
 
-    It is called with the arguments of the function of that name in `tinyllm.check.references`; cases that have one of
-    those named in `without` are left out, and of the others every `every`-th is run. Raises ValueError for an operation
-    that has no table.
+    `function` has the arguments of the function of that name in `tinyllm.check.references`. Cases with an argument in
+    `without` are left out; of the others, every `every`-th runs. Raises ValueError for an operation without a table.
     """
     if operation not in TABLES:
         raise ValueError(f"operation {operation!r} has no table: expected one of {list(TABLES)}")
@@ -72,15 +71,13 @@ def check(
 def run_case(
     table: Table, case: Case, function: Callable, dtype: torch.dtype, device: torch.device
 ) -> tuple[float, str | None]:
-    """The largest error of one case, relative to the scale of the result, and what is wrong (None: nothing)."""
+    """The largest error of one case, relative to the scale of the result, and the failure as text, or None."""
     arguments = case.make(Draw(0, dtype, device))
     before = _widen(arguments)
     expected = _tensors(table.reference(**before))
     try:
         got = _tensors(function(**arguments))
-    except (
-        Exception
-    ) as error:  # a learner's function may raise anything: it is reported, not propagated
+    except Exception as error:  # a learner's function may raise anything: report it as a failure
         return float("inf"), f"{type(error).__name__}: {error}"
     worst, written = 0.0, [arguments[name] for name in table.written]
     in_place = zip(written, expected[len(expected) - len(written) :], strict=True)
@@ -110,7 +107,7 @@ def _difference(got: Tensor, expected: Tensor, tolerance: float) -> tuple[float,
     wide = got.double().to(expected.device)
     scale = expected.abs().clamp(
         min=expected.square().mean().sqrt().item()
-    )  # small elements may be off by the typical one
+    )  # errors of small elements are relative to the root mean square
     error = ((wide - expected).abs() / scale.clamp(min=1e-30)).nan_to_num(nan=float("inf"))
     worst = error.max().item()
     if worst <= tolerance:
@@ -120,7 +117,7 @@ def _difference(got: Tensor, expected: Tensor, tolerance: float) -> tuple[float,
 
 
 def _widen(value: Any) -> Any:
-    """The same arguments in float64, on the CPU."""
+    """The arguments in float64, on the CPU."""
     if isinstance(value, Tensor):
         return value.cpu().to(
             torch.float64 if value.is_floating_point() else value.dtype, copy=True

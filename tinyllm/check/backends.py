@@ -1,4 +1,4 @@
-"""The implementations there are of each operation, under the names and arguments of the case tables."""
+"""All implementations of each operation, with the names and arguments of the case tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tinyllm.ops.rope import RotaryTables, apply_partial_rope
 
 @dataclass(frozen=True)
 class Backend:
-    """A named set of implementations, and the formats it is held to."""
+    """A named set of implementations, and the dtypes it is checked in."""
 
     name: str
     functions: Mapping[str, Callable]
@@ -45,7 +45,7 @@ def naive_norm_and_add(
     weight: Float[Tensor, " m"],
     eps: float,
 ) -> Float[Tensor, "*rows m"]:
-    """The norm, and the sum."""
+    """RMSNorm, then the residual, as two operations."""
     return residual + rms_norm(x, weight, eps)
 
 
@@ -61,7 +61,7 @@ def naive_rope(
     start: Int32[Tensor, ""] | None = None,
     norms: HeadNorms | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`ops.rope` with the tables of pairs spread out to elements, and the slots written at the end."""
+    """`ops.rope` with tables repeated from pairs to elements; the slots are written last."""
     if norms is not None:
         q = rms_norm(q, norms.q, norms.eps)
         k = rms_norm(k, norms.k, norms.eps)
@@ -75,14 +75,14 @@ def naive_rope(
 
 
 def spread(x: Float[Tensor, "#b t pairs"], interleaved: bool) -> Float[Tensor, "#b t elements"]:
-    """A value for each element, where there is one for each pair."""
+    """Repeat a value per pair to a value per element."""
     return x.repeat_interleave(2, -1) if interleaved else torch.cat([x, x], -1)
 
 
 def naive_activate_and_multiply(
     gate_up: Float[Tensor, "r two_f"], activation: str
 ) -> Float[Tensor, "r f"]:
-    """The gate as the naive feed-forward block spells it out."""
+    """The gate as unfused operations."""
     gate, up = gate_up.chunk(2, dim=-1)
     return ACTIVATIONS[activation](gate) * up
 
@@ -96,7 +96,7 @@ def naive_linear(
     gated: bool = False,
     residuals: tuple[Float[Tensor, "r out"], ...] = (),
 ) -> Float[Tensor, "r out"]:
-    """Every step on its own, a gated product as two."""
+    """Unfused operations; a gated matmul as two."""
     if norm is not None:
         x = naive_norm(x, norm)
     blocks = 2 if gated else 1
@@ -136,13 +136,13 @@ NAIVE = Backend(
 )
 
 
-# What every set of kernels is timed at; attention, and what only some sets have in one launch, come on top.
+# SHARED: operations that every kernel set is timed with. MORE: attention, and launches that only some sets have.
 MORE = ("attention", "segment_attention", "prefill_attention", "qkv_rope_and_store")
 SHARED = tuple(name for name in TABLES if name not in MORE)
 
 
 def of_module(name: str, kernels: KernelSet) -> Backend:
-    """A set of kernels: the functions of its own that have a table; what it inherits is checked as torch's."""
+    """The functions with a table that a kernel set implements itself; inherited ones are checked as torch's."""
     own = [
         operation
         for operation in TABLES
@@ -152,13 +152,13 @@ def of_module(name: str, kernels: KernelSet) -> Backend:
 
 
 def _is_own(kernels: KernelSet, operation: str) -> bool:
-    """Whether a set does not inherit an operation."""
+    """Whether a kernel set implements an operation itself."""
     inherited = getattr(TorchKernels, operation)
     return type(kernels) is TorchKernels or getattr(type(kernels), operation) is not inherited
 
 
 def backends(device: torch.device) -> list[Backend]:
-    """The naive operations, and every set of kernels that can run on a device."""
+    """The naive operations, and every kernel set that can run on a device."""
     names = ["torch"]
     if device.type != "cpu":
         names.append("triton")
@@ -172,7 +172,7 @@ def backends(device: torch.device) -> list[Backend]:
 
 
 def absent(device: torch.device) -> dict[str, str]:
-    """The sets of kernels that a device could have and has not, and what would bring them."""
+    """Kernel sets that are not installed but would run on a device, with the reason."""
     reasons = {
         "sycl": None if device.type == "cuda" else sycl.unavailable(device),
         "cpu": cpu.unavailable() if device.type == "cpu" else None,

@@ -1,4 +1,4 @@
-"""Is a whole stage right? Tokens against transformers, on a tiny random model made on the spot."""
+"""Checks a stage: its tokens against those of transformers, on a tiny random model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SIZES: dict[str, Any] = {
     "pad_token_id": 0,
 }
 SHARED_KEYS, WINDOW = {"num_key_value_heads": 2, "head_dim": 32}, {"sliding_window": 8}
-# What a model type has beside these sizes; those with heads of their own take none of the others'.
+# Further settings by model type; all other types have SHARED_KEYS.
 OWN: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "mistral": SHARED_KEYS | WINDOW,
@@ -46,7 +46,7 @@ OWN: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 
 def small_model(model_type: str = "llama") -> PreTrainedModel:
-    """A small model of a type as transformers names it, with random weights and heads that differ; always the same."""
+    """A small model of a transformers model type, with fixed random weights."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     config = AutoConfig.for_model(model_type, **SIZES | OWN.get(model_type, SHARED_KEYS))
@@ -57,7 +57,7 @@ def small_model(model_type: str = "llama") -> PreTrainedModel:
         torch.manual_seed(0)
         return AutoModelForCausalLM.from_config(
             config, **attention
-        ).eval()  # torch's attention has no soft cap
+        ).eval()  # SDPA has no soft-capping
 
 
 def check_stages(device: torch.device, model_type: str = "llama") -> Iterator[Verdict]:

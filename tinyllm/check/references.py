@@ -1,6 +1,6 @@
-"""What each operation means, in float64 and plain torch: the oracle of every implementation.
+"""The meaning of each operation, in float64 and plain torch: the oracle of every implementation.
 
-All take their arguments widened to float64 (`tinyllm.check.tables` does it) and are written for clarity alone.
+All arguments are float64 (`tinyllm.check` converts them); the code is written for clarity alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ACTIVATIONS = {
 
 
 class NormWeights(NamedTuple):
-    """One normalisation before a matrix product: a LayerNorm where there is a bias, else an RMSNorm."""
+    """The norm before a matmul: a LayerNorm with a bias, else an RMSNorm."""
 
     weight: Float[Tensor, " k"]
     bias: Float[Tensor, " k"] | None
@@ -57,13 +57,13 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
-    """x [b, n, t, d]; cos and sin [b or 1, t, r / 2]: the first r elements of each head turned, the rest kept."""
+    """x [b, n, t, d]; cos and sin [b or 1, t, r / 2]: the first r elements of each head are rotated."""
     half = cos.shape[-1]
-    turned, kept = x[..., : 2 * half], x[..., 2 * half :]
+    rotary, kept = x[..., : 2 * half], x[..., 2 * half :]
     pairs = (
-        turned.unflatten(-1, (half, 2))
+        rotary.unflatten(-1, (half, 2))
         if interleaved
-        else turned.unflatten(-1, (2, half)).transpose(-1, -2)
+        else rotary.unflatten(-1, (2, half)).transpose(-1, -2)
     )
     first, second, cos, sin = pairs[..., 0], pairs[..., 1], cos[:, None], sin[:, None]
     out = torch.stack([first * cos - second * sin, second * cos + first * sin], dim=-1)
@@ -85,8 +85,8 @@ def rope_and_store(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """q [b, h, t, d] rotated; k [b, g, t, d] rotated into k_slot, v copied into v_slot, both returned.
 
-    The slots are memory for t tokens; or for more, [b, g, n, d], of which those from number `start` are written.
-    With `norms`, every head of q and k is normalised before it is rotated.
+    The slots are [b, g, t, d], or [b, g, n, d] with n > t, of which t from index `start` are written. With `norms`,
+    every head of q and k is normalised before the rotation.
     """
     if norms is not None:
         q, k = rms_norm(q, norms.q, norms.eps), rms_norm(k, norms.k, norms.eps)
@@ -143,7 +143,7 @@ def qkv_rope_and_store(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`linear` of x [b, t, m] with the stacked weights of q, k and v, then `rope_and_store`; q is [b, h, t, d].
 
-    The rows of the weights are all of q, of k, of v; `per_head`: q, k and v of the first head, then of the next.
+    The rows of the weights are those of q, then k, then v; with `per_head`, q, k and v of each head in turn.
     """
     (b, t, _), (_, g, _, d) = x.shape, k_slot.shape
     heads = linear(x.flatten(0, 1), weight, bias, norm).view(b, t, -1, d).transpose(1, 2)
@@ -175,15 +175,15 @@ def segment_attention(
     softcap: float | None = None,
     window: int | None = None,
 ) -> Tensor:
-    """Every sequence of every request over its request's prompt and over its own path through the response.
+    """Attention of every sequence over its request's prompt and over the response slots in its beam index.
 
     q [b, h, w, d]; prompts [b, g, at least t, d]; responses [b, g, at least steps * w, d], the w slots of a step side
-    by side; lengths, int32: t and steps. beam_index [b, w, at least steps], int32, says which sequence's slot holds
-    each step of a path; without it every sequence has its own. prompt_positions [b, at least t], int32: where each
-    token of the prompt stands, negative for padding, which is never read; the response goes on after the last.
-    slopes [h], float32: ALiBi, slope * position is added to a score. scale: 1 / sqrt(d) unless given. softcap: a scaled
-    score s becomes softcap * tanh(s / softcap), before anything is added to it. window: of prompt and response
-    together, only the last `window` tokens are seen, the query's own among them. Returns [b, w, h * d].
+    by side; lengths, int32: t and steps. beam_index [b, w, at least steps], int32: the slot that each sequence reads in
+    each step; without it, every sequence reads its own. prompt_positions [b, at least t], int32: the position of each
+    prompt token, negative for padding, which is never read; the response continues after the last. slopes [h], float32:
+    ALiBi, slope * position is added to a score. scale: 1 / sqrt(d) by default. softcap: a scaled score s becomes
+    softcap * tanh(s / softcap), before a bias is added. window: only the last `window` tokens of prompt and response
+    are visible, the query's own among them. Returns [b, w, h * d].
     """
     (b, h, w, d), g, (t, steps) = q.shape, prompt_k.shape[1], lengths.tolist()
     out = q.new_empty(b, w, h * d)
@@ -191,14 +191,14 @@ def segment_attention(
         where = torch.arange(t, dtype=torch.int64, device=q.device)
         if prompt_positions is not None:
             where = prompt_positions[r, :t].long()
-        seen = (where >= 0).nonzero()[:, 0]
+        real = (where >= 0).nonzero()[:, 0]
         step = torch.arange(steps, dtype=torch.int64, device=q.device)
-        where = torch.cat([where[seen], int(where[-1]) + 1 + step])
+        where = torch.cat([where[real], int(where[-1]) + 1 + step])
         near = slice(None if window is None else -window, None)
         for j in range(w):
             path = step * w + (j if beam_index is None else beam_index[r, j, :steps])
             k, v = (
-                torch.cat([prompt[r][:, seen], response[r][:, path]], dim=1)[:, near]
+                torch.cat([prompt[r][:, real], response[r][:, path]], dim=1)[:, near]
                 for prompt, response in ((prompt_k, response_k), (prompt_v, response_v))
             )
             scores = capped(q[r, :, j].view(g, -1, d) @ k.mT * (scale or d**-0.5), softcap)
@@ -212,7 +212,7 @@ def segment_attention(
 
 
 def capped(scores: Tensor, softcap: float | None) -> Tensor:
-    """Scores bent so that none leaves -softcap to softcap."""
+    """Logit soft-capping: scores limited to the range from -softcap to softcap."""
     return scores if softcap is None else softcap * torch.tanh(scores / softcap)
 
 
@@ -228,9 +228,8 @@ def prefill_attention(
 ) -> Tensor:
     """Causal attention: q [b, h, t, d], whose own keys are the last t of k and v [b, g, n, d].
 
-    positions [b, n] as prompt_positions, slopes, scale, softcap and window as in `segment_attention`. A padding token
-    sees itself, and
-    nothing sees it. Returns [b, t, h * d].
+    positions [b, n] are prompt_positions; slopes, scale, softcap and window are those of `segment_attention`. A padding
+    token is visible to itself alone. Returns [b, t, h * d].
     """
     (b, h, t, d), (_, g, n, _) = q.shape, k.shape
     key = torch.arange(n, dtype=torch.int64, device=q.device)

@@ -1,4 +1,4 @@
-"""One case table per operation: the sizes and strides at which every implementation is held against float64."""
+"""One case table per operation: the sizes and strides at which implementations are checked against float64."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Draw:
         return 2.0 ** -self.numbers(heads + 1, start=1).float()
 
     def strided(self, rows: int, width: int) -> Tensor:
-        """Rows that do not touch: the first `width` columns of a wider matrix."""
+        """Rows that are not adjacent in memory: the first `width` columns of a wider matrix."""
         return self(rows, width + 3)[:, :width]
 
 
@@ -60,7 +60,7 @@ class Case:
 
     @property
     def arguments(self) -> frozenset[str]:
-        """The names of what it gives."""
+        """The names of the arguments."""
         return frozenset(self.make(Draw(0, torch.float32, torch.device("cpu"))))
 
 
@@ -68,7 +68,7 @@ class Case:
 class Table:
     """An operation, its float64 reference, and its cases.
 
-    `written` names the arguments that the operation writes in place: in order, the last of its results.
+    `written` names the arguments that the operation writes in place; they are the last of its results, in this order.
     """
 
     name: str
@@ -318,12 +318,12 @@ def _qkv_maker(
 ) -> Callable[[Draw], dict]:
     def make(draw: Draw) -> dict:
         n = (h + 2 * g) * d
-        product = _linear_maker(b * t, m, n, bias, norm)(draw)
+        projection = _linear_maker(b * t, m, n, bias, norm)(draw)
         memory = {"k_slot": draw(b, g, t + 6, d), "v_slot": draw(b, g, t + 6, d)}
         angles = draw(1 if t > 1 else b, t, rotated // 2, scale=3.0).float()
         return {
-            "x": product["x"].view(b, t, m), "weight": product["weight"], "bias": product.get("bias"),
-            "norm": product.get("norm"), "cos": angles.cos(), "sin": angles.sin(), **memory,
+            "x": projection["x"].view(b, t, m), "weight": projection["weight"], "bias": projection.get("bias"),
+            "norm": projection.get("norm"), "cos": angles.cos(), "sin": angles.sin(), **memory,
             "interleaved": interleaved, "start": torch.tensor(5, dtype=torch.int32, device=draw.device),
             **more,
         }  # fmt: skip
@@ -387,7 +387,7 @@ def _segment_cases() -> Iterator[Case]:
 def _segment_maker(
     b, h, g, w, d, t, steps, padded=False, alibi=False, reordered=True, size=1.0, spare=3, **more
 ) -> Callable[[Draw], dict]:
-    """Memory beyond the lengths is NaN, and padding is large: neither must be seen."""
+    """Memory beyond the lengths is NaN, and padding is large, so that an error shows if either is read."""
 
     def make(draw: Draw) -> dict:
         prompt, response = (

@@ -1,4 +1,4 @@
-"""`tinyllm bench`: stages and peers, measured side by side; or planned, before anything is allocated."""
+"""`tinyllm bench`: measures stages and peers in one run, or plans their memory without allocating it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tinyllm.runtime.device import free_bytes, pick_device, pick_dtype, size_as_
 from tinyllm.stages import STAGES, pick_stage
 
 if TYPE_CHECKING:
-    from tinyllm.bench.presets import Case, Preset
+    from tinyllm.bench.presets import BenchCase, Preset
     from tinyllm.bench.rows import Row
 
 PROMPT = "What is a KV cache?"
-RANDOM_TOKENS = 32  # of a prompt for random weights
+RANDOM_TOKENS = 32  # in a prompt for random weights
 LEAST = {
     "batch": 1,
     "num_beams": 1,
@@ -32,13 +32,13 @@ LEAST = {
 EPILOG = """
 presets:
 {presets}
-Without a preset: {without}. What you pass replaces what a preset says: --prompts, --beams,
+Without a preset: {without}. These options replace the values of a preset: --prompts, --beams,
 --batch, --new-tokens, --repeats, --stages and --peers.
 
 peers: hf (transformers, eager), hf-static (static cache, torch.compile), ipex, openvino, llama.cpp. Each runs in a
-process of its own on a copy of the weights in TMPDIR; hf and hf-static share ours, but in latency (unless --one-copy)
-and throughput. Those that are not installed are named and left out; one that lives in another environment is reached
-with --peer-python.
+process of its own on a copy of the weights in TMPDIR. hf and hf-static share our weights, except in the presets latency
+(unless --one-copy) and throughput. A peer that is not installed is reported and left out; --peer-python gives the
+interpreter of a peer in another environment.
 
 examples:
   tinyllm bench --preset quick --png quick.png
@@ -50,13 +50,13 @@ examples:
 
 
 def epilog() -> str:
-    """What the options alone do not tell."""
+    """The end of the help text: presets, peers and examples."""
     presets = "\n".join(f"  {name:11} {preset.help}" for name, preset in PRESETS.items())
     return EPILOG.format(presets=presets, without=ONE_PROMPT.help)
 
 
 def add_to(commands) -> None:
-    """Put the command into the parser."""
+    """Add the command to the parser."""
     command = add_command(
         commands, "bench", "Measure stages and peers side by side: same weights, same prompt.", run
     )
@@ -66,11 +66,11 @@ def add_to(commands) -> None:
     add(
         "--random",
         metavar="SHAPE",
-        help="random weights of a known shape, llama-2-7b say, instead of a model",
+        help="random weights of a known shape instead of a model, for example llama-2-7b",
     )
     add("--preset", choices=list(PRESETS), help="what to measure; see below")
-    add("--stages", nargs="*", metavar="STAGE", help=f"of ours: {', '.join(STAGES)}")
-    add("--peers", nargs="*", metavar="PEER", help="engines beside ours; see below")
+    add("--stages", nargs="*", metavar="STAGE", help=f"stages to measure: {', '.join(STAGES)}")
+    add("--peers", nargs="*", metavar="PEER", help="other engines to measure; see below")
     add(
         "--peer-python",
         action="append",
@@ -81,16 +81,16 @@ def add_to(commands) -> None:
     add(
         "--one-copy",
         action="store_true",
-        help="latency: hf, hf-static share our weights, where memory holds no more",
+        help="latency: hf and hf-static share our weights, to save memory",
     )
-    add("--prompt", default=PROMPT, help=f"the prompt as a text; {PROMPT!r} unless given")
+    add("--prompt", default=PROMPT, help=f"the text of the prompt; {PROMPT!r} by default")
     add(
         "--prompt-tokens",
         "--prompts",
         type=int,
         nargs="+",
         metavar="N",
-        help="prompts of so many tokens instead",
+        help="lengths of prompts in tokens, instead of a text",
     )
     add(
         "--num-beams",
@@ -105,33 +105,33 @@ def add_to(commands) -> None:
         type=int,
         nargs="*",
         metavar="N",
-        help="copies of the prompt; throughput: batches on the way, or none",
+        help="copies of the prompt; throughput: smaller batches to time too, or none",
     )
     add("--new-tokens", type=int, metavar="N", help="tokens to generate")
     add(
         "--repeats",
         type=int,
         metavar="N",
-        help="runs of each engine; medians count, 5 unless given",
+        help="timed runs of each engine, of which the median is taken; 5 by default",
     )
     add(
         "--plan",
         action="store_true",
-        help="measure nothing: say what memory it takes, and what fits",
+        help="measure nothing: show the memory that each case needs, and the batch that fits",
     )
     add(
         "--memory-budget",
         "--memory",
         type=float,
         metavar="GB",
-        help="for --plan and throughput; what is free if not given",
+        help="for --plan and throughput; the free memory by default",
     )
     add(
         "--max-batch",
         type=int,
         default=1024,
         metavar="N",
-        help="throughput: try no more prompts than that; 1024",
+        help="throughput: the largest batch to try; 1024 by default",
     )
     add("--stream", action="store_true", help="show each engine's answer as it is produced")
     add("--json", type=Path, metavar="FILE", help="record the rows, after every round")
@@ -139,19 +139,19 @@ def add_to(commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check everything that was passed, then measure or plan."""
+    """Check all options, then measure or plan."""
     check_numbers(options)
     check_files(options)
     device, dtype, preset = pick_device(options.device), pick_dtype(options.dtype), resolve(options)
     if options.plan:
-        return say_plan(options, preset, device, dtype)
+        return print_plan(options, preset, device, dtype)
     if options.stream and max(preset.beams) > 1:
         raise ValueError(
             f"--stream with --num-beams {max(preset.beams)}: beams are not final before the end"
         )
     rows = measured(options, preset, device, dtype)
     if not rows:
-        raise ValueError("nothing was measured: what each engine said stands above")
+        raise ValueError("nothing was measured: the errors of the engines are printed above")
     show(rows)
     if options.json:
         print(f"rows: {options.json}")
@@ -164,7 +164,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def check_numbers(options: argparse.Namespace) -> None:
-    """Raise ValueError for what is too small."""
+    """Raise ValueError for a number that is too small."""
     for name, least in LEAST.items():
         given = getattr(options, name)
         for value in given if isinstance(given, list) else [given]:
@@ -189,7 +189,7 @@ def check_files(options: argparse.Namespace) -> None:
 
 
 def resolve(options: argparse.Namespace) -> Preset:
-    """The preset, with what the user said instead."""
+    """The preset with the values that the options replace."""
     from tinyllm.bench.peers import pick_peers
     from tinyllm.bench.presets import pick_preset
 
@@ -223,33 +223,33 @@ def measured(
     options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None
 ) -> list[Row]:
     """Load, measure, record."""
-    from tinyllm.bench.engines import Where, say
+    from tinyllm.bench.engines import EngineSettings, report
     from tinyllm.bench.peers import absent, pick_peers, pick_pythons
     from tinyllm.bench.rows import write_rows
-    from tinyllm.bench.run import Budgeted, run_cases
+    from tinyllm.bench.run import BudgetedRun, run_cases
 
     peers, pythons = pick_peers(preset.peers), pick_pythons(options.peer_python)
     for name, reason in absent(peers, device.type, pythons).items():
-        say(f"{name} is left out: {reason}")
+        report(f"{name} is left out: {reason}")
         del peers[name]
     checkpoint = open_model(options, device, dtype)
-    where = Where(checkpoint, device, dtype or checkpoint.dtype, pythons)
+    settings = EngineSettings(checkpoint, device, dtype or checkpoint.dtype, pythons)
     record = (lambda rows: write_rows(rows, options.json)) if options.json else (lambda rows: None)
     if preset.batches is None:
-        budget = memory_budget(options, where)
+        budget = memory_budget(options, settings)
 
         def prompts(tokens):
             return different_prompts(checkpoint, tokens or RANDOM_TOKENS, options.max_batch)
 
-        return Budgeted(where, preset, prompts, budget, record, options.batch).run(peers)
-    listen = listener(checkpoint.tokenizer) if options.stream else lambda engine: None
+        return BudgetedRun(settings, preset, prompts, budget, record, options.batch).run(peers)
+    make_streamer = streamers(checkpoint.tokenizer) if options.stream else lambda engine: None
     return run_cases(
-        where,
+        settings,
         preset,
         peers,
         lambda case: bench_prompt(checkpoint, case, options.prompt),
         record,
-        listen,
+        make_streamer,
     )
 
 
@@ -263,20 +263,20 @@ def open_model(options: argparse.Namespace, device: torch.device, dtype: torch.d
     return open_checkpoint(options.model)
 
 
-def memory_budget(options: argparse.Namespace, where) -> int:
+def memory_budget(options: argparse.Namespace, settings) -> int:
     """Bytes that each engine may hold. Raises ValueError where the weights alone need more."""
     from tinyllm.cost.model import weight_elements
 
     budget = (
-        free_bytes(where.device)
+        free_bytes(settings.device)
         if options.memory_budget is None
         else int(options.memory_budget * 1e9)
     )
     if budget is None:
-        raise ValueError("this system does not tell what memory is free: pass --memory-budget GB")
+        raise ValueError("this system does not report its free memory: pass --memory-budget GB")
     weights = (
-        weight_elements(where.checkpoint.family.describe(where.checkpoint.config))
-        * where.dtype.itemsize
+        weight_elements(settings.checkpoint.family.describe(settings.checkpoint.config))
+        * settings.dtype.itemsize
     )
     if budget <= weights:
         taken = f"the weights alone take {size_as_text(weights)}"
@@ -285,7 +285,7 @@ def memory_budget(options: argparse.Namespace, where) -> int:
 
 
 def show(rows: Sequence[Row]) -> None:
-    """Tables on the screen, one for each question that was asked."""
+    """Print a table for each workload."""
     from tinyllm.bench.rows import as_text, grouped, title
 
     for group in grouped(rows):
@@ -293,10 +293,10 @@ def show(rows: Sequence[Row]) -> None:
         print(as_text(group))
 
 
-def say_plan(
+def print_plan(
     options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None
 ) -> int:
-    """What every stage would hold in every case, and how many prompts fit; nothing is loaded, nothing allocated."""
+    """Print the memory of every stage in every case and the batch that fits; no weights are loaded."""
     from tinyllm.checkpoint import open_checkpoint
     from tinyllm.lab.shapes import known_config
 
@@ -308,7 +308,7 @@ def say_plan(
         tokens = encode(checkpoint.tokenizer, options.prompt, raw=False)["input_ids"].shape[1]
     free = free_bytes(device) if options.memory_budget is None else int(options.memory_budget * 1e9)
     for case in preset.cases:
-        say_case(
+        print_case(
             case,
             case.prompt_tokens or tokens,
             preset,
@@ -319,8 +319,10 @@ def say_plan(
     return 0
 
 
-def say_case(case: Case, tokens: int, preset: Preset, config, size: int, free: int | None) -> None:
-    """The plan of one case, as a table."""
+def print_case(
+    case: BenchCase, tokens: int, preset: Preset, config, size: int, free: int | None
+) -> None:
+    """Print the plan of one case as a table."""
     from tinyllm.bench.table import aligned
     from tinyllm.cost.model import weight_elements
     from tinyllm.generation.memory import CallShape, max_prompts, memory_need
@@ -348,8 +350,8 @@ def say_case(case: Case, tokens: int, preset: Preset, config, size: int, free: i
     print(aligned(lines))
 
 
-def bench_prompt(checkpoint, case: Case, text: str) -> torch.Tensor:
-    """Token ids `[batch, t]`: the prompt, or as many tokens as asked for."""
+def bench_prompt(checkpoint, case: BenchCase, text: str) -> torch.Tensor:
+    """Token ids `[batch, t]`: the prompt's text, or `case.prompt_tokens` tokens."""
     if checkpoint.tokenizer is not None and case.prompt_tokens is None:
         ids = encode(checkpoint.tokenizer, text, raw=False)["input_ids"]
     else:
@@ -358,7 +360,7 @@ def bench_prompt(checkpoint, case: Case, text: str) -> torch.Tensor:
 
 
 def different_prompts(checkpoint, tokens: int, many: int) -> torch.Tensor:
-    """Token ids `[many, tokens]`: pieces of Python's documentation, or random ones without a tokenizer."""
+    """Token ids `[many, tokens]`: pieces of Python's documentation; random ids without a tokenizer."""
     if checkpoint.tokenizer is None:
         generator = torch.Generator("cpu").manual_seed(0)
         return torch.randint(
@@ -377,11 +379,11 @@ def different_prompts(checkpoint, tokens: int, many: int) -> torch.Tensor:
     return torch.tensor(pieces, dtype=torch.int64, device="cpu")
 
 
-def listener(tokenizer):
-    """A streamer for each engine that prints its answer under its name."""
+def streamers(tokenizer):
+    """A function that makes a streamer for an engine, which prints the answer under its name."""
     from transformers import TextStreamer
 
-    def listen(engine) -> object | None:
+    def make_streamer(engine) -> object | None:
         print(f"\n{engine.name}:", flush=True)
         return (
             None
@@ -389,4 +391,4 @@ def listener(tokenizer):
             else TextStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
         )
 
-    return listen
+    return make_streamer

@@ -12,7 +12,7 @@ from tinyllm.runtime.device import available, pick_device
 
 
 def add_to(commands) -> None:
-    """Put the command into the parser."""
+    """Add the command to the parser."""
     add_command(
         commands,
         "check",
@@ -22,7 +22,7 @@ def add_to(commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what there is and what was found; returns 1 where a kernel or a stage is wrong."""
+    """Print devices, limits and results; returns 1 where a kernel or a stage is wrong."""
     from tinyllm.bench.machine import measure_machine, versions
     from tinyllm.check.models import check_stages
     from tinyllm.kernels import for_device
@@ -63,9 +63,9 @@ def advice(fastest: str, default: str, times: dict[str, float]) -> str:
 
 
 def check_kernels(device: torch.device, copy_bandwidth: float) -> tuple[list, dict[str, float]]:
-    """Hold every kernel of every set against float64 and time it; returns verdicts, and seconds for one of each.
+    """Check every kernel of every set against float64 and time it; returns verdicts, and seconds per kernel.
 
-    What a set has not of its own, it takes from torch, and its time with it.
+    An operation that a set inherits from torch counts with torch's time.
     """
     from tinyllm.check import check
     from tinyllm.check.backends import NAIVE, SHARED, absent, backends
@@ -90,13 +90,13 @@ def check_kernels(device: torch.device, copy_bandwidth: float) -> tuple[list, di
                 f"{time.bandwidth / 1e9:.1f} GB/s, {share:.0%} of copy"
             )
             seconds[backend.name][operation] = time.seconds
-    seconds.pop(NAIVE.name, None)  # no set of kernels
+    seconds.pop(NAIVE.name, None)  # not a kernel set
     return verdicts, sums_of(seconds, SHARED)
 
 
 def sums_of(
     seconds: Mapping[str, Mapping[str, float]], operations: Sequence[str]
 ) -> dict[str, float]:
-    """Seconds of one of each operation, by set; what a set has not is torch's."""
-    whole = {name: {**seconds["torch"], **own} for name, own in seconds.items()}
-    return {name: sum(times[op] for op in operations) for name, times in whole.items()}
+    """Seconds of one call of each operation, by kernel set; operations that a set lacks are torch's."""
+    complete = {name: {**seconds["torch"], **own} for name, own in seconds.items()}
+    return {name: sum(times[op] for op in operations) for name, times in complete.items()}

@@ -1,4 +1,4 @@
-"""What several commands have in common: arguments, and how they become options of a call."""
+"""Arguments that several commands share, and their translation to options of `generate`."""
 
 from __future__ import annotations
 
@@ -14,62 +14,69 @@ from tinyllm.stages import FASTEST, STAGES
 def add_command(
     commands, name: str, help: str, run: Callable[[argparse.Namespace], int]
 ) -> argparse.ArgumentParser:
-    """A command that runs `run`, with what every command takes."""
+    """A command that runs `run`, with the options of every command."""
     command = commands.add_parser(
         name, help=help, description=help, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     command.set_defaults(run=run)
     command.add_argument(
-        "--device", help=f"one of {', '.join(available())} here; the best there is unless given"
+        "--device", help=f"one of {', '.join(available())} here; the fastest one by default"
     )
     return command
 
 
 def add_model(command: argparse.ArgumentParser) -> None:
-    """Which model, in which number format."""
+    """Add the options for the model and its dtype."""
     command.add_argument(
-        "--model", help="a folder, a .gguf file or a hub id; SmolLM2-135M-Instruct unless given"
+        "--model", help="a folder, a .gguf file or a hub id; SmolLM2-135M-Instruct by default"
     )
     command.add_argument(
-        "--dtype", choices=list(DTYPES), help="number format; the checkpoint's own unless given"
+        "--dtype",
+        choices=list(DTYPES),
+        help="number format of the weights; the checkpoint's by default",
     )
 
 
 def add_answer(command: argparse.ArgumentParser, longest: int) -> None:
-    """How a text is answered: by which stage, how long, and how tokens are drawn."""
+    """Add the options for an answer: stage, length and sampling."""
     add_model(command)
     command.add_argument(
         "--stage", default=FASTEST, choices=list(STAGES), help="the stage of the ladder"
     )
     command.add_argument("--max-new-tokens", type=int, default=longest, help="the longest answer")
     command.add_argument(
-        "--temperature", type=float, help="draw tokens instead of taking the most likely; try 0.7"
+        "--temperature", type=float, help="sample tokens instead of greedy decoding; try 0.7"
     )
     command.add_argument(
-        "--top-k", type=int, help="draw from the k most likely only (with --temperature)"
+        "--top-k", type=int, help="sample from the k most likely tokens (with --temperature)"
     )
     command.add_argument(
-        "--top-p", type=float, help="draw from the most likely that make up p (with --temperature)"
+        "--top-p",
+        type=float,
+        help="sample from the most likely tokens with total probability p (with --temperature)",
     )
-    command.add_argument("--seed", type=int, help="draw the same tokens again (with --temperature)")
+    command.add_argument(
+        "--seed", type=int, help="seed of the sampling: the same tokens again (with --temperature)"
+    )
 
 
 def sampling(options: argparse.Namespace) -> dict[str, object]:
-    """How tokens are chosen. Raises ValueError for what has no meaning without --temperature."""
+    """Sampling options of `generate`. Raises ValueError for an option that needs --temperature."""
     given = {"top_k": options.top_k, "top_p": options.top_p}
     given = {name: value for name, value in given.items() if value is not None}
     if options.temperature is None and (given or options.seed is not None):
         raise ValueError(
-            "--top-k, --top-p and --seed are for drawn tokens: pass --temperature too, 1 leaves them as is"
+            "--top-k, --top-p and --seed need sampling: pass --temperature too; 1 leaves the probabilities unchanged"
         )
     if options.seed is not None:
         torch.manual_seed(options.seed)
-    drawn = options.temperature is not None
-    return {"do_sample": drawn} | ({"temperature": options.temperature} if drawn else {}) | given
+    if options.temperature is None:
+        return {"do_sample": False}
+    return {"do_sample": True, "temperature": options.temperature} | given
 
 
 def load(options: argparse.Namespace):
-    """The model asked for. Raises ValueError where it has no tokenizer."""
+    """Load the model. Raises ValueError where it has no tokenizer."""
     from tinyllm.model import from_pretrained
 
     model = from_pretrained(
@@ -83,7 +90,7 @@ def load(options: argparse.Namespace):
 
 
 def encode(tokenizer, prompt: str, raw: bool):
-    """Token ids and mask of a prompt, in the model's chat template where it has one."""
+    """Token ids and mask of a prompt; in the model's chat template, if it has one and `raw` is false."""
     if raw or tokenizer.chat_template is None:
         return tokenizer(prompt, return_tensors="pt")
     chat = [{"role": "user", "content": prompt}]

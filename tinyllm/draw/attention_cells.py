@@ -1,4 +1,4 @@
-"""Recorded runs of attention over both segments (`book/device/bench_attention.py`), beside other ways to do it."""
+"""Recorded runs of attention over both segments (`book/device/bench_attention.py`), beside other implementations."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ LOOKS = {
 
 
 def attention_runs(folder: Path = RESULTS) -> list[Run]:
-    """The recorded runs, `attention-*.json`, one per device; none where there are none yet."""
+    """The recorded runs, `attention-*.json`, one per device."""
     return [json.loads(path.read_text()) for path in sorted(folder.glob("attention-*.json"))]
 
 
 def cells(run: Run, shape: str, prompt: int, response: int) -> list[Mapping[str, Any]]:
-    """Rows for one model and lengths, by batch and beams. Raises LookupError where none is recorded."""
-    wanted = (shape, prompt, response)
-    found = [row for row in run["rows"] if (row["shape"], row["prompt"], row["response"]) == wanted]
+    """Rows of one model and lengths, sorted by batch and beams. Raises LookupError where none is recorded."""
+    key = (shape, prompt, response)
+    found = [row for row in run["rows"] if (row["shape"], row["prompt"], row["response"]) == key]
     if not found:
         recorded = sorted({(row["shape"], row["prompt"], row["response"]) for row in run["rows"]})
-        raise LookupError(f"no rows for {wanted}: recorded are {recorded}")
+        raise LookupError(f"no rows for {key}: recorded are {recorded}")
     return sorted(found, key=lambda row: (row["batch"], row["beams"]))
 
 
 def middle(run: Run, shape: str) -> tuple[str, int, int]:
-    """One of the recorded lengths of a model: the middle one of the prompts, and with it of the responses."""
+    """The middle one of a model's recorded prompt lengths, and the middle response length of that prompt."""
     lengths = sorted(
         {(row["prompt"], row["response"]) for row in run["rows"] if row["shape"] == shape}
     )
@@ -57,12 +57,12 @@ def middle(run: Run, shape: str) -> tuple[str, int, int]:
 
 
 def least_us(run: Run, row: Mapping[str, Any]) -> float:
-    """Microseconds that the bytes of a row take at the bandwidth of a reading sum, measured in the same run."""
+    """Microseconds to read the bytes of a row at the read bandwidth of the same run."""
     return row["bytes"] / run["read_gb_s"] / 1e3
 
 
 def attention_table(run: Run, shape: str, prompt: int, response: int) -> str:
-    """Microseconds of every implementation by batch and beams, under the name and date of the device."""
+    """A table of microseconds of every implementation by batch and beams, with device and date."""
     rows = cells(run, shape, prompt, response)
     head = (
         "batch",
@@ -86,7 +86,7 @@ def _line(run: Run, row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def draw_attention_cells(run: Run, shape: str, prompt: int, response: int) -> Figure:
-    """Microseconds over the beams, a panel per batch; the dashed line is what reading the bytes takes at least."""
+    """Microseconds over the beams, a panel per batch; the dashed line is the least time to read the bytes."""
     from matplotlib.figure import Figure
 
     rows = cells(run, shape, prompt, response)
@@ -100,8 +100,8 @@ def draw_attention_cells(run: Run, shape: str, prompt: int, response: int) -> Fi
     figure.legend(
         handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8
     )
-    told = f"{shape}, {rows[0]['dtype']}, prompt {prompt}, response {response}: {run['device']}, {run['date']}"
-    figure.suptitle(told, fontsize=9)
+    text = f"{shape}, {rows[0]['dtype']}, prompt {prompt}, response {response}: {run['device']}, {run['date']}"
+    figure.suptitle(text, fontsize=9)
     return figure
 
 

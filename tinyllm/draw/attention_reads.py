@@ -1,4 +1,4 @@
-"""Which keys of a prompt and of a response a launch loads, and how often, as its trace has it."""
+"""How often a launch loads each key of a prompt and of a response, from its trace."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def loads(trace: Trace, tensor: str) -> list[int]:
 
 
 def draw_reads(traces: Mapping[str, Trace], width: int) -> Figure:
-    """A square per slot and the number of its loads, one panel per launch: grey never, blue once, red more often.
+    """A square per slot with its number of loads, one panel per launch: grey never, blue once, red more often.
 
-    The prompt's row is above those of the response, one for each of `width` sequences; columns are time. The tensors
-    are called `prompt_k` and `response_k`.
+    The first row is the prompt, the others are the `width` sequences of the response; columns are time. The tensors of
+    the traces are named `prompt_k` and `response_k`.
     """
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""The memory of a beam search: what lies in every slot of the cache at one step, and what the steps cost."""
+"""The memory of a beam search: the slots of the cache at one step, and the bytes of all steps."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PROMPT, RESPONSE, NOBODY = MOVED, "#f2b134", "#e4e7eb"
+PROMPT, RESPONSE, UNREAD = MOVED, "#f2b134", "#e4e7eb"
 BEAMS = ("#0068b5", "#d1495b", "#3a9d5d", "#7b4ea3", "#b36b00", "#00808a", "#c23b9b", "#4d4d4d")
 
 
 def draw_beam_memory(traces: BeamTrace | Sequence[BeamTrace], step: int) -> Figure:
-    """A square per slot, in columns by time: blue prompt, yellow response, grey what no beam reads, white free.
+    """A square per slot, in columns by time: blue prompt, yellow response, grey unread, white free.
 
-    Hatched slots were copied in this step, those with a thick edge written. Where the beams share a response, a line
-    in the colour of each beam runs through the slots that it reads. Several traces stand one below the other.
+    Hatched slots were copied in this step, those with a thick edge written. In a segment cache, a line in the colour of
+    each beam connects the slots that it reads. Several traces are drawn one below the other.
     """
     from matplotlib.figure import Figure
 
     traces = [traces] if isinstance(traces, BeamTrace) else list(traces)
     laid, shared = (
         [lines(trace, step) for trace in traces],
-        [_shares(trace, step) for trace in traces],
+        [_has_response(trace, step) for trace in traces],
     )
     columns = max(line.column + len(line.places) for of_one in laid for line in of_one)
     widest, rows = max(_widest(trace, step) for trace in traces), [len(of_one) for of_one in laid]
@@ -51,8 +51,8 @@ def draw_beam_memory(traces: BeamTrace | Sequence[BeamTrace], step: int) -> Figu
     return figure
 
 
-def _shares(trace: BeamTrace, step: int) -> bool:
-    """Whether the beams share a response in this step."""
+def _has_response(trace: BeamTrace, step: int) -> bool:
+    """Whether the cache has a response segment in this step."""
     return trace.steps[step].buffers[-1].name == "response"
 
 
@@ -62,8 +62,8 @@ def _draw_trace(
     centres = {}
     for y, line in enumerate(laid):
         centres |= _draw_line(axis, trace, step, line, y)
-    if _shares(trace, step):
-        _draw_paths(axis, trace, step, centres)
+    if _has_response(trace, step):
+        _draw_beams(axis, trace, step, centres)
     axis.set(xlim=(-0.05, columns + 0.05), ylim=(len(laid) + 0.05, -0.05), xticks=[])
     axis.set_yticks([y + 0.5 for y in range(len(laid))], [line.name for line in laid], fontsize=8)
     axis.tick_params(length=0)
@@ -79,14 +79,14 @@ def _widest(trace: BeamTrace, step: int) -> int:
 def _draw_line(
     axis: Axes, trace: BeamTrace, step: int, line: Line, y: int
 ) -> dict[Place, tuple[float, float]]:
-    """The squares of one line; returns where their centres are."""
+    """Draw the squares of one line; returns their centres."""
     from matplotlib.patches import Rectangle
 
     centres = {}
     for x, place in enumerate(line.places, start=line.column):
         slot = trace.steps[step].slot(place)
         read = PROMPT if slot.step == 0 else RESPONSE
-        colour = "white" if slot.state == "free" else read if slot.readers else NOBODY
+        colour = "white" if slot.state == "free" else read if slot.readers else UNREAD
         look = {
             "hatch": "////" if slot.state == "copied" else None,
             "edgecolor": "#8a949e",
@@ -105,13 +105,13 @@ def _draw_line(
     return centres
 
 
-def _draw_paths(
+def _draw_beams(
     axis: Axes, trace: BeamTrace, step: int, centres: Mapping[Place, tuple[float, float]]
 ) -> None:
-    """One line per beam through its slots of a shared response, a little apart from those of the others."""
+    """Draw a line per beam through its slots of the response segment, shifted a little for each beam."""
     at = trace.steps[step]
-    for beam, path in enumerate(at.paths):
-        shared = [centres[place] for place in path if at.buffers[place.buffer].name == "response"]
+    for beam, places in enumerate(at.visible):
+        shared = [centres[place] for place in places if at.buffers[place.buffer].name == "response"]
         shift = 0.24 + 0.36 * (beam % trace.width + 0.5) / trace.width  # below the text
         xs, ys = [x for x, _ in shared], [y + shift for _, y in shared]
         colour = BEAMS[beam % trace.width % len(BEAMS)]
@@ -128,7 +128,7 @@ def _draw_paths(
 
 
 def draw_bytes_over_steps(traces: Mapping[str, BeamTrace]) -> Figure:
-    """By step and for each trace, the bytes of keys and values that are held, and those that are copied."""
+    """Bytes of keys and values held, and bytes copied, over the steps of each trace."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.2, 2.8), layout="constrained", dpi=100)

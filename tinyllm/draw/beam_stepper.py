@@ -1,4 +1,4 @@
-"""A beam search to be stepped through by hand: the memory of every step as a picture, and in words below it."""
+"""A widget that steps through a beam search: the memory of every step as a picture and as text."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from tinyllm.lab.kv_trace import BeamTrace, as_text
 
 
 def step_through_beams(*traces: BeamTrace) -> Stepper:
-    """A widget that shows which slot of each cache a beam reads, step by step, the caches side by side.
+    """A widget that shows the slots that each beam reads, step by step, with the caches side by side.
 
-    Notebook 08 has the contiguous cache beside the segment cache. Raises ValueError where the searches differ.
+    Notebook 08 shows the contiguous cache beside the segment cache. Raises ValueError where the searches differ.
     """
     searches = [(trace.width, len(trace.steps)) for trace in traces]
     if len(set(searches)) != 1:
@@ -21,7 +21,7 @@ def step_through_beams(*traces: BeamTrace) -> Stepper:
     return Stepper(
         steps,
         draw=lambda step: draw_beam_memory(traces, step),
-        tell=lambda step: "\n\n".join(as_text(trace, step) for trace in traces),
+        describe=lambda step: "\n\n".join(as_text(trace, step) for trace in traces),
         alt=lambda step: (
             f"step {step} of a search with {width} beams: the slots that each beam reads in {stages}"
         ),

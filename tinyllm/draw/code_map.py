@@ -1,4 +1,4 @@
-"""Machine code as a strip, first instruction left, last right: where it loads, stores, waits and loops."""
+"""Machine code as a strip from the first instruction to the last, with its loads, stores, barriers and loops."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLOURS = {
 
 
 def draw_code_map(length: int, kinds: Mapping[int, str], loops: Mapping[str, Loop]) -> Figure:
-    """A line for each kind with a tick at each of its instructions; the loops are shaded and named."""
+    """A line for each kind with a tick at each of its instructions; the loops are shaded and labelled."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 2.5), layout="constrained", dpi=100)

@@ -1,4 +1,4 @@
-"""Online softmax as a filmstrip: scores, weights and accumulator, frame by frame as the tiles come in."""
+"""Online softmax as a filmstrip: scores, weights and accumulator, one frame per tile."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ACROSS = 8  # elements of the accumulator in a row of squares
 
 
 def weights_so_far(trace: SoftmaxTrace, number: int) -> list[float]:
-    """The weight of every key up to a step, under its maximum: as recorded, and rescaled since."""
+    """The weight of every key up to a step, relative to its maximum: before and after rescaling."""
     weights: list[float] = []
     for step in trace.steps[: number + 1]:
         weights = [weight * float(step.rescale) for weight in weights] + step.weights[0].tolist()
@@ -26,9 +26,9 @@ def weights_so_far(trace: SoftmaxTrace, number: int) -> list[float]:
 
 
 def draw_filmstrip(trace: SoftmaxTrace) -> Figure:
-    """A column per tile: scores under their maximum, the weights made of them, and the accumulator.
+    """A column per tile: scores and their maximum, the weights, and the accumulator.
 
-    Blue is the tile that comes in, grey what was there; hollow bars are weights as they were before this tile.
+    Blue is the new tile, grey are earlier keys; hollow bars are the weights before this tile.
     """
     from matplotlib.figure import Figure
 
@@ -78,7 +78,7 @@ def _colours(trace: SoftmaxTrace, number: int) -> list[str]:
 def _draw_scores(axis: Axes, trace: SoftmaxTrace, number: int) -> None:
     scores = list(chain(*(step.scores[0].tolist() for step in trace.steps)))
     seen, keys, high = span(trace, number).stop, len(trace.keys), max(scores)
-    low = min(scores) - 0.06 * (high - min(scores) + 1)  # the lowest score has a bar too
+    low = min(scores) - 0.06 * (high - min(scores) + 1)  # so that the lowest score has a bar
     axis.bar(
         range(seen),
         [score - low for score in scores[:seen]],
@@ -110,7 +110,7 @@ def _draw_weights(axis: Axes, trace: SoftmaxTrace, number: int) -> None:
 
 
 def _draw_accumulator(axis: Axes, trace: SoftmaxTrace, number: int) -> None:
-    """Red is negative, blue positive, on one scale for all steps; elements row by row."""
+    """Draw the accumulator's elements row by row: red negative, blue positive, on one scale for all steps."""
     largest = max(float(step.state.accumulator.abs().max()) for step in trace.steps)
     rows = trace.steps[number].state.accumulator[0].view(-1, ACROSS).numpy()
     axis.imshow(rows, cmap="RdBu", vmin=-largest, vmax=largest, interpolation="nearest")

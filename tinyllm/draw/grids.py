@@ -1,4 +1,4 @@
-"""Matrices as grids of squares: who looks at whom, and how much."""
+"""Attention matrices as grids of squares: the weight of each key for each query."""
 
 from __future__ import annotations
 

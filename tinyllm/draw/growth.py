@@ -1,4 +1,4 @@
-"""What grows with the context: lines that were predicted, dots that were counted."""
+"""Bytes per token over the context length: predictions as lines, counts as dots."""
 
 from __future__ import annotations
 

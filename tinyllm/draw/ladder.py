@@ -1,4 +1,4 @@
-"""The ladder as a picture: milliseconds per token, stage by stage, beside what the memory of the machine allows."""
+"""The ladder as a picture: milliseconds per token of each stage, beside the limit of the machine's memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def draw_ladder(rows: Sequence[Row]) -> Figure:
 
 
 def heading(rows: Sequence[Row]) -> str:
-    """What was asked, of what, where and when: two lines above a picture."""
+    """The heading of a picture, two lines: model and workload, device and date."""
     row = rows[0]
     return f"{row.model}, {row.dtype}, {title(rows)}\n{row.device}, {row.date}"
 

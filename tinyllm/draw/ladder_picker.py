@@ -1,4 +1,4 @@
-"""The ladder as predicted for a GPU: pick a stage, a beam width and a prompt, and see what a token takes at least."""
+"""A widget with the ladder predicted for a GPU: the least time of a token by stage, beam width and prompt."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ HEAD = (
 
 
 class Rung(NamedTuple):
-    """A token of one stage: bytes, launches, calls of the host; milliseconds by bytes, by calls, and the longer."""
+    """A token of one stage: bytes, launches, calls of the host; milliseconds of bytes, of calls, and the longer."""
 
     stage: str
     bytes: int
@@ -65,9 +65,9 @@ def pick_from_ladder(
 ) -> LadderPicker:
     """A widget that predicts a token in the middle of an answer to one request on a GPU, `size` bytes per element.
 
-    Times are lower bounds: every byte comes from memory, every call takes what the smallest launch does, and as both go
-    on side by side (notebook 11), the longer decides. Raises ValueError for other sizes, fewer than 3 tokens, and a
-    machine without limits.
+    Times are lower bounds: every byte comes from memory, every call takes the time of the smallest launch, and both
+    overlap (notebook 11), so that the longer one is the time of the token. Raises ValueError for other sizes, fewer
+    than 3 tokens, and a machine without limits.
     """
     limits = machine.read_bandwidth, machine.launch_overhead
     for right, given, expected in (
@@ -97,11 +97,11 @@ def look(
     width: int,
     prompt: int,
 ) -> Look:
-    """One choice as bars and as a table, with the limit: the least bytes that must be read."""
+    """The chosen prediction as bars and as a table, with the limit, the least bytes that must be read."""
     steps, beams = (
         new // 2,
         f"{width} beam{'s' * (width > 1)}",
-    )  # the last of `new` tokens needs no memory
+    )  # the last of `new` tokens is not stored
     work = Workload(
         1,
         1,
@@ -130,7 +130,7 @@ def look(
 
 
 def predict(stage: Stage, config: DecoderConfig, machine: Machine, work: Workload) -> Rung:
-    """One pass and, in a search, the reorder before it; what the stage's runner replays is one call on a GPU."""
+    """One pass and, with beams, the reorder before it; all launches that a runner replays are one call on a GPU."""
     cost = pass_cost(stage, config, work) + (
         reorder_cost(stage, config, work) if work.copies > 1 else Cost()
     )
@@ -148,7 +148,7 @@ def _cells(rung: Rung, limit: float, chosen: bool) -> tuple[str, ...]:
 
 
 def draw_rungs(rungs: Sequence[Rung], limit: float, chosen: str, head: str) -> Figure:
-    """Two bars per stage, of which the longer decides; the chosen stage on a band, the limit as a dashed line."""
+    """Two bars per stage, the longer of which is its time; the chosen stage on a band, the limit as a dashed line."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.4, 4.2), layout="constrained", dpi=100)

@@ -19,7 +19,7 @@ MARKERS = "osD^v<>"
 
 
 def draw_latency(rows: Sequence[Row]) -> Figure:
-    """One panel per beam width over prompts, one per prompt over beam widths: those that have two points at least."""
+    """A panel per beam width over prompts, and per prompt over beam widths, where there are at least two points."""
     from matplotlib.figure import Figure
 
     panels = _panels(rows)
@@ -48,7 +48,7 @@ def draw_latency(rows: Sequence[Row]) -> Figure:
 
 
 def engines(rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
-    """Colour and marker of each engine: shades of blue for our stages, the later the darker."""
+    """Colour and marker of each engine: shades of blue for our stages, darker for later ones."""
     names = list(dict.fromkeys(row.stage for row in rows))
     peers, ours = [n for n in names if not is_ours(n)], [n for n in names if is_ours(n)]
     shades = [*GREYS[: len(peers)], *BLUES[-len(ours) :]] if ours else list(GREYS[: len(peers)])
@@ -59,7 +59,7 @@ def engines(rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
 
 
 def _panels(rows: Sequence[Row]) -> dict[str, tuple[str, str, list[Row]]]:
-    """The panels by their titles: label and field of the x axis, and rows."""
+    """The panels by title: label and field of the x axis, and rows."""
     prompts, widths = (
         sorted({getattr(row, field) for row in rows}) for field in ("prompt_tokens", "num_beams")
     )

@@ -1,11 +1,11 @@
-"""The launches of a layer as a row of squares, one row for each way to run it."""
+"""The launches of a layer as squares, one row per stage."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tinyllm.draw.shares import COLOURS
+from tinyllm.draw.breakdown import COLOURS
 from tinyllm.lab.kinds import KINDS, kind_of, short_name
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def draw_launches(rows: Mapping[str, Sequence[str]]) -> Figure:
-    """`rows[stage]` are names of operations in the order in which they ran; colours tell their kind."""
+    """`rows[stage]` are names of operations in the order of execution; colours are their kinds."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch, Rectangle
 

@@ -1,4 +1,4 @@
-"""What a run holds while it runs: a line that climbs where tensors are made and falls where they go."""
+"""Memory of a run over time: a line that rises at allocations and falls at releases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def draw_memory_over_time(allocations: Sequence[tuple[float, int]]) -> Figure:
-    """Seconds and bytes then held, as `tinyllm.lab.memory.allocations` traces them; the peak is a dashed line."""
+    """Bytes held over seconds, from `tinyllm.lab.memory.allocations`; the peak is a dashed line."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.2, 2.6), layout="constrained", dpi=100)

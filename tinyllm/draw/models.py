@@ -1,4 +1,4 @@
-"""Milliseconds per token of several models, each in every engine: the paper's figure, drawn from a recorded run."""
+"""Milliseconds per token of several models in every engine, from a recorded run: the figure of the paper."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def draw_models(rows: Sequence[Row]) -> Figure:
-    """One panel per beam width, one group of bars per model; a dash across a group is its limit."""
+    """One panel per beam width, one group of bars per model; a dashed line across a group is its limit."""
     from matplotlib.figure import Figure
 
     widths = sorted({row.num_beams for row in rows})
@@ -33,8 +33,8 @@ def draw_models(rows: Sequence[Row]) -> Figure:
         frameon=False,
     )
     row = rows[0]
-    asked = f"batch {row.batch}, {row.prompt_tokens} tokens in, {row.new_tokens} out"
-    figure.suptitle(f"{row.dtype}, {asked}\n{row.device}, {row.date}", fontsize=9)
+    workload = f"batch {row.batch}, {row.prompt_tokens} tokens in, {row.new_tokens} out"
+    figure.suptitle(f"{row.dtype}, {workload}\n{row.device}, {row.date}", fontsize=9)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""A figure as a notebook shows it: once, small, and with words for those who cannot see it."""
+"""A figure in a notebook: a small PNG, with a description for readers who cannot see it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG and its description; where pictures cannot be shown, the description is."""
+    """A PNG and its description, which is shown where pictures cannot be."""
 
     png: bytes
     alt: str
@@ -27,7 +27,7 @@ class Picture:
 
 
 def picture(figure: Figure, alt: str) -> Picture:
-    """Draw a figure for the end of a cell; `alt` says in words what it shows, without measured numbers."""
+    """A figure for the end of a cell; `alt` describes it, without measured numbers."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return Picture(buffer.getvalue(), alt)

@@ -1,4 +1,4 @@
-"""Recorded runs of `bench`, found by what they measured: each as a table under its device and date, and a picture."""
+"""Recorded runs of `bench` by kind: each as a table with device and date, and a picture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tinyllm.stages import STAGES
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# What is recorded under a name, and the options of `bench` that record it.
+# The kinds of runs: a description, and the options of `bench` that record one.
 KINDS: Mapping[str, str] = MappingProxyType(
     {
         "ladder": "--preset ladder",
@@ -34,7 +34,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
 
 
 class Run(NamedTuple):
-    """A recorded run: its file, what is said of it, and its picture."""
+    """A recorded run: its file, its text, and its picture."""
 
     name: str
     text: str
@@ -42,7 +42,7 @@ class Run(NamedTuple):
 
 
 def recorded_runs(kind: str, folder: Path = RESULTS) -> list[Run]:
-    """The runs of a kind, `book/results/KIND-*.json`; none where none is recorded. Raises ValueError for a kind."""
+    """The runs of a kind, `book/results/KIND-*.json`. Raises ValueError for an unknown kind."""
     if kind not in KINDS:
         raise ValueError(f"kind {kind!r} is unknown: expected one of {list(KINDS)}")
     return [
@@ -51,7 +51,7 @@ def recorded_runs(kind: str, folder: Path = RESULTS) -> list[Run]:
 
 
 def no_run(kind: str) -> str:
-    """What is said where there is none."""
+    """The text for a kind without a recorded run."""
     return f"no run is recorded here yet: python -m tinyllm bench {KINDS[kind]} --json FILE records one"
 
 
@@ -65,7 +65,7 @@ def _run(path: Path) -> Run:
 
 
 def _missing(rows: Sequence[Row]) -> str:
-    """Of a ladder that was recorded before its later stages were there, a sentence that names them."""
+    """A sentence with the stages that are newer than a recorded ladder."""
     absent = [name for name in STAGES if name not in {row.stage for row in rows}]
     climbed = len(grouped(rows)) == 1 and rows[0].largest_batch is None
     return f"not in this run: {', '.join(absent)}" if climbed and absent else ""
@@ -87,16 +87,14 @@ def _tables(rows: Sequence[Row]) -> str:
     row, models = rows[0], by_model(rows)
     head = f"recorded on {row.device}, {row.dtype}, {row.date}: "
     if len(models) > 1:
-        asked = f"{row.prompt_tokens} tokens in, {row.new_tokens} out, ms per next token and to the first"
-        return (
-            f"{head}{len(models)} models\nbatch {row.batch}, {asked}\n{aligned(models_table(rows))}"
-        )
+        workload = f"{row.prompt_tokens} tokens in, {row.new_tokens} out, ms per next token and to the first"
+        return f"{head}{len(models)} models\nbatch {row.batch}, {workload}\n{aligned(models_table(rows))}"
     head += row.model
     return "\n".join([head, *(f"{title(group)}\n{as_text(group)}" for group in grouped(rows))])
 
 
 def _searches(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Searches for the largest batch that were recorded before `bench` made them."""
+    """Searches for the largest batch, recorded with an earlier program than `bench`."""
     row, lines = (
         rows[0],
         [("engine", "largest batch", "GB beside the weights", "seconds per call", "tokens/s")],
@@ -108,6 +106,8 @@ def _searches(rows: Sequence[Mapping[str, Any]]) -> str:
             f"{one['tokens_per_s']:.1f}",
         )
         lines.append((one["engine"], str(one["largest_batch"]), *figures))
-    asked = f"{row['num_beams']} beams, {row['prompt_tokens']} tokens in, {row['new_tokens']} out"
+    workload = (
+        f"{row['num_beams']} beams, {row['prompt_tokens']} tokens in, {row['new_tokens']} out"
+    )
     where = f"recorded on {row['device']}, {row['dtype']}, {row['date']}: {row['model']}"
-    return f"{where}\n{asked}\n{aligned(lines)}"
+    return f"{where}\n{workload}\n{aligned(lines)}"

@@ -1,4 +1,4 @@
-"""The roofline: how fast work can go, by how much arithmetic it does for each byte it moves."""
+"""The roofline: the highest speed of an operation, by its FLOPs per byte moved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rotary position embedding as a picture: pairs of elements turning at their own speeds, and which elements pair up."""
+"""Rotary position embedding as a picture: the rotation of pairs of elements, and the pairs of each layout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAIRS = ("#0068b5", "#f2b134", "#d1495b", "#76b7e5")
 def draw_rotation(
     speeds: Mapping[str, float], positions: int, layouts: Mapping[str, Sequence[int | None]]
 ) -> Figure:
-    """One circle per pair with its angle at every position; below, the pair of each element (None: kept) by layout.
+    """One circle per pair with its angle at every position; below, the pair of each element (None: none) by layout.
 
     `speeds` are radians per position; the darker an arrow, the later its position.
     """

@@ -1,4 +1,4 @@
-"""The bytes of one step of a beam search, notebook by notebook: a waterfall that grows by one bar in each."""
+"""The bytes of one step of a beam search after each notebook: a waterfall with a bar per notebook."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tinyllm.stages import STAGES, Stage
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# The same in all notebooks: four beams behind a prompt of 1,024 tokens, 32 steps after it, float32, our kernels.
+# The same in all notebooks: a prompt of 1,024 tokens, four beams, 32 steps after it, float32, our kernels.
 MODEL, WORK = (
     "smollm2-135m",
     Workload(batch=1, tokens=1, held=1024 + 32, size=4, kernels="triton", copies=4, steps=32),
 )
-WHAT = f"bytes of a step of {MODEL}, {WORK.copies} beams, {WORK.held - WORK.steps:,} tokens in, {WORK.steps} out"
-WHOSE = "float32, as predicted for our kernels on a GPU"
-# By notebook; in parentheses what takes off no bytes.
+TITLE = f"bytes of a step of {MODEL}, {WORK.copies} beams, {WORK.held - WORK.steps:,} tokens in, {WORK.steps} out"
+SUBTITLE = "float32, as predicted for our kernels on a GPU"
+# By notebook; names in parentheses save no bytes.
 NAMES = (
     {2: "naive", 3: "norms fused", 4: "rotation and cache write", 5: "merged products and MLP"}
     | {
@@ -43,7 +43,7 @@ NAMES = (
 
 
 class Saved(NamedTuple):
-    """What a notebook takes off the bytes of a step, what it leaves, and how much of that are copies of the cache."""
+    """The bytes of a step that a notebook saves, those that remain, and the copies of the cache among these."""
 
     notebook: int
     taken: int
@@ -57,14 +57,14 @@ def step_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
 
 
 def change(config: DecoderConfig, work: Workload, *names: str) -> Cost:
-    """What becomes other in the naive stage when these of its operations are fused."""
+    """The change in cost of the naive stage when some of its operations are fused."""
     naive = STAGES["naive"]
     some = replace(naive, ops=replace(NAIVE, **{name: getattr(FUSED, name) for name in names}))
     return step_cost(some, config, work) + step_cost(naive, config, work) * -1
 
 
 def rotation_change(config: DecoderConfig, work: Workload) -> Cost:
-    """What becomes other in the naive stage when one launch rotates q and k and writes into the cache."""
+    """The change in cost of the naive stage when one launch rotates q and k and writes into the cache."""
     naive = STAGES["naive"]
     stored = as_stored(naive, work)
     cache = costs_of(naive.cache)
@@ -74,11 +74,11 @@ def rotation_change(config: DecoderConfig, work: Workload) -> Cost:
 
 
 def costs(config: DecoderConfig, work: Workload) -> dict[int, Cost]:
-    """What a step costs as each notebook leaves it; all from the cost model, one part changed at a time.
+    """The cost of a step after each notebook, from the cost model, with one part changed at a time.
 
-    No operation is a norm alone, but in front of the head nothing but the norm is fused. 03 takes off what that one
-    saves, for every norm: two in each layer, and that one. 04 has the rotation alone, which is part of an operation
-    too. 05 takes off what then remains to the whole of `fused`.
+    No operation is a norm alone, but `norm_head` fuses the norm alone. So 03 saves that much for every norm: two in
+    each layer and the one before the head. 04 saves the rotation, which is part of an operation too. 05 saves the rest
+    of `fused`.
     """
     naive, fused, segment, sdpa, final = (
         step_cost(stage, config, work) for stage in STAGES.values()
@@ -92,7 +92,7 @@ def costs(config: DecoderConfig, work: Workload) -> dict[int, Cost]:
 def saved_steps(
     notebook: int, config: DecoderConfig | None = None, work: Workload = WORK
 ) -> list[Saved]:
-    """One for each notebook from 02 up to this one. Raises ValueError for a notebook that has none."""
+    """The bars of the notebooks from 02 to this one. Raises ValueError for a notebook without a bar."""
     if notebook not in NAMES:
         raise ValueError(
             f"notebook {notebook}: expected one of {list(NAMES)}, those that have a bar"
@@ -107,19 +107,17 @@ def saved_steps(
 
 
 def saved_as_text(notebook: int) -> str:
-    """The waterfall up to this notebook, as a table."""
+    """The waterfall up to this notebook as a table."""
     width = max(map(len, NAMES.values())) + 3
     rows = [
         (_label(s).ljust(width), *(f"{size:,}" for size in s[1:])) for s in saved_steps(notebook)
     ]
     limit = ("limit".ljust(width), "-", f"{least_bytes(known_config(MODEL), WORK):,}", "-")
-    return (
-        f"{WHAT}\n{WHOSE}\n{aligned([('', 'takes off', 'leaves', 'of it copies'), *rows, limit])}"
-    )
+    return f"{TITLE}\n{SUBTITLE}\n{aligned([('', 'takes off', 'leaves', 'of it copies'), *rows, limit])}"
 
 
 def draw_saved(notebook: int) -> Picture:
-    """Bars up to this notebook: the naive step, then what each took off; hatched, what the cache copies."""
+    """Bars up to this notebook: the naive step, then the bytes that each saves; hatched are copies of the cache."""
     from matplotlib.figure import Figure
 
     steps, least = saved_steps(notebook), least_bytes(known_config(MODEL), WORK) / 1e6
@@ -130,7 +128,7 @@ def draw_saved(notebook: int) -> Picture:
     axes.text(
         least, -0.55, f"limit {least:,.1f} MB", color=LIMIT, fontsize=8, ha="center", va="bottom"
     )
-    axes.set_xlabel(f"mega{WHAT},\n{WHOSE}; hatched: copied by the cache", fontsize=8)
+    axes.set_xlabel(f"mega{TITLE},\n{SUBTITLE}; hatched: copied by the cache", fontsize=8)
     return picture(
         figure,
         "bytes of a step: the naive one, then a bar for what each notebook takes off, and the limit",
@@ -140,20 +138,20 @@ def draw_saved(notebook: int) -> Picture:
 def _draw(axes: Axes, steps: Sequence[Saved]) -> None:
     longest = steps[0].left / 1e6
     for y, (notebook, *sizes) in enumerate(steps):
-        whole, (taken, left, copied) = notebook in (2, 12), (size / 1e6 for size in sizes)
-        start, end = (0, left) if whole else (left, left + taken)
+        total, (taken, left, copied) = notebook in (2, 12), (size / 1e6 for size in sizes)
+        start, end = (0, left) if total else (left, left + taken)
         axes.barh(
             y,
             end - start,
             left=start,
             height=0.6,
-            color=OURS if whole else SAVED if taken >= 0 else LOST,
+            color=OURS if total else SAVED if taken >= 0 else LOST,
         )
         if notebook in (2, 7):
             axes.barh(
                 y, copied, left=left - copied, height=0.6, fill=False, hatch="//", linewidth=0.5
             )
-        text = f"{left:,.1f}" if whole else f"{-taken:+,.1f} → {left:,.1f}" if taken else "0"
+        text = f"{left:,.1f}" if total else f"{-taken:+,.1f} → {left:,.1f}" if taken else "0"
         axes.text(max(start, end) + 0.01 * longest, y, text, va="center", fontsize=8)
         axes.plot([left, left], [y - 0.3, y + 0.3], color="#666", linewidth=0.8)
     axes.set_yticks(range(len(steps)), [_label(step) for step in steps], fontsize=8)

@@ -1,4 +1,4 @@
-"""An online softmax to be stepped through by hand, tile by tile."""
+"""A widget that steps through an online softmax, tile by tile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tinyllm.lab.softmax_trace import SoftmaxTrace, as_text
 
 
 def step_through_softmax(trace: SoftmaxTrace) -> Stepper:
-    """A widget that shows what one pass of attention keeps, tile by tile (notebook 09)."""
+    """A widget that shows the state of one pass of attention, tile by tile (notebook 09)."""
     tiles = len(trace.steps)
 
     def alt(number):

@@ -1,4 +1,4 @@
-"""Source code of the kernels as it stands in their files, cut out by name: nothing is imported, nothing is copied."""
+"""Source code of the kernels, read from their files by name, without importing them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.resources import files
 def kernel_source(path: str, *names: str) -> str:
     """Functions of a file below `tinyllm.kernels`, Python (decorators included) or C++ (its comment included).
 
-    Raises LookupError for a name that is not there.
+    Raises LookupError for an unknown name.
     """
     text = (files("tinyllm.kernels") / path).read_text()
     cut = _python_function if path.endswith(".py") else _cpp_function

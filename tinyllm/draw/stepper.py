@@ -1,4 +1,4 @@
-"""A recorded run to be stepped through by hand: a picture of every step, and the step in words below it."""
+"""Widgets that step through a recorded run: a picture of every step, with the step as text below it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Look(NamedTuple):
-    """What is seen at one position of some controls; `still` is said where no widget can be shown."""
+    """The figure and text at one position of the controls; `still` is the text where widgets cannot be shown."""
 
     figure: Figure
     words: str
@@ -24,9 +24,9 @@ class Look(NamedTuple):
 
 
 class Shown(VBox):
-    """Controls over a picture and words that follow them; where no widget can be shown, its picture is.
+    """Controls above a picture and a text that they change; where widgets cannot be shown, the picture alone.
 
-    `look` gives what is seen for the values of the `watched` controls.
+    `look` returns figure and text for the values of the `watched` controls.
     """
 
     def __init__(
@@ -51,18 +51,18 @@ class Shown(VBox):
 class Stepper(Shown):
     """A slider and a play button over the steps of a run.
 
-    `draw`, `tell` and `alt` give the picture of a step, the step in words, and what the picture shows in a line.
+    `draw`, `describe` and `alt` return the figure of a step, its text, and a one-line description of the figure.
     """
 
     def __init__(
         self,
         steps: int,
         draw: Callable[[int], Figure],
-        tell: Callable[[int], str],
+        describe: Callable[[int], str],
         alt: Callable[[int], str],
     ) -> None:
         ends = {"min": 0, "max": steps - 1}
         self.slider, self.play = IntSlider(description="step", **ends), Play(interval=1000, **ends)
         self.linked = link((self.play, "value"), (self.slider, "value"))
-        look = lambda step: Look(draw(step), tell(step), f"[picture: {alt(step)}]")  # noqa: E731
+        look = lambda step: Look(draw(step), describe(step), f"[picture: {alt(step)}]")  # noqa: E731
         super().__init__(HBox([self.play, self.slider]), [self.slider], look)

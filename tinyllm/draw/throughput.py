@@ -1,4 +1,4 @@
-"""How many requests fit on a device, and the tokens per second that this gives."""
+"""The largest batch of each engine on a device, and its tokens per second."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def draw_throughput(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def draw_batches(rows: Sequence[Row]) -> Figure:
-    """Tokens per second over the batch, one line per engine that ends at its largest batch; a panel per beam width."""
+    """Tokens per second over the batch, one line per engine up to its largest batch; a panel per beam width."""
     from matplotlib.figure import Figure
 
     groups, looks = grouped(rows), engines(rows)
@@ -47,10 +47,10 @@ def draw_batches(rows: Sequence[Row]) -> Figure:
     all_axes[0].set_ylabel("tokens per second, prompt included")
     budget = f"{rows[0].memory_budget_bytes / 1e9:.0f} GB for each engine"
     row = rows[0]
-    asked = (
+    workload = (
         f"{row.model}, {row.dtype}, {row.prompt_tokens} tokens in, {row.new_tokens} out, {budget}"
     )
-    figure.suptitle(f"{asked}\n{row.device}, {row.date}", fontsize=9)
+    figure.suptitle(f"{workload}\n{row.device}, {row.date}", fontsize=9)
     return figure
 
 

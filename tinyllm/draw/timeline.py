@@ -1,4 +1,4 @@
-"""Host and device side by side: when each kernel is handed over, and when it runs."""
+"""Host and device side by side: the launch of each kernel, and its execution."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def draw_timeline(ways: Mapping[str, Sequence[Kernel]]) -> Figure:
-    """Two rows for each way to launch: the host, and under it the device; gaps in the device's row are waiting."""
+    """Two rows for each way to launch, host and device; in the gaps of its row the device is idle."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.4, 0.6 + 1.05 * len(ways)), layout="constrained", dpi=100)

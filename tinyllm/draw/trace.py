@@ -1,4 +1,4 @@
-"""The blocks of a kernel, lane by lane: what each program loads and stores, and which lanes a mask keeps out."""
+"""The blocks of a kernel lane by lane: the loads and stores of each program, and its masked lanes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INK = {"load": "black", "store": "white"}
 
 
 def draw_trace(trace: Trace) -> Figure:
-    """A row per program, its loads and stores from left to right; numbers are elements, hatched lanes masked."""
+    """A row per program, with its loads and stores from left to right; numbers are elements, hatched lanes masked."""
     from matplotlib.figure import Figure
 
     steps = {

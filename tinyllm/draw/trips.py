@@ -1,4 +1,4 @@
-"""Trips to memory: what each launch reads and writes, one bar a launch."""
+"""Memory traffic: bytes read and written by each launch, one bar per launch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Trip = tuple[str, float, float]
 
 
 def draw_trips(groups: dict[str, Sequence[Trip]], unit: str) -> Figure:
-    """Bars of `(name, read, written)` for each launch, the groups one below the other; `unit` names the scale."""
+    """Bars of `(name, read, written)` for each launch, groups one below the other; `unit` labels the axis."""
     from matplotlib.figure import Figure
 
     lines = [(group, *trip) for group, trips in groups.items() for trip in trips]

@@ -1,4 +1,4 @@
-"""One operation at every size: flat where starting it counts, a slope where moving its bytes counts."""
+"""The time of one operation over its size: flat where the launch limits it, a slope where the bytes do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ladder as a waterfall: what each stage takes off milliseconds and bytes, down to what memory allows."""
+"""The ladder as a waterfall: the milliseconds and bytes that each stage saves, down to the limit of memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAVED, LOST = "#76b7a0", "#e5a676"
 
 
 def draw_waterfall(rows: Sequence[Row]) -> Figure:
-    """Peers as bars, then the first stage, the change that each further one makes, and the last one as it stands."""
+    """Peers as bars, then the first stage, the change of each further stage, and the last stage in full."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 1.7 + 0.42 * (len(rows) + 1)), layout="constrained", dpi=110)
@@ -47,12 +47,12 @@ def draw_waterfall(rows: Sequence[Row]) -> Figure:
 
 
 def limit_ms(rows: Sequence[Row]) -> float:
-    """The least bytes of a token at the read bandwidth that was measured in the same run."""
+    """Milliseconds to read the least bytes of a token at the read bandwidth of the same run."""
     return rows[0].predicted_bytes_per_token / rows[0].read_bandwidth_gb_s / 1e6
 
 
 def _ratios(rows: Sequence[Row]) -> dict[int, str]:
-    """Beside each bar, how many times faster than transformers."""
+    """The speedup over transformers, for each bar."""
     ratios = [ratio_to_peer(row, rows) for row in [*rows, rows[-1]]]
     return {i: f", {ratio:.2f}x hf" if ratio else "" for i, ratio in enumerate(ratios)}
 
@@ -60,7 +60,7 @@ def _ratios(rows: Sequence[Row]) -> dict[int, str]:
 def steps(
     rows: Sequence[Row], values: Sequence[float | None]
 ) -> list[tuple[str, float, float, str]]:
-    """Bars as (name, from, to, colour): whole ones for peers and both ends, changes for the stages between."""
+    """Bars as (name, start, end, colour): full bars for peers and both ends, changes for the stages between."""
     bars, before = [], None
     for row, value in zip(rows, values, strict=True):
         if row.moved_bytes_per_token is None:
@@ -101,7 +101,7 @@ def _draw(
 
 
 def _text(bar: tuple[str, float, float, str], unit: str) -> str:
-    """The value where a bar ends; before it, of a change, its size."""
+    """The value at the end of a bar; for a change, preceded by its size."""
     _, start, end, colour = bar
     if colour == PEER and not end:
         return "not counted"

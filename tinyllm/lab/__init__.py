@@ -1,6 +1,6 @@
-"""One door for the notebooks: `from tinyllm import lab`, then `lab.NAME`.
+"""The names that notebooks use, in one module: `from tinyllm import lab`, then `lab.NAME`.
 
-A name is imported from where it lives when it is first used, so that this costs nothing by itself.
+A name is imported from its module at its first use, so that importing `lab` is fast.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
-# What each module gives. A name may also be that of a module; `new=old` gives it another name here.
+# Names by module; a name may be a submodule, and `new=old` renames it here.
 EXPORTS: Mapping[str, str] = MappingProxyType(
     {
         "tinyllm": "families",
@@ -26,7 +26,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.bench.recorded": "kernel_table",
         "tinyllm.bench.rows": "as_markdown as_text read_rows",
         "tinyllm.bench.table": "side_by_side",
-        "tinyllm.bench.timing": "Engine time_in_turns",
+        "tinyllm.bench.timing": "Engine time_in_rounds",
         "tinyllm.cache.contiguous": "ContiguousCache ContiguousLayer",
         "tinyllm.cache.segment": "SegmentCache",
         "tinyllm.check": "check",
@@ -44,6 +44,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.draw.attention_reads": "draw_reads",
         "tinyllm.draw.beam_memory": "draw_beam_memory draw_bytes_over_steps",
         "tinyllm.draw.beam_stepper": "step_through_beams",
+        "tinyllm.draw.breakdown": "draw_breakdown",
         "tinyllm.draw.code_map": "draw_code_map",
         "tinyllm.draw.filmstrip": "draw_filmstrip",
         "tinyllm.draw.grids": "draw_grids",
@@ -57,7 +58,6 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.draw.roofline": "draw_roofline",
         "tinyllm.draw.rotation": "draw_rotation",
         "tinyllm.draw.saved": "draw_saved saved_as_text",
-        "tinyllm.draw.shares": "draw_shares",
         "tinyllm.draw.softmax_stepper": "step_through_softmax",
         "tinyllm.draw.source": "kernel_source",
         "tinyllm.draw.timeline": "draw_timeline",

@@ -1,4 +1,4 @@
-"""The count: what a forward pass really moved, computed and launched, seen from outside the decoder."""
+"""Counts bytes, FLOPs and launches of a forward pass, from outside the decoder."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ ALLOCATIONS = (
     aten.new_empty.default,
     aten.empty_strided.default,
 )
-# Operations that read of their first argument only what their index names.
+# Operations that read only the indexed elements of their first argument.
 LOOKUPS = (aten.embedding.default, aten.index_select.default, aten.gather.default)
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One ATen operation that runs a kernel: its name, and the bytes it read and wrote of each storage."""
+    """An ATen operation that runs a kernel: its name, and the bytes read and written in each storage."""
 
     name: str
     reads: list[tuple[torch.UntypedStorage, int]]
@@ -42,9 +42,9 @@ class Operation:
 
 @dataclass
 class OperationLog(TorchDispatchMode):
-    """Records every operation that runs while it is active; views and bare allocations run no kernel.
+    """Records every operation that runs a kernel while the log is active; views and bare allocations run none.
 
-    The storages it keeps stay alive, so that no address is seen twice.
+    The log keeps the storages alive, so that no address is reused.
     """
 
     operations: list[Operation] = field(default_factory=list)
@@ -74,7 +74,7 @@ class OperationLog(TorchDispatchMode):
 
 
 def aliases(inputs: list[Tensor], outputs: list[Tensor]) -> bool:
-    """Whether an operation returned nothing but views of what it was given."""
+    """Whether all outputs of an operation are views of its inputs."""
     held = {x.untyped_storage()._cdata for x in inputs}
     return bool(outputs) and all(x.untyped_storage()._cdata in held for x in outputs)
 
@@ -105,12 +105,12 @@ def record(run: Callable[[], object]) -> list[Operation]:
 
 
 def count(run: Callable[[], object]) -> Cost:
-    """What `run` moves and launches, all of it counted as activations: for operations that stand alone."""
+    """Bytes and launches of `run`, all counted as activations: for single operations."""
     return classify(record(run), set(), set())
 
 
 def classify(operations: list[Operation], weights: set[int], kv: set[int]) -> Cost:
-    """Sum operations up, telling weights, keys and values, and activations apart by the storage they lie in."""
+    """The summed cost of operations; the storage of a tensor tells weights, keys and values, and activations."""
     total = Cost(launches=len(operations))
     for operation in operations:
         read = _by_owner(operation.reads, weights, kv)
@@ -141,9 +141,9 @@ def _by_owner(
 
 @dataclass
 class Observation:
-    """What one forward pass did: in all, in its last layer, and how many tokens it took through the layers.
+    """Counts of one forward pass: in total, in its last layer, and the tokens that passed through the layers.
 
-    The first layer also makes the masks of attention, for all.
+    The last layer is typical; the first one also computes the attention masks for all layers.
     """
 
     total: Cost
@@ -153,8 +153,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Pass:
-    """One pass of many: tokens that it took through the layers, what all layers did, and what was done to keys and
-    values since the pass before: by a beam reorder."""
+    """One of several passes: its tokens, the cost of all layers, and the cost of the beam reorder before it."""
 
     tokens: int
     layers: Cost
@@ -163,13 +162,13 @@ class Pass:
 
 @dataclass
 class _Watch:
-    """Follows the layers of a decoder through hooks: where each begins in the log, and the storages of its cache."""
+    """Hooks on the layers of a decoder: record where each layer starts in the log, and the storages of its cache."""
 
     model: Decoder
     log: OperationLog = field(default_factory=OperationLog)
     marks: list[int] = field(default_factory=list)
     kv: list[torch.UntypedStorage] = field(default_factory=list)
-    known: int = 0  # storages that were there before this pass
+    known: int = 0  # storages recorded before this pass
     tokens: int = 0
 
     def __post_init__(self) -> None:
@@ -178,7 +177,7 @@ class _Watch:
         self.weights = {p.untyped_storage()._cdata for p in self.model.parameters()}
 
     def before(self, layer: Any, args: tuple) -> None:
-        if layer is self.model.layers[0]:  # of a pass that failed nothing is left
+        if layer is self.model.layers[0]:  # drop the marks of a failed pass
             self.tokens = args[0].shape[0] * args[0].shape[1]
             self.marks.clear()
             self.flops.flop_counts.clear()
@@ -196,7 +195,7 @@ class _Watch:
         return sum(self.flops.get_flop_counts().get("DecoderLayer", {}).values())
 
     def take(self) -> Pass:
-        """The pass that has just ended. The log is emptied; keys and values are remembered: a reorder reads them."""
+        """The pass that has just ended. Clears the log, but keeps the storages of the cache for the next reorder."""
         start, operations, kv = self.marks[0], self.log.operations, _owned(self.kv)
         between = [operation for operation in operations[:start] if _touches(operation, kv)]
         in_layers = self.cost(operations[start:]) + Cost(flops=self.flops_in_layers())
@@ -207,7 +206,7 @@ class _Watch:
 
 
 def storages(layer_cache: LayerCache) -> list[torch.UntypedStorage]:
-    """The memory that the keys and values of one layer lie in."""
+    """The storages of one layer's keys and values."""
     held = [x for segment in layer_cache.segments for x in segment]
     return [x.untyped_storage() for x in held if x.numel()]
 
@@ -239,7 +238,7 @@ def observe(
     attention_mask: Int[Tensor, "b t"] | None = None,
     cache: Cache | None = None,
 ) -> Observation:
-    """Run one step of a decoder on token ids `[b, t]` and count what it does."""
+    """Run one step of a decoder on token ids `[b, t]` and count its bytes, FLOPs and launches."""
     cache = model.new_cache(len(input_ids)) if cache is None else cache
     with _watching(model) as watch:
         model.step(input_ids, attention_mask, cache)
@@ -251,17 +250,17 @@ def observe(
     return Observation(total, last, watch.tokens)
 
 
-def observe_reorder(cache: Cache, parents: Int[Tensor, " r"]) -> Cost:
-    """Let the sequences of a cache go on from `parents`, as `Cache.reorder` does, and count what that moves."""
+def observe_reorder(cache: Cache, beam_idx: Int[Tensor, " r"]) -> Cost:
+    """Run `Cache.reorder(beam_idx)` and count the bytes that it moves."""
     held = lambda: [storage for layer in cache.layers for storage in storages(layer)]  # noqa: E731
     before = held()
-    operations = record(lambda: cache.reorder(parents))
+    operations = record(lambda: cache.reorder(beam_idx))
     return classify(operations, set(), _owned(before + held()))
 
 
 @contextmanager
 def observe_passes(model: Decoder) -> Iterator[list[Pass]]:
-    """A list that grows by every pass that the layers of a decoder make meanwhile: those of `generate`, say."""
+    """A list that receives every pass through the layers of a decoder, for example those of `generate`."""
     passes: list[Pass] = []
     with _watching(model) as watch:
         end = model.layers[-1].register_forward_hook(lambda *_: passes.append(watch.take()))

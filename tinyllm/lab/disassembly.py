@@ -1,6 +1,6 @@
-"""A kernel's Intel GPU machine code as a recorded text, and where in it things happen.
+"""A kernel's recorded machine code for Intel GPUs, and the lines of its loads, barriers and loops.
 
-`python -m tinyllm.lab.disassembly` records it again with the ocloc that is installed.
+`python -m tinyllm.lab.disassembly` records it again with the installed ocloc.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ LABEL, JUMP = re.compile(r"(L\d+):"), re.compile(r"\b(L\d+)\b(?!:)")
 
 @dataclass(frozen=True)
 class Loop:
-    """A stretch that a branch at its end leads back to: its first and last line, counted from 0."""
+    """The first and last line of a loop, counted from 0; the last is a branch to the first."""
 
     start: int
     end: int
 
 
 def disassemble() -> str:
-    """The machine code anew, under a line that names the compilers; raises ToolchainError where one is missing."""
+    """Compile and disassemble; the first line names the compilers. Raises ToolchainError where one is missing."""
     from tinyllm.kernels.sycl import isa, ocloc
     from tinyllm.kernels.sycl.packages import version
 
@@ -43,13 +43,13 @@ def disassemble() -> str:
 
 
 def read_disassembly(path: Path = RECORDED) -> tuple[str, list[str]]:
-    """What made the recorded machine code, and its lines."""
+    """The compilers of the recorded machine code, and its lines."""
     head, *lines = path.read_text().splitlines()
     return head.removeprefix("// "), lines
 
 
 def kinds_of_lines(lines: list[str]) -> dict[int, str]:
-    """The lines at which memory is touched, work-items wait for each other, or a root is taken: number and kind."""
+    """Lines that load, store, wait at a barrier or take a root, as (line number, kind)."""
     return {
         i: kind
         for i, line in enumerate(lines)
@@ -59,7 +59,7 @@ def kinds_of_lines(lines: list[str]) -> dict[int, str]:
 
 
 def loops(lines: list[str], with_wide_loads: bool = True) -> list[Loop]:
-    """The loops, innermost and outer alike; by default those alone that load 16 bytes a lane."""
+    """The loops, nested ones too; by default only those with loads of 16 bytes a lane."""
     labels = {match[1]: i for i, line in enumerate(lines) if (match := LABEL.match(line))}
     jumps = [
         (labels.get(label, len(lines)), i)
@@ -76,7 +76,7 @@ def loops(lines: list[str], with_wide_loads: bool = True) -> list[Loop]:
 
 
 def without_notes(line: str) -> str:
-    """An instruction without what only the hardware's scheduler reads: `{...}`, and spaces."""
+    """An instruction without its scheduling annotations `{...}` and repeated spaces."""
     code, _, note = line.partition("//")
     note = note.rpartition(";")[2].strip()
     return re.sub(r"\s{2,}", "  ", re.sub(r"\{[^}]*\}", "", code)).strip() + (

@@ -1,4 +1,4 @@
-"""What the host takes to launch a step: a model of it, and recorded runs beside what memory would allow."""
+"""Launch time of a step on the host: a model of it, and recorded runs beside the limit of memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tinyllm.lab.shapes import SHAPES
 
 
 class Kernel(NamedTuple):
-    """One launch: when the host has handed it over, and from when until when the device runs it, in microseconds."""
+    """One launch: the time of the host's call, and the start and end on the device, in microseconds."""
 
     launched: float
     start: float
@@ -23,9 +23,9 @@ class Kernel(NamedTuple):
 
 
 def timeline(busy: Sequence[float], launch: float) -> list[Kernel]:
-    """Kernels that run for `busy` microseconds each, handed over one after the other in `launch` microseconds each.
+    """Kernels that run for `busy` microseconds each; the host launches them one by one, `launch` microseconds each.
 
-    A kernel starts when it is handed over and the one before has ended: whoever is slower sets the pace.
+    A kernel starts when it is launched and the one before has ended: the slower of host and device sets the pace.
     """
     kernels, end = [], 0.0
     for number, duration in enumerate(busy, start=1):
@@ -38,7 +38,7 @@ def timeline(busy: Sequence[float], launch: float) -> list[Kernel]:
 @dataclass(frozen=True)
 class HostTime:
     """A stage of a recorded ladder: launches of all layers, ms per token, and ms that the device was busy (None: not
-    recorded). `limit_ms` is what reading the least bytes takes at the bandwidth measured in the same run."""
+    recorded). `limit_ms` is the time to read the least bytes at the bandwidth measured in the same run."""
 
     stage: str
     launches: int | None
@@ -48,18 +48,18 @@ class HostTime:
 
     @property
     def us_per_launch(self) -> float | None:
-        """Microseconds of a token for each of its launches."""
+        """Microseconds per token, divided by its launches."""
         return None if not self.launches else 1e3 * self.ms / self.launches
 
 
 def recorded_ladders(folder: Path = RESULTS) -> dict[str, list[Row]]:
-    """The ladders that were recorded on GPUs, by the name of their file."""
+    """The ladders recorded on GPUs, by file name."""
     found = {path.name: read_rows(path) for path in sorted(folder.glob("ladder-*.json"))}
     return {name: rows for name, rows in found.items() if not rows[0].device.endswith("threads")}
 
 
 def host_times(rows: Sequence[Row], folder: Path = RESULTS) -> list[HostTime]:
-    """Every engine of a ladder; how long the device was busy stands in `launches-*.json`, of some stages."""
+    """Every engine of a ladder; `launches-*.json` has the busy time of the device for some stages."""
     shape = rows[0].model.removesuffix(" (random)")
     layers, busy = SHAPES.get(shape, {}).get("num_hidden_layers", 0), _busy(rows[0], shape, folder)
     limit = rows[0].predicted_bytes_per_token / rows[0].read_bandwidth_gb_s / 1e6
@@ -75,7 +75,7 @@ def _host_time(row: Row, layers: int, limit: float, busy: float | None) -> HostT
 
 
 def _busy(row: Row, shape: str, folder: Path) -> dict[tuple[str, int], float]:
-    """By stage and launches of a layer: a stage that has changed since launches others."""
+    """Busy time by stage and launches of a layer; a stage that has changed since has other launches."""
     same: Mapping[str, Any] = {
         "device": row.device,
         "shape": shape,
@@ -92,7 +92,7 @@ def _busy(row: Row, shape: str, folder: Path) -> dict[tuple[str, int], float]:
 
 
 def host_table(rows: Sequence[Row], folder: Path = RESULTS) -> str:
-    """A recorded ladder as launches, milliseconds and the device's share of them, under its device and date."""
+    """A recorded ladder as a table: launches, milliseconds, and the device's share of them, with device and date."""
     lines = [
         (
             "stage",

@@ -1,4 +1,4 @@
-"""Kernels of ours as a counter sees them: one call, one launch, whatever it is made of inside."""
+"""Counts each call of our kernels as one launch, whatever operations it consists of."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tinyllm.lab.counters import Operation, OperationLog
 
 
 class KernelCalls(KernelSet):
-    """A set of kernels whose calls stand in a log as one operation each, named `ours::NAME`, without bytes."""
+    """A kernel set whose calls are logged as one operation each, named `ours::NAME`, without bytes."""
 
     def __init__(self, kernels: KernelSet, log: OperationLog) -> None:
         for name in dir(kernels):
@@ -34,9 +34,9 @@ def _logged(name: str, kernel: Callable, log: OperationLog) -> Callable:
 
 
 def layer_operations(model: Decoder, cache: Cache, log: OperationLog | None = None) -> list[str]:
-    """Names of what the last layer runs for one more token of each sequence in `cache`, in order.
+    """Names of the operations of the last layer for one more token of each sequence in `cache`, in order.
 
-    The first layer also makes the masks of attention, for all.
+    The first layer also computes the attention masks for all layers.
     """
     log = OperationLog() if log is None else log
     shape = (cache.rows // cache.copies, cache.copies, model.config.hidden_size)

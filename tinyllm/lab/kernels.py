@@ -1,4 +1,4 @@
-"""How fast each kernel is at the sizes of a decode step, and which set of kernels a device should use."""
+"""Times each kernel at the sizes of a decode step, from which the kernel set of a device is recommended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROTATED_BYTES = {
     "cpu": 1 << 27,
     "cuda": 1 << 29,
     "xpu": 1 << 29,
-}  # more than the caches hold: every call reads memory
+}  # larger than the caches, so that every call reads memory
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class KernelTime:
-    """Seconds of one call, and the bytes it must move in that time."""
+    """Seconds of one call, and the bytes that it must move."""
 
     seconds: float
     bytes: int
@@ -60,7 +60,7 @@ def norm_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
 
 
 def rope_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
-    """One token's heads, and room for it in the cache."""
+    """One token's heads, and its slots in the cache."""
     q, k, v = (draw(1, s.h, 1, s.d) for _ in range(3))
     k_slot, v_slot = (draw(1, s.h, 64, s.d)[:, :, 63:] for _ in range(2))
     tables = {"cos": draw(1, 1, s.d // 2).float(), "sin": draw(1, 1, s.d // 2).float()}
@@ -76,14 +76,14 @@ def rope_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
 
 
 def linear_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
-    """The first product of a gated feed-forward block, with its norm and gate."""
+    """The first matmul of a gated feed-forward block, with its norm and gate."""
     norm = NormWeights(draw(s.m), None, 1e-5)
     arguments = {"x": draw(1, s.m), "weight": DenseWeight(draw(2 * s.f, s.m)), "norm": norm}
     return arguments | {"activation": "silu", "gated": True}
 
 
 def qkv_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
-    """The product in front of attention, for one token, and where its results go."""
+    """The matmul before attention for one token, and the slots for its results."""
     norm = NormWeights(draw(s.m), None, 1e-5)
     slots = [draw(1, s.h, 64, s.d) for _ in range(2)]
     weight = DenseWeight(draw(3 * s.h * s.d, s.m))
@@ -136,7 +136,7 @@ ARGUMENTS: Mapping[str, Callable[[Draw, Sizes], dict[str, Any]]] = {
 
 
 def moved_bytes(arguments: dict[str, Any], result: Any) -> int:
-    """Bytes of everything read and written once; what is written in place counts once."""
+    """Bytes of all arguments and results, each counted once."""
     tensors = {id(x): x for x in tree_leaves((arguments, result)) if isinstance(x, Tensor)}
     return sum(x.numel() * x.element_size() for x in tensors.values())
 
@@ -144,7 +144,7 @@ def moved_bytes(arguments: dict[str, Any], result: Any) -> int:
 def time_kernel(
     operation: str, function: Callable, device: torch.device, dtype: torch.dtype
 ) -> KernelTime:
-    """Time of a call, over as many sets of arguments as the caches cannot hold: on a GPU, its device's time alone."""
+    """Time of a call, with more sets of arguments than fit into the caches; on a GPU, time on the device alone."""
     draw, make = Draw(0, dtype, device), ARGUMENTS[operation]
     first = make(draw, SIZES[device.type])
     size = moved_bytes(first, function(**first))

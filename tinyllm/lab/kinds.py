@@ -1,4 +1,4 @@
-"""Operations by kind: where the bytes, the launches and the time of a step go."""
+"""Bytes, launches and time of a step by kind of operation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BETWEEN = "between kernels"
 
 
 def kind_of(name: str) -> str:
-    """The kind of an operation by its ATen name; what is no product, attention or copy is element-wise."""
+    """The kind of an operation by its ATen name: matmul, attention, copy, or else element-wise."""
     plain = short_name(name)
     if plain in PRODUCTS:
         return "matrix products"
@@ -47,11 +47,13 @@ def bytes_by_kind(operations: Iterable[Operation]) -> dict[str, int]:
 
 
 def seconds_by_kind(run: Callable[[], object], operations: Iterable[Operation]) -> dict[str, float]:
-    """Time inside the kernels of each kind, by torch's profiler on a CPU; the rest of the wall time is between them.
+    """Seconds inside the kernels of each kind, by torch's profiler on a CPU; the rest of the wall time is between them.
 
-    `operations` are those that `run` is known to perform: what else the profiler names (views, dispatch) is between.
+    `operations` are those that `run` performs. Other events of the profiler (views, dispatch) count as between.
     """
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or the profiler talks on standard error
+    os.environ.setdefault(
+        "KINETO_LOG_LEVEL", "99"
+    )  # otherwise the profiler writes to standard error
     kernels = {short_name(operation.name) for operation in operations}
     with profile(activities=[ProfilerActivity.CPU]) as trace:
         start = perf_counter()

@@ -1,7 +1,7 @@
-"""A beam search watched from outside: which token lies in which slot of the cache, and which slots each beam reads.
+"""Records a beam search from outside: the token in each slot of the cache, and the slots that each beam reads.
 
-What is recorded is read off the tensors of the first layer. Its values depend on nothing but their tokens, so the
-token of a slot is the one whose value lies there; and a beam reads the slots that the metadata of attention leave it.
+Tokens are found in the tensors of the first layer: its values depend on their tokens alone, so that a slot holds the
+token whose value it holds. The slots that a beam reads are those visible by the attention metadata.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from tinyllm.model import Model, restage
 from tinyllm.ops.qkv import naive_norm_qkv
 
 MARKS = {"written": "+", "copied": "~", "kept": " ", "free": "_"}
-NEAR = 0.05  # how far a value may be from that of its token, as a share of its length: kernels round differently
+NEAR = 0.05  # largest distance of a value from its token's, relative to its norm: kernels round differently
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Room for one key and value. `token` is None where it is free, or where no token has such a value.
+    """Memory for one key and value. `token` is None where the slot is free, or no token has its value.
 
-    `step` is the pass it belongs to, 0 for the prompt; `readers` are the beams that look at it; `state` says whether
-    it was "written" in this step, "copied" to where it is now, "kept" in its place, or is "free".
+    `step` is the pass of the token, 0 for the prompt; `readers` are the beams that read the slot. `state` is "written"
+    or "copied" for a slot that this step wrote or copied, "kept" for one that it did not touch, or "free".
     """
 
     token: int | None
@@ -45,7 +45,7 @@ class Slot:
 class Buffer:
     """One storage of keys: its address, the shape `[rows, g, slots, d]` and bytes of its tensor, its slots by row.
 
-    Its name is "prompt" or "response" where the two are kept apart, else "beam".
+    Its name is "prompt" or "response" in a segment cache, "beam" in a contiguous one.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Buffer:
 
 
 class Place(NamedTuple):
-    """A slot by its buffer, its row there and its number in the row."""
+    """A slot: its buffer, row and index in the row."""
 
     buffer: int
     row: int
@@ -65,44 +65,44 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class BeamStep:
-    """The cache after one pass, and what it took to get there.
+    """The cache after one pass, and the cost of that pass.
 
-    `tokens` are those that each beam was fed, `parents` the rows that they continue (none in the prompt's pass);
-    `sequences` is all that each was fed so far, without padding. `paths` are the slots that each beam reads.
-    `reorder` and `forward` are counted over all layers; `held` are bytes of keys and values, free room included.
+    `tokens` are the inputs of each beam, `beam_idx` the rows that they continue (both empty for the prompt);
+    `sequences` are all inputs of each beam so far, without padding. `visible` are the slots that each beam reads.
+    `reorder` and `forward` are counted over all layers; `held` are bytes of keys and values, free slots included.
     """
 
     tokens: tuple[int, ...]
-    parents: tuple[int, ...]
+    beam_idx: tuple[int, ...]
     sequences: tuple[tuple[int, ...], ...]
     buffers: tuple[Buffer, ...]
-    paths: tuple[tuple[Place, ...], ...]
+    visible: tuple[tuple[Place, ...], ...]
     held: int
     reorder: Cost
     forward: Cost
 
     @property
     def copied(self) -> int:
-        """Bytes of keys and values that were there already and have been moved."""
+        """Bytes of earlier keys and values that were copied."""
         return self.reorder.kv_copied + self.forward.kv_copied
 
     @property
     def written(self) -> int:
-        """Bytes of new keys and values, as far as torch's operations show them."""
+        """Bytes of new keys and values written by torch's operations."""
         return self.forward.kv_written
 
     def slot(self, place: Place) -> Slot:
-        """What lies at a place."""
+        """The slot at a place."""
         return self.buffers[place.buffer].rows[place.row][place.slot]
 
     def read(self, beam: int) -> tuple[int | None, ...]:
-        """The tokens that a beam finds in memory, in order; where all is well, its sequence."""
-        return tuple(self.slot(place).token for place in self.paths[beam])
+        """The tokens in the slots that a beam reads, in order; equal to its sequence if the cache is right."""
+        return tuple(self.slot(place).token for place in self.visible[beam])
 
 
 @dataclass(frozen=True)
 class BeamTrace:
-    """A beam search, pass by pass; `steps[0]` is the prompt's. `answers` are the best sequences, as generated."""
+    """A beam search, pass by pass; `steps[0]` is the prompt's. `answers` are the generated best sequences."""
 
     stage: str
     width: int
@@ -119,14 +119,14 @@ def trace_beams(
     new_tokens: int,
     attention_mask: Int[Tensor, "b t"] | None = None,
 ) -> BeamTrace:
-    """Continue prompts by exactly `new_tokens` tokens with so many beams, and record the cache after every pass.
+    """Continue prompts by exactly `new_tokens` tokens in `width` beams, and record the cache after every pass.
 
-    The last token is never looked at: `new_tokens` passes, that of the prompt among them. Width 1 is greedy. Raises
-    ValueError where the prompts are so many that they are taken in one after the other.
+    There are `new_tokens` passes, the prompt's among them, since the last token is not an input. Width 1 is greedy.
+    Raises ValueError for so many prompts that they need several prefill passes.
     """
     if model.config.learned_positions:
         raise ValueError(
-            "tokens are told by their values, which learned positions change: expected a model without"
+            "tokens are identified by their values, which learned positions change: expected a model without"
         )
     mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
     watch = _Watch(model, input_ids, mask, width)
@@ -148,7 +148,7 @@ def trace_beams(
 
 
 class _Piece(NamedTuple):
-    """Keys and values of a layer that lie in one storage each; `steps` of its slots, of which some are written."""
+    """A segment of a layer, keys and values in one storage each; `steps` of all slots, `written` of them used."""
 
     name: str
     k: Float[Tensor, "rows g slots d"]
@@ -158,13 +158,13 @@ class _Piece(NamedTuple):
 
 
 class _Watch:
-    """Stands between a model of its own, on the same weights, and its cache."""
+    """A model on the same weights, with hooks that record its cache."""
 
     def __init__(self, model: Model, input_ids: Tensor, mask: Tensor, width: int) -> None:
         runner = model.stage.runner
         watching = replace(runner, step=lambda model: self._watched(runner.step(model)))
         self.model = restage(model, replace(model.stage, runner=watching))
-        self.model.layers[0].register_forward_pre_hook(self._see_metadata)
+        self.model.layers[0].register_forward_pre_hook(self._record_metadata)
         self.weights = {p.untyped_storage()._cdata for p in model.parameters()}
         self.width, self.prompt_tokens, self.tokens = (
             width,
@@ -173,14 +173,14 @@ class _Watch:
         )
         rows = [tuple(ids[real.bool()].tolist()) for ids, real in zip(input_ids, mask, strict=True)]
         self.sequences = tuple(row for row in rows for _ in range(width))
-        self.parents, self.reorder = tuple(range(len(self.sequences))), Cost()
+        self.beam_idx, self.reorder = tuple(range(len(self.sequences))), Cost()
         self.before: list[
             _Piece
         ] = []  # of the first layer; alive until the next pass, so that no address comes twice
         self.steps: list[BeamStep] = []
         self.metadata: Metadata | None = None
 
-    def _see_metadata(self, layer: nn.Module, args: tuple) -> None:
+    def _record_metadata(self, layer: nn.Module, args: tuple) -> None:
         self.metadata = args[2]
 
     def _watched(self, step: Callable) -> Callable:
@@ -190,7 +190,7 @@ class _Watch:
                 self._watch_reorder(cache)
             elif cache is not self.cache:
                 raise ValueError(
-                    "these prompts are taken in by several passes: expected so few that one is enough"
+                    "these prompts need several prefill passes: expected few enough for one"
                 )
             logits, forward = self._counted(cache, lambda: step(input_ids, mask, cache))
             fed = tuple(input_ids.flatten().tolist()) if self.steps else ()
@@ -202,9 +202,9 @@ class _Watch:
     def _watch_reorder(self, cache: Cache) -> None:
         reorder = cache.reorder
 
-        def watched(parents: Tensor) -> None:
-            self.parents = tuple(parents.tolist())
-            _, self.reorder = self._counted(cache, lambda: reorder(parents))
+        def watched(beam_idx: Tensor) -> None:
+            self.beam_idx = tuple(beam_idx.tolist())
+            _, self.reorder = self._counted(cache, lambda: reorder(beam_idx))
 
         cache.reorder = watched
 
@@ -217,7 +217,7 @@ class _Watch:
         return result, classify(log.operations, self.weights, {*before, *_storages(cache)})
 
     def _pieces(self, cache: Cache) -> list[_Piece]:
-        """The storages of the first layer, the prompt's first."""
+        """The segments of the first layer, the prompt first."""
         segment, *responses = cache.layers[0].segments
         if not isinstance(cache, SegmentCache):
             steps = [max(0, slot + 1 - self.prompt_tokens) for slot in range(segment.capacity)]
@@ -230,17 +230,20 @@ class _Watch:
 
     def _step(self, cache: Cache, fed: tuple[int, ...], forward: Cost) -> BeamStep:
         if fed:
-            pairs = zip(self.parents, fed, strict=True)
-            self.sequences = tuple((*self.sequences[parent], token) for parent, token in pairs)
+            pairs = zip(self.beam_idx, fed, strict=True)
+            self.sequences = tuple((*self.sequences[beam], token) for beam, token in pairs)
             self.tokens.update(fed)
         pieces = self._pieces(cache)
-        paths = self._paths(pieces)
-        buffers = self._buffers(pieces, paths)
+        visible = self._visible(pieces)
+        buffers = self._buffers(pieces, visible)
         held = sum(storage.nbytes() for storage in _storages(cache).values())
-        self.before, parents = pieces, self.parents if fed else ()
-        return BeamStep(fed, parents, self.sequences, buffers, paths, held, self.reorder, forward)
+        self.before = pieces
+        beam_idx = self.beam_idx if fed else ()
+        return BeamStep(
+            fed, beam_idx, self.sequences, buffers, visible, held, self.reorder, forward
+        )
 
-    def _paths(self, pieces: list[_Piece]) -> tuple[tuple[Place, ...], ...]:
+    def _visible(self, pieces: list[_Piece]) -> tuple[tuple[Place, ...], ...]:
         n = len(self.sequences)
         places = [
             (i, len(piece.k), slot)
@@ -259,16 +262,16 @@ class _Watch:
         )
 
     def _buffers(
-        self, pieces: list[_Piece], paths: Sequence[Sequence[Place]]
+        self, pieces: list[_Piece], visible: Sequence[Sequence[Place]]
     ) -> tuple[Buffer, ...]:
         readers: dict[Place, tuple[int, ...]] = {}
-        for beam, path in enumerate(paths):
-            for place in path:
+        for beam, places in enumerate(visible):
+            for place in places:
                 readers[place] = (*readers.get(place, ()), beam)
-        lying = [_tokens_in(piece.v[:, :, : piece.written], *self._values()) for piece in pieces]
+        stored = [_tokens_in(piece.v[:, :, : piece.written], *self._values()) for piece in pieces]
 
         def slot(i: int, row: int, n: int) -> Slot:
-            token = lying[i][row][n] if n < pieces[i].written else None
+            token = stored[i][row][n] if n < pieces[i].written else None
             step, state = pieces[i].steps[n], self._state(i, pieces[i], n)
             return Slot(
                 token, self._text(token, state), step, readers.get(Place(i, row, n), ()), state
@@ -297,7 +300,7 @@ class _Watch:
         return "kept" if same else "copied"
 
     def _values(self) -> tuple[list[int], Float[Tensor, "n width"]]:
-        """What the first layer keeps as the value of every token that was fed so far, wherever it stands."""
+        """The first layer's value of every input token so far; it does not depend on the position."""
         tokens = sorted(self.tokens)
         layer = self.model.layers[0]
         ids = torch.tensor([tokens], dtype=torch.int64, device=self.model.device)
@@ -319,11 +322,13 @@ def _storages(cache: Cache) -> dict[int, torch.UntypedStorage]:
 def _tokens_in(
     v: Float[Tensor, "rows g slots d"], tokens: Sequence[int], values: Float[Tensor, "n width"]
 ) -> list[list[int | None]]:
-    """The token whose value lies in each slot, None where none does."""
-    lying = v.transpose(1, 2).flatten(2).float()
-    apart = torch.cdist(lying, values.float()[None], compute_mode="donot_use_mm_for_euclid_dist")
-    distance, nearest = apart.min(dim=-1)
-    near = distance <= NEAR * lying.norm(dim=-1)
+    """The token whose value each slot holds; None for a value of no token."""
+    stored = v.transpose(1, 2).flatten(2).float()
+    distances = torch.cdist(
+        stored, values.float()[None], compute_mode="donot_use_mm_for_euclid_dist"
+    )
+    distance, nearest = distances.min(dim=-1)
+    near = distance <= NEAR * stored.norm(dim=-1)
     return [
         [tokens[i] if known else None for i, known in zip(*row, strict=True)]
         for row in zip(nearest.tolist(), near.tolist(), strict=True)
@@ -333,7 +338,7 @@ def _tokens_in(
 def visible_slots(
     metadata: Metadata, beams: int, window: int | None
 ) -> Bool[Tensor, "beams slots"]:
-    """Which of the written slots, those of the prompt first, each beam may look at with its last token."""
+    """Whether each written slot is visible to the last token of each beam; prompt slots first."""
     if not isinstance(metadata, DecodeMetadata):
         first = visible_range(metadata.length, 0, window).first_token
         return _visible_prompt(metadata.mask, beams, metadata.length, first)
@@ -346,7 +351,7 @@ def visible_slots(
 def _visible_prompt(
     mask: Int[Tensor, "b n"] | None, beams: int, tokens: int, first: int
 ) -> Bool[Tensor, "beams n"]:
-    """All but padding, from the first token within the window."""
+    """All but padding, from the first token in the window."""
     near = torch.arange(tokens, dtype=torch.int64, device="cpu") >= first
     rows = torch.ones_like(near)[None] if mask is None else mask.bool().cpu()
     return (rows & near).repeat_interleave(beams // len(rows), dim=0)
@@ -355,23 +360,23 @@ def _visible_prompt(
 def _visible_response(
     metadata: DecodeMetadata, beams: int, first_step: int
 ) -> Bool[Tensor, "beams slots"]:
-    """At every step within the window the slot that the beam index names; without one there is no other."""
+    """At every step in the window, the slot in the beam index; without a beam index, the only slot."""
     near = torch.arange(metadata.steps, dtype=torch.int64, device="cpu") >= first_step
     if metadata.beam_index is None:
         return near.expand(beams, -1)
     width = metadata.beam_index.shape[1]
     index = metadata.beam_index[:, :, : metadata.steps, None].cpu()
-    paths = index == torch.arange(width, dtype=torch.int32, device="cpu")
-    return (paths & near[:, None]).reshape(beams, -1)
+    visible = index == torch.arange(width, dtype=torch.int32, device="cpu")
+    return (visible & near[:, None]).reshape(beams, -1)
 
 
 def shown(text: str) -> str:
-    """A token's text as a cell shows it: without the blanks around it, line ends as `\\n`."""
+    """A token's text for a picture: without surrounding spaces, line ends as `\\n`."""
     return repr(text.strip(" ") or text)[1:-1]
 
 
 class Line(NamedTuple):
-    """A row of slots as it is shown: the buffer it lies in, and the column of its first; columns are time."""
+    """A row of slots in a picture: the name of its buffer, and the column of its first slot; columns are time."""
 
     name: str
     column: int
@@ -379,7 +384,7 @@ class Line(NamedTuple):
 
 
 def lines(trace: BeamTrace, step: int) -> list[Line]:
-    """The memory of a step, laid out: a buffer's rows as they are, those of a response as slots x steps."""
+    """The memory of a step as lines: one per row of a buffer, or per slot of a step in a response."""
     laid, column = [], 0
     for i, buffer in enumerate(trace.steps[step].buffers):
         side_by_side = trace.width if buffer.name == "response" else 1
@@ -392,19 +397,19 @@ def lines(trace: BeamTrace, step: int) -> list[Line]:
 
 
 def as_text(trace: BeamTrace, step: int) -> str:
-    """One step in words: its slots line by line, then what each beam reads.
+    """One step as text: its slots line by line, then the text that each beam reads.
 
-    `+` stands before what was written in this step, `~` before what was copied, `_` for a free slot.
+    `+` marks a slot written in this step, `~` a copied one, `_` a free one.
     """
     at = trace.steps[step]
-    told = [
-        f"{trace.stage}, step {step}: {at.held:,} bytes held, {at.copied:,} copied, parents {list(at.parents)}"
+    parts = [
+        f"{trace.stage}, step {step}: {at.held:,} bytes held, {at.copied:,} copied, parents {list(at.beam_idx)}"
     ]
     for line in lines(trace, step):
         slots = [at.slot(place) for place in line.places]
-        told.append(
+        parts.append(
             f"{line.name}: " + "|".join(MARKS[slot.state] + shown(slot.text) for slot in slots)
         )
-    for beam, path in enumerate(at.paths):
-        told.append(f"beam {beam} reads " + repr("".join(at.slot(place).text for place in path)))
-    return "\n".join(told)
+    for beam, places in enumerate(at.visible):
+        parts.append(f"beam {beam} reads " + repr("".join(at.slot(place).text for place in places)))
+    return "\n".join(parts)

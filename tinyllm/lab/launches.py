@@ -1,4 +1,4 @@
-"""Kernels that a GPU really launched, told by the profiler; a CPU launches none, so its operations are counted."""
+"""Kernels launched on a GPU, from the profiler; on a CPU, operations instead."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ ACTIVITIES = {"cuda": ProfilerActivity.CUDA, "xpu": ProfilerActivity.XPU}
 
 
 def launches_in_layer(model: Decoder, step: Callable[[], object]) -> list[str]:
-    """Names of what the last layer launches while `step` runs once; kernels must be compiled before.
+    """Names of the last layer's launches in one run of `step`; kernels must be compiled before.
 
-    The first layer also makes the masks of attention, for all.
+    The first layer also computes the attention masks for all layers.
     """
     seen: list[str] = []
     layer = model.layers[-1]
@@ -49,7 +49,7 @@ def _watch_operations(device: torch.device, seen: list[str]) -> ExitStack:
 
 
 def _watch_device(device: torch.device, seen: list[str]) -> ExitStack:
-    """Everything that ran on the device: kernels, and copies and fills that its runtime makes of itself."""
+    """All events on the device: kernels, and the copies and fills of its runtime."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     synchronize(device)
     stack = ExitStack()
@@ -61,7 +61,7 @@ def _watch_device(device: torch.device, seen: list[str]) -> ExitStack:
 
 
 def device_events(trace: profile) -> list:
-    """What ran on the device while a profiler watched."""
+    """The events on the device in a profile."""
     cpu = torch.autograd.DeviceType.CPU
     return [
         event
@@ -71,7 +71,7 @@ def device_events(trace: profile) -> list:
 
 
 def device_seconds(run: Callable[[], object], device: torch.device) -> float:
-    """Seconds that the device was busy with `run`: gaps between launches are left out."""
+    """Seconds that the device was busy with `run`, without the gaps between launches."""
     run()
     synchronize(device)
     with profile(

@@ -1,4 +1,4 @@
-"""How much memory a run needs: at its worst moment, and over time."""
+"""Memory of a run: its peak, and its course over time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, profile
 
 
 def peak_bytes(run: Callable[[], object], device: torch.device) -> int:
-    """The most bytes of tensors that `run` holds at once, beyond what was there before it."""
+    """The peak of the bytes that `run` allocates in tensors."""
     if device.type == "cpu":
         return max((held for _, held in allocations(run, device)), default=0)
     backend = getattr(torch, device.type)
@@ -24,15 +24,18 @@ def peak_bytes(run: Callable[[], object], device: torch.device) -> int:
 
 
 def allocations(run: Callable[[], object], device: torch.device) -> list[tuple[float, int]]:
-    """After each allocation and release of tensors by `run`: seconds since its start, and bytes it then holds.
+    """Seconds since the start of `run` and bytes then held, after each allocation and release of a tensor.
 
-    Torch keeps no account of memory on a CPU: a trace of the run is added up. Raises ValueError for another device.
+    Torch has no memory statistics on a CPU, so these are sums over the profiler's trace. Raises ValueError for another
+    device.
     """
     if device.type != "cpu":
         raise ValueError(
             f"memory over time on {device.type!r}: expected a CPU; peak_bytes knows other devices"
         )
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or the profiler talks on standard error
+    os.environ.setdefault(
+        "KINETO_LOG_LEVEL", "99"
+    )  # otherwise the profiler writes to standard error
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as trace:
         run()
     result = trace.profiler.kineto_results

@@ -1,7 +1,7 @@
-"""A stand-in for captured graphs, on any device: operations recorded once, then made again on the same memory.
+"""An emulation of captured graphs for any device: records operations once, then replays them on the same memory.
 
-What a graph keeps, this keeps: which operation ran, and on which tensors. Numbers that Python knew are recorded as they
-were; a question of the host's that a graph could not wait for is refused. It saves no time: it is there to be seen.
+Like a graph, a recording holds the operations and their tensors. Python numbers are recorded with their values. An
+operation that needs a value on the host raises an error, since a graph cannot wait for it. A replay saves no time.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from torch.utils._pytree import tree_leaves
 from tinyllm.lab.counters import ALLOCATIONS, aliases
 
 aten = torch.ops.aten
-# Operations after which the host knows something that stood in the device's memory; on a GPU it waits for that.
+# Operations that read a value to the host; on a GPU, the host synchronizes for it.
 READS = (
     aten._local_scalar_dense.default,
     aten.nonzero.default,
     aten.masked_select.default,
     aten.equal.default,
 )
-WITHOUT_OPERATION = {
+TENSOR_METHODS = {
     Tensor.tolist: "tolist",
     Tensor.numpy: "numpy",
-}  # on a CPU these just look at the memory
+}  # on a CPU these run no operation
 BY_MASK = (torch.bool, torch.uint8)
 
 
 class HostRead(RuntimeError):
-    """The host asks the device for a number in the middle of what is recorded."""
+    """A recorded step reads a value to the host."""
 
 
 class Launch(NamedTuple):
-    """One operation, what it was called with, and the memory that its results go to."""
+    """One operation, its arguments, and the tensors of its results."""
 
     func: Any
     args: tuple
     kwargs: dict[str, Any]
     results: list[Tensor]
 
-    def again(self) -> None:
-        """Make it once more; the results go where they went."""
+    def replay(self) -> None:
+        """Run the operation again, and store its results into the same tensors."""
         results = _tensors(self.func(*self.args, **self.kwargs))
         for old, new in zip(self.results, results, strict=True):
             if old is not new:
@@ -57,10 +57,10 @@ class Launch(NamedTuple):
 
 @dataclass
 class _Log(TorchDispatchMode):
-    """Hands on every operation that does something, and every question of the host's."""
+    """Calls `on_launch` for every operation that runs a kernel, `on_host_read` for every read to the host."""
 
-    launched: Callable[[Launch], object]
-    asked: Callable[[str], object]
+    on_launch: Callable[[Launch], object]
+    on_host_read: Callable[[str], object]
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -73,8 +73,8 @@ class _Log(TorchDispatchMode):
             result = func.decompose(*args, **kwargs)
         if result is not NotImplemented:
             return result
-        if _asks(func, args):
-            self.asked(func.name().removeprefix("aten::").split(".")[0])
+        if _reads_on_host(func, args):
+            self.on_host_read(func.name().removeprefix("aten::").split(".")[0])
         result = func(*args, **kwargs)
         results = _tensors(result)
         if (
@@ -82,15 +82,15 @@ class _Log(TorchDispatchMode):
             and func not in ALLOCATIONS
             and (func._schema.is_mutable or not aliases(_tensors(args), results))
         ):
-            self.launched(Launch(func, args, kwargs, results))
+            self.on_launch(Launch(func, args, kwargs, results))
         return result
 
 
 @dataclass
-class _Questions(TorchFunctionMode):
-    """Hands on the questions that are no operations."""
+class _FunctionLog(TorchFunctionMode):
+    """Calls `on_host_read` for the reads to the host that are tensor methods, not operations."""
 
-    asked: Callable[[str], object]
+    on_host_read: Callable[[str], object]
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -98,64 +98,66 @@ class _Questions(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
-        if func in WITHOUT_OPERATION:
-            self.asked(WITHOUT_OPERATION[func])
+        if func in TENSOR_METHODS:
+            self.on_host_read(TENSOR_METHODS[func])
         return func(*args, **(kwargs or {}))
 
 
-def _asks(func: Any, args: tuple) -> bool:
+def _reads_on_host(func: Any, args: tuple) -> bool:
     by_mask = func is aten.index.Tensor and any(
         x is not None and x.dtype in BY_MASK for x in args[1]
     )
-    return func in READS or by_mask  # how many elements a mask picks, the host must know
+    return func in READS or by_mask  # the host needs the number of elements that a mask selects
 
 
 def _tensors(tree: object) -> list[Tensor]:
     return [x for x in tree_leaves(tree) if isinstance(x, Tensor)]
 
 
-def _watched(
-    run: Callable[[], object], launched: Callable[[Launch], object], asked: Callable[[str], object]
+def _record(
+    run: Callable[[], object],
+    on_launch: Callable[[Launch], object],
+    on_host_read: Callable[[str], object],
 ) -> None:
     with ExitStack() as stack:
-        stack.enter_context(_Questions(asked))
-        stack.enter_context(_Log(launched, asked))
+        stack.enter_context(_FunctionLog(on_host_read))
+        stack.enter_context(_Log(on_launch, on_host_read))
         run()
 
 
 def host_reads(run: Callable[[], object]) -> Counter[str]:
-    """How often `run` lets the host look at what stands in the device's memory, by the name of the question."""
-    asked: list[str] = []
-    _watched(run, lambda launch: None, asked.append)
-    return Counter(asked)
+    """How often `run` reads values to the host, by operation."""
+    names: list[str] = []
+    _record(run, lambda launch: None, names.append)
+    return Counter(names)
 
 
-def refuse(question: str) -> None:
-    """What a graph that is being captured says to a question. Raises HostRead."""
+def raise_host_read(operation: str) -> None:
+    """Raise HostRead, as the capture of a graph fails at a read to the host."""
     raise HostRead(
-        f"{question}: the host asks for what is in memory, and a replay has nobody to tell"
+        f"{operation}: the host asks for what is in memory, and a replay has nobody to tell"
     )
 
 
 @dataclass
 class Recording:
-    """What one run launched, and on which memory. Raises HostRead where it asks for a number."""
+    """The operations of one run, with their tensors. Raises HostRead where the run reads a value to the host."""
 
     run: Callable[[], object]
     launches: list[Launch] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        _watched(self.run, self.launches.append, refuse)
+        _record(self.run, self.launches.append, raise_host_read)
 
     @torch.inference_mode()
     def replay(self) -> None:
-        """Launch all of it again: nothing of `run` itself is executed."""
+        """Run all operations again; the Python code of `run` does not run."""
         for launch in self.launches:
-            launch.again()
+            launch.replay()
 
 
 class Replayed:
-    """A step as `tinyllm.runtime.graph.CapturedGraph` treats it on a GPU: run, then recorded, from then on replayed."""
+    """A step that is run at the first call, recorded at the second, then replayed, as a `CapturedGraph` on a GPU."""
 
     def __init__(self, step: Callable[[], object]) -> None:
         self.step = step
@@ -163,7 +165,7 @@ class Replayed:
         self.recording: Recording | None = None
 
     def __call__(self) -> None:
-        """Do it once more. Raises HostRead at the second call, if the step asks for a number."""
+        """Run or replay the step. Raises HostRead at the second call if the step reads a value to the host."""
         self.calls += 1
         if self.recording is not None:
             self.recording.replay()

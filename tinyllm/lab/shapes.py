@@ -1,4 +1,4 @@
-"""Shapes of well-known models, to be measured with random weights where the real ones are not at hand."""
+"""Shapes of well-known models, measured with random weights."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ SHAPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 
 class RandomWeights:
-    """Normal weights of a width that keeps activations in range, drawn when they are read."""
+    """Normal weights, sampled when they are read; their standard deviation keeps activations in range."""
 
     def __init__(
         self, shapes: Mapping[str, tuple[int, ...]], device: torch.device, dtype: torch.dtype
@@ -97,10 +97,10 @@ class RandomWeights:
         self._generator = torch.Generator(device).manual_seed(0)
 
     def check(self, name: str) -> None:
-        """Nothing can be wrong with what is drawn."""
+        """Do nothing: random weights are always valid."""
 
     def read(self, name: str) -> Tensor:
-        """Draw one tensor on the device: norms are one, biases zero, matrices have a standard deviation of 0.02."""
+        """Sample one tensor on the device: norms are one, biases zero, matrices have a standard deviation of 0.02."""
         shape = self.shapes[name]
         if len(shape) == 1:
             fill = float(not name.endswith(".bias"))
@@ -110,12 +110,12 @@ class RandomWeights:
         )
 
     def file(self, name: str | None) -> str:
-        """Random weights stand in no file."""
+        """None: random weights have no file."""
         return "random weights"
 
 
 def known_config(shape: str) -> DecoderConfig:
-    """The description of a known shape, to predict with. Raises ValueError for an unknown name."""
+    """The configuration of a known shape. Raises ValueError for an unknown name."""
     config = _transformers_config(shape)
     return family_of(config).describe(config)
 

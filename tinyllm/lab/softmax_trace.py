@@ -1,7 +1,6 @@
-"""Online softmax, watched: attention that takes its keys tile by tile, and what it keeps from one tile to the next.
+"""Online softmax, recorded step by step: attention over tiles of keys, and its state from one tile to the next.
 
-Written in plain torch and for clarity (notebook 09); the case table of attention holds it to the same results as every
-kernel.
+Plain torch, written for clarity (notebook 09), and tested with the case table of every attention kernel.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-SHOWN = 4  # elements of an accumulator that are told in words
+SHOWN = 4  # elements of an accumulator in a text
 
 
 class State(NamedTuple):
-    """All that one pass keeps of the keys so far, for each row of queries.
+    """The state of one pass over the keys, for each row of queries.
 
-    The largest score; the sum of e^(score - maximum); and the sum of the values, each times its e^(score - maximum).
+    The largest score; the sum of e^(score - maximum); and the sum of the values, weighted by e^(score - maximum).
     """
 
     maximum: Float[Tensor, "*rows"]
@@ -33,15 +32,15 @@ class State(NamedTuple):
         return self.accumulator / self.denominator[..., None]
 
     @property
-    def log_sum(self) -> Float[Tensor, "*rows"]:
-        """The logarithm of the sum of e^score."""
+    def lse(self) -> Float[Tensor, "*rows"]:
+        """Log-sum-exp: the logarithm of the sum of e^score."""
         return self.maximum + self.denominator.log()
 
 
 class Step(NamedTuple):
-    """One tile of keys taken in: its scores, and the state with it.
+    """The step of one tile of keys: its scores, and the state after it.
 
-    `rescale` is what the sums so far were multiplied by, `weights` are e^(score - maximum) of the tile.
+    `rescale` is the factor of the sums so far; `weights` are e^(score - maximum) of the tile.
     """
 
     scores: Float[Tensor, "*rows n"]
@@ -58,7 +57,7 @@ def nothing(q: Float[Tensor, "*rows d"]) -> State:
 
 
 def absorb(state: State, scores: Float[Tensor, "*rows n"], v: Float[Tensor, "*heads n d"]) -> Step:
-    """Take in a tile of keys: rescale what is there to the new maximum, and add."""
+    """Add a tile of keys: rescale the state to the new maximum, then add the tile's sums."""
     maximum = torch.maximum(state.maximum, scores.amax(dim=-1))
     rescale = (state.maximum - _finite(maximum)).exp()
     weights = (scores - _finite(maximum)[..., None]).exp()
@@ -68,7 +67,7 @@ def absorb(state: State, scores: Float[Tensor, "*rows n"], v: Float[Tensor, "*he
 
 
 def merge(a: State, b: State) -> State:
-    """The state with the keys of both: exact, whatever the order. `nothing` changes nothing."""
+    """The state of the keys of both, exact in any order; merging with `nothing` returns the other state."""
     maximum = torch.maximum(a.maximum, b.maximum)
     of_a, of_b = ((part.maximum - _finite(maximum)).exp() for part in (a, b))
     denominator = a.denominator * of_a + b.denominator * of_b
@@ -78,7 +77,7 @@ def merge(a: State, b: State) -> State:
 
 
 def _finite(maximum: Tensor) -> Tensor:
-    """Where no key is visible the maximum is minus infinity, and infinity less infinity is no number."""
+    """The maximum, made finite: where no key is visible it is minus infinity, and -inf - (-inf) is NaN."""
     return maximum.clamp(min=torch.finfo(maximum.dtype).min)
 
 
@@ -109,7 +108,7 @@ def tiled_attention(
 ) -> Float[Tensor, "b t heads"]:
     """Softmax(q k^T / sqrt(d) + bias) v, tile by tile, the heads laid side by side.
 
-    All query heads that share a key/value head, with all their tokens, are the rows that read it together.
+    All tokens of all query heads that share a key/value head are the rows of one matmul.
     """
     (b, h, t, d), g = q.shape, k.shape[1]
     biases = None if bias is None else bias.repeat(1, 1, h // g, 1)
@@ -119,7 +118,7 @@ def tiled_attention(
 
 @dataclass(frozen=True)
 class SoftmaxTrace:
-    """One query over its keys, step by step; `keys` are their names, those of their tokens for instance."""
+    """The steps of one query over its keys; `keys` are names, for example their tokens."""
 
     keys: tuple[str, ...]
     tile: int
@@ -133,7 +132,7 @@ def trace_softmax(
     tile: int = 4,
     keys: Sequence[str] | None = None,
 ) -> SoftmaxTrace:
-    """Record one query's pass over its keys. Raises ValueError where there are more or fewer names than keys."""
+    """Record one query's pass over its keys. Raises ValueError unless there is one name per key."""
     names = tuple(map(str, range(len(k))) if keys is None else keys)
     if len(names) != len(k):
         raise ValueError(f"{len(names)} names for {len(k)} keys: expected one for each")
@@ -141,23 +140,23 @@ def trace_softmax(
 
 
 def before(trace: SoftmaxTrace, number: int) -> State:
-    """The state that a step finds."""
+    """The state before a step."""
     return trace.steps[number - 1].state if number else nothing(trace.steps[0].state.accumulator)
 
 
 def span(trace: SoftmaxTrace, number: int) -> range:
-    """The keys that a step takes in, by their numbers."""
+    """The indices of the keys of a step."""
     start = number * trace.tile
     return range(start, start + trace.steps[number].scores.shape[-1])
 
 
 def as_text(trace: SoftmaxTrace, number: int) -> str:
-    """One step in words: its scores, and each part of the state, what it was and what it became."""
+    """One step as text: its scores, and each part of the state before and after it."""
     step, found, keys = trace.steps[number], before(trace, number), span(trace, number)
     scores = zip(keys, step.scores[0].tolist(), strict=True)
     rescale, added = float(step.rescale), float(step.weights.sum())
     old, new = (tuple(x.tolist()[0] for x in state) for state in (found, step.state))
-    told = (
+    lines = (
         f"tile {number}: "
         + " ".join(f"{trace.keys[i].strip()!r} {score:.2f}" for i, score in scores),
         f"maximum      {old[0]:.2f} -> {new[0]:.2f}, so the sums are multiplied by {rescale:.3f}",
@@ -165,7 +164,7 @@ def as_text(trace: SoftmaxTrace, number: int) -> str:
         f"accumulator  {_numbers(old[2])} -> {_numbers(new[2])}",
         f"attention over {keys.stop} keys: {_numbers(step.state.out[0].tolist())}",
     )
-    return "\n".join(told)
+    return "\n".join(lines)
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -1,6 +1,6 @@
-"""What a kernel touches: every load and store of every program, recorded in Triton's interpreter.
+"""The memory accesses of a kernel: every load and store of every program, recorded in Triton's interpreter.
 
-`python -m tinyllm.lab.trace` records the toy sizes again that the notebooks step through.
+`python -m tinyllm.lab.trace` records the small examples of the notebooks again.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ Lanes = tuple[tuple[int | None, ...], ...]
 
 @dataclass(frozen=True)
 class Access:
-    """One load or store by one program, and the line of source that asks for it.
+    """One load or store by one program, and its line of source.
 
-    `lanes` is the block, row by row: each lane's element of the tensor, counted row by row, or None where a mask
-    switches the lane off.
+    `lanes` is the block, row by row: the element of the tensor in each lane, counted row by row, or None where the
+    lane is masked.
     """
 
     program: tuple[int, ...]
@@ -60,7 +60,7 @@ class Trace:
         return tuple(dict.fromkeys(access.program for access in self.accesses))
 
     def touched(self, kind: str, tensor: str) -> list[int]:
-        """Elements of a tensor that were loaded, or stored, as often as they were; in ascending order."""
+        """Elements of a tensor that were loaded, or stored, in ascending order; repeated for each access."""
         found = (
             access.elements
             for access in self.accesses
@@ -70,7 +70,7 @@ class Trace:
 
     @property
     def bytes(self) -> int:
-        """What must come from memory and go there: each element once, since a second reading finds the cache."""
+        """Bytes loaded from memory and stored to it: each element once, since a second load hits the cache."""
         kinds = [(kind, tensor) for kind in ("load", "store") for tensor in self.shapes]
         return sum(
             self.sizes[tensor] * len(set(self.touched(kind, tensor))) for kind, tensor in kinds
@@ -80,9 +80,9 @@ class Trace:
 def record_trace(
     name: str, function: Callable, arguments: Mapping[str, Any], results: Sequence[str] = ("out",)
 ) -> Trace:
-    """Run a function on CPU tensors and record what its kernels touch; `results` name the tensors it returns.
+    """Run a function on CPU tensors and record the accesses of its kernels; `results` names the returned tensors.
 
-    Tensors in a named tuple go by their names there.
+    A tensor in a named tuple has the name of its field.
     Raises RuntimeError where Triton was imported without its interpreter, LookupError for an address in no tensor.
     """
     seen: list[tuple] = []
@@ -104,7 +104,7 @@ def record_trace(
 
 @contextmanager
 def _watching(seen: list[tuple]) -> Iterator[None]:
-    """Note every load and store of the interpreter while this is active."""
+    """Record every load and store of the interpreter."""
     from triton.runtime.interpreter import interpreter_builder as builder
 
     def watched(kind: str, method: Callable, mask_at: int) -> Callable:
@@ -126,11 +126,11 @@ def _watching(seen: list[tuple]) -> Iterator[None]:
         del (
             builder.create_masked_load,
             builder.create_masked_store,
-        )  # those of the class are there again
+        )  # the methods of the class are visible again
 
 
 def _line() -> str:
-    """The line of the kernel that is running: Triton called the recorder, and the kernel called Triton."""
+    """The current line of the kernel: the first frame above those of Triton."""
     frame = sys._getframe(1)
     while not _of_triton(frame):
         frame = frame.f_back
@@ -144,7 +144,7 @@ def _of_triton(frame: FrameType) -> bool:
 
 
 def _places(tensors: Mapping[str, Tensor]) -> dict[int, tuple[str, int]]:
-    """From addresses to tensors and their elements; of two names for the same memory the last counts."""
+    """Tensor and element by address; where two names share memory, the last counts."""
     places = {}
     for name, x in tensors.items():
         offsets = torch.zeros(x.shape, dtype=torch.int64, device="cpu")
@@ -163,9 +163,7 @@ def _access(
 ) -> Access:
     touched = {places.get(int(address), (None, 0))[0] for address in addresses[mask]}
     if None in touched or len(touched) > 1:
-        raise LookupError(
-            f"{source!r} touches {touched}: expected one of the tensors that were named"
-        )
+        raise LookupError(f"{source!r} touches {touched}: expected one of the named tensors")
     (tensor,) = touched or {""}
     lanes = tuple(
         tuple(places[int(address)][1] if on else None for address, on in zip(*row, strict=True))
@@ -175,7 +173,7 @@ def _access(
 
 
 def write_trace(trace: Trace, path: Path) -> None:
-    """Write a trace as JSON, an access a line."""
+    """Write a trace as JSON, one access per line."""
     head, accesses = asdict(trace), [json.dumps(asdict(access)) for access in trace.accesses]
     del head["accesses"]
     path.write_text(json.dumps(head)[:-1] + ', "accesses": [\n' + ",\n".join(accesses) + "\n]}\n")
@@ -195,7 +193,7 @@ def read_trace(name: str, folder: Path = RESULTS) -> Trace:
 
 
 def toy_traces() -> Iterator[Trace]:
-    """The launches that the notebooks step through; small, and of sizes that no block divides."""
+    """The examples of the notebooks; small, with sizes that are no multiples of a block."""
     from tinyllm.kernels.triton import rms_norm, rope_and_store
     from tinyllm.kernels.triton.tuning import LaunchConfig
 
@@ -220,10 +218,8 @@ def toy_traces() -> Iterator[Trace]:
 
 
 def main() -> None:
-    """Record the toy sizes again."""
-    os.environ["TRITON_INTERPRET"] = (
-        "1"  # read when the kernels are decorated, which is when they are imported
-    )
+    """Record the examples again."""
+    os.environ["TRITON_INTERPRET"] = "1"  # read at the import of the kernels
     for trace in toy_traces():
         write_trace(trace, RESULTS / f"trace-{trace.kernel}.json")
 

@@ -1,4 +1,4 @@
-"""Where a step goes: one bar for each thing that is counted, cut into kinds of operation."""
+"""A step by kind of operation: one stacked bar per quantity."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ COLOURS = {
 }  # ink
 
 
-def draw_shares(bars: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Stacked shares of `bars[quantity][kind]`, each quantity scaled to its own sum."""
+def draw_breakdown(bars: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Stacked bars of `bars[quantity][kind]`, each scaled to its sum."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.2, 1.1 + 0.45 * len(bars)), layout="constrained", dpi=100)
