@@ -92,6 +92,15 @@ class PrefillMetadata:
         """Of every token, for kernels that mask by themselves: negative for padding; None without."""
         return None if self.mask is None else prompt_positions(self.mask)
 
+    def without_first(self, dropped: int) -> PrefillMetadata:
+        """The same without the first tokens of every prompt."""
+        if dropped == 0:
+            return self
+        mask = None if self.mask is None else self.mask[:, dropped:]
+        return PrefillMetadata(
+            self.length - dropped, self.tokens, mask, self.slopes, kernels=self.kernels
+        )
+
     def bias(self, like: Float[Tensor, ...], options: AttentionOptions) -> Bias | None:
         """What is added to scores in torch's attention; made by the first layer with this window, kept for all."""
         if options.window not in self._biases:
