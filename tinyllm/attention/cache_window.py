@@ -29,6 +29,6 @@ def cache_window_attention(
     if isinstance(metadata, DecodeMetadata):
         return attention(q, segments, metadata, options)
     held = metadata.length - metadata.tokens
-    dropped = max(0, held - options.window + 1)
-    kept = (segments[0].part(dropped, metadata.length),)
-    return attention(q, kept, metadata.without_first(dropped), options._replace(window=None))
+    start = max(0, held - options.window + 1)
+    visible = (segments[0].part(start, metadata.length),)
+    return attention(q, visible, metadata.from_key(start), options._replace(window=None))

@@ -92,13 +92,13 @@ class PrefillMetadata:
         """Of every token, for kernels that mask by themselves: negative for padding; None without."""
         return None if self.mask is None else prompt_positions(self.mask)
 
-    def without_first(self, dropped: int) -> PrefillMetadata:
-        """The same without the first tokens of every prompt."""
-        if dropped == 0:
+    def from_key(self, start: int) -> PrefillMetadata:
+        """The same without the tokens of every prompt before `start`."""
+        if start == 0:
             return self
-        mask = None if self.mask is None else self.mask[:, dropped:]
+        mask = None if self.mask is None else self.mask[:, start:]
         return PrefillMetadata(
-            self.length - dropped, self.tokens, mask, self.slopes, kernels=self.kernels
+            self.length - start, self.tokens, mask, self.slopes, kernels=self.kernels
         )
 
     def bias(self, like: Float[Tensor, ...], options: AttentionOptions) -> Bias | None:
