@@ -57,11 +57,18 @@ class Rope:
 class LayerKind:
     """What may differ from layer to layer: the rotation of q and k (None: none), and how many tokens a query sees.
 
-    `window` counts the query's own token; None stands for all of them.
+    `window` counts the query's own token; None stands for all of them. With `windowed_cache` it is the
+    cache that has the window: a query sees all tokens of its own pass before it, and of those held
+    before the pass the last `window - 1`. Raises ValueError for a window of no tokens.
     """
 
     rope: Rope | None
     window: int | None = None
+    windowed_cache: bool = False
+
+    def __post_init__(self) -> None:
+        if self.window is not None and self.window < 1:
+            raise ValueError(f"window={self.window}: expected a number of tokens, 1 or more")
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from tinyllm.attention.cache_window import cache_window_attention
 from tinyllm.attention.metadata import Attention, Metadata, attention_options
 from tinyllm.cache import LayerCache, PrefillCache
 from tinyllm.config import DecoderConfig
@@ -29,6 +31,8 @@ class DecoderLayer(nn.Module):
         f = config.intermediate_size
         self.ops = ops
         self.attention = attention
+        if config.kinds[kind].windowed_cache:
+            self.attention = partial(cache_window_attention, attention)
         self.kind = kind
         self.options = attention_options(config, kind)
         self.activation = config.activation

@@ -195,14 +195,15 @@ def from_pretrained(
 ) -> Model:
     """Load a model: None for SmolLM2-135M-Instruct, or a folder, a `.gguf` file or a hub id.
 
-    `device` defaults to the best there is (xpu, cuda, cpu), `dtype` to the checkpoint's own.
+    `device` defaults to the best there is (xpu, cuda, cpu), `dtype` to the one that
+    its configuration names, or else to that of its weights.
     Raises ValueError or FileNotFoundError naming the argument, tensor or file that is wrong.
     """
     stage = pick_stage(stage)
     device = pick_device(device)
     dtype = pick_dtype(dtype)
     checkpoint = open_checkpoint(name_or_path)
-    return load_model(checkpoint, stage, device, dtype or checkpoint.dtype)
+    return load_model(checkpoint, stage, device, dtype or pick_dtype(checkpoint.dtype))
 
 
 @no_type_check

@@ -92,6 +92,15 @@ class PrefillMetadata:
         """Of every token, for kernels that mask by themselves: negative for padding; None without."""
         return None if self.mask is None else prompt_positions(self.mask)
 
+    def from_key(self, start: int) -> PrefillMetadata:
+        """The same without the tokens of every prompt before `start`."""
+        if start == 0:
+            return self
+        mask = None if self.mask is None else self.mask[:, start:]
+        return PrefillMetadata(
+            self.length - start, self.tokens, mask, self.slopes, kernels=self.kernels
+        )
+
     def bias(self, like: Float[Tensor, ...], options: AttentionOptions) -> Bias | None:
         """What is added to scores in torch's attention; made by the first layer with this window, kept for all."""
         if options.window not in self._biases:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -17,12 +19,29 @@ from tinyllm.checkpoint.weights import Weights
 from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
 from tinyllm.families import Family
+from tinyllm.families.family import BUFFERS, OTHER_HEADS
 from tinyllm.linear import Norm
 from tinyllm.ops.rope import RotaryEmbedding
 from tinyllm.runtime.device import DTYPES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
+
+
+# Endings of tensors that GPTQ, AWQ, bitsandbytes, compressed-tensors, fp8, mxfp4 and HQQ store beside or for a matrix.
+QUANTISED_ENDINGS = (
+    ".qweight",
+    ".qzeros",
+    ".g_idx",
+    ".weight_packed",
+    ".weight_scale",
+    ".weight_scale_inv",
+    ".weight.absmax",
+    ".weight.quant_map",
+    "_blocks",
+    "_scales",
+    ".W_q",
+)
 
 
 class Placement(NamedTuple):
@@ -35,6 +54,7 @@ class Placement(NamedTuple):
 def config_of(family: Family, hf_config: PreTrainedConfig, weights: Weights) -> DecoderConfig:
     """The decoder of a checkpoint, with a head of its own where one is stored that differs from the embedding."""
     config = family.describe(hf_config)
+    check_sizes(config, family, weights)
     table = family.sources("embed_tokens.weight")[0]
     head = family.sources("lm_head.weight")[0]
     both = weights.shapes.keys() >= {table, head}
@@ -129,21 +149,68 @@ def uniform(weights: ModuleWeights) -> Placement:
 
 def verify(decoder: Decoder, family: Family, weights: Weights) -> None:
     """Compare all names and shapes with what the decoder needs. Raises ValueError naming the first that differs."""
+    refuse_quantised_tensors(weights)
     needed = source_shapes(decoder, family)
     for source, shape in needed.items():
-        if source not in weights.shapes:
-            expected = f"expected one of shape {list(shape)}"
-            raise ValueError(f"{weights.file(None)} has no tensor {source!r}: {expected}")
-        if weights.shapes[source] != shape:
-            given = f"tensor {source!r} has shape {list(weights.shapes[source])}"
-            raise ValueError(f"{weights.file(source)}: {given}: expected {list(shape)}")
+        check_shape(weights, source, shape)
         weights.check(source)
     tied = family.sources("lm_head.weight") if decoder.config.tie_word_embeddings else ()
+    others = [source for source in weights.shapes if source.startswith(OTHER_HEADS)]
+    if others:
+        warnings.warn(
+            f"{weights.file(others[0])}: {', '.join(others)} is not used: a head of another task",
+            UserWarning,
+            stacklevel=5,
+        )
     for source in weights.shapes:
-        if source not in needed and source not in tied and not source.endswith(family.buffers):
+        unused = source not in needed and source not in tied and source not in others
+        if unused and not source.endswith(BUFFERS):
             raise ValueError(
                 f"{weights.file(source)} has the tensor {source!r}, which a {family.name} decoder with this "
                 "config.json does not use: expected none but its weights"
+            )
+
+
+def check_sizes(config: DecoderConfig, family: Family, weights: Weights) -> None:
+    """Compare the sizes of the largest matrices with what is stored, before a decoder of these sizes is built.
+
+    Raises ValueError naming what is too large.
+    """
+    table = family.sources("embed_tokens.weight")[0]
+    if table in weights.shapes:
+        check_shape(weights, table, (config.vocab_size, config.hidden_size))
+    stored = sum(prod(shape) for shape in weights.shapes.values())
+    rows = {
+        f"intermediate_size={config.intermediate_size}": config.intermediate_size,
+        f"num_attention_heads={config.num_attention_heads} of head_dim={config.head_dim}": (
+            config.num_attention_heads * config.head_dim
+        ),
+    }
+    for given, size in rows.items():
+        if size * config.hidden_size > stored:
+            raise ValueError(
+                f"{weights.file(None)} holds {stored} numbers: expected at least {size * config.hidden_size} in a "
+                f"matrix of {given}"
+            )
+
+
+def check_shape(weights: Weights, source: str, shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless there is a tensor of this name and shape."""
+    if source not in weights.shapes:
+        expected = f"expected one of shape {list(shape)}"
+        raise ValueError(f"{weights.file(None)} has no tensor {source!r}: {expected}")
+    if weights.shapes[source] != shape:
+        given = f"tensor {source!r} has shape {list(weights.shapes[source])}"
+        raise ValueError(f"{weights.file(source)}: {given}: expected {list(shape)}")
+
+
+def refuse_quantised_tensors(weights: Weights) -> None:
+    """Raise ValueError for names that only quantised weights have, where no configuration says that they are."""
+    for source in weights.shapes:
+        if source.endswith(QUANTISED_ENDINGS):
+            raise ValueError(
+                f"{weights.file(source)}: tensor {source!r} is a part of quantised weights, which are not supported. "
+                "Load the model that was quantised, or a GGUF file"
             )
 
 

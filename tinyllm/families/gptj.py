@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tinyllm.config import DecoderConfig, LayerKind, Rope
+from tinyllm.config import DecoderConfig, Rope
 from tinyllm.families.family import Family
-from tinyllm.families.reading import activation, described, heads_of_their_own
+from tinyllm.families.reading import activation, described, heads_of_their_own, kind_without_window
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 def describe(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `GPTJConfig`. Raises ValueError naming what we do not have."""
+    turned = Rope(10000.0, config.rotary_dim, interleaved=True)
     return described(
         config,
         "gptj",
         intermediate_size=config.n_inner or 4 * config.hidden_size,
         norm_eps=config.layer_norm_epsilon,
-        kinds=(LayerKind(Rope(10000.0, config.rotary_dim, interleaved=True)),),
+        kinds=(kind_without_window(config, turned),),
         activation=activation(config.activation_function),
         gated=False,
         **heads_of_their_own(config),
@@ -50,6 +51,5 @@ GPTJ = Family(
         "norm": ("transformer.ln_f",),
         "lm_head": ("lm_head",),
     },
-    buffers=("attn.bias", "attn.masked_bias", "attn.embed_positions"),
     models="GPT-J",
 )

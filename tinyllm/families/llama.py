@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from tinyllm.config import DecoderConfig, LayerKind
 from tinyllm.families.family import Family
-from tinyllm.families.reading import activation, described, head_dim, layers, rope, window
+from tinyllm.families.reading import (
+    activation,
+    described,
+    head_dim,
+    kind_without_window,
+    layers,
+    rope,
+    sliding_window,
+    window,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -14,23 +23,29 @@ if TYPE_CHECKING:
 
 def describe(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `LlamaConfig` or `MistralConfig`. Raises ValueError naming what we do not have."""
-    bias = getattr(config, "attention_bias", False)
+    turned = rope(config.rope_parameters, head_dim(config))
+    if config.model_type == "mistral":
+        return like_llama(config, "llama", kinds=(LayerKind(turned, sliding_window(config)),))
     return like_llama(
-        config, "llama", qkv_bias=bias, o_bias=bias, mlp_bias=getattr(config, "mlp_bias", False)
+        config,
+        "llama",
+        kinds=(kind_without_window(config, turned),),
+        qkv_bias=config.attention_bias,
+        o_bias=config.attention_bias,
+        mlp_bias=config.mlp_bias,
     )
 
 
-def like_llama(
-    config: PreTrainedConfig, family: str, *, rotated: float = 1.0, **traits: Any
-) -> DecoderConfig:
-    """A decoder as Llama's, which rotates a part of each head, with the traits named."""
-    turned = rope(config.rope_parameters, int(head_dim(config) * rotated))
-    own = {
-        "norm_eps": config.rms_norm_eps,
-        "activation": activation(config.hidden_act),
-        **layers(config, lambda i: LayerKind(turned, window(config, i))),
-    }
+def like_llama(config: PreTrainedConfig, family: str, **traits: Any) -> DecoderConfig:
+    """A decoder as Llama's, with the traits named; its kinds of layers are among them."""
+    own = {"norm_eps": config.rms_norm_eps, "activation": activation(config.hidden_act)}
     return described(config, family, **own | traits)
+
+
+def windowed_layers(config: PreTrainedConfig) -> dict[str, tuple]:
+    """Layers of one rotation, some of them with a sliding window."""
+    turned = rope(config.rope_parameters, head_dim(config))
+    return layers(config, lambda i: LayerKind(turned, window(config, i)))
 
 
 ATTENTION, MLP = "model.layers.{i}.self_attn", "model.layers.{i}.mlp"
@@ -54,7 +69,6 @@ LLAMA = Family(
         "norm": ("model.norm",),
         "lm_head": ("lm_head",),
     },
-    buffers=("rotary_emb.inv_freq",),
     models="Llama 1, 2, 3; SmolLM2; Mistral",
     refused="dynamic, YaRN and LongRoPE scaling",
 )

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tinyllm.config import DecoderConfig, LayerKind
+from tinyllm.config import DecoderConfig
 from tinyllm.families.family import Family
-from tinyllm.families.reading import activation, described, heads_of_their_own, refuse
+from tinyllm.families.reading import (
+    activation,
+    described,
+    heads_of_their_own,
+    kind_without_window,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -28,7 +34,7 @@ def describe(config: PreTrainedConfig) -> DecoderConfig:
         "opt",
         intermediate_size=config.ffn_dim,
         norm_eps=1e-5,
-        kinds=(LayerKind(None),),
+        kinds=(kind_without_window(config, None),),
         activation=activation(config.activation_function),
         gated=False,
         **heads_of_their_own(config),
@@ -62,7 +68,6 @@ OPT = Family(
         "norm": ("model.decoder.final_layer_norm",),
         "lm_head": ("lm_head",),
     },
-    renamed={"decoder.": "model.decoder."},
     models="OPT",
     refused="350M: norms behind the blocks, projected embeddings",
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tinyllm.config import DecoderConfig
+from tinyllm.config import DecoderConfig, LayerKind
 from tinyllm.families.family import Family
 from tinyllm.families.llama import ATTENTION, LLAMA, MLP, like_llama
+from tinyllm.families.reading import head_dim, rope, sliding_window
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
 def describe(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `Phi3Config`, of which some rotate a part of each head. Raises ValueError naming what we do not have."""
-    return like_llama(
-        config, "phi3", rotated=config.rope_parameters.get("partial_rotary_factor", 1.0)
-    )
+    rotated = int(head_dim(config) * config.rope_parameters.get("partial_rotary_factor", 1.0))
+    kind = LayerKind(rope(config.rope_parameters, rotated), sliding_window(config))
+    return like_llama(config, "phi3", kinds=(kind,))
 
 
 MERGED = {
@@ -28,7 +29,6 @@ PHI3 = Family(
     {"phi3": "Phi3ForCausalLM"},
     describe,
     {**LLAMA.modules, **MERGED},
-    LLAMA.buffers,
     models="Phi-3, Phi-4",
     refused="LongRoPE scaling",
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tinyllm.config import DecoderConfig
 from tinyllm.families.family import Family
-from tinyllm.families.llama import HEAD_NORMS, LLAMA, like_llama
+from tinyllm.families.llama import HEAD_NORMS, LLAMA, like_llama, windowed_layers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def describe_2(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `Qwen2Config`. Raises ValueError naming what we do not have."""
-    return like_llama(config, "qwen2", qkv_bias=True)
+    return like_llama(config, "qwen2", **windowed_layers(config), qkv_bias=True)
 
 
 def describe_3(config: PreTrainedConfig) -> DecoderConfig:
@@ -22,6 +22,7 @@ def describe_3(config: PreTrainedConfig) -> DecoderConfig:
     return like_llama(
         config,
         "qwen3",
+        **windowed_layers(config),
         qkv_bias=config.attention_bias,
         o_bias=config.attention_bias,
         head_norms=True,
@@ -33,7 +34,6 @@ QWEN2 = Family(
     {"qwen2": "Qwen2ForCausalLM"},
     describe_2,
     LLAMA.modules,
-    LLAMA.buffers,
     models="Qwen2, Qwen2.5",
     refused="YaRN scaling",
 )
@@ -42,7 +42,6 @@ QWEN3 = Family(
     {"qwen3": "Qwen3ForCausalLM"},
     describe_3,
     {**LLAMA.modules, **HEAD_NORMS},
-    LLAMA.buffers,
     models="Qwen3, dense",
     refused="YaRN scaling",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -32,17 +33,31 @@ def frequency_scaling(parameters: Mapping[str, Any]) -> FrequencyScaling:
 
 SCALINGS = {
     "default": lambda p: None,
-    "linear": lambda p: LinearScaling(p["factor"]),
+    "linear": lambda p: LinearScaling(positive(p, "factor")),
     "llama3": lambda p: Llama3Scaling(
-        p["factor"],
-        p["low_freq_factor"],
-        p["high_freq_factor"],
-        p["original_max_position_embeddings"],
+        positive(p, "factor"),
+        positive(p, "low_freq_factor"),
+        positive(p, "high_freq_factor"),
+        positive(p, "original_max_position_embeddings"),
     ),
     "longrope": frequency_scaling,
 }
-OTHER_NAMES = {"gelu_new": "gelu_pytorch_tanh", "gelu_fast": "gelu_pytorch_tanh", "swish": "silu"}
+OTHER_NAMES = {
+    "gelu_accurate": "gelu_pytorch_tanh",
+    "gelu_fast": "gelu_pytorch_tanh",
+    "gelu_new": "gelu_pytorch_tanh",
+    "gelu_python": "gelu",
+    "swish": "silu",
+}
 LAYER_TYPES = ("full_attention", "sliding_attention")
+# The fields that give transformers' cache a window, and the kinds of layers they belong to.
+CACHE_WINDOWS = ("sliding_window", "attention_chunk_size")
+LAYER_WINDOWS = {
+    "full_attention": None,
+    "sliding_attention": "sliding_window",
+    "chunked_attention": "attention_chunk_size",
+}
+NO_WINDOW = 1 << 30  # tokens: no context is as long
 
 
 def described(config: PreTrainedConfig, family: str, **traits: Any) -> DecoderConfig:
@@ -89,19 +104,69 @@ def activation(name: str) -> str:
 def rope(parameters: Mapping[str, Any], dim: int) -> Rope:
     """The rotary embedding of `dim` elements of a head. Raises ValueError for a scaling we do not have."""
     kind = parameters.get("rope_type", "default")
-    if kind not in SCALINGS:
+    if not isinstance(kind, str) or kind not in SCALINGS:
         raise ValueError(f"rope_type {kind!r} is not supported: expected one of {sorted(SCALINGS)}")
-    return Rope(theta=parameters["rope_theta"], dim=dim, scaling=SCALINGS[kind](parameters))
+    theta = positive(parameters, "rope_theta")
+    return Rope(theta=theta, dim=dim, scaling=SCALINGS[kind](parameters))
+
+
+def positive(parameters: Mapping[str, Any], name: str) -> float:
+    """A parameter of the rotary embedding. Raises ValueError for anything but a positive, finite number."""
+    value = parameters.get(name)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value <= 0:
+        raise ValueError(f"{name}={value!r}: expected a positive number in rope_parameters")
+    return value
 
 
 def window(config: PreTrainedConfig, layer: int) -> int | None:
     """How many tokens a query of a layer sees. Raises ValueError for a kind of layer we do not have."""
-    kinds = getattr(config, "layer_types", None) or ["sliding_attention"] * config.num_hidden_layers
+    kinds = getattr(config, "layer_types", None)
+    if not kinds:
+        return sliding_window(config)
     if kinds[layer] not in LAYER_TYPES:
         raise ValueError(
             f"layer type {kinds[layer]!r} is not supported: expected one of {list(LAYER_TYPES)}"
         )
-    return getattr(config, "sliding_window", None) if kinds[layer] == "sliding_attention" else None
+    if kinds[layer] == "full_attention":
+        return None
+    return checked_window("sliding_window", config.sliding_window)
+
+
+def sliding_window(config: PreTrainedConfig) -> int | None:
+    """How many tokens a query of every layer sees; None for all. Raises ValueError for what is no number of tokens."""
+    given = getattr(config, "sliding_window", None)
+    return None if given is None else checked_window("sliding_window", given)
+
+
+def checked_window(name: str, tokens: Any) -> int | None:
+    """A window of so many tokens; None where it hides nothing. Raises ValueError for what is no number of tokens."""
+    if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 1:
+        raise ValueError(f"{name}={tokens!r}: expected a number of tokens, 1 or more")
+    return tokens if tokens < NO_WINDOW else None
+
+
+def cache_window(config: PreTrainedConfig) -> int | None:
+    """The window of transformers' cache in families whose attention has none: fields that a conversion left behind.
+
+    Raises ValueError where layers differ in it, which transformers cannot run.
+    """
+    kinds = getattr(config, "layer_types", None)
+    if kinds is None:
+        fields = [name for name in CACHE_WINDOWS if getattr(config, name, None) is not None][:1]
+    else:
+        fields = list(dict.fromkeys(LAYER_WINDOWS.get(kind, kind) for kind in kinds))
+    if len(fields) > 1 or not {*fields} <= {None, *CACHE_WINDOWS}:
+        raise ValueError(f"layer_types={kinds!r}: expected none, or all of them 'full_attention'")
+    if fields in ([], [None]):
+        return None
+    return checked_window(fields[0], getattr(config, fields[0], None))
+
+
+def kind_without_window(config: PreTrainedConfig, turned: Rope | None) -> LayerKind:
+    """All layers of a family whose attention has no window; transformers' cache may have one all the same."""
+    tokens = cache_window(config)
+    return LayerKind(turned, tokens, windowed_cache=tokens is not None)
 
 
 def layers(config: PreTrainedConfig, kind_of: Callable[[int], LayerKind]) -> dict[str, tuple]:

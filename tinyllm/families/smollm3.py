@@ -18,8 +18,7 @@ def describe(config: PreTrainedConfig) -> DecoderConfig:
     turned, bias = rope(config.rope_parameters, head_dim(config)), config.attention_bias
 
     def kind(layer: int) -> LayerKind:
-        seen = window(config, layer) if config.use_sliding_window else None
-        return LayerKind(turned if config.no_rope_layers[layer] else None, seen)
+        return LayerKind(turned if config.no_rope_layers[layer] else None, window(config, layer))
 
     biases = {"qkv_bias": bias, "o_bias": bias, "mlp_bias": config.mlp_bias}
     return like_llama(config, "smollm3", **biases, **layers(config, kind))
@@ -30,7 +29,6 @@ SMOLLM3 = Family(
     {"smollm3": "SmolLM3ForCausalLM"},
     describe,
     LLAMA.modules,
-    LLAMA.buffers,
     models="SmolLM3",
     refused="YaRN scaling",
 )
