@@ -14,7 +14,7 @@ from tinyllm.attention.metadata import Attention, Metadata, attention_options
 from tinyllm.cache import LayerCache, PrefillCache
 from tinyllm.config import DecoderConfig
 from tinyllm.kernels import KernelSet
-from tinyllm.linear import Linear, Norm, QKVLinear
+from tinyllm.linear import Linear, Norm, QKVLinear, weights_digest
 from tinyllm.ops import Operations
 from tinyllm.ops.embedding import TokenEmbedding
 from tinyllm.ops.rope import RotaryEmbedding, RotaryTables
@@ -141,10 +141,20 @@ class Decoder(nn.Module):
         return torch.autocast(self.device.type, enabled=False)
 
     @property
+    def weights_digest(self) -> str:
+        """By what a cache knows whether it was filled with these weights; see `tinyllm.linear.weights_digest`."""
+        return weights_digest(self)
+
+    @property
     def has_hooks(self) -> bool:
         """Whether a layer, or all modules, have hooks: every pass then goes through the layers, one by one."""
-        hooked = any(layer._forward_hooks or layer._forward_pre_hooks for layer in self.layers)
-        return hooked or nn.modules.module._has_any_global_hook()
+        hooks = [
+            nn.modules.module._global_forward_hooks,
+            nn.modules.module._global_forward_pre_hooks,
+        ]
+        for layer in self.layers:
+            hooks += [layer._forward_hooks, layer._forward_pre_hooks]
+        return any(hooks)
 
     def hidden_states(
         self,

@@ -14,7 +14,7 @@ from tinyllm.config import DecoderConfig
 from tinyllm.kernels.torch_kernels import split_heads
 from tinyllm.kernels.weights import DenseWeight
 
-DIGEST_SAMPLES = 64  # elements of a weight that its digest is made of
+DIGEST_SIZE = 64  # elements of a weight that its digest is made of
 QKV = tuple[Float[Tensor, "b h t d"], Float[Tensor, "b g t d"], Float[Tensor, "b g t d"]]
 
 
@@ -147,10 +147,10 @@ def storage_size(model: nn.Module) -> StorageSize:
 def weights_digest(model: nn.Module) -> str:
     """A digest of some elements of every weight: alike for copies of a model, unlike for other weights or formats."""
     tensors = [x.detach().flatten() for x in (*model.parameters(), *model.buffers())]
-    samples = [x[:: max(1, x.numel() // DIGEST_SAMPLES)].float() for x in tensors]
-    dtypes = [str(x.dtype) for x in tensors]
-    data = torch.cat(samples).cpu().numpy().tobytes()
-    return hashlib.blake2b(data + "".join(dtypes).encode(), digest_size=16).hexdigest()
+    values = torch.cat([x[:: max(1, x.numel() // DIGEST_SIZE)].float() for x in tensors])
+    dtypes = "".join(str(x.dtype) for x in tensors)
+    data = values.cpu().numpy().tobytes() + dtypes.encode()
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _empty(*shape: int) -> Tensor:

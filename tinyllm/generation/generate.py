@@ -26,7 +26,6 @@ from tinyllm.generation.options import (
 from tinyllm.generation.output import beam_output, output
 from tinyllm.generation.request import Request, StepRecord, repeat_rows
 from tinyllm.generation.sessions import Sessions
-from tinyllm.linear import weights_digest
 from tinyllm.stages import Stage
 
 if TYPE_CHECKING:
@@ -195,14 +194,13 @@ def cached_text(
     held: int,
 ) -> CachedText:
     """What the first `held` tokens of a cache are, for `check_cache` of a later call."""
-    weights = weights_digest(decoder)
     if request.beams is not None:
-        return CachedText(None, None, weights)
+        return CachedText(None, None, decoder.weights_digest)
     ids = result[:, :held].clone()
     mask = repeat_rows(request.mask, request.copies)
     if mask is not None:
         mask = extend_mask(mask, None, mask.shape[1], held - mask.shape[1])
-    return CachedText(ids, mask, weights)
+    return CachedText(ids, mask, decoder.weights_digest)
 
 
 def padding_of(

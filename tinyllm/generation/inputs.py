@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
-
-from tinyllm.linear import weights_digest
 
 if TYPE_CHECKING:
     from tinyllm.cache import CachedText
@@ -128,37 +126,39 @@ def check_cached_text(
     mask: Int[Tensor, "b t"] | None,
 ) -> None:
     """Raise ValueError unless the `held` tokens of a cache are the first of the prompts, taken in by this decoder."""
-    whole = "pass the whole text without it"
-    if text.weights != weights_digest(decoder):
+    hint = "pass the whole text without it"
+    if text.weights != decoder.weights_digest:
         raise ValueError(
             "past_key_values holds keys and values of another model, or of this one before its weights or their format "
-            f"changed: expected those of this model as it is; {whole}"
+            f"changed: expected those of this model as it is; {hint}"
         )
     if text.ids is None:
         raise ValueError(
             "past_key_values holds the beams of a beam search, which are not the sequences that it returned: expected "
-            f"the sequences of greedy decoding or sampling; {whole}"
+            f"the sequences of greedy decoding or sampling; {hint}"
         )
     if text.ids.device != input_ids.device:
         raise ValueError(
             f"past_key_values holds keys and values on {text.ids.device}: expected {input_ids.device}, where the model "
-            f"is; {whole}"
+            f"is; {hint}"
         )
     if text.ids.shape[1] != held:
         raise ValueError(
             f"past_key_values holds {held} tokens, {text.ids.shape[1]} of them of its last answer and the others of a "
-            f"call that failed: expected the first alone; {whole}"
+            f"call that failed: expected the first alone; {hint}"
         )
     known = torch.ones_like(text.ids) if text.mask is None else text.mask
     given = torch.ones_like(input_ids) if mask is None else mask
-    differences = {
-        "other padding than attention_mask": known != given[:, :held],
-        "other tokens than input_ids": (text.ids != input_ids[:, :held]) & (known == 1),
-    }
-    for what, differs in differences.items():
-        if differs.any():
-            row, column = (int(i) for i in differs.nonzero()[0])
-            raise ValueError(
-                f"past_key_values holds {what} in row {row}, column {column}: expected the beginning of this prompt; "
-                f"{whole}"
-            )
+    _check_equal("other padding than attention_mask", known != given[:, :held])
+    other_ids = text.ids != input_ids[:, :held]
+    _check_equal("other tokens than input_ids", other_ids & (known == 1))
+
+
+def _check_equal(given: str, not_equal: Bool[Tensor, "b t"]) -> None:
+    """Raise ValueError where a token of a cache is not that of the prompt."""
+    if not_equal.any():
+        row, column = (int(i) for i in not_equal.nonzero()[0])
+        raise ValueError(
+            f"past_key_values holds {given} in row {row}, column {column}: expected the beginning of this prompt; "
+            "pass the whole text without it"
+        )

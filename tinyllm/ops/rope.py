@@ -6,8 +6,7 @@ RoFormer, arXiv 2104.09864; notebook 04.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -42,10 +41,10 @@ class RotaryEmbedding(nn.Module):
         self.interleaved = any(rope.interleaved for rope in ropes if rope)
         self.has_rope = [rope is not None for rope in ropes]
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> RotaryEmbedding:
+    def _apply(self, *args: Any, **kwargs: Any) -> RotaryEmbedding:
         """The frequencies move with the model and stay float32: rounded ones are some radians off after 1000 tokens."""
         frequencies = self.frequencies
-        super()._apply(fn, recurse)
+        super()._apply(*args, **kwargs)
         self.frequencies = frequencies.to(self.frequencies.device)
         return self
 

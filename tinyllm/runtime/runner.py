@@ -32,7 +32,7 @@ def _eager_step(decoder: Decoder) -> Step:
     return decoder.step
 
 
-def _uncaptured(work: Work, device: torch.device) -> Work:
+def _eager_work(work: Work, device: torch.device) -> Work:
     return work
 
 
@@ -56,5 +56,5 @@ def _describe_captured(decoder: Decoder) -> str:
 
 
 # Functions of this file, not lambdas: a model is pickled with its stage.
-EAGER = Runner("eager", step=_eager_step, repeat=_uncaptured, describe=_describe_eager)
+EAGER = Runner("eager", step=_eager_step, repeat=_eager_work, describe=_describe_eager)
 CAPTURED = Runner("captured", step=_native_or_eager, repeat=_captured, describe=_describe_captured)
