@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from tinyllm.checkpoint.skeleton import Shard, shard_views, source_shapes
 from tinyllm.checkpoint.sources import Checkpoint
@@ -19,6 +18,7 @@ from tinyllm.families import Family
 from tinyllm.linear import Norm
 from tinyllm.ops.rope import RotaryEmbedding
 from tinyllm.runtime.device import DTYPES
+from tinyllm.runtime.progress import progress
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -51,7 +51,7 @@ def load_weights(
     family = checkpoint.family
     verify(decoder, family, checkpoint.weights)
     parameters = list(decoder.named_parameters())
-    for name, parameter in tqdm(parameters, desc="loading", unit="tensor", delay=2, leave=False):
+    for name, parameter in progress(parameters, desc="loading", unit="tensor", delay=2):
         merged = torch.empty(parameter.shape, device=device, dtype=dtype)
         for source, rows in shard_views(decoder, family, name, merged):
             rows.copy_(checkpoint.weights.read(source))

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from tqdm.auto import tqdm
 
 from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.checkpoint.skeleton import needed_tensors
 from tinyllm.checkpoint.weights import SafetensorsFolder, Weights
 from tinyllm.families import Family, family_named, family_of
+from tinyllm.runtime.progress import progress
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
@@ -163,12 +163,11 @@ def describe_gguf(file: GGUFFile) -> Path:
         kept.parent.mkdir(parents=True, exist_ok=True)
         parts = [transformers.AutoConfig] + [transformers.AutoTokenizer] * file.has_tokenizer
         with tempfile.TemporaryDirectory(dir=kept.parent, ignore_cleanup_errors=True) as fresh:
-            for part in tqdm(
+            for part in progress(
                 parts,
                 desc=f"reading {path.name} for the first time",
                 unit="part",
                 delay=1,
-                leave=False,
             ):
                 _as_transformers_reads_it(part, path).save_pretrained(fresh)
             _publish(Path(fresh), kept)
