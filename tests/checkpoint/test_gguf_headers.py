@@ -4,12 +4,12 @@ import struct
 import time
 import warnings
 
-import gguf_files
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import gguf_files
 import models
 import tinyllm
 from models import says

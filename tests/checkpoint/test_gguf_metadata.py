@@ -1,10 +1,10 @@
 """Metadata of GGUF files that changes the mathematics is read or refused; every key that llama.cpp has is listed."""
 
 import gguf
-import gguf_files
 import numpy as np
 import pytest
 
+import gguf_files
 import models
 from models import says
 from tinyllm.checkpoint.gguf_config import config_of_gguf

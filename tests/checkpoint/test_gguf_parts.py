@@ -2,10 +2,10 @@
 
 import struct
 
-import gguf_files
 import pytest
 from test_checkpoint import assert_weights
 
+import gguf_files
 import models
 import tinyllm
 from models import says

@@ -1,13 +1,11 @@
 """What a user sees who asks for what cannot be: what was given, what was expected, what to do."""
 
-import math
 from types import SimpleNamespace
 
 import pytest
 import torch
 from transformers import (
     BatchEncoding,
-    GenerationConfig,
 )
 
 import models
@@ -118,173 +116,6 @@ def test_padding_after_a_token_told_by_the_pad_token(model):
         ValueError,
         f"row 0 has padding after a token, in column 2: {LEFT}",
         lambda: model.generate(IDS, pad_token_id=9),
-    )
-
-
-# Options
-
-OPTIONS = {
-    "negative length": (
-        {"max_new_tokens": -3},
-        "max_new_tokens=-3: expected a whole number, 0 or more",
-    ),
-    "length that is no number": (
-        {"max_length": "9"},
-        "max_length='9': expected a whole number, 0 or more",
-    ),
-    "fractional length": (
-        {"max_new_tokens": 2.5},
-        "max_new_tokens=2.5: expected a whole number, 0 or more",
-    ),
-    "negative least": (
-        {"min_new_tokens": -1},
-        "min_new_tokens=-1: expected a whole number, 0 or more",
-    ),
-    "nothing new": (
-        {"max_new_tokens": 0},
-        "`max_new_tokens` must be greater than 0, but is 0.",
-    ),
-    "shorter than the prompt": (
-        {"max_length": 2},
-        "the prompt has 3 tokens and the whole answer may have 2: nothing can be generated; "
-        "pass max_new_tokens of at least 1",
-    ),
-    "over the context": (
-        {"max_new_tokens": 62},
-        "3 tokens of prompt and 62 new ones: expected at most 64 together, the context of this model; "
-        "shorten the prompt or pass max_new_tokens=61",
-    ),
-    "least over most": (
-        {"min_new_tokens": 9, "max_new_tokens": 5},
-        "min_new_tokens=9 is more than the 5 tokens that may be generated: raise max_new_tokens",
-    ),
-    "NaN temperature": (
-        {"temperature": math.nan},
-        "temperature=nan: expected a positive, finite number",
-    ),
-    "zero temperature": ({"temperature": 0}, "temperature=0: expected a positive, finite number"),
-    "infinite temperature": (
-        {"temperature": math.inf},
-        "temperature=inf: expected a positive, finite number",
-    ),
-    "negative penalty": (
-        {"repetition_penalty": -1.0},
-        "repetition_penalty=-1.0: expected a positive, finite number",
-    ),
-    "no time": ({"max_time": 0.0}, "max_time=0.0: expected a positive, finite number"),
-    "share over one": ({"top_p": 1.5}, "top_p=1.5: expected a number from 0 to 1"),
-    "NaN share": ({"min_p": math.nan}, "min_p=nan: expected a number from 0 to 1"),
-    "unknown end": ({"eos_token_id": 61}, "eos_token_id=61: expected token ids from 0 to 60"),
-    "one end of several": (
-        {"eos_token_id": [3, -1]},
-        "eos_token_id=[3, -1]: expected token ids from 0 to 60",
-    ),
-    "unknown pad": ({"pad_token_id": "x"}, "pad_token_id='x': expected token ids from 0 to 60"),
-    "several greedy answers": (
-        {"num_return_sequences": 2},
-        "num_return_sequences=2: greedy decoding has one answer only; pass do_sample=True, or num_beams=2",
-    ),
-    "no answers": (
-        {"num_return_sequences": 0},
-        "num_return_sequences=0: expected a whole number, 1 or more",
-    ),
-    "no beams": ({"num_beams": 0}, "num_beams=0: expected a whole number, 1 or more"),
-    "beams by flag": ({"num_beams": True}, "num_beams=True: expected a whole number, 1 or more"),
-    "half a beam": ({"num_beams": 2.5}, "num_beams=2.5: expected a whole number, 1 or more"),
-    "more answers than beams": (
-        {"num_return_sequences": 3, "num_beams": 2},
-        "num_return_sequences=3: expected at most num_beams, 2",
-    ),
-    "beams streamed": (
-        {"streamer": print, "num_beams": 2},
-        "streamer with num_beams=2: expected num_beams=1; beams are not final before the end",
-    ),
-    "early by word": (
-        {"early_stopping": "x", "num_beams": 2},
-        "early_stopping='x': expected True, False or 'never'",
-    ),
-    "NaN length penalty": (
-        {"length_penalty": math.nan, "num_beams": 2},
-        "length_penalty=nan: expected a finite number; above 0 favours long sequences",
-    ),
-    "length penalty by word": (
-        {"length_penalty": "x", "num_beams": 2},
-        "length_penalty='x': expected a finite number; above 0 favours long sequences",
-    ),
-    "every token ends": (
-        {"eos_token_id": list(range(VOCAB)), "num_beams": 2},
-        f"eos_token_id={list(range(VOCAB))!r}: expected fewer than there are tokens, all end",
-    ),
-    "sampling by word": ({"do_sample": "yes"}, "do_sample='yes': expected True or False"),
-    "stop strings alone": (
-        {"stop_strings": ["."]},
-        "stop_strings need a tokenizer: pass tokenizer=, or load a model that has one",
-    ),
-}
-
-
-@pytest.mark.parametrize("given", OPTIONS)
-def test_option(model, given):
-    options, message = OPTIONS[given]
-    says(ValueError, message, lambda: model.generate(IDS, **options))
-
-
-# A row goes when its option is there.
-NOT_YET = {
-    "use_cache": False,
-    "output_attentions": True,
-    "output_hidden_states": True,
-    "bad_words_ids": [[3]],
-    "suppress_tokens": [3],
-    "sequence_bias": {(3,): 1.0},
-    "guidance_scale": 1.5,
-    "prompt_lookup_num_tokens": 3,
-    "cache_implementation": "static",
-    "renormalize_logits": True,
-}
-
-
-@pytest.mark.parametrize("how", ["call", "object", "defaults"])
-@pytest.mark.parametrize("name", NOT_YET)
-def test_option_that_is_not_supported(name, how):
-    value = NOT_YET[name]
-    model, given = tinyllm.optimize(models.tiny()), None
-    if how == "object":
-        given = GenerationConfig()
-        setattr(given, name, value)
-    if how == "defaults":
-        setattr(model.generation_config, name, value)
-    says(
-        ValueError,
-        f"{name}={value!r} is not supported by this version of generate()",
-        lambda: model.generate(
-            IDS, generation_config=given, **({name: value} if how == "call" else {})
-        ),
-    )
-
-
-@pytest.mark.parametrize(
-    "name, hint",
-    [
-        ("max_new_token", "; did you mean 'max_new_tokens'?"),
-        ("num_beam", "; did you mean 'num_beams'?"),
-        ("stop_string", "; did you mean 'stop_strings'?"),
-        ("zzz", ""),
-    ],
-)
-def test_option_that_does_not_exist(model, name, hint):
-    says(
-        TypeError,
-        f"generate() got {name}=3, which is no option of generation{hint}",
-        lambda: model.generate(IDS, **{name: 3}),
-    )
-
-
-def test_generation_config_of_another_kind(model):
-    says(
-        TypeError,
-        "generation_config is a dict: expected a transformers.GenerationConfig",
-        lambda: model.generate(IDS, None, {"max_new_tokens": 3}),
     )
 
 

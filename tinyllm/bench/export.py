@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from tinyllm.checkpoint import Checkpoint
 from tinyllm.checkpoint.loading import source_tensors
 from tinyllm.decoder import Decoder
 from tinyllm.linear import QKVLinear
+from tinyllm.runtime.progress import progress
 
 SHARD_BYTES = 4 << 30  # of one file: held in memory beside the model while it is written
 GGUF_NAMES = {
@@ -32,7 +32,7 @@ def save_folder(decoder: Decoder, checkpoint: Checkpoint, folder: Path) -> None:
     """Write configuration, tokenizer and weights, in the decoder's own format, for any version of transformers."""
     index, shards = {}, list(_shards(decoder, checkpoint))
     for i, names in enumerate(
-        tqdm(shards, desc="writing weights for other processes", unit="file", leave=False)
+        progress(shards, desc="writing weights for other processes", unit="file")
     ):
         file = f"model-{i + 1:05}-of-{len(shards):05}.safetensors"
         _save_shard(
@@ -99,8 +99,8 @@ def save_gguf(decoder: Decoder, checkpoint: Checkpoint, path: Path) -> None:
         )
     writer = gguf.GGUFWriter(path, "llama")
     _describe_gguf(writer, config)
-    for name, parameter in tqdm(
-        list(decoder.named_parameters()), desc="writing GGUF", unit="tensor", leave=False
+    for name, parameter in progress(
+        list(decoder.named_parameters()), desc="writing GGUF", unit="tensor"
     ):
         for target, rows in _gguf_tensors(decoder, name, parameter.data):
             raw, kind = _as_gguf(rows, gguf.GGMLQuantizationType)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from tinyllm.bench.compare import COUNTS, FirstRun, Plan, make_row
 from tinyllm.bench.engines import report
@@ -18,6 +17,7 @@ from tinyllm.bench.worker import is_out_of_memory
 from tinyllm.bench.worker_client import RemoteEngine
 from tinyllm.cost.model import weight_elements
 from tinyllm.generation.memory import CallShape, max_prompts
+from tinyllm.runtime.progress import progress
 from tinyllm.stages import STAGES, pick_stage
 
 GROWTH = 4  # factor from one timed batch to the next
@@ -170,9 +170,7 @@ def _time_batches(
         "memory_budget_bytes": search.budget,
     }
     timings: dict[int, list[Timing]] = {size: [] for size in sizes}
-    for i in tqdm(
-        range(search.repeats), desc=f"measuring {engine.name}", unit="round", leave=False
-    ):
+    for i in progress(range(search.repeats), desc=f"measuring {engine.name}", unit="round"):
         for size in sizes[:: -1 if i % 2 else 1]:
             timings[size].append(
                 engine.time(search.prompts[:size], search.new_tokens, search.num_beams)

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from tinyllm.bench.machine import versions
 from tinyllm.config import DecoderConfig
@@ -19,6 +18,7 @@ from tinyllm.families import family_of
 from tinyllm.lab.memory import peak_bytes
 from tinyllm.model import Model
 from tinyllm.runtime.device import synchronize
+from tinyllm.runtime.progress import progress
 
 
 @runtime_checkable
@@ -149,7 +149,7 @@ def time_in_rounds(
     `attempt(engine, act)` may return None instead of raising; `after_round` receives the medians so far.
     """
     runs: dict[str, list[Timing]] = {engine.name: [] for engine in engines}
-    with tqdm(total=repeats * len(engines), desc="measuring", unit="run", leave=False) as bar:
+    with progress(total=repeats * len(engines), desc="measuring", unit="run") as bar:
         for i in range(repeats):
             for engine in list(engines)[:: -1 if i % 2 else 1]:
                 timing = attempt(

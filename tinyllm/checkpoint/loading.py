@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from tinyllm.checkpoint.module import ModuleWeights
 from tinyllm.checkpoint.skeleton import Shard, shard_views, source_shapes
@@ -23,6 +22,7 @@ from tinyllm.families.family import BUFFERS, OTHER_HEADS
 from tinyllm.linear import Norm
 from tinyllm.ops.rope import RotaryEmbedding
 from tinyllm.runtime.device import DTYPES
+from tinyllm.runtime.progress import progress
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -74,7 +74,7 @@ def load_weights(
     family = checkpoint.family
     verify(decoder, family, checkpoint.weights)
     parameters = list(decoder.named_parameters())
-    for name, parameter in tqdm(parameters, desc="loading", unit="tensor", delay=2, leave=False):
+    for name, parameter in progress(parameters, desc="loading", unit="tensor", delay=2):
         merged = torch.empty(parameter.shape, device=device, dtype=dtype)
         for source, rows in shard_views(decoder, family, name, merged):
             rows.copy_(checkpoint.weights.read(source))

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from tqdm.auto import tqdm
 
 from tinyllm.checkpoint.config_files import (
     read_config,
@@ -27,6 +26,7 @@ from tinyllm.checkpoint.skeleton import needed_tensors
 from tinyllm.checkpoint.weights import SafetensorsFolder, Weights
 from tinyllm.families import Family, family_named, family_of
 from tinyllm.kernels.file_cache import cache_folder, cached
+from tinyllm.runtime.progress import progress
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
@@ -169,7 +169,7 @@ def tokenizer_of_gguf(file: GGUFFile, config: PreTrainedConfig) -> PreTrainedTok
 
     def make(folder: Path) -> None:
         title = f"reading {path.name} for the first time"
-        for part in tqdm([kind], desc=title, unit="part", delay=1, leave=False):
+        for part in progress([kind], desc=title, unit="part", delay=1):
             tokenizer = _as_transformers_reads_it(part, path)
         try:
             config.save_pretrained(folder)

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
+import tinyllm
 from tinyllm.cli import bench, chat, check, generate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 right, 1 a check failed, 2 wrong use."""
+    try:
+        try:
+            return run(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe has seen enough: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """The same where the output has a reader to its end."""
     options = build_parser().parse_args(arguments)
     try:
         return options.run(options)
@@ -29,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="LLM inference made fast on Intel GPUs, stage by stage.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"tinyllm {tinyllm.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in (generate, chat, check, bench):
         command.add_to(commands)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 import torch
 
-from tinyllm.cli.options import add_answer, add_command, load, sampling
+from tinyllm.cli.options import add_answer, add_command, check_text, expect_utf8, load, sampling
+from tinyllm.generation.output import cache_of
 
 if TYPE_CHECKING:
     from tinyllm.cache import Cache
@@ -44,7 +46,7 @@ class Chat:
         out = self.model.generate(
             ids, mask, past_key_values=cache, return_dict_in_generate=True, **how
         )
-        self.tokens, self.cache = out.sequences.cpu(), out.past_key_values
+        self.tokens, self.cache = out.sequences.cpu(), cache_of(out)
         said = self.model.tokenizer.decode(self.tokens[0, ids.shape[1] :], skip_special_tokens=True)
         self.messages.append({"role": "assistant", "content": said})
         return said
@@ -61,6 +63,8 @@ def run(options: argparse.Namespace) -> int:
     from transformers import TextStreamer
 
     how = {"max_new_tokens": options.max_new_tokens} | sampling(options)
+    expect_utf8(sys.stdin)
+    check_text(options.system or "")
     model = load(options)
     if model.tokenizer.chat_template is None:
         raise ValueError(
@@ -77,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
 def ask() -> str | None:
     """The next line; None at the end of the input."""
     try:
-        return input(YOU)
+        return check_text(input(YOU))
     except EOFError:
         print()
         return None

@@ -7,7 +7,16 @@ import sys
 
 import torch
 
-from tinyllm.cli.options import add_answer, add_command, encode, load, sampling
+from tinyllm.cli.options import (
+    add_answer,
+    add_command,
+    check_text,
+    encode,
+    expect_utf8,
+    load,
+    sampling,
+)
+from tinyllm.runtime.progress import progress
 
 
 def add_to(commands) -> None:
@@ -37,8 +46,9 @@ def run(options: argparse.Namespace) -> int:
     how = {"max_new_tokens": options.max_new_tokens, "num_beams": options.num_beams} | sampling(
         options
     )
+    prompt = prompt_of(options)
     model = load(options)
-    tokenizer, inputs = model.tokenizer, encode(model.tokenizer, prompt_of(options), options.raw)
+    tokenizer, inputs = model.tokenizer, encode(model.tokenizer, prompt, options.raw)
     if options.num_beams == 1:
         model.generate(
             **inputs,
@@ -46,22 +56,26 @@ def run(options: argparse.Namespace) -> int:
             **how,
         )
         return 0
-    answer = model.generate(**inputs, stopping_criteria=progress(options.max_new_tokens), **how)
+    answer = model.generate(
+        **inputs, stopping_criteria=token_progress(options.max_new_tokens), **how
+    )
     print(tokenizer.decode(answer[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
     return 0
 
 
 def prompt_of(options: argparse.Namespace) -> str:
     """The prompt as it was passed."""
-    return sys.stdin.read() if options.prompt is None else options.prompt
+    if options.prompt is not None:
+        return check_text(options.prompt)
+    expect_utf8(sys.stdin)
+    return check_text(sys.stdin.read())
 
 
-def progress(tokens: int):
+def token_progress(tokens: int):
     """A bar that moves with every token, where no text can be shown before the end."""
-    from tqdm.auto import tqdm
     from transformers import StoppingCriteriaList
 
-    bar = tqdm(total=tokens, unit="token", leave=False)
+    bar = progress(total=tokens, unit="token")
 
     def moved(input_ids: torch.Tensor, scores: object, **kwargs: object) -> torch.Tensor:
         bar.update()

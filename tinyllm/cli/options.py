@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from io import TextIOWrapper
+from typing import TextIO
 
 import torch
 
@@ -89,8 +91,27 @@ def load(options: argparse.Namespace):
     return model
 
 
+def expect_utf8(stream: TextIO) -> None:
+    """Read UTF-8, whatever the locale; `check_text` names the bytes that are none."""
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
+def check_text(text: str) -> str:
+    """The text itself. Raises ValueError where its bytes were no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        byte = ord(text[error.start]) & 0xFF
+        raise ValueError(
+            f"the prompt is not valid UTF-8: byte 0x{byte:02x} after {error.start} characters; convert it to UTF-8"
+        ) from None
+    return text
+
+
 def encode(tokenizer, prompt: str, raw: bool):
     """Token ids and mask of a prompt; in the model's chat template, if it has one and `raw` is false."""
+    check_text(prompt)
     if raw or tokenizer.chat_template is None:
         return tokenizer(prompt, return_tensors="pt")
     chat = [{"role": "user", "content": prompt}]

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
-from tqdm.auto import tqdm
+
+from tinyllm.runtime.progress import progress
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig
@@ -60,7 +61,7 @@ def generate_in_batches(
     """All answers in the order of the prompts; shorter ones are filled up to the longest, as in one batch."""
     fill = (request.pad if request.beams is None else request.beams.fill) or 0
     found: list[tuple[int, Tensor]] = []
-    with tqdm(total=len(request.input_ids), desc="prompts", unit="prompt", leave=False) as bar:
+    with progress(total=len(request.input_ids), desc="prompts", unit="prompt") as bar:
         for rows, cut in batches:
             mask = None if request.mask is None else request.mask[rows, cut:]
             answers = answer(request.input_ids[rows, cut:], mask, shortened(options, cut))

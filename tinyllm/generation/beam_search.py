@@ -6,15 +6,17 @@ the best `w` that have ended.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from tinyllm.generation.options import token_list
+from tinyllm.generation.greedy_sample import sample, sample_best_first
 from tinyllm.generation.request import BeamOptions, Request
 from tinyllm.generation.session import GenerationSession
+from tinyllm.generation.values import token_list
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig
@@ -38,6 +40,21 @@ def beam_options(options: GenerationConfig) -> BeamOptions:
         early_stopping=options.early_stopping or False,
         fill=((pad[0] if pad else 0) or eos[0]) if eos else -1,
     )
+
+
+def length_penalties(longest: int, length_penalty: float) -> Float[Tensor, " n"]:
+    """What a score is divided by at each length; infinite where that is more than float32 holds."""
+    lengths = torch.arange(1, longest + 1, dtype=torch.float64)
+    return (lengths**length_penalty).float()
+
+
+def beam_sampling() -> Callable[[Float[Tensor, "n v"], int], Int[Tensor, "n k"]]:
+    """How transformers draws continuations: it orders them since 5.24, and only the first may end."""
+    import transformers
+    from packaging.version import Version
+
+    first = Version("5.24")
+    return sample_best_first if Version(transformers.__version__) >= first else sample
 
 
 class Hypotheses(NamedTuple):
@@ -107,10 +124,7 @@ class BeamSearch(GenerationSession):
         self.beam_idx = torch.zeros_like(self.tokens)
         self.first_rows = w * torch.arange(b, dtype=torch.int64, device=self.device)[:, None]
         self.new_column = torch.zeros_like(self.column)  # among the new tokens
-        penalties = [float(length) ** request.beams.length_penalty for length in range(1, new + 1)]
-        self.penalties = torch.tensor(
-            penalties, dtype=torch.float32, device=self.device
-        )  # what a score is divided by at each length
+        self.penalties = length_penalties(new, request.beams.length_penalty).to(self.device)
         self.final_penalty = torch.ones(1, dtype=torch.float32, device=self.device)
 
     def begin(self) -> None:
@@ -126,7 +140,9 @@ class BeamSearch(GenerationSession):
         self.state.full.fill_(False)
         self.state.open.fill_(True)
         self.new_column.zero_()
-        self.final_penalty.fill_(float(self.request.longest - t) ** options.length_penalty)
+        self.final_penalty.copy_(
+            length_penalties(self.request.longest - t, options.length_penalty)[-1:]
+        )
         self.tokens.copy_(self.request.rows[:, -1])
 
     def choose_tokens(self) -> None:

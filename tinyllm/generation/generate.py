@@ -12,20 +12,22 @@ from tinyllm.attention.mask import extend_mask
 from tinyllm.cache import Cache, CachedText
 from tinyllm.decoder import Decoder
 from tinyllm.generation.batching import generate_in_batches, plan_batches
-from tinyllm.generation.beam_search import BeamResult, beam_options
+from tinyllm.generation.beam_search import BeamResult, beam_options, beam_sampling
 from tinyllm.generation.greedy_sample import argmax, sample
-from tinyllm.generation.inputs import check_cache, check_ids, check_left_padding, check_mask
-from tinyllm.generation.memory import check_memory_budget, find_memory_budget
-from tinyllm.generation.options import (
-    check_length,
-    pad_token,
-    resolve,
-    token_list,
-    total_length,
+from tinyllm.generation.inputs import (
+    check_cache,
+    check_ids,
+    check_left_padding,
+    check_mask,
+    pick_prompt,
 )
+from tinyllm.generation.lengths import check_length, total_length
+from tinyllm.generation.memory import check_memory_budget, find_memory_budget
+from tinyllm.generation.options import pad_token, resolve
 from tinyllm.generation.output import beam_output, output
 from tinyllm.generation.request import Request, StepRecord, repeat_rows
 from tinyllm.generation.sessions import Sessions
+from tinyllm.generation.values import token_list
 from tinyllm.stages import Stage
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from transformers.generation import GenerateBeamDecoderOnlyOutput, GenerateDecoderOnlyOutput
     from transformers.generation.streamers import BaseStreamer
 
+    from tinyllm.generation.logits import PrefixFunction
+
     Output = Tensor | GenerateDecoderOnlyOutput | GenerateBeamDecoderOnlyOutput
 
 
@@ -47,43 +51,52 @@ def generate(
     stage: Stage,
     sessions: Sessions,
     defaults: GenerationConfig | None,
-    input_ids: Tensor,
+    input_ids: Tensor | None = None,
     attention_mask: Tensor | None = None,
     generation_config: GenerationConfig | None = None,
     *,
+    inputs: Tensor | None = None,
     streamer: BaseStreamer | None = None,
     logits_processor: LogitsProcessorList | None = None,
     stopping_criteria: StoppingCriteriaList | None = None,
+    prefix_allowed_tokens_fn: PrefixFunction | None = None,
     tokenizer: PreTrainedTokenizerBase | None = None,
     past_key_values: Cache | None = None,
+    cache: Cache | None = None,
     split_batch: bool = False,
     memory_budget: int | float | None = None,
     **kwargs: Any,
 ) -> Output:
     """See `tinyllm.model.Model.generate`; `defaults` are the checkpoint's own options."""
+    past_key_values = cache if past_key_values is None else past_key_values
     parts = {
         "streamer": streamer,
         "tokenizer": tokenizer,
         "past_key_values": past_key_values,
         "logits_processor": logits_processor,
         "stopping_criteria": stopping_criteria,
+        "prefix_allowed_tokens_fn": prefix_allowed_tokens_fn,
     }
     check_memory_budget(memory_budget)
     options = resolve(defaults, generation_config, kwargs, decoder.config)
+    input_ids = pick_prompt(input_ids, inputs, options)
     request = prepare(decoder, stage, input_ids, attention_mask, options, **parts)
     budget = find_memory_budget(decoder, stage, sessions, request, memory_budget)
     if budget is None or budget.fits(request.prompts):
         return run(decoder, stage, sessions, request, options)
     batches = []
     if split_batch or memory_budget is not None:
-        trim = not logits_processor and not stopping_criteria  # custom parts see the whole text
+        from tinyllm.generation.logits import keep_padding
+
+        trim = not keep_padding(request) and not stopping_criteria
         batches = plan_batches(request, budget.max_prompts, trim=trim)
     if not batches:
         raise MemoryError(budget.too_small())
-    if streamer or past_key_values or options.return_dict_in_generate:
+    if streamer or past_key_values or prefix_allowed_tokens_fn or options.return_dict_in_generate:
         raise ValueError(
             f"{request.prompts} prompts do not fit at once and are answered in {len(batches)} batches: expected plain "
-            "sequences as result, without streamer, past_key_values or return_dict_in_generate"
+            "sequences as result, without streamer, past_key_values, prefix_allowed_tokens_fn and "
+            "return_dict_in_generate"
         )
 
     def answer(ids: Tensor, mask: Tensor | None, options: GenerationConfig) -> Tensor:
@@ -104,6 +117,7 @@ def prepare(
     streamer: BaseStreamer | None,
     logits_processor: LogitsProcessorList | None,
     stopping_criteria: StoppingCriteriaList | None,
+    prefix_allowed_tokens_fn: PrefixFunction | None,
     tokenizer: PreTrainedTokenizerBase | None,
     past_key_values: Cache | None,
 ) -> Request:
@@ -135,7 +149,17 @@ def prepare(
     )
     copies = max(width, options.num_return_sequences or 1)
     has_ends = any(getattr(criterion, "eos_token_id", None) is not None for criterion in stop)
-    row_mask = repeat_rows(mask, copies)
+    chosen = processors(
+        options,
+        input_ids,
+        repeat_rows(mask, copies),
+        total,
+        config.vocab_size,
+        custom=logits_processor or [],
+        prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
+    )
+    select = beam_sampling() if width > 1 else sample
+    own_parts = [streamer, logits_processor, prefix_allowed_tokens_fn, custom_criteria]
     return Request(
         input_ids=input_ids,
         mask=mask,
@@ -143,11 +167,11 @@ def prepare(
         longest=total,
         total=stop.max_length,
         pad=pad_token(options) if has_ends else None,
-        select=sample if options.do_sample else argmax,
-        processors=processors(options, input_ids, row_mask, logits_processor or []),
+        select=select if options.do_sample else argmax,
+        processors=chosen,
         criteria=stop,
         streamer=streamer,
-        watched=bool(wants_dict or streamer or logits_processor or custom_criteria),
+        watched=bool(wants_dict or any(own_parts)),
         callbacks=tuple(callbacks),
         beams=beam_options(options) if width > 1 else None,
         cache=past_key_values,

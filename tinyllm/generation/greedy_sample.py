@@ -32,6 +32,12 @@ def sample(scores: Float[Tensor, "n v"], k: int) -> Int[Tensor, "n k"]:
     return argmax(probabilities / torch.empty_like(probabilities).exponential_(1), k)
 
 
+def sample_best_first(scores: Float[Tensor, "n v"], k: int) -> Int[Tensor, "n k"]:
+    """The same tokens in the order of their scores."""
+    chosen = sample(scores, k)
+    return chosen.gather(1, scores.gather(1, chosen).sort(dim=-1, descending=True).indices)
+
+
 class GreedyOrSampling(GenerationSession):
     """Every row on its own; ended ones are filled up with the pad token."""
 

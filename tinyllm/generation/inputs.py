@@ -10,12 +10,40 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from transformers import GenerationConfig
+
     from tinyllm.cache import CachedText
     from tinyllm.config import DecoderConfig
     from tinyllm.decoder import Decoder
     from tinyllm.stages import Stage
 
 INTEGERS = (torch.int32, torch.int64)
+
+
+def pick_prompt(input_ids: Any, inputs: Any, options: GenerationConfig) -> Any:
+    """The prompt under either of its names; without one, the token that begins a text."""
+    if input_ids is not None and inputs is not None:
+        raise ValueError("input_ids and inputs are both given: expected one, they are the same")
+    if input_ids is None and inputs is None:
+        if options.bos_token_id is None:
+            raise ValueError("input_ids is missing: expected token ids [b, t], or a bos_token_id")
+        return torch.tensor([[options.bos_token_id]])
+    return inputs if input_ids is None else input_ids
+
+
+def arguments_by_type(
+    attention_mask: Any, generation_config: Any, logits_processor: Any
+) -> tuple[Any, Any, Any]:
+    """The second and third argument by type: in transformers they are a configuration and processors."""
+    from transformers import GenerationConfig
+
+    if isinstance(attention_mask, GenerationConfig):
+        attention_mask, generation_config, logits_processor = (
+            None,
+            attention_mask,
+            logits_processor if generation_config is None else generation_config,
+        )
+    return attention_mask, generation_config, logits_processor
 
 
 def check_ids(input_ids: Any, config: DecoderConfig) -> None:

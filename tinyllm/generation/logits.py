@@ -2,59 +2,161 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 from transformers import (
+    EncoderNoRepeatNGramLogitsProcessor,
+    EncoderRepetitionPenaltyLogitsProcessor,
     EosTokenCriteria,
+    EpsilonLogitsWarper,
+    EtaLogitsWarper,
+    ExponentialDecayLengthPenalty,
+    ForcedBOSTokenLogitsProcessor,
+    ForcedEOSTokenLogitsProcessor,
     GenerationConfig,
+    InfNanRemoveLogitsProcessor,
+    LogitNormalization,
     LogitsProcessor,
     LogitsProcessorList,
     MaxLengthCriteria,
     MaxTimeCriteria,
     MinLengthLogitsProcessor,
     MinPLogitsWarper,
+    NoBadWordsLogitsProcessor,
     NoRepeatNGramLogitsProcessor,
+    PrefixConstrainedLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
+    SequenceBiasLogitsProcessor,
     StoppingCriteria,
     StoppingCriteriaList,
     StopStringCriteria,
+    SuppressTokensAtBeginLogitsProcessor,
+    SuppressTokensLogitsProcessor,
     TemperatureLogitsWarper,
+    TopHLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
+    TypicalLogitsWarper,
 )
 
-from tinyllm.generation.options import least_length, token_list
+from tinyllm.generation.lengths import least_length
+from tinyllm.generation.values import token_list
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from tinyllm.generation.request import Request
 
+PrefixFunction = Callable[[int, Tensor], list[int]]
+# Values with which an option makes no processor; None never does.
+IDLE = {
+    "encoder_repetition_penalty": (1.0,),
+    "repetition_penalty": (1.0,),
+    "no_repeat_ngram_size": (0,),
+    "encoder_no_repeat_ngram_size": (0,),
+    "min_length": (0,),
+    "remove_invalid_values": (False,),
+    "temperature": (1.0,),
+    "top_k": (0,),
+    "top_p": (1.0,),
+    "typical_p": (1.0,),
+    "epsilon_cutoff": (0.0, 1.0),
+    "eta_cutoff": (0.0, 1.0),
+    "renormalize_logits": (False,),
+}
+
 
 def processors(
     options: GenerationConfig,
     input_ids: Int[Tensor, "b t"],
     attention_mask: Int[Tensor, "r t"] | None,
+    total: int,
+    vocab_size: int,
+    *,
     custom: list,
+    prefix_allowed_tokens_fn: PrefixFunction | None = None,
 ) -> LogitsProcessorList:
     """What changes the scores before a token is chosen, in the order in which transformers applies it."""
-    chosen = LogitsProcessorList()
-    eos = token_list(options.eos_token_id)
-    least = least_length(options, input_ids.shape[1])
-    if options.repetition_penalty not in (None, 1.0):
-        padding = None if attention_mask is None else (attention_mask != 0).int().argmax(dim=1)
-        chosen.append(repetition_penalty(options.repetition_penalty, padding))
-    if options.no_repeat_ngram_size:
-        chosen.append(NoRepeatNGramLogitsProcessor(options.no_repeat_ngram_size))
-    if least and eos:
-        chosen.append(MinLengthLogitsProcessor(least, eos, device=input_ids.device))
+    device = input_ids.device
+    values = vars(options) | {"prefix_allowed_tokens_fn": prefix_allowed_tokens_fn}
+    values["min_length"] = least_length(options, input_ids.shape[1])
+    if not token_list(options.eos_token_id):
+        values["min_length"] = 0
+    chosen = made_of(values, of_the_text(options, input_ids, attention_mask, total))
     chosen = with_custom(chosen, custom)
     if options.do_sample:
-        chosen.extend(warpers(options))
+        chosen.extend(made_of(values, warpers(options, device)))
+    last = {
+        "watermarking_config": lambda config: config.construct_processor(vocab_size, device),
+        "renormalize_logits": lambda _: LogitNormalization(),
+    }
+    chosen.extend(made_of(values, last))
     return chosen
+
+
+def made_of(
+    values: dict[str, Any], parts: dict[str, Callable[[Any], LogitsProcessor]]
+) -> LogitsProcessorList:
+    """A processor for every option of `parts` that has a value, in their order."""
+    given = {name: values.get(name) for name in parts}
+    return LogitsProcessorList(
+        parts[name](value)
+        for name, value in given.items()
+        if value is not None and not (name in IDLE and value in IDLE[name])
+    )
+
+
+def of_the_text(
+    options: GenerationConfig,
+    input_ids: Int[Tensor, "b t"],
+    attention_mask: Int[Tensor, "r t"] | None,
+    total: int,
+) -> dict[str, Callable[[Any], LogitsProcessor]]:
+    """Options that look at the text, at its length or at nothing, and what transformers makes of each."""
+    device = input_ids.device
+    prompt_tokens = input_ids.shape[1]
+    copies = max(options.num_beams or 1, options.num_return_sequences or 1)
+    padding = None if attention_mask is None else (attention_mask != 0).int().argmax(dim=1)
+    eos = None
+    if options.eos_token_id is not None:
+        eos = torch.tensor(token_list(options.eos_token_id), dtype=torch.int64, device=device)
+    elif options.exponential_decay_length_penalty is not None:
+        raise ValueError("exponential_decay_length_penalty needs eos_token_id: pass both")
+    begin = prompt_tokens
+    if prompt_tokens == 1 and options.forced_bos_token_id is not None:
+        begin += 1  # the first new token is forced
+    return {
+        "sequence_bias": SequenceBiasLogitsProcessor,
+        "encoder_repetition_penalty": lambda penalty: EncoderRepetitionPenaltyLogitsProcessor(
+            penalty, input_ids
+        ),
+        "repetition_penalty": lambda penalty: repetition_penalty(penalty, padding),
+        "no_repeat_ngram_size": NoRepeatNGramLogitsProcessor,
+        "encoder_no_repeat_ngram_size": lambda size: EncoderNoRepeatNGramLogitsProcessor(
+            size, input_ids
+        ),
+        "bad_words_ids": lambda words: NoBadWordsLogitsProcessor(words, eos),
+        "min_length": lambda least: MinLengthLogitsProcessor(least, eos, device=device),
+        "prefix_allowed_tokens_fn": lambda allowed: PrefixConstrainedLogitsProcessor(
+            allowed, copies
+        ),
+        "forced_bos_token_id": ForcedBOSTokenLogitsProcessor,
+        "forced_eos_token_id": lambda tokens: ForcedEOSTokenLogitsProcessor(
+            total, tokens, device=device
+        ),
+        "remove_invalid_values": lambda _: InfNanRemoveLogitsProcessor(),
+        "exponential_decay_length_penalty": lambda penalty: ExponentialDecayLengthPenalty(
+            penalty, eos, prompt_tokens
+        ),
+        "suppress_tokens": lambda tokens: SuppressTokensLogitsProcessor(tokens, device=device),
+        "begin_suppress_tokens": lambda tokens: SuppressTokensAtBeginLogitsProcessor(
+            tokens, begin, device=device
+        ),
+    }
 
 
 def repetition_penalty(
@@ -67,22 +169,27 @@ def repetition_penalty(
         return RepetitionPenaltyLogitsProcessor(penalty)
 
 
-def warpers(options: GenerationConfig) -> LogitsProcessorList:
-    """What narrows a distribution before a token is drawn from it, after everything else."""
-    chosen = LogitsProcessorList()
-    beams = (
-        options.num_beams or 1
-    ) > 1  # which must be able to go on where the best token is an end
-    keep = 1 + max(1, len(token_list(options.eos_token_id))) if beams else 1
-    if options.temperature not in (None, 1.0):
-        chosen.append(TemperatureLogitsWarper(options.temperature))
-    if options.top_k:
-        chosen.append(TopKLogitsWarper(options.top_k, min_tokens_to_keep=keep))
-    if options.top_p is not None and options.top_p < 1:
-        chosen.append(TopPLogitsWarper(options.top_p, min_tokens_to_keep=keep))
-    if options.min_p is not None:
-        chosen.append(MinPLogitsWarper(options.min_p, min_tokens_to_keep=keep))
-    return chosen
+def warpers(
+    options: GenerationConfig, device: torch.device
+) -> dict[str, Callable[[Any], LogitsProcessor]]:
+    """Options that narrow a distribution before a token is drawn from it, after everything else."""
+    keep = 1
+    if (options.num_beams or 1) > 1:  # beams must be able to go on where the best token is an end
+        keep += 1 if options.eos_token_id is None else len(token_list(options.eos_token_id))
+
+    def at_least(kind: type[LogitsProcessor], **arguments: Any) -> Callable:
+        return lambda value: kind(value, min_tokens_to_keep=keep, **arguments)
+
+    return {
+        "temperature": TemperatureLogitsWarper,
+        "top_h": TopHLogitsWarper,
+        "top_k": at_least(TopKLogitsWarper),
+        "top_p": at_least(TopPLogitsWarper),
+        "min_p": at_least(MinPLogitsWarper),
+        "typical_p": at_least(TypicalLogitsWarper),
+        "epsilon_cutoff": at_least(EpsilonLogitsWarper),
+        "eta_cutoff": at_least(EtaLogitsWarper, device=device),
+    }
 
 
 def criteria(
@@ -127,6 +234,8 @@ REPLAYABLE_PROCESSORS = (
     MinLengthLogitsProcessor,
 )
 REPLAYABLE_CRITERIA = (MaxLengthCriteria, EosTokenCriteria)
+# Parts that padding before the text changes nothing for.
+FREE_OF_PADDING = (*REPLAYABLE_PROCESSORS, RepetitionPenaltyLogitsProcessor)
 
 
 def replayable(request: Request) -> bool:
@@ -134,6 +243,11 @@ def replayable(request: Request) -> bool:
     known = all(type(part) in REPLAYABLE_PROCESSORS for part in request.processors)
     ends = all(type(part) in REPLAYABLE_CRITERIA for part in request.criteria)
     return known and ends and request.record.scores is None and request.record.logits is None
+
+
+def keep_padding(request: Request) -> bool:
+    """Whether a processor may read the padding before a prompt as text."""
+    return not all(type(part) in FREE_OF_PADDING for part in request.processors)
 
 
 def min_lengths(processors: LogitsProcessorList) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from jaxtyping import Int
@@ -23,9 +24,8 @@ def output(
     from transformers.generation import GenerateDecoderOnlyOutput
 
     scores, logits = request.record.as_tuples()
-    return GenerateDecoderOnlyOutput(
-        sequences=sequences, scores=scores, logits=logits, past_key_values=cache
-    )
+    kept = {cache_field(GenerateDecoderOnlyOutput): cache}
+    return GenerateDecoderOnlyOutput(sequences=sequences, scores=scores, logits=logits, **kept)
 
 
 def beam_output(
@@ -41,5 +41,16 @@ def beam_output(
         scores=scores,
         logits=logits,
         beam_indices=result.beam_indices,
-        past_key_values=cache,
+        **{cache_field(GenerateBeamDecoderOnlyOutput): cache},
     )
+
+
+def cache_field(output_class: type) -> str:
+    """The field that holds the cache: `past_key_values`, or `cache` since transformers 5.24."""
+    names = {field.name for field in fields(output_class)}
+    return "cache" if "cache" in names else "past_key_values"
+
+
+def cache_of(answer: GenerateDecoderOnlyOutput | GenerateBeamDecoderOnlyOutput) -> Cache:
+    """The cache of an answer, in any release of transformers."""
+    return answer[cache_field(type(answer))]

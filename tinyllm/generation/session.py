@@ -44,6 +44,8 @@ class GenerationSession(ABC):
         self.key = key
         self.max_prompt_tokens = tokens
         self.max_new_tokens = request.total - tokens
+        pad = 0 if request.pad is None else request.pad
+        self.pad_is_token = 0 <= pad < decoder.config.vocab_size
         self.runner = stage.runner
         self.step = self.runner.step(decoder)
         steps = max(1, self.max_new_tokens - 1)  # the last token is never attended to
@@ -166,7 +168,10 @@ class GenerationSession(ABC):
     def _forward(self) -> None:
         if self.beam_idx is not None:
             self.cache.reorder(self.beam_idx)
-        ids = self.tokens.view(-1, self.cache.copies)
+        ids = self.tokens
+        if not self.pad_is_token:  # rows that have ended, of which nothing is used
+            ids = ids.clamp(0, self.decoder.config.vocab_size - 1)
+        ids = ids.view(-1, self.cache.copies)
         self.logits = self.step(ids, None, self.cache).float()
 
     def _prefill(self) -> Float[Tensor, "r v"]:

@@ -1,0 +1,17 @@
+"""Progress bars for people: in a terminal or a notebook, and not in a log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from tqdm.auto import tqdm
+
+
+def progress(items: Iterable | None = None, **options: Any) -> tqdm:
+    """tqdm's bar, which writes nothing where standard error is a file or a pipe."""
+    in_terminal = sys.stderr is not None and sys.stderr.isatty()
+    if not in_terminal and "ipykernel" not in sys.modules:
+        options["disable"] = True
+    return tqdm(items, leave=False, **options)
