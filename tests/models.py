@@ -12,6 +12,7 @@ from transformers import LogitsProcessor
 CLASSES = {
     "llama": "Llama",
     "mistral": "Mistral",
+    "ministral": "Ministral",
     "phi3": "Phi3",
     "qwen2": "Qwen2",
     "qwen3": "Qwen3",
@@ -27,6 +28,9 @@ CLASSES = {
 # What a kind needs beside the sizes of all, and what it has no field for.
 OWN = {
     "mistral": {"sliding_window": None},
+    "ministral": {
+        "sliding_window": 40
+    },  # transformers makes a mask of it, whether a layer reads it or not
     "gemma2": {
         "head_dim": 8,
         "query_pre_attn_scalar": 20,
@@ -54,6 +58,7 @@ BASES = {"sliding_attention": {"rope_type": "default", "rope_theta": 100.0}, "fu
 # For every kind, the branches that its configurations may take.
 BRANCHES = {
     "mistral": ({"sliding_window": 5}, {"sliding_window": 40}),
+    "ministral": ({"sliding_window": 6},),
     "phi3": ({}, {"rope_parameters": HALF, "sliding_window": 7}),
     "qwen2": (
         {"rope_parameters": LONG},

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tinyllm.config import DecoderConfig, LayerKind
 from tinyllm.families.family import Family
 from tinyllm.families.llama import HEAD_NORMS, LLAMA
-from tinyllm.families.reading import activation, described, head_dim, layers, refuse, rope, window
+from tinyllm.families.reading import activation, described, layers, refuse, rope_of_head, window
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def describe_2(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `Gemma2Config`. Raises ValueError naming what we do not have."""
-    turned = rope(config.rope_parameters, head_dim(config))
+    turned = rope_of_head(config, config.rope_parameters)
     return like_gemma(
         config, "gemma2", **layers(config, lambda i: LayerKind(turned, window(config, i)))
     )
@@ -30,7 +30,7 @@ def describe_3(config: PreTrainedConfig) -> DecoderConfig:
 
     def kind(layer: int) -> LayerKind:
         parameters = config.rope_parameters[config.layer_types[layer]]
-        return LayerKind(rope(parameters, head_dim(config)), window(config, layer))
+        return LayerKind(rope_of_head(config, parameters), window(config, layer))
 
     return like_gemma(config, "gemma3", head_norms=True, **layers(config, kind))
 

@@ -1,4 +1,4 @@
-"""Llama 1, 2 and 3, SmolLM2, and Mistral: RMSNorm, RoPE, and a gated feed-forward block."""
+"""Llama 1, 2 and 3, SmolLM2, Mistral and Ministral: RMSNorm, RoPE, and a gated feed-forward block."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from tinyllm.families.family import Family
 from tinyllm.families.reading import (
     activation,
     described,
-    head_dim,
     kind_without_window,
     layers,
-    rope,
+    rope_of_head,
     sliding_window,
     window,
 )
@@ -22,8 +21,10 @@ if TYPE_CHECKING:
 
 
 def describe(config: PreTrainedConfig) -> DecoderConfig:
-    """Read a `LlamaConfig` or `MistralConfig`. Raises ValueError naming what we do not have."""
-    turned = rope(config.rope_parameters, head_dim(config))
+    """Read a `LlamaConfig`, `MistralConfig` or `MinistralConfig`. Raises ValueError naming what we do not have."""
+    if config.model_type == "ministral":
+        return like_llama(config, "llama", **windowed_layers(config))
+    turned = rope_of_head(config, config.rope_parameters)
     if config.model_type == "mistral":
         return like_llama(config, "llama", kinds=(LayerKind(turned, sliding_window(config)),))
     return like_llama(
@@ -44,7 +45,7 @@ def like_llama(config: PreTrainedConfig, family: str, **traits: Any) -> DecoderC
 
 def windowed_layers(config: PreTrainedConfig) -> dict[str, tuple]:
     """Layers of one rotation, some of them with a sliding window."""
-    turned = rope(config.rope_parameters, head_dim(config))
+    turned = rope_of_head(config, config.rope_parameters)
     return layers(config, lambda i: LayerKind(turned, window(config, i)))
 
 
@@ -52,7 +53,11 @@ ATTENTION, MLP = "model.layers.{i}.self_attn", "model.layers.{i}.mlp"
 
 LLAMA = Family(
     name="llama",
-    architectures={"llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM"},
+    architectures={
+        "llama": "LlamaForCausalLM",
+        "mistral": "MistralForCausalLM",
+        "ministral": "MinistralForCausalLM",  # what transformers makes of a Mistral with layer_types
+    },
     describe=describe,
     modules={
         "embed_tokens": ("model.embed_tokens",),
@@ -69,7 +74,7 @@ LLAMA = Family(
         "norm": ("model.norm",),
         "lm_head": ("lm_head",),
     },
-    models="Llama 1, 2, 3; SmolLM2; Mistral",
+    models="Llama 1, 2, 3; SmolLM2; Mistral, Ministral",
     refused="dynamic, YaRN and LongRoPE scaling",
 )
 HEAD_NORMS = {

@@ -110,6 +110,20 @@ def rope(parameters: Mapping[str, Any], dim: int) -> Rope:
     return Rope(theta=theta, dim=dim, scaling=SCALINGS[kind](parameters))
 
 
+def rope_of_head(config: PreTrainedConfig, parameters: Mapping[str, Any]) -> Rope:
+    """The rotary embedding of whole heads, in families that rotate no part of one.
+
+    Their classes in transformers ignore a `partial_rotary_factor`, but not where the rotation is scaled: that is an
+    error there, and a ValueError here.
+    """
+    turned = rope(parameters, head_dim(config))
+    part = parameters.get("partial_rotary_factor")
+    if turned.scaling is not None and part not in (None, 1.0):
+        given = f"partial_rotary_factor={part!r} with rope_type {parameters['rope_type']!r}"
+        raise ValueError(f"{given} is not supported: expected none")
+    return turned
+
+
 def positive(parameters: Mapping[str, Any], name: str) -> float:
     """A parameter of the rotary embedding. Raises ValueError for anything but a positive, finite number."""
     value = parameters.get(name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tinyllm.config import DecoderConfig, LayerKind
 from tinyllm.families.family import Family
 from tinyllm.families.llama import LLAMA, like_llama
-from tinyllm.families.reading import head_dim, layers, rope, window
+from tinyllm.families.reading import layers, rope_of_head, window
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def describe(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `SmolLM3Config`. Raises ValueError naming what we do not have."""
-    turned, bias = rope(config.rope_parameters, head_dim(config)), config.attention_bias
+    turned, bias = rope_of_head(config, config.rope_parameters), config.attention_bias
 
     def kind(layer: int) -> LayerKind:
         return LayerKind(turned if config.no_rope_layers[layer] else None, window(config, layer))
