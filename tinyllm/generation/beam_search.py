@@ -44,7 +44,7 @@ def beam_options(options: GenerationConfig) -> BeamOptions:
 
 def length_penalties(longest: int, length_penalty: float) -> Float[Tensor, " n"]:
     """What a score is divided by at each length; infinite where that is more than float32 holds."""
-    lengths = torch.arange(1, longest + 1, dtype=torch.float64)
+    lengths = torch.arange(1, longest + 1, dtype=torch.float64, device="cpu")
     return (lengths**length_penalty).float()
 
 

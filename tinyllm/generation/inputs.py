@@ -27,7 +27,7 @@ def pick_prompt(input_ids: Any, inputs: Any, options: GenerationConfig) -> Any:
     if input_ids is None and inputs is None:
         if options.bos_token_id is None:
             raise ValueError("input_ids is missing: expected token ids [b, t], or a bos_token_id")
-        return torch.tensor([[options.bos_token_id]])
+        return torch.tensor([[options.bos_token_id]], dtype=torch.int64, device="cpu")
     return inputs if input_ids is None else input_ids
 
 

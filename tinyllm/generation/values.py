@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ FLAGS = (
 )
 POSITIVES = ("temperature", "repetition_penalty", "encoder_repetition_penalty", "max_time")
 FRACTIONS = ("top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
-INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 TOKENS = ("eos_token_id", "pad_token_id", "bos_token_id")
 
 
@@ -84,7 +84,7 @@ def check_beams(options: dict[str, Any], config: DecoderConfig) -> None:
 
 def token_list(tokens: Any) -> list[int]:
     """One or many token ids, of Python, numpy or torch, as a list; empty for None."""
-    return [] if tokens is None else torch.as_tensor(tokens).flatten().tolist()
+    return [] if tokens is None else _array(tokens).flatten().tolist()
 
 
 def _count(name: str, value: Any, least: int) -> int:
@@ -111,11 +111,15 @@ def _tokens(name: str, value: Any) -> list[int] | int:
     """End tokens as a list, another as a number; an id that the vocabulary lacks is one that never comes."""
     many = name == "eos_token_id"
     try:
-        tokens = torch.as_tensor(value)
-    except (TypeError, ValueError, RuntimeError):
-        tokens = torch.empty(1)
-    count = tokens.numel()
-    if (count and tokens.dtype not in INTEGERS) or (count != 1 and not many):
+        tokens = _array(value)
+    except ValueError:  # rows of unequal lengths
+        tokens = np.asarray(None)
+    count = tokens.size
+    if (count and tokens.dtype.kind not in "iu") or (count != 1 and not many):
         expected = "whole numbers, token ids" if many else "a whole number, a token id"
         raise ValueError(f"{name}={value!r}: expected {expected}")
     return token_list(tokens) if many else int(tokens)
+
+
+def _array(value: Any) -> np.ndarray:
+    return np.asarray(value.cpu() if isinstance(value, torch.Tensor) else value)

@@ -57,8 +57,8 @@ def rope_frequencies(rope: Rope) -> Float[Tensor, " pairs"]:
         case LinearScaling(factor):
             return frequencies / factor
         case FrequencyScaling(factor):
-            each = torch.tensor(factor, dtype=torch.float32, device="cpu")
-            return 1.0 / (each * rope.theta**exponents)
+            factors = torch.tensor(factor, dtype=torch.float32, device="cpu")
+            return 1.0 / (factors * rope.theta**exponents)
         case Llama3Scaling() as scaling:
             return _scale_long_wavelengths(frequencies, scaling)
     return frequencies
