@@ -1,4 +1,4 @@
-"""The table of the families that the library knows, for the site and the page of results."""
+"""The table of the families of the library, for the site and the page of results."""
 
 from __future__ import annotations
 

@@ -24,11 +24,11 @@ shapes.enforce([f"tinyllm.{room}" for room in ROOMS])
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
 
 
-# Fixtures that take long to make, the last first. While one worker builds the site, the other looks at JupyterLab.
+# Fixtures that take long to make, the last first. While one worker builds the site, the other tests JupyterLab.
 SLOW = ({"site", "browser"}, {"lab"}, {"site"}, {"oracle"}, {"smollm"})
 
 
-# What `--quick` leaves to the whole run: folders of tests that build, compile or start other processes.
+# Left out by `--quick`: folders of tests that build, compile or start other processes.
 NOT_QUICK = ("bench", "cli", "course", "draw", "kernels", "lab")
 
 

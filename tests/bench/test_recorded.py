@@ -1,4 +1,4 @@
-"""Recorded runs of kernels, as the notebooks show them."""
+"""Recorded runs of kernels, and their tables in the notebooks."""
 
 import json
 from itertools import product
@@ -20,7 +20,7 @@ ROW = {
 TIMES = {"ours_us": 2.5, "naive_us": 20.0, "share_of_copy": 0.31, "cold": False}
 
 
-def test_every_recorded_row_is_named_and_dated(tmp_path):
+def test_every_recorded_row_has_name_and_date(tmp_path):
     other = ROW | TIMES | {"kernel": "linear"}
     (tmp_path / "kernels.json").write_text(json.dumps([ROW | TIMES, other]))
     (tmp_path / "ladder.json").write_text(json.dumps([{"stage": "naive"}]))
@@ -42,7 +42,7 @@ def test_every_recorded_row_is_named_and_dated(tmp_path):
     ]
 
 
-def test_nothing_recorded_is_said(tmp_path):
+def test_a_sentence_without_a_recorded_run(tmp_path):
     assert "no run" in kernel_table(["rms_norm"], tmp_path)
 
 

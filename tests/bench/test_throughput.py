@@ -1,4 +1,4 @@
-"""The search for the largest batch in a memory budget, with an engine that says when its memory is full."""
+"""The search for the largest batch in a memory budget, with an engine of limited memory."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -8,38 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import models
-import tinyllm
 from tinyllm.bench.machine import Machine
 from tinyllm.bench.rows import read_rows, table
 from tinyllm.bench.throughput import BatchSearch, largest_batch, measure
 from tinyllm.bench.worker import is_out_of_memory, limit_memory
 from tinyllm.bench.worker_client import RemoteEngine, Worker, WorkerError, WorkerOutOfMemory
-from tinyllm.checkpoint import open_checkpoint
 from tinyllm.cli import main
-from tinyllm.model import load_model
 from tinyllm.stages import FASTEST
 
 MACHINE = Machine("a machine", 1e9, 1e9, 1e-6)
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    path = tmp_path_factory.mktemp("tiny")
-    models.tiny(eos_token_id=3, pad_token_id=0).save_pretrained(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def decoder(saved):
-    return load_model(
-        open_checkpoint(saved), tinyllm.STAGES["naive"], torch.device("cpu"), torch.float32
-    )
-
-
-@pytest.fixture(autouse=True)
-def small_buffers(monkeypatch):
-    monkeypatch.setattr("tinyllm.bench.machine.BUFFER_BYTES", {"cpu": 1 << 20})
 
 
 @given(true=st.integers(0, 3000), guess=st.integers(0, 3000), most=st.integers(1, 2000))
@@ -58,7 +35,7 @@ def test_the_largest_batch_is_found_from_any_guess(true, guess, most):
 
 
 class Limited(Worker):
-    """A worker that answers with zeros, as many prompts at a time as `holds` tokens of whole sequences allow."""
+    """A worker that returns zeros, and is out of memory for batches of more than `holds` tokens."""
 
     def __init__(self, holds, greedy=0):
         self.holds, self.greedy, self.asked = holds, greedy, []
@@ -104,12 +81,12 @@ def test_an_engine_is_timed_up_to_its_largest_batch(name, decoder):
     assert timed == [1, 4, 16, 37, 37, 16, 4, 1, 1, 4, 16, 37]
 
 
-def test_a_batch_whose_whole_answer_does_not_fit_is_made_smaller(decoder):
+def test_a_batch_whose_complete_answer_does_not_fit_is_reduced(decoder):
     rows, _ = searched(Limited(holds=37 * 16, greedy=2), "hf", decoder, batches=())
     assert [row.batch for row in rows[-1]] == [32]
 
 
-def test_a_batch_that_does_not_fit_every_time_is_made_smaller(decoder):
+def test_a_batch_that_does_not_fit_every_time_is_reduced(decoder):
     class Leaky(Limited):
         def request(self, do, **request):
             if len(request["ids"]) == 37 and [batch for batch, _ in self.asked].count(37) == 3:
@@ -122,14 +99,14 @@ def test_a_batch_that_does_not_fit_every_time_is_made_smaller(decoder):
     ] and len(answer) == 36
 
 
-def test_too_small_a_budget_is_said(decoder):
+def test_too_small_a_budget_raises(decoder):
     with pytest.raises(
         MemoryError, match=r"not even one prompt fits into 1\.0 GB, weights included"
     ):
         searched(Limited(holds=3), "hf", decoder)
 
 
-def test_what_is_no_lack_of_memory_is_no_sign_of_one(decoder):
+def test_other_errors_are_raised(decoder):
     class Broken(Limited):
         def request(self, do, **request):
             raise WorkerError("it: ValueError: no")
@@ -154,7 +131,7 @@ def test_what_is_no_lack_of_memory_is_no_sign_of_one(decoder):
         (KeyError("x"), False),
     ],
 )
-def test_lack_of_memory_is_known_in_all_its_forms(error, memory):
+def test_out_of_memory_errors_of_all_libraries(error, memory):
     assert is_out_of_memory(error) is memory
 
 
@@ -192,7 +169,7 @@ def test_throughput_from_the_command_line(saved, tmp_path, capsys):
     )
 
 
-def test_a_search_is_compared_at_each_ones_largest_batch(decoder):
+def test_engines_are_compared_at_their_largest_batches(decoder):
     (first, *_), *_ = searched(Limited(holds=16), "hf", decoder)[0]
     at = [("hf", 1, 2, 1.0), ("hf", 2, 2, 1.0), ("naive", 2, 6, 1.0), ("naive", 6, 6, 1.5)]
     rows = [
@@ -205,7 +182,7 @@ def test_a_search_is_compared_at_each_ones_largest_batch(decoder):
     assert {line[head.index("GB beside the weights")] for line in lines} == {"2.0"}
 
 
-def test_the_memory_of_a_gpu_is_limited_by_its_number(monkeypatch):
+def test_gpu_memory_is_limited_by_device_index(monkeypatch):
     limited = []
     monkeypatch.setattr(
         torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=100)

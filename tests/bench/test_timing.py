@@ -1,4 +1,4 @@
-"""Clocks, turns, memory, peers, rows: the parts of the ruler that are not the cost model."""
+"""Clocks, rounds, memory, peers and rows: the measurements beside the cost model."""
 
 import json
 from dataclasses import replace
@@ -49,7 +49,7 @@ def rows(folder):
 
 
 class Scripted:
-    """A model that answers at once, and notes that it was asked."""
+    """A model that generates without computation, and records its calls."""
 
     def __init__(self, name, calls):
         self.name, self.calls = name, calls
@@ -61,7 +61,7 @@ class Scripted:
         return input_ids
 
 
-def test_engines_take_turns_in_changing_order():
+def test_rounds_alternate_the_order_of_engines():
     calls = []
     engines = [Engine(name, Scripted(name, calls)) for name in "ab"]
     timings = time_in_rounds(engines, torch.ones(1, 3, dtype=torch.int64), new_tokens=4, repeats=3)
@@ -70,7 +70,7 @@ def test_engines_take_turns_in_changing_order():
 
 
 @pytest.mark.parametrize("num_beams", [1, 3])
-def test_the_clock_is_asked_after_every_token(smollm, num_beams):
+def test_the_clock_records_every_token(smollm, num_beams):
     clock = TokenClock(CPU)
     criteria = StoppingCriteriaList([clock])
     Engine("naive", smollm).run(
@@ -97,7 +97,7 @@ def test_rows_of_a_beam_search(folder):
     assert peaks["segment"] < peaks["fused"]
 
 
-def test_engines_generate_exactly_as_many_tokens_as_asked(folder):
+def test_engines_generate_exactly_new_tokens(folder):
     engines = load_engines(
         open_checkpoint(folder), list(tinyllm.STAGES), ["hf"], CPU, torch.float32
     )
@@ -105,18 +105,18 @@ def test_engines_generate_exactly_as_many_tokens_as_asked(folder):
     assert {engine.run(prompt, 9).shape for engine in engines} == {(1, 11)}
 
 
-def test_peak_bytes_counts_what_is_alive_at_once():
+def test_peak_bytes_counts_live_tensors():
     def run():
         first = torch.ones(1000)
         del first
         second = torch.ones(3000)
         return second + 1
 
-    assert 0 <= peak_bytes(run, CPU) - 2 * 3000 * 4 < 100  # a few scalars besides
+    assert 0 <= peak_bytes(run, CPU) - 2 * 3000 * 4 < 100  # and a few scalars
 
 
 @models.every_kind
-def test_the_peer_looks_at_the_same_weights(kind, tmp_path):
+def test_the_peer_shares_the_weights(kind, tmp_path):
     models.look_at_one_memory(kind, tmp_path, CPU)
 
 
@@ -133,7 +133,7 @@ def test_weights_written_for_other_processes_are_the_checkpoints(kind, tmp_path)
     )
 
 
-def test_an_unknown_peer_is_named(folder):
+def test_an_unknown_peer_raises(folder):
     with pytest.raises(
         ValueError, match=r"peer 'vllm' is unknown: expected one of \['hf', 'hf-static'"
     ):
@@ -142,7 +142,7 @@ def test_an_unknown_peer_is_named(folder):
         load_engines(open_checkpoint(folder), ["naive"], ["ipex"], CPU, torch.float32)
 
 
-def test_rows_hold_prediction_count_and_measurement(rows):
+def test_rows_have_prediction_count_and_measurement(rows):
     assert [row.stage for row in rows] == ["hf", *tinyllm.STAGES]
     for row in rows:
         assert row.first_difference is None
@@ -161,13 +161,13 @@ def test_rows_hold_prediction_count_and_measurement(rows):
     assert len({row.weight_bytes for row in rows}) == 1
 
 
-def test_rows_survive_their_file(rows, tmp_path):
+def test_rows_are_written_and_read(rows, tmp_path):
     write_rows(rows, tmp_path / "rows.json")
     assert read_rows(tmp_path / "rows.json") == rows
 
 
 @pytest.mark.parametrize("text", ["{", '[{"stage": "naive"}]', json.dumps({"a": 1})])
-def test_a_file_that_is_no_recorded_run_is_named(tmp_path, text):
+def test_a_file_without_rows_raises(tmp_path, text):
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(ValueError, match=r"x\.json: not a recorded run"):
         read_rows(tmp_path / "x.json")
@@ -180,20 +180,20 @@ def test_tables_show_every_column_and_ratios_within_the_run(rows):
     assert cell([slow, fast], "vs hf") == "3.00x"
     assert cell([slow, replace(fast, first_difference=2)], "same tokens") == "differ from token 3"
     assert cell(rows, "same tokens") == "yes"
-    assert cell(rows[1:], "same tokens") == "-"  # nothing to compare with is no "yes"
+    assert cell(rows[1:], "same tokens") == "-"  # without transformers, no "yes"
     assert len(as_text(rows).splitlines()) == 1 + len(rows)
     assert {line.count("|") for line in as_markdown(rows).splitlines()} == {
         len(COLUMNS)
-    }  # all but the formats
+    }  # all but the dtypes
 
 
 def cell(rows, head):
-    """The last row's cell under a head."""
+    """The last row's cell in a column."""
     heads, *lines = table(rows)
     return lines[-1][heads.index(head)]
 
 
-def test_columns_that_say_nothing_are_left_out(rows):
+def test_empty_columns_are_left_out(rows):
     old = [replace(row, ready_s=None) for row in rows]
     assert "ready s" in table(rows)[0] and "ready s" not in table(old)[0]
     mixed = [*rows, replace(rows[0], stage="openvino", dtype="float16")]
@@ -217,7 +217,7 @@ def test_the_machine_is_measured(monkeypatch):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_random_shapes_have_the_sizes_their_names_say(shape):
+def test_random_shapes_have_the_sizes_of_their_names(shape):
     checkpoint = random_checkpoint(shape, CPU, torch.bfloat16)
     billions = sum(torch.Size(size).numel() for size in checkpoint.weights.shapes.values()) / 1e9
     size = shape.rsplit("-", 1)[1]
@@ -229,7 +229,7 @@ def test_random_shapes_have_the_sizes_their_names_say(shape):
     assert billions == pytest.approx(said, rel=0.1)
 
 
-def test_an_unknown_shape_is_named():
+def test_an_unknown_shape_raises():
     with pytest.raises(ValueError, match="shape 'llama-9-1b' is unknown: expected one of"):
         random_checkpoint("llama-9-1b", CPU, torch.bfloat16)
 

@@ -1,4 +1,4 @@
-"""The judge itself: a case table must tell right from each kind of wrong."""
+"""The checks themselves: a case table must find each kind of error."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ def test_naive_and_torch_kernels(backend, operation):
 
 
 def in_place(table):
-    """The reference, its results narrowed, writing what the operation writes in place."""
+    """The reference with narrowed results, which writes in place as the operation does."""
 
     def run(**arguments):
         dtype = next(iter(arguments.values())).dtype
@@ -59,13 +59,13 @@ def test_the_reference_is_right_by_its_own_table(operation):
         (lambda x, weight, eps: right(x.half().float(), weight, eps), "element"),
     ],
 )
-def test_every_kind_of_wrong_is_said(wrong, complaint):
+def test_every_kind_of_error_is_found(wrong, complaint):
     verdict = check("rms_norm", wrong)
     assert not verdict.right and verdict.passed < verdict.total
     assert complaint in str(verdict)
 
 
-def test_what_is_returned_but_not_written_in_place_is_seen():
+def test_a_missing_write_in_place_is_found():
     def new_tensors(k_slot, v_slot, **arguments):
         return TORCH.rope_and_store(k_slot=k_slot.clone(), v_slot=v_slot.clone(), **arguments)
 
@@ -81,6 +81,6 @@ def test_references_agree_with_torch(activation):
     torch.testing.assert_close(references.ACTIVATIONS[activation](x), theirs(x))
 
 
-def test_an_operation_without_a_table_is_named():
+def test_an_operation_without_a_table_raises():
     with pytest.raises(ValueError, match="operation 'softmax' has no table: expected one of"):
         check("softmax", torch.softmax)

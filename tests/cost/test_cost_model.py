@@ -44,7 +44,7 @@ every_variant = pytest.mark.parametrize("stage", VARIANTS.values(), ids=VARIANTS
 
 @st.composite
 def steps_of_several_sequences(draw):
-    """One more step for the sequences of some prompts, after so many others."""
+    """One more step for the sequences of some prompts, after earlier steps."""
     prompt, steps = draw(st.integers(1, 6)), draw(st.integers(0, 5))
     size, padded = draw(st.sampled_from(DTYPES)).itemsize, draw(st.booleans())
     batch, copies = draw(st.integers(1, 3)), draw(st.integers(1, 5))
@@ -60,7 +60,7 @@ def shares_prompts(stage):
 
 
 def prompt_and_mask(model, cache, work, tokens):
-    """A prompt on as many rows as the cache takes it in on."""
+    """A prompt with the number of rows of the cache's prefill."""
     rows = work.batch * work.copies // cache.copies
     mask = ones(rows, tokens) if work.padded else None
     if work.padded:
@@ -69,7 +69,7 @@ def prompt_and_mask(model, cache, work, tokens):
 
 
 def filled(model, work):
-    """A cache that holds what `work` says."""
+    """A cache with the tokens of `work`."""
     cache = model.new_cache(work.batch, work.copies, work.steps + 1)
     model.step(*prompt_and_mask(model, cache, work, work.held - work.steps), cache)
     for _ in range(work.steps):
@@ -149,7 +149,7 @@ def kv(cost):
 
 @every_variant
 @pytest.mark.parametrize("lengths", [(5, 5), (2, 7, 4)], ids=["even", "padded"])
-def test_a_whole_beam_search_moves_what_is_predicted(stage, lengths):
+def test_the_bytes_of_a_beam_search_are_predicted(stage, lengths):
     model = tinyllm.optimize(models.tiny(), stage=stage)
     (b, t), w, new = (len(lengths), max(lengths)), 3, 7
     with observe_passes(model) as passes:
@@ -163,8 +163,8 @@ def test_a_whole_beam_search_moves_what_is_predicted(stage, lengths):
 
 
 @every_stage
-def test_what_a_beam_search_does_with_a_prompt(stage):
-    """Taken in and written once per request in a segment cache, and never moved; elsewhere once per beam, and often."""
+def test_the_prompt_of_a_beam_search_is_written_once_per_request(stage):
+    """In a segment cache, a prompt is written once per request and never moved; otherwise once per beam, and copied."""
     model = tinyllm.optimize(models.tiny(), stage=stage)
     b, t, w, new, token = 2, 6, 4, 5, 2 * 2 * 2 * 8 * 4  # layers, k and v, heads of 8 float32
     ids, _ = models.ragged(61, [t] * b)
@@ -185,7 +185,7 @@ def test_what_a_beam_search_does_with_a_prompt(stage):
 
 
 @every_stage
-def test_passes_are_told_apart_over_several_calls_and_failures(stage):
+def test_passes_are_separate_over_several_calls_and_failures(stage):
     model = tinyllm.optimize(models.tiny(), stage=stage)
     ids, _ = models.ragged(61, [4])
 
@@ -204,7 +204,7 @@ def test_passes_are_told_apart_over_several_calls_and_failures(stage):
     assert not any(layer._forward_hooks or layer._forward_pre_hooks for layer in model.layers)
 
 
-def test_the_real_model_too(smollm):
+def test_prediction_equals_count_for_the_real_model(smollm):
     work = Workload(batch=2, tokens=1, held=12, size=4)
     seen = observed(smollm, work)
     assert seen.layer == layer_cost(smollm.stage, smollm.config, work)
@@ -212,7 +212,7 @@ def test_the_real_model_too(smollm):
 
 
 @every_stage
-def test_a_part_that_does_more_than_predicted_is_seen(smollm, stage):
+def test_extra_work_is_found(smollm, stage):
     model = restage(smollm, tinyllm.STAGES[stage])
     wasteful = replace(
         model.stage, attention=lambda q, *more: model.stage.attention(q.clone(), *more)
@@ -224,7 +224,7 @@ def test_a_part_that_does_more_than_predicted_is_seen(smollm, stage):
     assert seen.layer == expected + Cost(launches=1, activations_read=q, activations_written=q)
 
 
-def test_a_step_copies_the_whole_contiguous_cache(smollm):
+def test_a_step_copies_the_contiguous_cache(smollm):
     held, token = 20, 2 * 3 * 64 * 4  # k and v, 3 heads of 64 float32
     seen = observed(smollm, Workload(1, 1, held, 4)).layer
     assert (seen.kv_written, seen.kv_copied, seen.kv_read) == (
@@ -248,12 +248,12 @@ def test_least_bytes_count_what_a_decode_step_must_read(tied):
     cost = pass_cost(model.stage, model.config, work)
     rows = (
         3 * model.config.hidden_size * 4
-    )  # what embedding looks up; in a tied table, read by the head anyway
+    )  # the rows of the embedding; a tied table is read by the head anyway
     assert least_bytes(model.config, work) == cost.weights + cost.kv_read - (rows if tied else 0)
 
 
 @every_stage
-def test_launches_of_a_layer_are_told_apart_from_the_rest(smollm, stage):
+def test_launches_of_a_layer_are_separate_from_the_rest(smollm, stage):
     model = restage(smollm, tinyllm.STAGES[stage])
     cache = model.new_cache(1)
     model.step(torch.ones(1, 3, dtype=torch.int64), None, cache)
@@ -286,11 +286,11 @@ def test_operations_are_counted_by_the_bytes_they_touch():
     ]
 
 
-def test_repeated_elements_are_touched_once():
+def test_repeated_elements_count_once():
     assert touched_bytes(torch.zeros(3, 1).expand(3, 50)) == 12
 
 
-def test_allocations_are_told_as_they_happen():
+def test_allocations_are_recorded_in_order():
     def run():
         first = torch.empty(1000)
         second = torch.empty(3000)
@@ -306,6 +306,6 @@ def test_allocations_are_told_as_they_happen():
     assert peak_bytes(lambda: None, CPU) == 0
 
 
-def test_memory_over_time_is_told_on_a_cpu_only():
+def test_memory_over_time_needs_a_cpu():
     message = "memory over time on 'cuda': expected a CPU; peak_bytes knows other devices"
     models.says(ValueError, message, lambda: allocations(lambda: None, torch.device("cuda")))

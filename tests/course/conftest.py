@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FLAGS = (  # the second line keeps Chromium from calling home
+FLAGS = (  # the second line disables network access of Chromium
     *(
         "--headless=new",
         "--no-sandbox",

@@ -1,4 +1,4 @@
-"""The course as a book: every notebook asks, links, exercises, takes away and adds its bar in the same places."""
+"""The form of the notebooks: question, links, exercises, takeaway and bar, in the same places."""
 
 import ast
 import json
@@ -35,7 +35,7 @@ def text(notebook):
 
 
 def after(notebook, heading):
-    """The cells from the one with a heading on."""
+    """The cells from the one with a heading to the end."""
     found = [
         i
         for i, cell in enumerate(notebook["cells"])
@@ -49,7 +49,7 @@ def after(notebook, heading):
 
 
 def called(code):
-    """Names of what a cell calls, or hands to what it calls."""
+    """Names that a cell calls, or passes to a call."""
     calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
     return {
         name.id for call in calls for name in (call.func, *call.args) if isinstance(name, ast.Name)
@@ -119,13 +119,13 @@ def has_a_solution(notebook, number):
 
 
 def takes_one_thing_away(notebook, number):
-    _, found, said = text(notebook).partition("## Takeaway\n\n")
-    quotes = re.findall(r"^> .+$", said, re.M)
+    _, found, rest = text(notebook).partition("## Takeaway\n\n")
+    quotes = re.findall(r"^> .+$", rest, re.M)
     return (
         bool(found)
         and len(quotes) == 1
-        and said.startswith(quotes[0])
-        and "## Takeaway" not in said
+        and rest.startswith(quotes[0])
+        and "## Takeaway" not in rest
     )
 
 
@@ -159,14 +159,14 @@ def adds_its_bar(notebook, number):
 def leads_on(notebook, number):
     last = notebook["cells"][-1]
     link = re.escape(NOTEBOOKS[number + 1].name) if number + 1 in NOTEBOOKS else r"[^)]+"
-    said = source(last).startswith("**Next question.**") and "?" in source(last)
+    rest = source(last).startswith("**Next question.**") and "?" in source(last)
     return (
-        last["cell_type"] == MARKDOWN and said and bool(re.search(rf"\]\({link}\)", source(last)))
+        last["cell_type"] == MARKDOWN and rest and bool(re.search(rf"\]\({link}\)", source(last)))
     )
 
 
 def links_to_what_is_there(notebook, number):
-    links = re.findall(r"\]\(([^)#:]+)\)", text(notebook))  # none with a scheme
+    links = re.findall(r"\]\(([^)#:]+)\)", text(notebook))  # without a scheme
     return all((FOLDER / link).exists() for link in links)
 
 
@@ -196,7 +196,7 @@ def test_a_notebook_has_the_form_of_all(number):
     assert broken(read(NOTEBOOKS[number]), number) == []
 
 
-def test_the_course_is_whole():
+def test_the_course_is_complete():
     assert list(NOTEBOOKS) == list(SOLUTIONS) == list(range(14))
 
 
@@ -206,7 +206,7 @@ def test_solutions_have_short_cells_too(number):
 
 
 def swap(old, new, kind=MARKDOWN):
-    """A fault: the last cell of a kind that has one text gets another in its place."""
+    """A fault: a text in the last cell of a kind that has it is replaced."""
 
     def spoil(notebook):
         cell = [c for c in notebook["cells"] if c["cell_type"] == kind and old in source(c)][-1]
@@ -224,7 +224,7 @@ def moves_the_bar(notebook):
 
 
 def doubles(old):
-    """A fault: the last cell that has a text is there twice."""
+    """A fault: the last cell with a text is duplicated."""
 
     def spoil(notebook):
         at = max(i for i, cell in enumerate(notebook["cells"]) if old in source(cell))
@@ -233,8 +233,8 @@ def doubles(old):
     return spoil
 
 
-def forgets(what, old):
-    """A fault: a cell keeps its source and loses its outputs, or a cell goes."""
+def removes(what, old):
+    """A fault: a cell loses its outputs, or is removed."""
 
     def spoil(notebook):
         (cell,) = (cell for cell in notebook["cells"] if old in source(cell))
@@ -272,9 +272,9 @@ FAULTS = [
     (takes_one_thing_away, swap("\n> ", "\n> More.\n\n> ")),
     (puts_figures_side_by_side, swap("side_by_side", "aligned", CODE)),
     (puts_figures_side_by_side, doubles("side_by_side(")),
-    (puts_figures_side_by_side, forgets("outputs", "side_by_side")),
-    (adds_its_bar, forgets("cell", "draw_saved")),
-    (adds_its_bar, forgets("outputs", "draw_saved")),
+    (puts_figures_side_by_side, removes("outputs", "side_by_side")),
+    (adds_its_bar, removes("cell", "draw_saved")),
+    (adds_its_bar, removes("outputs", "draw_saved")),
     (adds_its_bar, doubles("draw_saved")),
     (adds_its_bar, moves_the_bar),
     (adds_its_bar, swap("draw_saved(5)", "draw_saved(6)", CODE)),
@@ -299,7 +299,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("rule, spoil", FAULTS, ids=[rule.__name__ for rule, _ in FAULTS])
-def test_a_fault_of_each_kind_is_seen(rule, spoil):
+def test_a_fault_of_each_kind_is_found(rule, spoil):
     notebook = read(NOTEBOOKS[5])
     spoil(notebook)
     assert rule.__name__ in broken(notebook, 5)
@@ -310,7 +310,7 @@ def test_there_is_a_fault_for_every_rule():
 
 
 @pytest.mark.parametrize("number", [0, 1, 13])
-def test_a_bar_where_none_belongs_is_seen(number):
+def test_a_wrong_bar_is_found(number):
     notebook, other = read(NOTEBOOKS[number]), read(NOTEBOOKS[12])
     notebook["cells"].insert(-1, other["cells"][-2])
     assert broken(notebook, number) == ["adds_its_bar"]

@@ -1,4 +1,4 @@
-"""JupyterLab in a browser: three notebooks are opened, their cells run up to the widget, and the widget is moved."""
+"""JupyterLab in a browser: three notebooks are opened, their cells run up to the widget, and its controls are moved."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-# By notebook: what a cell has that is run; the last makes the widget. Empty: every cell up to it.
+# By notebook: texts of the cells to run; the last makes the widget. Empty: every cell up to it.
 WIDGETS = {
     "08": ("fused = ", "tokenizer, cpu", "prompt = ", "traces = ", "step_through_beams("),
     "09": ("", "step_through_softmax("),
@@ -79,7 +79,7 @@ def lab(tmp_path_factory):
     server.terminate()
     try:
         server.wait(30)
-    except subprocess.TimeoutExpired:  # it waits for kernels that a browser has left behind
+    except subprocess.TimeoutExpired:  # it waits for kernels of a closed browser
         server.kill()
 
 
@@ -96,14 +96,14 @@ def cells_for(path, wanted):
 
 
 def shown(browser):
-    """What the widget shows: its picture, once it is there, and its words; read in one go, since both may change."""
+    """The widget's picture and text, read in one script, since both may change."""
     from selenium.webdriver.support.wait import WebDriverWait
 
     return WebDriverWait(browser, 60).until(lambda driver: driver.execute_script(SHOWN))
 
 
 def moved(before, after):
-    """Whether picture and words are both others."""
+    """Whether picture and text have both changed."""
     return all(old != new for old, new in zip(before, after, strict=True))
 
 

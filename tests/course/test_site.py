@@ -1,4 +1,4 @@
-"""The built site: every page, every link within it, and what a browser shows of it."""
+"""The built site: every page, every link within it, and its display in a browser."""
 
 from html.parser import HTMLParser
 from pathlib import Path
@@ -30,7 +30,7 @@ PAGES = (
 
 
 class Links(HTMLParser):
-    """What a page links to, what it is made of, and the names that it can be entered by."""
+    """The links, resources and anchors of a page."""
 
     def __init__(self, text):
         super().__init__()
@@ -44,7 +44,7 @@ class Links(HTMLParser):
 
 
 def broken(site):
-    """Links within the site that lead nowhere, as (page, link)."""
+    """Links within the site without a target, as (page, link)."""
     pages = {
         path: Links(path.read_text())
         for path in site.rglob("*.html")
@@ -65,11 +65,11 @@ def broken(site):
                 yield str(path.relative_to(site)), link
 
 
-def test_every_link_within_the_site_leads_somewhere(site):
+def test_every_link_within_the_site_has_a_target(site):
     assert sorted(broken(site)) == []
 
 
-def test_a_broken_link_is_seen(tmp_path):
+def test_a_broken_link_is_found(tmp_path):
     (tmp_path / "a.html").write_text(
         '<a href="b.html#there"></a><a href="b.html"></a><img src="c.png"><p id="x">'
     )
@@ -83,8 +83,8 @@ def test_a_broken_link_is_seen(tmp_path):
     ]
 
 
-def test_nothing_comes_from_elsewhere(site):
-    """Scripts, styles and pictures lie in the site: it works without a network."""
+def test_the_site_works_without_a_network(site):
+    """Scripts, styles and pictures are files of the site."""
     pages = {path: path.read_text() for path in site.rglob("*.html")}
     assert not [
         path
@@ -97,7 +97,7 @@ def test_nothing_comes_from_elsewhere(site):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_is_whole_in_a_browser(browser, address, page):
+def test_a_page_is_complete_in_a_browser(browser, address, page):
     browser.get(f"{address}/{page}.html")
     assert browser.find_element("css selector", ".bd-article h1").text
     pictures = "return [...document.images].filter(x => x.loading !== 'lazy' || x.complete).map(x => x.naturalWidth)"
@@ -114,7 +114,7 @@ def test_notebooks_have_their_pictures(browser, address, number):
 
 
 @pytest.mark.parametrize("name", ["beams", "softmax", "ladder"])
-def test_sliders_change_picture_and_words(browser, address, name):
+def test_sliders_change_picture_and_text(browser, address, name):
     browser.get(f"{address}/book/generated/steps.html")
     box = browser.find_element("id", name)
     image, words = box.find_element("css selector", "img"), box.find_element("css selector", "pre")

@@ -1,4 +1,4 @@
-"""Every name on the page of the structure is defined where the page says."""
+"""Every name on the page of the structure is defined in the file that it names."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ NAMES = sorted(set(re.findall(r"`((?:tinyllm|kernels)/\S+\.py): ([\w.]+)`", PAGE
 
 
 def definitions(node, prefix=""):
-    """Names of classes, functions and constants, those of a class behind its name."""
+    """Names of classes, functions and constants; members as CLASS.NAME."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.ClassDef | ast.FunctionDef):
             yield prefix + child.name

@@ -1,4 +1,4 @@
-"""Recorded attention and traced attention, as they are told and drawn."""
+"""Tables and pictures of recorded and of traced attention."""
 
 import json
 
@@ -60,7 +60,7 @@ def test_runs_are_read_one_per_device(run, tmp_path):
     assert [found["device"] for found in attention_runs(tmp_path)] == ["a", "b"]
 
 
-def test_cells_are_those_asked_for_in_order(run):
+def test_cells_are_selected_and_sorted(run):
     assert [(cell["batch"], cell["beams"]) for cell in cells(run, *WHICH)] == [
         (1, 1),
         (1, 4),
@@ -72,7 +72,7 @@ def test_cells_are_those_asked_for_in_order(run):
         cells(run, "gpt", 1024, 64)
 
 
-def test_the_table_says_device_date_and_what_is_missing(run):
+def test_the_table_has_device_date_and_dashes(run):
     made_by, head, *lines = attention_table(run, *WHICH).splitlines()
     assert (
         made_by
@@ -122,7 +122,7 @@ def test_a_panel_per_batch_and_a_line_per_implementation(run):
 
 
 @pytest.mark.parametrize("recorded", attention_runs(), ids=lambda recorded: recorded["device"])
-def test_every_recorded_run_can_be_shown(recorded):
+def test_every_recorded_run_has_table_and_picture(recorded):
     for which in sorted(
         {(cell["shape"], cell["prompt"], cell["response"]) for cell in recorded["rows"]}
     ):
@@ -133,7 +133,7 @@ def test_every_recorded_run_can_be_shown(recorded):
 
 
 def trace_of(loaded):
-    """Of one head vector of two elements: `loaded` slots by tensor, in the order of their loads."""
+    """A trace with head vectors of two elements: `loaded` slots by tensor, in the order of their loads."""
     accesses = tuple(
         Access((0, 0, 0), "load", tensor, tuple((2 * slot, 2 * slot + 1) for slot in slots), "")
         for tensor, slots in loaded
@@ -160,7 +160,7 @@ def test_other_heads_and_stores_are_not_counted():
     assert loads(Trace("attention", shapes, {}, accesses), "prompt_k") == [1, 1, 1]
 
 
-def test_reads_are_drawn_where_the_slots_lie(trace):
+def test_reads_are_drawn_at_their_slots(trace):
     other = trace_of([("prompt_k", (0, 1, 2)), ("response_k", (1,))])
     figure = draw_reads({"one": trace, "another": other}, 2)
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["one", "another"]

@@ -1,4 +1,4 @@
-"""The widget that steps through a beam search: what is seen, what is read, and what remains without a front end."""
+"""The widget that steps through a beam search: its picture, its text, and its static form without a front end."""
 
 from base64 import b64decode
 from dataclasses import replace
@@ -21,9 +21,7 @@ STEPS = range(5)
 @pytest.fixture(scope="module", params=tinyllm.STAGES)
 def trace(request):
     model = tinyllm.optimize(models.tiny(), stage=request.param)
-    model.tokenizer = SimpleNamespace(
-        decode=lambda ids: f"<{ids[0]}>"
-    )  # tokens that look like tags
+    model.tokenizer = SimpleNamespace(decode=lambda ids: f"<{ids[0]}>")  # tokens like HTML tags
     return trace_beams(model, torch.tensor([[3, 14, 15, 9]]), width=3, new_tokens=len(STEPS))
 
 
@@ -58,14 +56,14 @@ def test_moving_a_control_changes_picture_and_text(stepper, trace, control):
     assert len(seen) == len(STEPS)
 
 
-def test_it_shows_what_it_steps_through(stepper):
+def test_pictures_are_those_of_the_trace(stepper):
     row, image, words = stepper.children
     assert row.children == (stepper.play, stepper.slider)
     assert (image, words) == (stepper.image, stepper.words)
     assert stepper.play.max == stepper.slider.max
 
 
-def test_tokens_are_no_tags(stepper):
+def test_tokens_are_escaped(stepper):
     assert "&lt;14&gt;" in stepper.words.value
     assert "<14>" not in stepper.words.value
 
@@ -81,7 +79,7 @@ def test_without_a_front_end_the_picture_remains(stepper, trace):
     assert "application/vnd.jupyter.widget-view+json" in shown
 
 
-def test_two_caches_stand_one_below_the_other(trace):
+def test_two_caches_are_drawn_one_below_the_other(trace):
     model = tinyllm.optimize(models.tiny(), stage="fused")
     model.tokenizer = SimpleNamespace(decode=lambda ids: f"<{ids[0]}>")
     beside = trace_beams(model, torch.tensor([[3, 14, 15, 9]]), width=3, new_tokens=len(STEPS))
@@ -99,7 +97,7 @@ def test_two_caches_stand_one_below_the_other(trace):
     ]
 
 
-def test_traces_of_two_searches_are_refused(trace):
+def test_traces_of_different_searches_raise(trace):
     shorter = replace(trace, steps=trace.steps[:-1])
     expected = "expected traces of one search, at least one"
     models.says(

@@ -1,4 +1,4 @@
-"""The widget that predicts the ladder: its numbers, what its controls change, and what remains without a front end."""
+"""The widget that predicts the ladder: its numbers, its controls, and its static form without a front end."""
 
 from base64 import b64decode
 from dataclasses import replace
@@ -25,7 +25,7 @@ CHOICES = [(SMOLLM, "naive", 1, 32), (SMOLLM, "final", 3, 2048), (LLAMA, "fused"
 
 @pytest.fixture
 def figures(monkeypatch):
-    """What is drawn, as figures; none is made a PNG, which takes longest."""
+    """The drawn figures, without PNGs, which take most of the time."""
     drawn = []
     monkeypatch.setattr(
         stepper,
@@ -44,7 +44,7 @@ def text_of(picker):
 
 
 def rows_of(picker):
-    """The cells of each stage, and the stages that are starred."""
+    """The cells of each stage, and the stages with a star."""
     lines = [line.split() for line in text_of(picker).splitlines()[3:-1]]
     cells = {
         line[-8]: [float(cell.replace(",", "").strip("%")) for cell in line[-7:]] for line in lines
@@ -84,8 +84,8 @@ def test_numbers_are_those_of_the_cost_model(figures, config, chosen, width, pro
     assert f"limit: {least / 1e6:,.1f} MB, {least / 2e9:.3f} ms" in text_of(picker)
 
 
-def test_what_a_search_copies_and_what_beams_share_by_hand(figures):
-    """Keys and values of Llama-2-7B: contiguous ones are copied twice and read once, shared ones read once."""
+def test_copied_and_shared_bytes_by_hand(figures):
+    """Keys and values of Llama-2-7B: in a contiguous cache copied twice and read once, in a segment cache read once."""
     picker, token, w, t, s = pick_from_ladder(LLAMA, GPU), 2 * 2 * 32 * 4096, 8, 4096, 64
     pick(picker, "final", w, t)
     cells, held = rows_of(picker)[0], w * (t + s)
@@ -98,7 +98,7 @@ def test_what_a_search_copies_and_what_beams_share_by_hand(figures):
 
 
 def test_launches_of_a_gpu_by_hand(figures):
-    """Five in a layer of the last stages, and seven where a norm of several rows stands apart."""
+    """Five in a layer of the last stages, and seven where the norm of several rows is unfused."""
     picker, launches = pick_from_ladder(LLAMA, GPU), {}
     for width in (1, 4):
         picker.width.value = width
@@ -110,7 +110,7 @@ def test_launches_of_a_gpu_by_hand(figures):
     )  # a reorder of k and of v in every layer
 
 
-def test_the_runner_says_what_the_host_calls():
+def test_calls_of_the_host_depend_on_the_runner():
     final, work = tinyllm.STAGES["final"], Workload(1, 1, 96, 2, kernels="triton", steps=64)
     eager = predict(replace(final, name="mine", runner=EAGER), SMOLLM, GPU, work)
     replayed = predict(final, SMOLLM, GPU, work)
@@ -137,7 +137,7 @@ def test_it_opens_at_the_last_stage_and_four_beams(figures):
     assert "&lt;a GPU&gt;" in picker.words.value
 
 
-def test_a_control_changes_picture_and_words_and_nothing_else():
+def test_a_control_changes_picture_and_text_alone():
     picker = pick_from_ladder(SMOLLM, GPU)
     children, values, seen = picker.children, {"stage": "final", "width": 4, "prompt": 1024}, []
     for control, value in [
@@ -196,14 +196,14 @@ def test_without_a_front_end_picture_and_table_remain(figures):
     assert "application/vnd.jupyter.widget-view+json" in shown
 
 
-def test_what_cannot_be_predicted_is_refused():
+def test_invalid_workloads_raise():
     size = "size 3: expected bytes per element, one of (2, 4); pass 2 for 16 bits"
     says(ValueError, size, lambda: pick_from_ladder(SMOLLM, GPU, size=3))
     tokens = "new_tokens 2: expected 3 or more, one of them in the middle; pass 128"
     says(ValueError, tokens, lambda: pick_from_ladder(SMOLLM, GPU, new_tokens=2))
 
 
-def test_the_limit_is_one_for_layers_that_do_not_see_every_token_too(figures):
+def test_the_limit_of_layers_with_a_window(figures):
     picker = pick_from_ladder(replace(SMOLLM, kinds=(LayerKind(SMOLLM.rope, 16),)), GPU)
     shares = [float(line.split()[-1].rstrip("%")) for line in text_of(picker).splitlines()[3:-1]]
     assert len(shares) == len(tinyllm.STAGES) and max(shares) <= 100
@@ -212,7 +212,7 @@ def test_the_limit_is_one_for_layers_that_do_not_see_every_token_too(figures):
 @pytest.mark.parametrize(
     "limits", [{"read_bandwidth": 0.0}, {"launch_overhead": -1.0}, {"read_bandwidth": float("nan")}]
 )
-def test_a_machine_without_limits_is_refused(limits):
+def test_a_machine_without_limits_raises(limits):
     machine = replace(GPU, **limits)
     message = f"{machine}: expected limits above 0; pass what measure_machine found"
     says(ValueError, message, lambda: pick_from_ladder(SMOLLM, machine))

@@ -1,4 +1,4 @@
-"""Runs of `bench` as they were recorded: found by kind, told with device and date, drawn."""
+"""Recorded runs of `bench`: found by kind, with device, date and picture."""
 
 import json
 from dataclasses import replace
@@ -13,13 +13,13 @@ from tinyllm.stages import STAGES
 LADDER = RESULTS / "ladder-cpu.json"
 
 
-def test_a_kind_that_is_unknown_is_named():
+def test_an_unknown_kind_raises():
     with pytest.raises(ValueError, match="kind 'speed' is unknown: expected one of"):
         recorded_runs("speed")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_recorded_is_told_and_drawn(kind):
+def test_recorded_runs_have_text_and_picture(kind):
     names = sorted(path.stem for path in RESULTS.glob(f"{kind}-*.json"))
     runs = recorded_runs(kind)
     assert [run.name for run in runs] == names
@@ -33,12 +33,12 @@ def test_what_is_recorded_is_told_and_drawn(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_where_nothing_is_recorded_there_is_a_sentence(kind, tmp_path):
+def test_a_sentence_without_a_recorded_run(kind, tmp_path):
     assert recorded_runs(kind, tmp_path) == []
     assert no_run(kind).endswith(f"bench {KINDS[kind]} --json FILE records one")
 
 
-def test_models_stand_beside_each_other_each_with_its_own_ratio_and_limit(tmp_path):
+def test_models_have_their_own_ratio_and_limit(tmp_path):
     rows = read_rows(LADDER)[:2]
     fast = [
         replace(row, model="fast (random)", next_token_ms=row.next_token_ms / 4) for row in rows
@@ -63,7 +63,7 @@ def test_models_stand_beside_each_other_each_with_its_own_ratio_and_limit(tmp_pa
     ]
 
 
-def test_each_question_of_a_run_has_a_table_and_the_picture_that_it_needs(tmp_path):
+def test_each_workload_of_a_run_has_a_table_and_a_picture(tmp_path):
     rows = read_rows(LADDER)
     write_rows(
         [replace(row, prompt_tokens=n) for n in (32, 64) for row in rows],

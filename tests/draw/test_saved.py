@@ -1,4 +1,4 @@
-"""The waterfall of the course: its bars are differences of the cost model, and those are what is counted."""
+"""The waterfall of the course: its bars are differences of the cost model, which equal the counts."""
 
 from dataclasses import replace
 from functools import partial
@@ -86,14 +86,14 @@ def test_each_bar_is_a_difference_of_two_passes(kernels):
 def test_a_fused_norm_is_read_once_and_written_once():
     """Notebook 03 by hand: one kernel moves a row twice and the weight once; six launches move it eight times."""
     rows, m, norms = 4 * WORK.copies, SMOLLM.hidden_size, 2 * SMOLLM.num_hidden_layers + 1
-    numbers = 6 * rows  # of a row: mean, + eps, 1 / sqrt, each written and read
+    numbers = 6 * rows  # one number per row: mean, + eps, 1 / sqrt, each written and read
     assert taken(saved_steps(3))[3] == norms * (
         7 * rows * m + 4 * m + numbers - (2 * rows * m + 4 * m)
     )
 
 
 def counted(model, work):
-    """A step of a beam search as it is observed: the reorder of a filled cache, then the pass."""
+    """The counted step of a beam search: the reorder of a filled cache, then the pass."""
     rows = 1 if issubclass(model.stage.cache, SegmentCache) else work.copies
     cache = model.new_cache(work.batch, work.copies, work.steps + 1)
     model.step(torch.ones(rows, work.held - work.steps, dtype=torch.int64), None, cache)
@@ -105,14 +105,14 @@ def counted(model, work):
 
 
 @pytest.mark.parametrize("notebook", [2, 5, 8, 10, 11])
-def test_what_is_left_is_what_is_counted(notebook):
+def test_remaining_bytes_equal_the_count(notebook):
     model = tinyllm.optimize(models.tiny(), stage=LEAVES[notebook])
     seen, step = counted(model, TINY), saved_steps(notebook, model.config, TINY)[-1]
     assert (step.notebook, step.left, step.copied) == (notebook, seen.bytes, 2 * seen.kv_copied)
 
 
 def rotates_into_the_cache(x, norm, qkv_proj, rope, kv):
-    """The naive operation, but for one call that rotates q and k and writes into the cache."""
+    """The naive operation with one call that rotates q and k and writes into the cache."""
     slots = kv.slots(x.shape[1])
     qkv = naive_norm_qkv(x, norm, qkv_proj)
     return TORCH.rope_and_store(
@@ -121,7 +121,7 @@ def rotates_into_the_cache(x, norm, qkv_proj, rope, kv):
 
 
 ROTATION = {"rotary_tables": FUSED.rotary_tables, "norm_qkv_rope": rotates_into_the_cache}
-CHANGES = {  # operations on a set of kernels, and what is said to become other by them
+CHANGES = {  # operations of a kernel set, and the predicted change
     "norm": (
         {"norm_head": partial(FUSED.norm_head, TORCH)},
         lambda *work: saved.change(*work, "norm_head"),
@@ -134,7 +134,7 @@ CHANGES = {  # operations on a set of kernels, and what is said to become other 
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_is_what_is_counted(name):
+def test_a_change_equals_the_count(name):
     hf, (operations, change) = models.tiny(), CHANGES[name]
     changed = replace(STAGES["naive"], ops=replace(NAIVE, **operations))
     seen = [
@@ -150,7 +150,7 @@ def test_bars_come_in_the_order_of_the_notebooks():
         assert steps == saved_steps(12)[: len(steps)], "a bar once drawn stays what it was"
 
 
-def test_nothing_is_taken_off_where_no_byte_is():
+def test_notebooks_that_save_no_bytes():
     bars = taken(saved_steps(12))
     assert [n for n, size in bars.items() if size == 0] == [2, *NOTHING]
     assert [NAMES[n] for n in NOTHING] == [
@@ -170,7 +170,7 @@ def test_no_bar_ends_below_the_limit():
     assert all(step.left > least_bytes(SMOLLM, WORK) for step in saved_steps(12))
 
 
-def test_the_text_says_what_the_bars_do():
+def test_the_text_has_the_numbers_of_the_bars():
     lines = saved_as_text(10).splitlines()
     assert "4 beams, 1,024 tokens in, 32 out" in lines[0] and "our kernels on a GPU" in lines[1]
     numbers = [[int(cell.replace(",", "")) for cell in line.split()[-3:]] for line in lines[3:-1]]
@@ -178,7 +178,7 @@ def test_the_text_says_what_the_bars_do():
     assert f"{least_bytes(SMOLLM, WORK):,}" in lines[-1]
 
 
-def test_bars_stand_where_the_steps_say(monkeypatch):
+def test_bars_are_drawn_at_the_steps(monkeypatch):
     figures = []
     monkeypatch.setattr(
         saved, "picture", lambda figure, alt: figures.append(figure) or Picture(b"", alt)
@@ -198,7 +198,7 @@ def test_bars_stand_where_the_steps_say(monkeypatch):
 
 
 @pytest.mark.parametrize("notebook", [1, 13])
-def test_notebooks_without_a_bar_are_refused(notebook):
+def test_notebooks_without_a_bar_raise(notebook):
     models.says(
         ValueError,
         f"notebook {notebook}: expected one of {list(NAMES)}, those that have a bar",

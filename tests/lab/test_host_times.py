@@ -1,4 +1,4 @@
-"""What the host takes to launch: a model of it, and recorded ladders as a table."""
+"""Launch times of the host: a model of them, and recorded ladders as a table."""
 
 import json
 from dataclasses import asdict
@@ -52,7 +52,7 @@ def folder(tmp_path):
     )
     write_rows([row("naive", 40.0, 36, "A CPU, 2 threads")], tmp_path / "ladder-cpu.json")
     seen = {"device": "Some GPU", "shape": "llama-2-7b", "dtype": "bfloat16", "context": 1024}
-    busy = [("naive", 40, 6.0), ("final", 9, 4.0)]  # of `final` as it was once
+    busy = [("naive", 40, 6.0), ("final", 9, 4.0)]  # of an earlier `final`
     launches = [seen | {"stage": stage, "launches": n, "busy_ms": ms} for stage, n, ms in busy]
     (tmp_path / "launches-gpu.json").write_text(json.dumps(launches))
     return tmp_path
@@ -62,7 +62,7 @@ durations = st.lists(st.floats(0.0, 1e3), min_size=1, max_size=20)
 
 
 @given(busy=durations, launch=st.floats(0.0, 100.0))
-def test_a_kernel_waits_for_its_launch_and_for_the_one_before(busy, launch):
+def test_a_kernel_starts_after_its_launch_and_the_kernel_before(busy, launch):
     before = 0.0
     for number, (kernel, duration) in enumerate(
         zip(timeline(busy, launch), busy, strict=True), start=1
@@ -79,7 +79,7 @@ def test_the_slower_of_the_two_sets_the_pace(duration, launch, n):
     assert end == pytest.approx(n * max(duration, launch) + min(duration, launch))
 
 
-def test_ladders_of_gpus_are_found_and_told_with_device_and_date(folder):
+def test_ladders_of_gpus_with_device_and_date(folder):
     (rows,) = recorded_ladders(folder).values()
     head, columns, hf, naive, final = host_table(rows, folder).split("\n")
     assert head == (
@@ -115,12 +115,12 @@ def test_a_model_of_unknown_depth_has_no_launches(folder):
     assert {time.us_per_launch for time in host_times(rows, folder)} == {None}
 
 
-def test_every_recorded_ladder_can_be_told():
+def test_every_recorded_ladder_has_a_table():
     for rows in recorded_ladders().values():
         assert len(host_table(rows).split("\n")) == len(rows) + 2
 
 
-def test_a_timeline_is_drawn_as_it_is():
+def test_a_timeline_is_drawn():
     kernels = timeline([3.0, 5.0], 4.0)
     (axis,) = draw_timeline({"one by one": kernels}).axes
     bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in axis.patches]

@@ -1,4 +1,4 @@
-"""The memory of a beam search, recorded, told and drawn: against its sequences, the cost model and each other."""
+"""Recorded memory of a beam search, its text and picture, compared with sequences and the cost model."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -75,9 +75,7 @@ def test_every_beam_reads_exactly_its_own_tokens(stage, hf, lengths, width, new,
                 for parent, token in zip(step.beam_idx, step.tokens, strict=True)
             ]
         assert [step.read(beam) for beam in range(len(before))] == before == list(step.sequences)
-    for request, answer in enumerate(
-        trace.answers
-    ):  # the last token is chosen, and never looked at
+    for request, answer in enumerate(trace.answers):  # the last token is no input
         padding = int((mask[request] == 0).sum())
         assert answer[padding:-1] in before[request * width : (request + 1) * width]
 
@@ -85,7 +83,7 @@ def test_every_beam_reads_exactly_its_own_tokens(stage, hf, lengths, width, new,
 @every_stage
 @settings(max_examples=8, deadline=None)
 @given(**searches)
-def test_the_search_that_is_watched_is_the_one_that_is_not(stage, hf, lengths, width, new, seed):
+def test_recording_does_not_change_the_search(stage, hf, lengths, width, new, seed):
     model = tinyllm.optimize(hf, stage=stage)
     trace, ids, mask = traced(model, lengths, width, new, seed)
     length = {"max_new_tokens": new, "min_new_tokens": new}
@@ -97,7 +95,7 @@ def test_the_search_that_is_watched_is_the_one_that_is_not(stage, hf, lengths, w
 @every_stage
 @settings(max_examples=12, deadline=None)
 @given(**searches)
-def test_every_step_costs_what_the_model_predicts(stage, hf, lengths, width, new, seed):
+def test_the_cost_of_every_step_is_predicted(stage, hf, lengths, width, new, seed):
     model = tinyllm.optimize(hf, stage=stage)
     trace, ids, mask = traced(model, lengths, width, new, seed)
     (b, t), config = ids.shape, model.config
@@ -119,7 +117,7 @@ def test_every_step_costs_what_the_model_predicts(stage, hf, lengths, width, new
         assert step.written == token * b * width
 
 
-def test_slots_know_what_this_step_did_to_them(small):
+def test_slots_have_the_state_of_the_step(small):
     model, trace = small
     for number, step in enumerate(trace.steps):
         states = {slot.step: set() for slot in all_slots(step)}
@@ -152,7 +150,7 @@ def test_buffers_are_the_storages_of_the_first_layer(small):
     assert moves == [not shares_prompts(model)] * len(moves)
 
 
-def test_readers_are_the_beams_whose_path_has_the_slot(small):
+def test_readers_are_the_beams_that_read_the_slot(small):
     _, trace = small
     for step in trace.steps:
         for i, buffer in enumerate(step.buffers):
@@ -168,7 +166,7 @@ def test_readers_are_the_beams_whose_path_has_the_slot(small):
                         assert set(readers) <= {row}
 
 
-def test_a_reorder_that_does_nothing_is_seen_in_memory():
+def test_a_missing_reorder_is_found():
     class Forgetful(ContiguousCache):
         def reorder(self, beam_idx):
             pass
@@ -184,7 +182,7 @@ def test_a_reorder_that_does_nothing_is_seen_in_memory():
     assert not any(step.reorder.launches for step in trace.steps)
 
 
-def test_what_belongs_to_no_token_is_no_token():
+def test_a_value_of_no_token_has_no_token():
     class Overwritten(ContiguousCache):
         def reorder(self, beam_idx):
             super().reorder(beam_idx)
@@ -215,7 +213,7 @@ def test_a_response_that_grows_is_copied_once():
         assert {slot.step for slot in all_slots(step) if slot.state == "written"} == {number}
 
 
-def test_half_precision_is_read_too():
+def test_half_precision():
     model = tinyllm.optimize(models.tiny().to(torch.bfloat16), stage="segment")
     trace, *_ = traced(model, [5, 3], 3, 5)
     assert all(step.read(beam) == step.sequences[beam] for step in trace.steps for beam in range(6))
@@ -295,7 +293,7 @@ def test_the_picture_has_a_square_for_every_slot(small, number):
         assert square.get_facecolor() == to_rgba(colour)
 
 
-def test_the_picture_draws_the_path_of_every_beam_through_a_shared_response(small):
+def test_the_picture_has_a_line_per_beam_in_a_response(small):
     model, trace = small
     figure, step = draw_beam_memory(trace, 5), trace.steps[5]
     paths = figure.axes[0].lines
@@ -323,7 +321,7 @@ def test_bytes_over_steps_are_those_of_the_trace(small):
             assert list(line.get_ydata()) == [getattr(step, name) / 1e6 for step in trace.steps]
 
 
-def test_memory_over_time_stays_where_it_is_until_the_next_change():
+def test_memory_over_time_is_constant_between_changes():
     line, peak = (
         draw_memory_over_time([(0.0, 1000000), (0.002, 3000000), (0.003, 500000)]).axes[0].lines
     )
@@ -332,7 +330,7 @@ def test_memory_over_time_stays_where_it_is_until_the_next_change():
     assert set(peak.get_ydata()) == {3}
 
 
-def test_a_search_in_several_passes_is_refused():
+def test_several_prefill_passes_raise():
     model = tinyllm.optimize(models.tiny(), stage="fused")
     watched = _Watch(model, torch.ones(1, 3).long(), torch.ones(1, 3).long(), 2).model
     step, ids = watched.stage.runner.step(watched), torch.ones(2, 3).long()
@@ -344,7 +342,7 @@ def test_a_search_in_several_passes_is_refused():
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_a_search_goes_on_where_it_could_end(width):
+def test_ends_of_text_do_not_end_a_traced_search(width):
     model = tinyllm.optimize(models.tiny(eos_token_id=list(range(50))), stage="segment")
     ids = torch.full((1, 3), 55)
     assert len(model.generate(ids, max_new_tokens=6, num_beams=width, do_sample=False)[0]) < 3 + 6

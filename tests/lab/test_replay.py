@@ -1,4 +1,4 @@
-"""A graph's stand-in: what is recorded is made again on the same memory, and what a graph could not do is refused."""
+"""Emulated graphs: recorded operations are replayed on the same memory, and host reads raise."""
 
 from dataclasses import replace
 from functools import partial
@@ -16,7 +16,7 @@ from tinyllm.stages import pick_stage
 
 
 def works(x, out, memory, counter):
-    """All kinds of operations: views, allocations, results, `out=`, in place, by an index in memory."""
+    """All kinds of operations: views, allocations, results, `out=`, in place, with an index in memory."""
     y = (x.view(2, 3) + 1).t().contiguous()
     torch.mul(y, 2, out=out)
     memory.index_copy_(0, counter, out.sum().view(1))
@@ -26,7 +26,7 @@ def works(x, out, memory, counter):
     counter += 1
 
 
-def test_a_replay_does_what_the_run_did_with_what_is_in_memory_now():
+def test_a_replay_repeats_the_run_on_current_memory():
     mine, theirs = (
         [torch.zeros(6), torch.zeros(3, 2), torch.zeros(9), torch.zeros(1).long()] for _ in range(2)
     )
@@ -40,13 +40,13 @@ def test_a_replay_does_what_the_run_did_with_what_is_in_memory_now():
     assert replay.calls == 9
 
 
-def test_views_and_bare_memory_are_no_launches():
+def test_views_and_allocations_are_no_launches():
     x = torch.ones(4)
     recording = Recording(lambda: (torch.empty(2), x.view(2, 2)[0].t(), x.add_(1)))
     assert [one.func.name() for one in recording.launches] == ["aten::add_.Tensor"]
 
 
-def test_what_python_knew_is_recorded_for_ever():
+def test_python_numbers_are_recorded_as_constants():
     memory, at = torch.zeros(5), []
 
     def step():
@@ -71,23 +71,23 @@ QUESTIONS = {
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_a_question_is_counted_and_refused(name):
-    question = QUESTIONS[name]
+def test_a_host_read_is_counted_and_raises(name):
+    read = QUESTIONS[name]
     x = torch.ones(3)
-    assert host_reads(lambda: (question(x), question(x))) == {name: 2}
-    replay = Replayed(lambda: question(x))
+    assert host_reads(lambda: (read(x), read(x))) == {name: 2}
+    replay = Replayed(lambda: read(x))
     replay()
     with pytest.raises(HostRead, match=f"^{name}: the host asks"):
         replay()
 
 
-def test_an_index_in_memory_is_no_question():
+def test_an_index_in_memory_is_no_host_read():
     x, at = torch.ones(3), torch.tensor([1])
     assert not host_reads(lambda: (x[at], x.index_select(0, at), x.where(x > 0, 0.0)))
 
 
-class AsksInLayers(TorchKernels):
-    """Attention on torch's operations that asks nothing: all memory, what is not there masked."""
+class ReadsInLayers(TorchKernels):
+    """Attention on torch's operations without host reads: all reserved slots, invalid ones masked."""
 
     def segment_attention(
         self, q, prompt_k, prompt_v, response_k, response_v, lengths, beam_index=None, *_, **__
@@ -102,8 +102,8 @@ class AsksInLayers(TorchKernels):
         return sdpa(q, k, v, visible[:, None], enable_gqa=True).transpose(1, 2).flatten(2)
 
 
-class AsksNothing(AsksInLayers):
-    """And a cache that is written where a number in memory says."""
+class WithoutHostReads(ReadsInLayers):
+    """And writes to the cache at an index in memory."""
 
     def rope_and_store(
         self, q, k, v, cos, sin, k_slot, v_slot, interleaved, start=None, norms=None
@@ -128,7 +128,7 @@ def replaying(hf, made, kernels):
 @pytest.mark.parametrize(
     "how", [{}, {"num_beams": 3}, {"do_sample": True, "num_return_sequences": 2}], ids=str
 )
-def test_whole_steps_of_a_model_are_replayed_with_the_tokens_of_transformers(how):
+def test_replayed_steps_give_the_tokens_of_transformers(how):
     hf, made = models.tiny(seed=2), []
     ids, _ = models.ragged(61, (5, 5), seed=8)
     options = {
@@ -138,14 +138,14 @@ def test_whole_steps_of_a_model_are_replayed_with_the_tokens_of_transformers(how
         "pad_token_id": 1,
     } | how
     answers = []
-    for model in (hf, replaying(hf, made, AsksNothing())):
+    for model in (hf, replaying(hf, made, WithoutHostReads())):
         torch.manual_seed(0)
         answers.append(model.generate(ids, attention_mask=torch.ones_like(ids), **options).tolist())
     assert answers[0] == answers[1]
     assert [one.calls for one in made] == [7, 1] and made[0].recording.launches
 
 
-def test_a_model_that_asks_in_its_layers_cannot_be_recorded():
-    model = replaying(models.tiny(), [], AsksInLayers())
+def test_host_reads_in_layers_cannot_be_recorded():
+    model = replaying(models.tiny(), [], ReadsInLayers())
     with pytest.raises(HostRead):
         model.generate(torch.ones(1, 3).long(), max_new_tokens=6)

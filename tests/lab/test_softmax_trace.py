@@ -1,4 +1,4 @@
-"""Online softmax, recorded, told and drawn: against float64, the case table, other ways to cut it, and each other."""
+"""Recorded online softmax, its text and picture, compared with float64, the case table and other splits."""
 
 from base64 import b64decode
 from functools import partial, reduce
@@ -40,7 +40,7 @@ sizes = {
 
 
 def drawn(rows, n, d, scale, shift, seed, heads=(2,)):
-    """Queries, keys, values and a bias that shifts all scores and hides some keys, never all of them; float64."""
+    """Queries, keys, values and a bias that shifts all scores and masks some keys, never all of them; float64."""
     generator = torch.Generator().manual_seed(seed)
     normal = lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64)  # noqa: E731
     q, k, v = normal(*heads, rows, d) * scale, normal(*heads, n, d), normal(*heads, n, d)
@@ -51,7 +51,7 @@ def drawn(rows, n, d, scale, shift, seed, heads=(2,)):
 
 
 def exact(q, k, v, bias):
-    """Attention in one piece, and the largest score and the logarithm of the sum: torch's own, in float64."""
+    """Attention over all keys, the largest score and the log-sum-exp, by torch in float64."""
     scores = q @ k.mT / q.shape[-1] ** 0.5 + bias
     return scores.softmax(dim=-1) @ v, scores.amax(dim=-1), scores.logsumexp(dim=-1)
 
@@ -102,7 +102,7 @@ def test_parts_merge_in_any_order_and_grouping(rows, n, d, tile, scale, shift, s
 
 @settings(max_examples=30, deadline=None)
 @given(**sizes)
-def test_a_tile_taken_in_is_a_part_merged(rows, n, d, tile, scale, shift, seed):
+def test_absorbing_a_tile_is_merging_a_part(rows, n, d, tile, scale, shift, seed):
     q, k, v, bias = drawn(rows, n, d, scale, shift, seed)
     state = nothing(q)
     for step in softmax_steps(q, k, v, bias, tile):
@@ -115,7 +115,7 @@ def test_a_tile_taken_in_is_a_part_merged(rows, n, d, tile, scale, shift, seed):
 
 @settings(max_examples=30, deadline=None)
 @given(**sizes)
-def test_a_step_records_what_it_did(rows, n, d, tile, scale, shift, seed):
+def test_a_step_records_its_scores_and_state(rows, n, d, tile, scale, shift, seed):
     q, k, v, bias = drawn(rows, n, d, scale, shift, seed)
     state = nothing(q)
     for number, step in enumerate(softmax_steps(q, k, v, bias, tile)):
@@ -151,7 +151,7 @@ def test_several_tokens_and_a_bias_for_each(tokens):
     torch.testing.assert_close(tiled_attention(q, k, v, bias, 3), stock.transpose(1, 2).flatten(2))
 
 
-def test_a_part_is_what_the_segment_cache_merges():
+def test_a_part_equals_that_of_the_segment_cache():
     q, k, v = torch.randn(1, 2, 5, 8), *torch.randn(2, 1, 2, 9, 8)
     (*_, last), part = softmax_steps(q, k, v, tile=4), attention_with_lse(q, k, v, None)
     torch.testing.assert_close(last.state.out, part.out)
@@ -175,7 +175,7 @@ NAMES = ("<s>", " a", " b", " c", " d", " e", " f", " g", " h", " i", " j")
 
 @pytest.fixture
 def trace():
-    generator = torch.Generator().manual_seed(1)  # the maximum rises with the last tile only
+    generator = torch.Generator().manual_seed(1)  # the maximum rises in the last tile only
     q, k, v = (torch.randn(*shape, 16, generator=generator) for shape in ((), (11,), (11,)))
     return trace_softmax(2 * q, k, v, 4, NAMES)
 
@@ -205,7 +205,7 @@ def test_weights_so_far_add_up_to_the_denominator(trace):
         assert sum(weights) == pytest.approx(float(step.state.denominator))
 
 
-def test_a_step_in_words():
+def test_the_text_of_a_step():
     k = torch.tensor([[0.0], [1.0], [3.0]])
     trace = trace_softmax(torch.ones(1), k, 10 * k, 2, ["x", " y", " z"])
     assert as_text(trace, 0).splitlines() == [
@@ -224,7 +224,7 @@ def test_a_step_in_words():
     ]
 
 
-def test_long_accumulators_are_told_in_part(trace):
+def test_long_accumulators_are_shortened(trace):
     told = as_text(trace, 2).splitlines()
     assert told[-1].endswith(" ...]")
     assert told[-1].count(".") == 4 + 3
@@ -235,7 +235,7 @@ def bars(axis):
 
 
 def frames(trace):
-    """The three axes of every frame of the film, and of every frame alone."""
+    """The three axes of every frame, in the filmstrip and alone."""
     film, steps = draw_filmstrip(trace).axes, len(trace.steps)
     for number in range(steps):
         yield number, film[number::steps]
@@ -259,7 +259,7 @@ def test_frames_show_scores_and_their_maximum(trace):
         assert scores.texts[0].get_text() == f"max {tops[-1]:.2f}"
 
 
-def test_frames_show_weights_and_how_they_shrank(trace):
+def test_frames_show_weights_before_and_after_rescaling(trace):
     for number, (_, weights, _) in frames(trace):
         assert [bar.get_height() for bar in bars(weights)] == pytest.approx(
             weights_so_far(trace, number)
@@ -325,7 +325,7 @@ def test_moving_a_control_changes_picture_and_text(stepper, trace, control):
         assert stepper.image.value == png(trace, number)
 
 
-def test_names_of_keys_are_no_tags(stepper):
+def test_names_of_keys_are_escaped(stepper):
     assert "&lt;s&gt;" in stepper.words.value
     assert "<s>" not in stepper.words.value
 

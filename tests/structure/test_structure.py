@@ -1,4 +1,4 @@
-"""The shape of the repository: what importing costs, who may import whom, no circles, how long a file may be."""
+"""The structure of the repository: cost of imports, allowed imports, no circular imports, length of files."""
 
 import ast
 import json
@@ -37,7 +37,7 @@ def types_only(node):
 
 
 def statements(node, types):
-    """All statements; those for type checkers alone only where `types` asks for them."""
+    """All statements; those for type checkers only with `types`."""
     for child in ast.iter_child_nodes(node):
         if types or not types_only(child):
             yield child
@@ -45,7 +45,7 @@ def statements(node, types):
 
 
 def imports(path, types=False):
-    """What a file imports, at its head or within a function: modules, and the names taken from each."""
+    """The imports of a file, at its head or within a function: modules, and the names from each."""
     package = module_of(path).split(".")[: None if path.name == "__init__.py" else -1]
     for node in statements(ast.parse(path.read_text()), types):
         if isinstance(node, ast.Import):
@@ -57,7 +57,7 @@ def imports(path, types=False):
 
 
 def imported(path, types=False):
-    """The same as names: each module, and each name with its module in front."""
+    """The same as names: each module, and each name as MODULE.NAME."""
     for module, name in imports(path, types):
         yield module
         if name is not None:
@@ -65,13 +65,13 @@ def imported(path, types=False):
 
 
 def package_of(module):
-    """The part of the library that a module belongs to."""
+    """The package of the library that a module is in."""
     return module.split(".")[1] if module.startswith("tinyllm.") else None
 
 
 @cache
 def arrows():
-    """From each file to the packages it imports from, for types too, its own left out."""
+    """From each file to the other packages that it imports, for types too."""
     own = {path: package_of(module_of(path)) for path in (*LIBRARY, *KERNELS)}
     return {
         path: {package_of(name) for name in imported(path, types=True)} - {None, own[path]}
@@ -81,7 +81,7 @@ def arrows():
 
 @cache
 def file_arrows():
-    """From each file to the files that it names in an import; scripts and tests import each other by bare names."""
+    """From each file to the files that it imports; scripts and tests import each other by bare names."""
     names = {module_of(path): path for path in (*LIBRARY, *KERNELS)}
     scripts = {(path.parent, path.stem): path for path in (*BOOK, *TESTS)}
     helpers = {path.stem: path for path in TESTS if path.parent == ROOT / "tests"}
@@ -100,7 +100,7 @@ def file_arrows():
 
 
 def circles(graph):
-    """Every circle found on a walk along the arrows, as the list of its files."""
+    """Every circular import on a walk along the arrows, as the list of its files."""
     done, found = set(), []
 
     def walk(path, trail):
@@ -131,11 +131,11 @@ def loaded(module):
 @pytest.mark.parametrize(
     "package", ["transformers", "triton", "matplotlib", "gguf", "safetensors", "huggingface_hub"]
 )
-def test_import_brings_no_heavy_package(package):
+def test_import_loads_no_heavy_package(package):
     assert package not in loaded("tinyllm")
 
 
-def test_import_brings_little_besides_torch():
+def test_import_loads_little_besides_torch():
     ours = {name.split(".")[0] for name in loaded("tinyllm") - loaded("torch")}
     assert ours - sys.stdlib_module_names <= {
         "tinyllm",
@@ -176,7 +176,7 @@ def test_arrows_point_down(path):
 
 
 @pytest.mark.parametrize("path", KERNELS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_kernels_know_nothing_of_tinyllm(path):
+def test_kernels_do_not_import_tinyllm(path):
     names = set(imported(path, types=True))
     assert not {
         name
@@ -185,7 +185,7 @@ def test_kernels_know_nothing_of_tinyllm(path):
     }
 
 
-def test_imports_are_seen():
+def test_imports_are_found():
     names = set(imported(ROOT / "tinyllm" / "decoder.py"))
     assert {"torch", "tinyllm.linear", "tinyllm.attention.metadata.Attention"} <= names
     inputs = ROOT / "tinyllm" / "generation" / "batching.py"
@@ -201,14 +201,14 @@ def test_imports_are_seen():
     assert models in file_arrows()[ROOT / "tests" / "cache" / "test_segment.py"], "by its bare name"
 
 
-def test_no_circle_of_files():
+def test_no_circular_imports():
     relative = [
         [str(path.relative_to(ROOT)) for path in circle] for circle in circles(file_arrows())
     ]
     assert relative == []
 
 
-def test_circles_are_seen():
+def test_circular_imports_are_found():
     assert circles({1: {2}, 2: {3}, 3: {1}, 4: {1}}) == [[1, 2, 3, 1]]
     assert circles({1: {2, 3}, 2: {3}, 3: set()}) == []
 
@@ -255,7 +255,7 @@ def names_in(annotation):
 
 
 @every_core_file
-def test_parameters_say_what_they_are(path):
+def test_no_parameter_is_typed_object(path):
     bare = [
         f"{function.name}({one.arg})"
         for function in functions(path)
@@ -272,7 +272,7 @@ def calls(path, name):
 
 
 @every_core_file
-def test_no_object_is_asked_what_it_has(path):
+def test_no_dispatch_by_hasattr(path):
     assert calls(path, "hasattr") == []
 
 
@@ -293,11 +293,11 @@ def test_kernels_have_few_parameters(path):
     assert {name: size for name, size in sizes.items() if size > MAX_PARAMETERS} == {}
 
 
-def test_jitted_kernels_are_seen():
+def test_jitted_kernels_are_found():
     assert sum(is_jitted(function) for path in TRITON for function in functions(path)) > 10
 
 
-def test_neighbours_on_the_ladder_differ_in_one_field():
+def test_consecutive_stages_differ_in_one_field():
     names = [field.name for field in fields(tinyllm.Stage)]
     assert names == ["name", "ops", "cache", "attention", "runner", "kernels"]
     changes = [
@@ -326,7 +326,7 @@ def weights_read(path):
 @pytest.mark.parametrize(
     "path", [p for p in LIBRARY if p not in OWNERS], ids=lambda path: str(path.relative_to(ROOT))
 )
-def test_weights_are_read_by_their_owner(path):
+def test_weights_are_read_by_their_module(path):
     ties = [TIE] if path == ROOT / "tinyllm" / "decoder.py" else []
     assert weights_read(path) == ties
 
@@ -346,8 +346,8 @@ def test_files_are_short(path):
     assert len(path.read_text().splitlines()) <= 500
 
 
-def test_assignments_say_one_thing_a_line():
-    """Several names take several values in one line for things of one kind alone: one assignment in twenty."""
+def test_tuple_assignments_are_rare():
+    """Tuple assignments are for values of one kind: at most one assignment in twenty."""
     assignments = [
         node
         for path in (*LIBRARY, *KERNELS)

@@ -143,7 +143,7 @@ def qkv_rope_and_store(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`linear` of x [b, t, m] with the stacked weights of q, k and v, then `rope_and_store`; q is [b, h, t, d].
 
-    The rows of the weights are those of q, then k, then v; with `per_head`, q, k and v of each head in turn.
+    The rows of the weights are those of q, then k, then v; with `per_head`, q, k and v of one head after another.
     """
     (b, t, _), (_, g, _, d) = x.shape, k_slot.shape
     heads = linear(x.flatten(0, 1), weight, bias, norm).view(b, t, -1, d).transpose(1, 2)

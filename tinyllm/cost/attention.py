@@ -306,7 +306,7 @@ def unfused_attention_cost(config: DecoderConfig, work: Workload, keys: int, bia
     flops = 2 * scores * d
     strided = (
         work.copies > 1 and config.group == 1
-    )  # queries of a head lie apart, and are copied for the product
+    )  # the queries of a head are not contiguous, and are copied for the matmul
     cost = launch(read=out, write=out) if strided else Cost()
     cost += launch(read=out, kv_read=kv, write=size * scores, flops=flops)
     cost += (

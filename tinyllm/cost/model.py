@@ -71,7 +71,7 @@ def layers_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
 
 
 def pass_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
-    """A whole forward pass: from token ids to the logits of the next token."""
+    """A complete forward pass: from token ids to the logits of the next token."""
     stored = as_stored(stage, work)
     ends = (stage.ops.embed, stage.ops.rotary_tables, stage.ops.norm_head)
     cost = sum((COSTS[part](config, stored) for part in ends), layers_cost(stage, config, work))

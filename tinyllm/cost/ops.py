@@ -282,7 +282,7 @@ def fused_rope_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 
 def _torch_rope_cost(config: DecoderConfig, work: Workload, heads: int, written: Cost) -> Cost:
-    """Two products in float32, each followed by a multiply-add into its half of the result; what stays is copied."""
+    """Two multiplications in float32, each followed by a multiply-add into its half of the result, then a copy."""
     rotated = max(2, config.rotated)
     elements = work.rows * heads * rotated // 2
     kept = config.head_dim - rotated

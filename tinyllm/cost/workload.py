@@ -55,7 +55,7 @@ class Workload:
 
     @property
     def total(self) -> int:
-        """Keys that a new token looks at, and may: the last."""
+        """Keys that are visible to a new token: the last ones."""
         return self.held + self.tokens
 
     @property
