@@ -1,12 +1,16 @@
 """Tiny random transformers models: a seeded list that covers every branch of the Llama family, and a strategy."""
 
 import random
+from functools import cache
+from string import ascii_letters
 
 import pytest
 import torch
 import transformers
 from hypothesis import strategies as st
-from transformers import LogitsProcessor
+from tokenizers import Tokenizer, decoders
+from tokenizers import models as vocabularies
+from transformers import LogitsProcessor, PreTrainedTokenizerFast
 
 # Model type of a configuration -> how transformers names the configuration and the model.
 CLASSES = {
@@ -86,7 +90,8 @@ BRANCHES = {
     "bloom": ({}, {"num_attention_heads": 6}),
 }
 CASES = [(kind, branch) for kind, branches in BRANCHES.items() for branch in range(len(branches))]
-every_kind = pytest.mark.parametrize("kind", sorted(set(CLASSES) - {"starcoder2"}))
+KINDS = sorted(set(CLASSES) - {"starcoder2"})
+every_kind = pytest.mark.parametrize("kind", KINDS)
 every_branch = pytest.mark.parametrize(("kind", "branch"), CASES, ids=str)
 GROUPS = (1, 2, 3, 4, 5, 7, 8, 16)
 HEAD_DIMS = (2, 4, 6, 10, 16, 20)
@@ -175,6 +180,16 @@ def ragged(vocab_size, lengths, *, seed=0, side="left"):
     real = torch.tensor(lengths)[:, None]
     mask = (column >= max(lengths) - real if side == "left" else column < real).long()
     return ids * mask, mask
+
+
+@cache
+def letters():
+    """A tokenizer of 61 tokens: token i is letter i, or for the last nine a pair of letters."""
+    pairs = [first + second for first in "xyz" for second in "XYZ"]
+    texts = {text: i for i, text in enumerate([*ascii_letters, *pairs])}
+    made = Tokenizer(vocabularies.BPE(texts, merges=[]))
+    made.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(tokenizer_object=made)
 
 
 @torch.no_grad()

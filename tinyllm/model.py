@@ -25,7 +25,7 @@ from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
 from tinyllm.families import family_of
 from tinyllm.generation.generate import generate
-from tinyllm.generation.inputs import arguments_by_type, check_ids, check_mask
+from tinyllm.generation.inputs import check_ids, check_mask, named_arguments
 from tinyllm.generation.sessions import Sessions
 from tinyllm.kernels import TORCH, pick_kernels
 from tinyllm.linear import storage_size
@@ -35,13 +35,10 @@ from tinyllm.stages import FASTEST, Stage, pick_stage
 if TYPE_CHECKING:
     from transformers import (
         GenerationConfig,
-        LogitsProcessorList,
         PreTrainedModel,
         PreTrainedTokenizerBase,
-        StoppingCriteriaList,
     )
     from transformers.generation import GenerateBeamDecoderOnlyOutput, GenerateDecoderOnlyOutput
-    from transformers.generation.streamers import BaseStreamer
 
 
 class Model(Decoder):
@@ -124,44 +121,32 @@ class Model(Decoder):
     def generate(
         self,
         input_ids: Tensor | None = None,
+        *positional: Any,
         attention_mask: Tensor | None = None,
         generation_config: GenerationConfig | None = None,
-        *,
-        streamer: BaseStreamer | None = None,
-        logits_processor: LogitsProcessorList | None = None,
-        stopping_criteria: StoppingCriteriaList | None = None,
         tokenizer: PreTrainedTokenizerBase | None = None,
         **kwargs: Any,
     ) -> Tensor | GenerateDecoderOnlyOutput | GenerateBeamDecoderOnlyOutput:
         """Continue token ids `[b, t]`, padded on the left where `attention_mask` `[b, t]` is 0; returns ids `[b, n]`.
 
-        Arguments and result are those of `transformers.GenerationMixin.generate`, in this order or in
-        its own; an option that is not supported raises ValueError naming it, one that does not exist
-        TypeError. No argument is ignored; what a saved configuration holds beside them is ignored as
-        in transformers. `past_key_values`, of the output of an earlier answer, goes on where that ended.
+        Arguments and result are those of `transformers.GenerationMixin.generate`; by position they
+        are `input_ids, attention_mask, generation_config`, or in transformers' order. An option that
+        is not supported raises ValueError naming it, one that does not exist TypeError. No argument
+        is ignored; what a saved configuration holds of no use to the answer is, as in transformers.
+        `past_key_values`, of the output of an earlier answer, goes on where that ended.
         What would not fit into memory raises MemoryError before it begins. `split_batch=True`
         answers as many prompts at a time as the free memory holds, the longest together and under a
         progress bar; `memory_budget=` as many as so many bytes hold, taken by keys, values and
         activations beside the weights. Under `torch.autocast`, too, the number format is that of
         the weights.
         """
-        attention_mask, generation_config, logits_processor = arguments_by_type(
-            attention_mask, generation_config, logits_processor
-        )
-        return generate(
-            self,
-            self.stage,
-            self.sessions,
-            self.generation_config,
-            input_ids,
-            attention_mask,
-            generation_config,
-            streamer=streamer,
-            logits_processor=logits_processor,
-            stopping_criteria=stopping_criteria,
-            tokenizer=self.tokenizer if tokenizer is None else tokenizer,
-            **kwargs,
-        )
+        named = {
+            "attention_mask": attention_mask,
+            "generation_config": generation_config,
+            "tokenizer": self.tokenizer if tokenizer is None else tokenizer,
+        }
+        named = named_arguments(positional, named | kwargs)
+        return generate(self, self.stage, self.sessions, self.generation_config, input_ids, **named)
 
 
 def empty_model(config: DecoderConfig, stage: Stage) -> Model:

@@ -12,7 +12,6 @@ import models
 import tinyllm
 from models import says
 
-CONTEXT, VOCAB = 64, 61
 IDS = torch.tensor([[5, 7, 9], [1, 2, 3]])
 
 

@@ -1,18 +1,14 @@
 """`generate` against transformers' own, option by option, on tiny random models."""
 
 import warnings
-from string import ascii_letters
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders
-from tokenizers import models as vocabularies
 from transformers import (
     GenerationConfig,
     LogitsProcessor,
     LogitsProcessorList,
     MaxLengthCriteria,
-    PreTrainedTokenizerFast,
     RepetitionPenaltyLogitsProcessor,
     StoppingCriteria,
     StoppingCriteriaList,
@@ -224,13 +220,7 @@ def test_max_time_ends_after_the_token_on_which_it_ran_out(hf, model, batch):
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    """Token i is letter i, or for the last nine a pair of letters."""
-    pairs = [first + second for first in "xyz" for second in "XYZ"]
-    made = Tokenizer(
-        vocabularies.BPE({text: i for i, text in enumerate([*ascii_letters, *pairs])}, merges=[])
-    )
-    made.decoder = decoders.Fuse()
-    return PreTrainedTokenizerFast(tokenizer_object=made)
+    return models.letters()
 
 
 @pytest.mark.parametrize("several", [False, True])

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from tinyllm.stages import Stage
 
 INTEGERS = (torch.int32, torch.int64)
+ORDER = ("attention_mask", "generation_config")
+ORDER_OF_TRANSFORMERS = (
+    "generation_config",
+    "logits_processor",
+    "stopping_criteria",
+    "prefix_allowed_tokens_fn",
+    "synced_gpus",
+    "assistant_model",
+    "streamer",
+)
 
 
 def pick_prompt(input_ids: Any, inputs: Any, options: GenerationConfig) -> Any:
@@ -31,19 +41,23 @@ def pick_prompt(input_ids: Any, inputs: Any, options: GenerationConfig) -> Any:
     return inputs if input_ids is None else input_ids
 
 
-def arguments_by_type(
-    attention_mask: Any, generation_config: Any, logits_processor: Any
-) -> tuple[Any, Any, Any]:
-    """The second and third argument by type: in transformers they are a configuration and processors."""
+def named_arguments(positional: tuple, named: dict[str, Any]) -> dict[str, Any]:
+    """All arguments after the prompt by name: a configuration or a list of processors tells transformers' order."""
     from transformers import GenerationConfig
 
-    if isinstance(attention_mask, GenerationConfig):
-        attention_mask, generation_config, logits_processor = (
-            None,
-            attention_mask,
-            logits_processor if generation_config is None else generation_config,
+    first, second = (*positional, None, None)[:2]
+    theirs = isinstance(first, GenerationConfig) or isinstance(second, list)
+    order = ORDER_OF_TRANSFORMERS if theirs else ORDER
+    if len(positional) > len(order):
+        raise TypeError(
+            f"generate() got {1 + len(positional)} positional arguments: expected input_ids, {', '.join(order)}"
         )
-    return attention_mask, generation_config, logits_processor
+    for name, value in zip(order, positional, strict=False):
+        if value is not None and named.get(name) is not None:
+            raise TypeError(f"generate() got {name} twice: by position and by name")
+        if value is not None:
+            named = {**named, name: value}
+    return named
 
 
 def check_ids(input_ids: Any, config: DecoderConfig) -> None:
