@@ -171,6 +171,22 @@ def test_scores_of_the_largest_gemma(tmp_path, kind):
     )
 
 
+PATTERNS = {"gemma2": 3, "gemma3_text": 7}
+
+
+@pytest.mark.parametrize("kind", PATTERNS)
+def test_windows_of_gemma_without_a_pattern(tmp_path, kind):
+    """Every other layer of Gemma 2 has one, five of six of Gemma 3, and those rotate by their own base."""
+    hf = models.tiny(kind, **SCORES | {"sliding_window": 5, "num_hidden_layers": PATTERNS[kind]})
+    hf.config.layer_types = type(hf.config)(num_hidden_layers=PATTERNS[kind]).layer_types
+    assert len(set(hf.config.layer_types)) == 2
+    hf = type(hf)(hf.config).eval()
+    unwritten = ("attention.sliding_window_pattern", "rope.freq_base_swa")
+    same_logits(
+        gguf_files.write(tmp_path / "t.gguf", hf.requires_grad_(False), without=unwritten), hf
+    )
+
+
 # RoPE
 
 
