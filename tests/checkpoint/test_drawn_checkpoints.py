@@ -56,7 +56,8 @@ REFUSED = {
     r"are two names of one tensor": "one of them would be lost",
     r"quant_method is ": "quantised weights",
 }
-WRONG_VALUE = r"\w+=.*(: expected | is not supported)"  # where one was drawn: transformers takes some of them, and what comes is chance
+# Where a wrong value was drawn: transformers takes some of them, and what comes of it is chance.
+WRONG_VALUE = r"\w+=.*(: expected | is not supported)"
 # What transformers does not answer and we do, by its message.
 ANSWERED = {
     r"'NoneType' and 'float'": "a Mistral with layer_types and without head_dim",
