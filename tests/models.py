@@ -32,9 +32,7 @@ CLASSES = {
 # What a kind needs beside the sizes of all, and what it has no field for.
 OWN = {
     "mistral": {"sliding_window": None},
-    "ministral": {
-        "sliding_window": 40
-    },  # transformers makes a mask of it, whether a layer reads it or not
+    "ministral": {"head_dim": 8, "sliding_window": 40},  # of which transformers takes no None
     "gemma2": {
         "head_dim": 8,
         "query_pre_attn_scalar": 20,

@@ -56,9 +56,11 @@ REFUSED = {
     r"are two names of one tensor": "one of them would be lost",
     r"quant_method is ": "quantised weights",
 }
-WRONG_VALUE = r"\w+=.*: expected "  # where one was drawn: transformers takes some of them, and what comes is chance
+# Where a wrong value was drawn: transformers takes some of them, and what comes of it is chance.
+WRONG_VALUE = r"\w+=.*(: expected | is not supported)"
 # What transformers does not answer and we do, by its message.
 ANSWERED = {
+    r"'NoneType' and 'float'": "a Mistral with layer_types and without head_dim",
     r"Could not find a `sliding_window`": "a mask of a window that no layer has",
     r"must match the existing size": "Bloom with padding and a window of the cache alone",
 }

@@ -18,7 +18,10 @@ from tinyllm.cost.workload import Workload
 from tinyllm.lab.counters import observe
 
 # Every head has keys of its own, and heads divide the width; or the size of a head is a field of its own.
-OF_ONE_SIZE, FREE_HEADS = ("gptj", "gpt_neox", "opt", "bloom"), ("qwen3", "gemma2", "gemma3_text")
+OF_ONE_SIZE, FREE_HEADS = (
+    ("gptj", "gpt_neox", "opt", "bloom"),
+    ("ministral", "qwen3", "gemma2", "gemma3_text"),
+)
 EXAMPLES, NEW_TOKENS, BEAM_TOKENS, LENGTHS = 5, 64, 16, (1, 4, 9)
 
 

@@ -124,7 +124,7 @@ def rope_of_head(config: PreTrainedConfig, parameters: Mapping[str, Any]) -> Rop
     return turned
 
 
-def positive(parameters: Mapping[str, Any], name: str) -> float:
+def positive(parameters: Mapping[str, Any], name: str) -> int | float:
     """A parameter of the rotary embedding. Raises ValueError for anything but a positive, finite number."""
     value = parameters.get(name)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
