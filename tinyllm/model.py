@@ -175,6 +175,7 @@ def restage(model: Model, stage: Stage) -> Model:
     return other.bind_stage_kernels()
 
 
+@torch.inference_mode(mode=False)  # weights made in inference mode could not be moved or converted
 @no_type_check  # what users pass is checked below, with messages of our own
 def from_pretrained(
     name_or_path: str | os.PathLike | None = None,
@@ -196,6 +197,7 @@ def from_pretrained(
     return load_model(checkpoint, stage, device, dtype or pick_dtype(checkpoint.dtype))
 
 
+@torch.inference_mode(mode=False)
 @no_type_check
 def optimize(hf_model: PreTrainedModel, *, stage: str | Stage = FASTEST) -> Model:
     """Run a loaded transformers model through one of our stages, on the same weights in the same memory.

@@ -226,10 +226,6 @@ MODELS = {
         "the model holds torch.float32 on meta: "
         "expected all weights in one of ['float32', 'float16', 'bfloat16'] on one device",
     ),
-    "without a head": (
-        lambda: models.tiny().model,
-        "LlamaModel has no tensor 'model.embed_tokens.weight': expected one of shape [61, 32]",
-    ),
     "an adapter beside it": (
         lambda: with_adapter(models.tiny()),
         "LlamaForCausalLM has the tensor 'adapter.weight', which a llama decoder with this config.json does not use: "

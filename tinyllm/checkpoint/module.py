@@ -30,7 +30,7 @@ def unwrapped(module: Any) -> Any:
 def config_in(hf_model: Any) -> PreTrainedConfig:
     """The configuration of a transformers model. Raises TypeError for anything else."""
     config = getattr(hf_model, "config", None)
-    if config is None:
+    if getattr(config, "model_type", None) is None:
         raise TypeError(_expected(hf_model, "a transformers model in memory"))
     return config
 

@@ -68,9 +68,9 @@ def check_parts(hf_model: PreTrainedModel, hf_class: type[PreTrainedModel]) -> N
     parts = list(_parts(Part("hf_model", hf_model, made_anew)))
     for part in parts:
         _check_methods(part)
+        _check_weights(part)
         _check_hooks(part.name, vars(part.module))
         _check_constants(part)
-        _check_weights(part)
         _check_tables(part, made_anew)
     _check_functions(hf_model, parts)
     if any(_drops_out(part.module) for part in parts):
@@ -162,7 +162,7 @@ def _check_functions(hf_model: PreTrainedModel, parts: list[Part]) -> None:
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-    kinds = dict.fromkeys(cls for part in parts for cls in type(part.module).__mro__)
+    kinds = dict.fromkeys(cls for part in parts for cls in type(part.expected).__mro__)
     files = dict.fromkeys(sys.modules[type(part.expected).__module__] for part in parts)
     for place in (*kinds.keys() - set(PreTrainedModel.__mro__), *files):
         for name, function in vars(place).items():
