@@ -49,7 +49,7 @@ def going_on(model, text, cache, **options):
 
 
 def refused(model, text, cache, *words):
-    with pytest.raises(ValueError, match="^past_key_values holds ") as error:
+    with pytest.raises(ValueError, match=r"^past_key_values holds ") as error:
         going_on(model, text, cache)
     assert all(word in str(error.value) for word in words), str(error.value)
 
