@@ -56,26 +56,15 @@ def test_generate_answers_a_chat_from_standard_input(capsys, monkeypatch):
     assert "Paris" in capsys.readouterr().out
 
 
-def test_generate_searches_beams_and_shows_how_far_it_is(capsys):
-    assert (
-        main(
-            [
-                "generate",
-                "The capital of France is",
-                "--raw",
-                "--max-new-tokens",
-                "4",
-                "--num-beams",
-                "3",
-            ]
-        )
-        == 0
-    )
+@pytest.mark.parametrize("terminal", [True, False])
+def test_generate_searches_beams_and_shows_how_far_it_is(capsys, monkeypatch, terminal):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    options = ["--raw", "--max-new-tokens", "4", "--num-beams", "3"]
+    assert main(["generate", "The capital of France is", *options]) == 0
     shown = capsys.readouterr()
     assert "Paris" in shown.out
-    assert (
-        "/4 [" in shown.err and "token/s" in shown.err
-    )  # of a bar that is quicker than it can be drawn, the beginning
+    bar = "/4 [" in shown.err and "token/s" in shown.err  # of a quick one, the beginning
+    assert bar == terminal
 
 
 def test_chat_answers_until_the_input_ends(capsys, monkeypatch):
