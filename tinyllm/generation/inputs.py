@@ -46,8 +46,9 @@ def named_arguments(positional: tuple, named: dict[str, Any]) -> dict[str, Any]:
     from transformers import GenerationConfig
 
     first, second = (*positional, None, None)[:2]
-    theirs = isinstance(first, GenerationConfig) or isinstance(second, list)
-    order = ORDER_OF_TRANSFORMERS if theirs else ORDER
+    order = ORDER
+    if isinstance(first, GenerationConfig) or isinstance(second, list):
+        order = ORDER_OF_TRANSFORMERS
     if len(positional) > len(order):
         raise TypeError(
             f"generate() got {1 + len(positional)} positional arguments: expected input_ids, {', '.join(order)}"
