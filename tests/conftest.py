@@ -25,6 +25,8 @@ torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch
 
 
 # Fixtures that take long to make, the last first. While one worker builds the site, the other tests JupyterLab.
+# Single tests that compile for a minute or two: one that came last would leave the other workers without work.
+LONGEST = ("test_sycl_isa.py", "test_triton_compile.py")
 SLOW = ({"site", "browser"}, {"lab"}, {"site"}, {"oracle"}, {"smollm"})
 
 
@@ -42,6 +44,7 @@ def pytest_collection_modifyitems(config, items):
     """The small models first: most of what can be wrong then shows within seconds."""
     fixtures_of = {item: set(getattr(item, "fixturenames", ())) for item in items}
     items.sort(key=lambda item: [fixtures <= fixtures_of[item] for fixtures in SLOW])
+    items.sort(key=lambda item: item.path.name not in LONGEST)
     if config.getoption("--quick"):
         slow = [item for item in items if not is_quick(item, fixtures_of[item])]
         config.hook.pytest_deselected(items=slow)

@@ -3,7 +3,10 @@
 import copy
 import io
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -169,20 +172,31 @@ def test_loading_other_weights_drops_captured_work(hf):
 
 @every_stage
 def test_a_model_made_in_inference_mode_can_be_converted(hf, expected, stage):
+    own = copy.deepcopy(hf)
     with torch.inference_mode():
-        model = tinyllm.optimize(copy.deepcopy(hf), stage=stage)
+        model = tinyllm.optimize(own, stage=stage)
     assert not any(parameter.is_inference() for parameter in model.parameters())
     assert answers(copy.deepcopy(model).double().float()) == expected
 
 
-@pytest.mark.parametrize("stage", ["naive", "final"])
-def test_a_compiled_model_answers_as_before(hf, expected, stage):
-    model = tinyllm.optimize(hf, stage=stage)
-    logits = model(PROMPT, MASK)
+COMPILED = """
+import torch
+import models, tinyllm
+
+ids, mask = models.ragged(61, (6, 3))
+for stage in ("naive", "final"):
+    model = tinyllm.optimize(models.tiny(), stage=stage)
+    logits = model(ids, mask)
+    tokens = model.generate(ids, mask, max_new_tokens=6, num_beams=3)
     compiled = torch.compile(model, backend="eager")
-    assert answers(compiled) == expected
-    models.close(compiled(PROMPT, MASK), logits)
-    torch._dynamo.reset()
+    assert compiled.generate(ids, mask, max_new_tokens=6, num_beams=3).equal(tokens)
+    models.close(compiled(ids, mask), logits)
+"""
+
+
+def test_a_compiled_model_answers_as_before():
+    """In a process of its own: torch.compile cannot look into functions whose shapes are checked."""
+    subprocess.run([sys.executable, "-c", COMPILED], check=True, cwd=Path(__file__).parent)
 
 
 @every_stage

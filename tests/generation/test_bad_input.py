@@ -239,7 +239,7 @@ MODELS = {
         lambda: models.tiny(
             rope_parameters={"rope_type": "yarn", "rope_theta": 1e4, "factor": 2.0}
         ),
-        "rope_type 'yarn' is not supported: expected one of ['default', 'linear', 'llama3']",
+        "rope_type 'yarn' is not supported: expected one of ['default', 'linear', 'llama3', 'longrope']",
     ),
     "activation": (
         lambda: models.tiny(hidden_act="relu2"),

@@ -82,7 +82,7 @@ def test_what_is_not_named_and_what_is_not_recorded_is_refused(interpreted):
 
     with pytest.raises(RuntimeError, match="TRITON_INTERPRET"):
         record_trace("none", no_kernel, {"x": torch.ones(6)})
-    with pytest.raises(LookupError, match="one of the tensors"):
+    with pytest.raises(LookupError, match="one of the named tensors"):
         record_trace("other", other_memory, {"x": torch.ones(6)})
 
 

@@ -316,7 +316,7 @@ def each_by_its_own(m: Metadata, factors: list[float]) -> Fields:
     }
 
 
-def share(part: int, whole: int) -> float:
-    """The fraction that, times `whole` and cut to an integer, is `part`."""
-    fraction = part / whole
-    return fraction if int(whole * fraction) == part else math.nextafter(fraction, 2.0)
+def share(part: int, total: int) -> float:
+    """The fraction that, times `total` and cut to an integer, is `part`."""
+    fraction = part / total
+    return fraction if int(total * fraction) == part else math.nextafter(fraction, 2.0)

@@ -247,7 +247,8 @@ def _check_tables(part: Part, made_anew: PreTrainedModel) -> None:
     ]
     if not compared:
         return
-    made_anew._init_weights(part.expected.to_empty(device="cpu", recurse=False))
+    with torch.device("cpu"):
+        made_anew._init_weights(part.expected.float().to_empty(device="cpu", recurse=False))
     for name in compared:
         held = held_tables[name].cpu()
         expected = part.expected._buffers[name].to(held.dtype)

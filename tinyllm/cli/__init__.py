@@ -28,6 +28,8 @@ def run(arguments: Sequence[str] | None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         return options.run(options)
+    except BrokenPipeError:
+        raise
     except (ValueError, TypeError, OSError, MemoryError) as error:
         print(f"tinyllm {options.command}: error: {error}", file=sys.stderr)
         return 2

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from io import TextIOWrapper
-from typing import TextIO
+from io import TextIOBase, TextIOWrapper
 
 import torch
 
@@ -91,7 +90,7 @@ def load(options: argparse.Namespace):
     return model
 
 
-def expect_utf8(stream: TextIO) -> None:
+def expect_utf8(stream: TextIOBase) -> None:
     """Read UTF-8, whatever the locale; `check_text` names the bytes that are none."""
     if isinstance(stream, TextIOWrapper):
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")

@@ -107,7 +107,7 @@ def rope(parameters: Mapping[str, Any], dim: int) -> Rope:
     if not isinstance(kind, str) or kind not in SCALINGS:
         raise ValueError(f"rope_type {kind!r} is not supported: expected one of {sorted(SCALINGS)}")
     theta = positive(parameters, "rope_theta")
-    return Rope(theta=theta, dim=dim, scaling=SCALINGS[kind](parameters))
+    return Rope(theta=float(theta), dim=dim, scaling=SCALINGS[kind](parameters))
 
 
 def rope_of_head(config: PreTrainedConfig, parameters: Mapping[str, Any]) -> Rope:
