@@ -9,6 +9,7 @@ import copy
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -247,7 +248,7 @@ def _check_tables(part: Part, made_anew: PreTrainedModel) -> None:
     ]
     if not compared:
         return
-    with torch.device("cpu"):
+    with _torch_defaults():
         made_anew._init_weights(part.expected.float().to_empty(device="cpu", recurse=False))
     for name in compared:
         held = held_tables[name].cpu()
@@ -260,6 +261,18 @@ def _check_tables(part: Part, made_anew: PreTrainedModel) -> None:
                 f"{part.name}.{name} holds other numbers than hf_model.config gives: expected those, in the format "
                 "of the weights; load the model again in the format that it is to have"
             )
+
+
+@contextmanager
+def _torch_defaults() -> Iterator[None]:
+    """float32 and the CPU as default, whatever the caller's are: transformers' tables state neither."""
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.device("cpu"):
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
 
 
 def _drops_out(module: nn.Module) -> bool:
