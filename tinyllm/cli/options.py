@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from io import TextIOBase, TextIOWrapper
+from typing import TextIO
 
 import torch
 
@@ -90,7 +91,7 @@ def load(options: argparse.Namespace):
     return model
 
 
-def expect_utf8(stream: TextIOBase) -> None:
+def expect_utf8(stream: TextIO | TextIOBase) -> None:
     """Read UTF-8, whatever the locale; `check_text` names the bytes that are none."""
     if isinstance(stream, TextIOWrapper):
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")
