@@ -22,7 +22,7 @@ OF_ONE_SIZE, FREE_HEADS = (
     ("gptj", "gpt_neox", "opt", "bloom"),
     ("ministral", "qwen3", "gemma2", "gemma3_text"),
 )
-EXAMPLES, NEW_TOKENS, BEAM_TOKENS, LENGTHS = 3, 64, 16, (1, 4, 9)
+EXAMPLES, NEW_TOKENS, BEAM_TOKENS, LENGTHS = 2, 64, 16, (1, 4, 9)
 
 
 @st.composite
