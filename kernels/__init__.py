@@ -17,7 +17,7 @@ KERNEL_SETS = ("torch", "triton", "sycl", "cpu", "ipex")
 
 
 class DefaultCpuKernels(TorchKernels):
-    """Torch's operations one by one, where a runner may replace a whole decode step by native code."""
+    """Torch's operations one by one, where a runner may replace a complete decode step by native code."""
 
     native_step = True
 

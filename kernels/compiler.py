@@ -17,7 +17,7 @@ DISK_ERRORS = {"No space left on device": errno.ENOSPC, "Disk quota exceeded": e
 
 
 class BuildError(RuntimeError):
-    """Native code could not be built; the message says why, and what helps."""
+    """Native code could not be built; the message has the reason, and what helps."""
 
 
 def compile_library(command: list[str], path: Path) -> None:
@@ -57,7 +57,7 @@ def system() -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def progress(label: str) -> Iterator[None]:
+def report_build(label: str) -> Iterator[None]:
     """Say on stderr that something is built, and then in what time or that it failed."""
     _print(f"tinyllm: building {label} (once) ... ")
     began = time.perf_counter()

@@ -44,7 +44,7 @@ def cache_folder(kind: str) -> Path:
 def cached(path: Path, make: Callable[[Path], None], executable: bool = False) -> Path:
     """The file or folder `path`, made by `make(new_path)` where it is missing or damaged.
 
-    Where its folder cannot be used, a warning says why, and the result is a path in a temporary
+    Where its folder cannot be used, there is a warning with the reason, and the result is a path in a temporary
     folder of this process. `executable` is for code, which cannot be loaded from every file system.
     Raises OSError where the temporary folder cannot be used either, and whatever `make` raises.
     """
@@ -249,7 +249,7 @@ def _lock(file: TextIO) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what processes that were killed left; whoever holds the lock is the only builder."""
+    """Remove what processes that were killed left; the holder of the lock is the only builder."""
     for part in folder.glob("*.part"):
         if part.is_dir() and not part.is_symlink():
             shutil.rmtree(part, ignore_errors=True)

@@ -36,7 +36,7 @@ class HeadNorms(Protocol):
 class BeamMask(NamedTuple):
     """A beam index as attention kernels read it: one bit a sequence for each response slot.
 
-    Bit j of `mask` is set where sequence j descends from the slot. `live_slots` lists the slots with a bit, in order;
+    Bit j of `mask` is set where sequence j reads the slot. `live_slots` lists the slots with a bit, in order;
     `num_dead` counts, for each request, the written slots without one.
     """
 
@@ -57,7 +57,7 @@ class KernelSet(Protocol):
     """One implementation of every operation. A set inherits what it lacks from `TorchKernels`.
 
     `max_prologue_norm_rows`: up to so many rows, a norm is free as the prologue of `linear`. `fuses_qkv_and_rope`:
-    `qkv_rope_and_store` is one launch. `native_step`: a runner may replace a whole decode step by native code.
+    `qkv_rope_and_store` is one launch. `native_step`: a runner may replace a complete decode step by native code.
     """
 
     name: str

@@ -142,7 +142,7 @@ class Decoder(nn.Module):
 
     @property
     def weights_digest(self) -> str:
-        """By what a cache knows whether it was filled with these weights; see `tinyllm.linear.weights_digest`."""
+        """Identifies the weights that a cache was filled with; see `tinyllm.linear.weights_digest`."""
         return weights_digest(self)
 
     @property

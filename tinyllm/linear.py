@@ -40,7 +40,7 @@ class HeadNorms(NamedTuple):
 
 
 class Linear(nn.Module):
-    """y = x W^T + b. Nobody else reads the weight: kernels receive `storage`.
+    """y = x W^T + b. The weight is read here alone: kernels receive `storage`.
 
     >>> Linear(4, 2).storage.shape
     torch.Size([2, 4])
@@ -145,7 +145,10 @@ def storage_size(model: nn.Module) -> StorageSize:
 
 
 def weights_digest(model: nn.Module) -> str:
-    """A digest of some elements of every weight: alike for copies of a model, unlike for other weights or formats."""
+    """A digest of up to 2 * `DIGEST_SIZE` elements of every weight, and of its format.
+
+    It is the same for copies of a model. An edit that leaves those elements as they are is not seen.
+    """
     tensors = [x.detach().flatten() for x in (*model.parameters(), *model.buffers())]
     values = torch.cat([x[:: max(1, x.numel() // DIGEST_SIZE)].float() for x in tensors])
     dtypes = "".join(str(x.dtype) for x in tensors)

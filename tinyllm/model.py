@@ -58,12 +58,12 @@ class Model(Decoder):
         self.requires_grad_(False)
 
     def _apply(self, *args: Any, **kwargs: Any) -> Model:
-        self.sessions.clear()  # captured work knows the weights by their addresses
+        self.sessions.clear()  # captured work holds the addresses of the weights
         super()._apply(*args, **kwargs)
         return self.bind_stage_kernels()
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is copied and pickled: everything but kept sessions, whose captured work knows this model's memory."""
+        """What is copied and pickled: all but kept sessions, whose captured work holds this model's addresses."""
         return vars(self) | {"sessions": Sessions()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -133,7 +133,7 @@ class Model(Decoder):
         are `input_ids, attention_mask, generation_config`, or in transformers' order. An option that
         is not supported raises ValueError naming it, one that does not exist TypeError. No argument
         is ignored; what a saved configuration holds of no use to the answer is, as in transformers.
-        `past_key_values`, of the output of an earlier answer, goes on where that ended.
+        `past_key_values`, of the output of an earlier answer, continues where that ended.
         What would not fit into memory raises MemoryError before it begins. `split_batch=True`
         answers as many prompts at a time as the free memory holds, the longest together and under a
         progress bar; `memory_budget=` as many as so many bytes hold, taken by keys, values and
@@ -151,8 +151,7 @@ class Model(Decoder):
 
 def empty_model(config: DecoderConfig, stage: Stage) -> Model:
     """A model whose weights have shapes but no memory."""
-    with torch.device("meta"):
-        return Model(config, stage)
+    return Model(config, stage)
 
 
 def load_model(
@@ -202,12 +201,12 @@ def from_pretrained(
 def optimize(hf_model: PreTrainedModel, *, stage: str | Stage = FASTEST) -> Model:
     """Run a loaded transformers model through one of our stages, on the same weights in the same memory.
 
-    Merged projections are merged once; `hf_model` stays usable and looks at the merged memory. Weights
+    Merged projections are merged once; `hf_model` stays usable and shares the merged memory. Weights
     edited in place afterwards change both, but for norms whose stored weights lack one (Gemma), which
     are copied; a parameter or module put in the place of another is not seen. `torch.compile` and
     `DataParallel` around the model are left out, and dropout, with a warning.
     Raises TypeError for anything else, ValueError for a model type that is not supported, and for a
-    model that computes something else than its configuration says: hooks, a forward of its own,
+    model that computes something else than its configuration describes: hooks, a forward of its own,
     replaced or changed parts, adapters, quantised weights.
     """
     stage = pick_stage(stage)

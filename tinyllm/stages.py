@@ -42,7 +42,7 @@ class Stage:
     ) -> Cache:
         """An empty cache for so many prompts, each continued by `copies` sequences.
 
-        Where the number of `steps` after the prompt is known, a cache may reserve the memory for them at once.
+        Where the number of `steps` after the prompt is known, a cache may reserve the memory for all of them.
         """
         return self.cache(
             decoder.config,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from ..compiler import BuildError, compile_library, progress, run, system
+from ..compiler import BuildError, compile_library, report_build, run, system
 from ..file_cache import cache_folder as cache_folder_of
 from ..file_cache import cached
 
@@ -62,7 +62,7 @@ def library(
     tunings = (NATIVE, GENERIC) if tuning is None else (tuning,)
 
     def build(path: Path) -> None:
-        with progress("the CPU kernels"):
+        with report_build("the CPU kernels"):
             _build(path, compiler, tunings)
 
     path = folder / f"cpu-{digest(compiler, tunings[0])}.so"

@@ -46,6 +46,6 @@ def activation_code(name: str | None) -> int:
 
 
 def work_items(elements: int, x: Tensor, lanes: int, most: int = 256) -> int:
-    """Work-items for a row: one for every 16 bytes, in whole sub-groups."""
+    """Work-items for a row: one for every 16 bytes, a multiple of the sub-group size."""
     vectors = -(-elements * x.element_size() // 16)
     return min(most, -(-vectors // lanes) * lanes)

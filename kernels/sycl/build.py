@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from ..compiler import BuildError, compile_library, progress, system
+from ..compiler import BuildError, compile_library, report_build, system
 from ..file_cache import cache_folder as cache_folder_of
 from ..file_cache import cached
 from . import packages
@@ -56,7 +56,7 @@ def _build_host(path: Path) -> None:
         )
     command = ["g++", str(HOST), "-o", str(path), *_flags(packages.root()), "-l:libsycl.so"]
     try:
-        with progress("the SYCL host library"):
+        with report_build("the SYCL host library"):
             compile_library(command, path)
     except BuildError as error:
         raise ToolchainError(f"g++ could not build the SYCL host library:\n{error}") from error

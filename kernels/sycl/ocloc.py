@@ -16,7 +16,7 @@ from .packages import ToolchainError
 GPUS = {
     "pvc": 16,
     "dg2": 8,
-}  # Max, Arc A: what Debian 12's ocloc knows, with the sub-group size of each
+}  # Max, Arc A: what Debian 12's ocloc supports, with the sub-group size of each
 NEWER = {"bmg": 16, "lnl": 16, "mtl": 8}  # Battlemage, Lunar Lake, Meteor Lake
 PACKAGES = ("intel-ocloc", "libigc2", "libigdfcl2")
 

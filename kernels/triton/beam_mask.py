@@ -1,7 +1,7 @@
 """The beam index of a response: rewritten when beams are reordered, and summarised for attention as a bit mask.
 
 Each slot has one bit for each sequence: is the slot reachable from this beam? Slots with any bit are live, and stand in
-a list. Attention in every layer then knows from 12 bytes a slot which keys to load and which rows attend to them, and
+a list. Attention in every layer then reads, in 12 bytes a slot, which keys to load and which rows attend to them, and
 skips dead slots without following a path. A reorder is two launches a step.
 """
 

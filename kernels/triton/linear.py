@@ -47,7 +47,7 @@ def gemv_or_dot(
     BLOCK_K: tl.constexpr, VECTOR_SIZE: tl.constexpr, BLOCK_NORM: tl.constexpr,
     NUM_STAGES: tl.constexpr,
 ):  # fmt: skip
-    """The transposed product of the rows of x, normalised, with BLOCK_N rows of the weight: [BLOCK_N, BLOCK_M].
+    """The transposed matmul of the rows of x, normalised, with BLOCK_N rows of the weight: [BLOCK_N, BLOCK_M].
 
     `weight_row_ptrs` [BLOCK_N, 1] point to the rows of the weight. One row of x (a GEMV): a partial sum for each 16
     bytes of a weight row, summed up after the loop. Several: tl.dot.

@@ -101,7 +101,7 @@ def _qkv_rope_and_store(
 
 @triton.jit
 def _element(pair, second, HALF: tl.constexpr, INTERLEAVED: tl.constexpr):
-    """The place in its head of a pair's first (0) or second (1) element: neighbours, or HALF apart."""
+    """The place in its head of a pair's first (0) or second (1) element: neighbours, or at a distance of HALF."""
     neighbours = 2 * pair + second
     return neighbours if INTERLEAVED else tl.where(pair < HALF, pair + second * HALF, neighbours)
 

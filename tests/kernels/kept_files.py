@@ -7,7 +7,7 @@ import pytest
 
 from tinyllm.kernels.file_cache import cached, temporary_folder
 
-NOBODY = 65534
+OTHER_UID = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 
 

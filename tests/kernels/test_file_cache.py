@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from kept_files import NOBODY, as_root, content, description, is_private, never, refused
+from kept_files import OTHER_UID, as_root, content, description, is_private, never, refused
 
 from tinyllm.kernels import file_cache
 from tinyllm.kernels.file_cache import cache_folder, cached
@@ -195,8 +195,8 @@ def ordinary_user():
     folder = Path(tempfile.mkdtemp())
     uid = os.geteuid()
     if uid == 0:
-        os.chown(folder, NOBODY, NOBODY)
-        os.seteuid(NOBODY)
+        os.chown(folder, OTHER_UID, OTHER_UID)
+        os.seteuid(OTHER_UID)
     yield folder
     os.seteuid(uid)
     shutil.rmtree(folder)
@@ -210,7 +210,7 @@ def test_a_folder_that_cannot_be_written_serves_what_it_has(ordinary_user, of_ro
         for part in (path.parent, *path.parent.iterdir()):
             os.chown(part, 0, 0)
             part.chmod(0o755 if part.is_dir() else 0o644)
-        os.seteuid(NOBODY)
+        os.seteuid(OTHER_UID)
     else:
         path.parent.chmod(0o500)
     assert cached(path, never) == path
@@ -222,7 +222,7 @@ def test_a_folder_that_root_keeps_for_itself_is_said(ordinary_user):
     path = ordinary_user / "tinyllm" / "kind" / "name"
     os.seteuid(0)
     (ordinary_user / "tinyllm").mkdir(mode=0o700)
-    os.seteuid(NOBODY)
+    os.seteuid(OTHER_UID)
     refused(path, match="Permission denied")
 
 

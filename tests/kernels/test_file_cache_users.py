@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from kept_files import NOBODY, as_root, content, is_private, never, refused
+from kept_files import OTHER_UID, as_root, content, is_private, never, refused
 
 from tinyllm.kernels import file_cache
 from tinyllm.kernels.file_cache import cached
@@ -33,7 +33,7 @@ def level(entry, name):
 def test_a_folder_that_others_may_write_is_not_used(entry, name, mode):
     place = level(entry, name)
     place.chmod(mode)
-    os.chown(place, -1, NOBODY if os.geteuid() == 0 else os.getgid())
+    os.chown(place, -1, OTHER_UID if os.geteuid() == 0 else os.getgid())
     if mode == 0o720 and os.geteuid() != 0:
         place.chmod(0o702)  # a group of this user's own is trusted
     entry.write_text("planted")
@@ -52,8 +52,8 @@ def test_a_sticky_folder_may_lead_to_the_cache_but_not_be_it(entry):
 @as_root
 @pytest.mark.parametrize("name", LEVELS)
 def test_a_folder_of_another_user_is_not_used(entry, name):
-    os.chown(level(entry, name), NOBODY, NOBODY)
-    refused(entry, match=f"owner {NOBODY}, mode 700")
+    os.chown(level(entry, name), OTHER_UID, OTHER_UID)
+    refused(entry, match=f"owner {OTHER_UID}, mode 700")
 
 
 @as_root
@@ -61,7 +61,7 @@ def test_a_link_of_another_user_is_not_followed(entry, tmp_path):
     path = tmp_path / "link" / "name"
     path.parent.symlink_to(entry.parent)
     assert cached(path, never) == path
-    os.chown(path.parent, NOBODY, NOBODY, follow_symlinks=False)
+    os.chown(path.parent, OTHER_UID, OTHER_UID, follow_symlinks=False)
     refused(path, match="another user could have written")
 
 
@@ -69,7 +69,7 @@ def test_a_link_of_another_user_is_not_followed(entry, tmp_path):
 @pytest.mark.parametrize("change", ["mode", pytest.param("owner", marks=as_root)])
 def test_a_file_that_others_may_write_is_made_anew(entry, change, of_the_checksum):
     part = file_cache._checksum_file(entry) if of_the_checksum else entry
-    os.chown(part, NOBODY, NOBODY) if change == "owner" else part.chmod(0o666)
+    os.chown(part, OTHER_UID, OTHER_UID) if change == "owner" else part.chmod(0o666)
     made = []
     with pytest.warns(UserWarning, match=rf"could have written {part} .*made anew"):
         assert cached(entry, lambda new: (made.append(new), content(new))) == entry
@@ -80,7 +80,7 @@ def test_a_file_that_others_may_write_is_made_anew(entry, change, of_the_checksu
 def test_the_administrator_owns_the_places_above_a_home(entry, monkeypatch):
     above = level(entry, "home").stat().st_ino
     monkeypatch.setattr(
-        file_cache, "_is_foreign", lambda info: info.st_ino == above or info.st_uid == NOBODY
+        file_cache, "_is_foreign", lambda info: info.st_ino == above or info.st_uid == OTHER_UID
     )
     monkeypatch.setattr(Path, "home", lambda: level(entry, "tinyllm"))
     assert cached(entry, never) == entry

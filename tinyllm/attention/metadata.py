@@ -20,7 +20,7 @@ Bias = Float[Tensor, "#b #h #rows n"]
 
 
 class Segment(NamedTuple):
-    """Keys and values in one piece of memory, of which the metadata says how many are valid."""
+    """Keys and values in one piece of memory; the metadata has the number of valid ones."""
 
     k: Float[Tensor, "b g n d"]
     v: Float[Tensor, "b g n d"]
@@ -127,9 +127,9 @@ class SegmentBias(NamedTuple):
 class DecodeMetadata:
     """One new token of each of `w` sequences attends to its prompt and its path through the response.
 
-    `prompt_tokens` and `steps`, this one among them, count what the host knows; `lengths` are the same numbers on the
-    device, which a captured graph reads. `beam_index` says whose slot holds each step of a sequence's path (None: its
-    own), `beam_mask` says so as the kernels of the cache read it. A cache of one segment has no steps.
+    `prompt_tokens` and `steps`, this one among them, are numbers of the host; `lengths` are the same numbers on the
+    device, which a captured graph reads. `beam_index` has the slot that holds each step of a sequence's path (None: its
+    own), `beam_mask` is the same in the form that the kernels of the cache read. A cache of one segment has no steps.
     """
 
     prompt_tokens: int

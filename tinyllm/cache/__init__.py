@@ -1,6 +1,6 @@
 """Where keys and values are kept: the second field of a stage.
 
-A cache hands out segments, the contiguous cache one and the segment cache two, and the metadata that attention needs.
+A cache returns segments, the contiguous cache one and the segment cache two, and the metadata that attention needs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class LayerCache(Protocol):
 
 @runtime_checkable
 class PrefillCache(Protocol):
-    """What a forward pass needs of a cache: of a whole one, or of some requests of it during a prefill.
+    """What a forward pass needs of a cache: of a complete one, or of some requests of it during a prefill.
 
     `logits_to_keep`: how many tokens at the end of a row are continued; 1 in a prefill, after it one for each sequence
     that shares the prompt, side by side.

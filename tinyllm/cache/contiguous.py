@@ -1,4 +1,4 @@
-"""The cache transformers uses by default: one growing buffer, copied whole for every token."""
+"""The cache transformers uses by default: one growing buffer, copied in full for every token."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class ContiguousCache:
         self.text: CachedText | None = None
 
     def __copy__(self) -> ContiguousCache:
-        """A copy with memory of its own, as `copy.deepcopy` makes it: both go on independently."""
+        """A copy with memory of its own, as `copy.deepcopy` makes it: both continue independently."""
         return copy.deepcopy(self)
 
     @property
@@ -130,7 +130,7 @@ class ContiguousCache:
     def prefill_batches(
         self, tokens: int, mask: Int[Tensor, "r t"] | None
     ) -> list[tuple[slice, PrefillCache]]:
-        """All prompts in one pass: a layer's buffer is made whole."""
+        """All prompts in one pass: a layer's buffer is complete."""
         return [(slice(None), self)]
 
     def resume(self, copies: int, steps: int | None) -> None:

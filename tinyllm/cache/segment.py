@@ -41,7 +41,7 @@ def prompts_per_pass(tokens: int) -> int:
 
 @dataclass
 class SegmentState:
-    """What the layers of a segment cache have in common. It refers to none of them, so that memory is freed at once."""
+    """What the layers of a segment cache have in common. It refers to none of them: memory is freed immediately."""
 
     prompts: int
     kv_heads: int
@@ -151,7 +151,7 @@ class SegmentCache:
         self._start_response(copies, steps)
 
     def __copy__(self) -> SegmentCache:
-        """A copy with memory of its own, as `copy.deepcopy` makes it: both go on independently."""
+        """A copy with memory of its own, as `copy.deepcopy` makes it: both continue independently."""
         return copy.deepcopy(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -122,7 +122,7 @@ def one_line(error: Exception) -> str:
 
 
 def read_values(folder: Path) -> dict[str, Any]:
-    """What config.json of a folder says, each value of its kind.
+    """The values in config.json of a folder, each of its kind.
 
     Raises FileNotFoundError for a folder without it, saying so of an adapter without its model; ValueError naming file
     and key for a value that cannot be meant.
@@ -160,7 +160,7 @@ def _without_config(folder: Path) -> str:
 
 
 def refuse_quantised(folder: Path, values: Mapping[str, Any]) -> None:
-    """Raise ValueError naming the method, where config.json says that the weights are quantised."""
+    """Raise ValueError naming the method, where config.json names one by which the weights are quantised."""
     path = folder / CONFIG
     for key in QUANTISED:
         given = values.get(key)

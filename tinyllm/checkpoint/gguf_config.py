@@ -64,7 +64,7 @@ def qwen3(m: Metadata) -> Fields:
 
 
 def smollm3(m: Metadata) -> Fields:
-    """SmolLM3: every fourth layer rotates nothing, which no key says."""
+    """SmolLM3: every fourth layer rotates nothing, for which there is no key."""
     return like_llama(m) | windows(m) | biases(m) | {"model_type": "smollm3"}
 
 
@@ -79,7 +79,7 @@ def phi3(m: Metadata) -> Fields:
     parameters = fields["rope_parameters"]
     if parameters["rope_type"] == "linear":  # which transformers' Phi-3 does not have
         pairs = m.get("rope.dimension_count", fields["head_dim"]) // 2
-        parameters |= each_by_its_own(m, [parameters["factor"]] * pairs)
+        parameters |= longrope(m, [parameters["factor"]] * pairs)
     window = m.get("attention.sliding_window", 0) or None
     return fields | {"model_type": "phi3", "sliding_window": window}
 
@@ -264,7 +264,7 @@ def score_size(m: Metadata) -> Fields:
 
 
 def rope(m: Metadata, size: int, *, rotates_all: bool) -> Fields:
-    """transformers' parameters of RoPE for heads of `size` elements, scaled as the file says.
+    """transformers' parameters of RoPE for heads of `size` elements, with the scaling of the file.
 
     A factor without a type scales linearly, as in llama.cpp; `rope.scale_linear` is its older name.
     """
@@ -301,10 +301,10 @@ def scaling(m: Metadata, size: int, factor: float) -> Fields:
         raise ValueError(
             f"{m.file.path}: tensor {ROPE_FACTORS!r} has {len(own)} values: expected {pairs} above 0"
         )
-    return each_by_its_own(m, [factor * value for value in own.tolist()])
+    return longrope(m, [factor * value for value in own.tolist()])
 
 
-def each_by_its_own(m: Metadata, factors: list[float]) -> Fields:
+def longrope(m: Metadata, factors: list[float]) -> Fields:
     """Every frequency divided by its own factor: transformers' LongRoPE, alike for short and for long prompts."""
     return {
         "rope_type": "longrope",

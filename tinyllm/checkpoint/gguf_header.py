@@ -126,7 +126,7 @@ class Header:
         return np.frombuffer(self._bytes(count * number.size), number.format)
 
     def _skip_strings(self, count: int) -> None:
-        """Step from length to length, without a look at the strings."""
+        """Step from length to length, without reading the strings."""
         view, at, end = self._view, self._at, len(self._view)
         length_at, size = LENGTH.unpack_from, LENGTH.size
         for _ in range(count):
@@ -136,7 +136,7 @@ class Header:
         self._at = at
 
     def _tensors(self, count: int) -> Iterator[TensorInfo]:
-        """What the header says of each tensor."""
+        """The entry of each tensor in the header."""
         for _ in range(count):
             name = self._string()
             (dimensions,) = self._take(KIND)
@@ -213,7 +213,7 @@ def number_of(kind: int) -> struct.Struct:
 
 
 def stored_bytes(name: str, shape: tuple[int, ...], kind: int) -> int:
-    """The bytes of a tensor. Raises ValueError for an unknown encoding, or rows that are not whole blocks."""
+    """The bytes of a tensor. Raises ValueError for an unknown encoding, or rows that end inside a block."""
     block = block_of(kind)
     if block is None:
         raise ValueError(f"tensor {name!r} has the unknown encoding {kind}")

@@ -120,7 +120,7 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "swin_norm": (False,),
     "use_parallel_residual": (False,),
 }
-# The same for whole groups of keys, by how they begin: whatever their value, the model is another one.
+# The same for groups of keys, by how they begin: whatever their value, the model is another one.
 REFUSED = (
     "altup.",
     "attention.decay_lora_rank",

@@ -20,7 +20,7 @@ TOKEN_IDS = {
 
 
 class Metadata:
-    """Values by their keys without the architecture's name, checked as `gguf_keys.USED` says.
+    """Values by their keys without the architecture's name, checked by `gguf_keys.USED`.
 
     Errors are ValueErrors that name the file, the key and its value.
     """
@@ -88,7 +88,7 @@ class Metadata:
         return bool({tensor, f"blk.0.{tensor}"} & self.file.tensors.keys())
 
     def finish(self) -> None:
-        """Refuse what is left and changes the mathematics; warn about what nobody listed."""
+        """Refuse what is left and changes the mathematics; warn of keys that are not listed."""
         prefix = f"{self.architecture}."
         left = {key.removeprefix(prefix) for key in self.file.metadata if key.startswith(prefix)}
         unknown = []

@@ -65,7 +65,7 @@ def _check_parts(parts: list[Header], tensors: int | None) -> None:
 
 
 def _declared(header: Header, key: str, default: Any) -> Any:
-    """A count of the metadata that says how a file is split."""
+    """A count in the metadata of a split file."""
     value = header.metadata.get(key, default)
     if value is not default and (type(value) is not int or value < 0):
         raise ValueError(f"{header.path}: {key} is {value!r}: expected a count")

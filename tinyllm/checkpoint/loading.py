@@ -20,7 +20,6 @@ from tinyllm.decoder import Decoder
 from tinyllm.families import Family
 from tinyllm.families.family import BUFFERS, OTHER_HEADS
 from tinyllm.linear import Norm
-from tinyllm.ops.rope import RotaryEmbedding
 from tinyllm.runtime.device import DTYPES
 from tinyllm.runtime.progress import progress
 
@@ -85,7 +84,7 @@ def load_weights(
 def merge_weights(decoder: Decoder, family: Family, weights: ModuleWeights) -> None:
     """Put a decoder on the weights of a transformers model in memory.
 
-    Tensors that we keep merged are merged once, and the transformers model then looks at its rows of the
+    Tensors that we keep merged are merged once, and the transformers model then holds its rows of the
     result: both models work, and no weight is held twice.
     """
     verify(decoder, family, weights)
@@ -205,7 +204,7 @@ def check_shape(weights: Weights, source: str, shape: tuple[int, ...]) -> None:
 
 
 def refuse_quantised_tensors(weights: Weights) -> None:
-    """Raise ValueError for names that only quantised weights have, where no configuration says that they are."""
+    """Raise ValueError for names that only quantised weights have, where no configuration does."""
     for source in weights.shapes:
         if source.endswith(QUANTISED_ENDINGS):
             raise ValueError(
@@ -222,8 +221,8 @@ def assign(decoder: Decoder, parameter: str, tensor: Float[Tensor, ...]) -> None
 
 
 def tie_and_finalize(decoder: Decoder, device: torch.device) -> None:
-    """Tie what is tied, and compute what is not stored."""
+    """Tie what is tied, and move what is not stored."""
     if decoder.config.tie_word_embeddings:
         decoder.lm_head.weight = decoder.embed_tokens.weight
-    decoder.rotary = RotaryEmbedding(decoder.config).to(device)
+    decoder.rotary.to(device)
     decoder.eval()

@@ -65,7 +65,7 @@ class ModuleWeights:
         self._name = type(module).__name__
 
     def check(self, name: str) -> None:
-        """`uniform` looks at all of them together."""
+        """`uniform` checks all of them together."""
 
     def read(self, name: str) -> Tensor:
         return self.parameters[name].data

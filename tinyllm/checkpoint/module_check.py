@@ -1,4 +1,4 @@
-"""Whether a transformers model computes what its configuration says: compared with one that transformers makes anew.
+"""Whether a transformers model computes what its configuration describes: compared with a new one of transformers.
 
 What was changed in memory would be left out without a word: hooks, replaced modules, patched functions, constants.
 """
@@ -63,7 +63,7 @@ class Part(NamedTuple):
 
 
 def check_parts(hf_model: PreTrainedModel, hf_class: type[PreTrainedModel]) -> None:
-    """Raise ValueError naming the first part that computes something else than its configuration says."""
+    """Raise ValueError naming the first part that computes something else than its configuration describes."""
     made_anew = _made_anew(hf_model, hf_class)
     _check_hooks("torch", vars(nn.modules.module), "_global")
     parts = list(_parts(Part("hf_model", hf_model, made_anew)))

@@ -1,4 +1,4 @@
-"""`tinyllm chat`: turn after turn; what was said before is not computed again."""
+"""`tinyllm chat`: one message after the other; earlier ones are not computed again."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def add_to(commands) -> None:
         commands, "chat", "Talk with a model, turn after turn; end with Ctrl-D.", run
     )
     add_answer(command, longest=512)
-    command.add_argument("--system", help="what the model is told before you begin")
+    command.add_argument("--system", help="a system message before your first one")
 
 
 class Chat:
-    """A conversation: what was said, as messages, and what the model holds of it."""
+    """A conversation: its messages, and the cache that the model holds of it."""
 
     def __init__(self, model: Model, system: str | None = None) -> None:
         self.model = model
@@ -47,12 +47,14 @@ class Chat:
             ids, mask, past_key_values=cache, return_dict_in_generate=True, **how
         )
         self.tokens, self.cache = out.sequences.cpu(), cache_of(out)
-        said = self.model.tokenizer.decode(self.tokens[0, ids.shape[1] :], skip_special_tokens=True)
-        self.messages.append({"role": "assistant", "content": said})
-        return said
+        answer = self.model.tokenizer.decode(
+            self.tokens[0, ids.shape[1] :], skip_special_tokens=True
+        )
+        self.messages.append({"role": "assistant", "content": answer})
+        return answer
 
     def held(self, ids: torch.Tensor) -> Cache | None:
-        """The cache, where these tokens go on from those that it holds: a template may write history differently."""
+        """The cache, where these tokens continue those that it holds: a template may write history differently."""
         length = 0 if self.cache is None else self.cache.length
         fits = 0 < length < ids.shape[1] and torch.equal(self.tokens[:, :length], ids[:, :length])
         return self.cache if fits else None

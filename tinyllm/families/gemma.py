@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 def describe_2(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `Gemma2Config`. Raises ValueError naming what we do not have."""
-    turned = rope_of_head(config, config.rope_parameters)
+    rotary = rope_of_head(config, config.rope_parameters)
     return like_gemma(
-        config, "gemma2", **layers(config, lambda i: LayerKind(turned, window(config, i)))
+        config, "gemma2", **layers(config, lambda i: LayerKind(rotary, window(config, i)))
     )
 
 

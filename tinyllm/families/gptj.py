@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 def describe(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `GPTJConfig`. Raises ValueError naming what we do not have."""
-    turned = Rope(10000.0, config.rotary_dim, interleaved=True)
+    rotary = Rope(10000.0, config.rotary_dim, interleaved=True)
     return described(
         config,
         "gptj",
         intermediate_size=config.n_inner or 4 * config.hidden_size,
         norm_eps=config.layer_norm_epsilon,
-        kinds=(kind_without_window(config, turned),),
+        kinds=(kind_without_window(config, rotary),),
         activation=activation(config.activation_function),
         gated=False,
         **heads_of_their_own(config),

@@ -24,13 +24,13 @@ def describe(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `LlamaConfig`, `MistralConfig` or `MinistralConfig`. Raises ValueError naming what we do not have."""
     if config.model_type == "ministral":
         return like_llama(config, "llama", **windowed_layers(config))
-    turned = rope_of_head(config, config.rope_parameters)
+    rotary = rope_of_head(config, config.rope_parameters)
     if config.model_type == "mistral":
-        return like_llama(config, "llama", kinds=(LayerKind(turned, sliding_window(config)),))
+        return like_llama(config, "llama", kinds=(LayerKind(rotary, sliding_window(config)),))
     return like_llama(
         config,
         "llama",
-        kinds=(kind_without_window(config, turned),),
+        kinds=(kind_without_window(config, rotary),),
         qkv_bias=config.attention_bias,
         o_bias=config.attention_bias,
         mlp_bias=config.mlp_bias,
@@ -45,8 +45,8 @@ def like_llama(config: PreTrainedConfig, family: str, **traits: Any) -> DecoderC
 
 def windowed_layers(config: PreTrainedConfig) -> dict[str, tuple]:
     """Layers of one rotation, some of them with a sliding window."""
-    turned = rope_of_head(config, config.rope_parameters)
-    return layers(config, lambda i: LayerKind(turned, window(config, i)))
+    rotary = rope_of_head(config, config.rope_parameters)
+    return layers(config, lambda i: LayerKind(rotary, window(config, i)))
 
 
 ATTENTION, MLP = "model.layers.{i}.self_attn", "model.layers.{i}.mlp"

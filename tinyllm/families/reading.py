@@ -111,17 +111,17 @@ def rope(parameters: Mapping[str, Any], dim: int) -> Rope:
 
 
 def rope_of_head(config: PreTrainedConfig, parameters: Mapping[str, Any]) -> Rope:
-    """The rotary embedding of whole heads, in families that rotate no part of one.
+    """The rotary embedding of all elements of a head, in families that rotate no part of one.
 
     Their classes in transformers ignore a `partial_rotary_factor`, but not where the rotation is scaled: that is an
     error there, and a ValueError here.
     """
-    turned = rope(parameters, head_dim(config))
+    rotary = rope(parameters, head_dim(config))
     part = parameters.get("partial_rotary_factor")
-    if turned.scaling is not None and part not in (None, 1.0):
+    if rotary.scaling is not None and part not in (None, 1.0):
         given = f"partial_rotary_factor={part!r} with rope_type {parameters['rope_type']!r}"
         raise ValueError(f"{given} is not supported: expected none")
-    return turned
+    return rotary
 
 
 def positive(parameters: Mapping[str, Any], name: str) -> int | float:
@@ -177,10 +177,10 @@ def cache_window(config: PreTrainedConfig) -> int | None:
     return checked_window(fields[0], getattr(config, fields[0], None))
 
 
-def kind_without_window(config: PreTrainedConfig, turned: Rope | None) -> LayerKind:
+def kind_without_window(config: PreTrainedConfig, rotary: Rope | None) -> LayerKind:
     """All layers of a family whose attention has no window; transformers' cache may have one all the same."""
     tokens = cache_window(config)
-    return LayerKind(turned, tokens, windowed_cache=tokens is not None)
+    return LayerKind(rotary, tokens, windowed_cache=tokens is not None)
 
 
 def layers(config: PreTrainedConfig, kind_of: Callable[[int], LayerKind]) -> dict[str, tuple]:
@@ -196,7 +196,7 @@ def layers(config: PreTrainedConfig, kind_of: Callable[[int], LayerKind]) -> dic
 
 
 def refuse(config: PreTrainedConfig, **expected: object) -> None:
-    """Raise ValueError where a configuration asks for what we do not have: for each name the one value we take."""
+    """Raise ValueError where a configuration has a value that is not supported: for each name the one value we take."""
     for name, value in expected.items():
         given = getattr(config, name, value)
         if given != value:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 def describe(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `SmolLM3Config`. Raises ValueError naming what we do not have."""
-    turned, bias = rope_of_head(config, config.rope_parameters), config.attention_bias
+    rotary, bias = rope_of_head(config, config.rope_parameters), config.attention_bias
 
     def kind(layer: int) -> LayerKind:
-        return LayerKind(turned if config.no_rope_layers[layer] else None, window(config, layer))
+        return LayerKind(rotary if config.no_rope_layers[layer] else None, window(config, layer))
 
     biases = {"qkv_bias": bias, "o_bias": bias, "mlp_bias": config.mlp_bias}
     return like_llama(config, "smollm3", **biases, **layers(config, kind))

@@ -8,7 +8,7 @@ from tinyllm.config import DecoderConfig
 
 
 def traits(config: DecoderConfig) -> list[str]:
-    """Everything in which a decoder differs from one of RMSNorm, whole rotation and a SiLU gate without biases."""
+    """Everything in which a decoder differs from one of RMSNorm, full rotation and a SiLU gate without biases."""
     return [
         *_norms(config),
         *_positions(config),
@@ -31,18 +31,18 @@ def _norms(config: DecoderConfig) -> Iterator[str]:
 
 def _positions(config: DecoderConfig) -> Iterator[str]:
     ropes = {kind.rope for kind in config.kinds}
-    turned = ropes - {None}
+    rotary = ropes - {None}
     if config.alibi:
         yield "ALiBi"
     if config.learned_positions:
         yield "learned positions"
-    if turned and None in ropes:
+    if rotary and None in ropes:
         yield "some layers without rotation"
-    if len(turned) > 1:
+    if len(rotary) > 1:
         yield "several bases of rotation"
     if 0 < config.rotated < config.head_dim:
         yield f"{config.rotated} of {config.head_dim} elements rotated"
-    if any(rope.interleaved for rope in turned):
+    if any(rope.interleaved for rope in rotary):
         yield "neighbours rotated"
     windows = sorted({kind.window for kind in config.kinds if kind.window is not None})
     if windows:

@@ -1,4 +1,4 @@
-"""Beam search: the best sequences of every request go on side by side, with the semantics of transformers.
+"""Beam search: the best sequences of every request are continued side by side, with the semantics of transformers.
 
 Everything is kept in tensors of fixed size on the device: for each of `b` requests the `w` beams that are running and
 the best `w` that have ended.

@@ -86,9 +86,9 @@ def generate(
         return run(decoder, stage, sessions, request, options)
     batches = []
     if split_batch or memory_budget is not None:
-        from tinyllm.generation.logits import keep_padding
+        from tinyllm.generation.logits import reads_padding
 
-        trim = not keep_padding(request) and not stopping_criteria
+        trim = not reads_padding(request) and not stopping_criteria
         batches = plan_batches(request, budget.max_prompts, trim=trim)
     if not batches:
         raise MemoryError(budget.too_small())

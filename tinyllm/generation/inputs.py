@@ -42,7 +42,10 @@ def pick_prompt(input_ids: Any, inputs: Any, options: GenerationConfig) -> Any:
 
 
 def named_arguments(positional: tuple, named: dict[str, Any]) -> dict[str, Any]:
-    """All arguments after the prompt by name: a configuration or a list of processors tells transformers' order."""
+    """All arguments after the prompt by name; a configuration or a list of processors stands for transformers' order.
+
+    Raises TypeError for too many, or for one that is given by position and by name.
+    """
     from transformers import GenerationConfig
 
     first, second = (*positional, None, None)[:2]
@@ -62,7 +65,7 @@ def named_arguments(positional: tuple, named: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_ids(input_ids: Any, config: DecoderConfig) -> None:
-    """Raise TypeError or ValueError unless these are token ids `[b, t]` that the decoder knows and can hold."""
+    """Raise TypeError or ValueError unless these are token ids `[b, t]` of the vocabulary that fit the context."""
     if not isinstance(input_ids, Tensor):
         hint = "; unpack it: generate(**inputs)" if isinstance(input_ids, Mapping) else ""
         raise TypeError(

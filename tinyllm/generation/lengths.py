@@ -32,7 +32,7 @@ def least_length(options: GenerationConfig, prompt_tokens: int) -> int:
 def check_length(
     total: int, prompt_tokens: int, options: GenerationConfig, config: DecoderConfig
 ) -> None:
-    """Raise ValueError where nothing could be generated or there is no room; warn of a least length over the most."""
+    """Raise ValueError where nothing could be generated or the context is full; warn of a minimum above the maximum."""
     context = config.max_position_embeddings
     least = least_length(options, prompt_tokens)
     if total <= prompt_tokens:

@@ -86,19 +86,19 @@ def processors(
     values["min_length"] = least_length(options, input_ids.shape[1])
     if not token_list(options.eos_token_id):
         values["min_length"] = 0
-    chosen = made_of(values, of_the_text(options, input_ids, attention_mask, total))
+    chosen = build_processors(values, text_processors(options, input_ids, attention_mask, total))
     chosen = with_custom(chosen, custom)
     if options.do_sample:
-        chosen.extend(made_of(values, warpers(options, device)))
+        chosen.extend(build_processors(values, warpers(options, device)))
     last = {
         "watermarking_config": lambda config: config.construct_processor(vocab_size, device),
         "renormalize_logits": lambda _: LogitNormalization(),
     }
-    chosen.extend(made_of(values, last))
+    chosen.extend(build_processors(values, last))
     return chosen
 
 
-def made_of(
+def build_processors(
     values: dict[str, Any], parts: dict[str, Callable[[Any], LogitsProcessor]]
 ) -> LogitsProcessorList:
     """A processor for every option of `parts` that has a value, in their order."""
@@ -110,13 +110,13 @@ def made_of(
     )
 
 
-def of_the_text(
+def text_processors(
     options: GenerationConfig,
     input_ids: Int[Tensor, "b t"],
     attention_mask: Int[Tensor, "r t"] | None,
     total: int,
 ) -> dict[str, Callable[[Any], LogitsProcessor]]:
-    """Options that look at the text, at its length or at nothing, and what transformers makes of each."""
+    """Options that depend on the text, on its length or on neither, and transformers' processor for each."""
     device = input_ids.device
     prompt_tokens = input_ids.shape[1]
     copies = max(options.num_beams or 1, options.num_return_sequences or 1)
@@ -174,7 +174,9 @@ def warpers(
 ) -> dict[str, Callable[[Any], LogitsProcessor]]:
     """Options that narrow a distribution before a token is drawn from it, after everything else."""
     keep = 1
-    if (options.num_beams or 1) > 1:  # beams must be able to go on where the best token is an end
+    if (
+        options.num_beams or 1
+    ) > 1:  # beams must be able to continue where the best token is an end
         keep += 1 if options.eos_token_id is None else len(token_list(options.eos_token_id))
 
     def at_least(kind: type[LogitsProcessor], **arguments: Any) -> Callable:
@@ -245,7 +247,7 @@ def replayable(request: Request) -> bool:
     return known and ends and request.record.scores is None and request.record.logits is None
 
 
-def keep_padding(request: Request) -> bool:
+def reads_padding(request: Request) -> bool:
     """Whether a processor may read the padding before a prompt as text."""
     return not all(type(part) in FREE_OF_PADDING for part in request.processors)
 

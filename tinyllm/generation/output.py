@@ -1,4 +1,4 @@
-"""What `generate` returns where more than the sequences was asked for: transformers' own classes."""
+"""What `generate` returns where more than the sequences is requested: transformers' own classes."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class StepRecord:
     logits: list[Float[Tensor, "r v"]] | None = None
 
     def keep(self, logits: Float[Tensor, "r v"], scores: Float[Tensor, "r v"]) -> None:
-        """Keep scores and logits of one step, where the caller wants them."""
+        """Keep scores and logits of one step, where the caller requests them."""
         if self.scores is not None:
             self.scores.append(scores.clone())
         if self.logits is not None:

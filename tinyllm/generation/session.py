@@ -27,7 +27,7 @@ class GenerationSession(ABC):
     """A decoder at work on requests of one kind, one after the other, in the same memory.
 
     `tokens` are what every row is continued with next, `beam_idx` the rows that they continue (None: their own). `key`
-    names the kind where whole steps may be captured and replayed; None: the passes through the layers alone.
+    names the kind where complete steps may be captured and replayed; None: the passes through the layers alone.
     """
 
     beam_idx: Int[Tensor, " r"] | None = None
@@ -79,7 +79,7 @@ class GenerationSession(ABC):
         return tokens <= self.max_prompt_tokens and new_tokens <= self.max_new_tokens
 
     def rebind(self, request: Request) -> None:
-        """Get ready for a further request in the same memory; captured work knows the tensors of the first."""
+        """Get ready for a further request in the same memory; captured work holds the tensors of the first."""
         old_parts = [*self.request.processors, *self.request.criteria]
         new_parts = [*request.processors, *request.criteria]
         for old, new in zip(old_parts, new_parts, strict=True):
@@ -95,7 +95,7 @@ class GenerationSession(ABC):
         return [graph for graph in graphs if graph.graph is not None]
 
     def close(self) -> None:
-        """Drop what refers to this object: its memory is then free at once."""
+        """Drop what refers to this object: its memory is then free immediately."""
         self.steps.clear()
         self.forward = None
 

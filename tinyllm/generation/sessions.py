@@ -25,7 +25,7 @@ class Sessions:
 
     @property
     def captures(self) -> list[CapturedGraph]:
-        """The captured graphs that are kept; each knows how long its capture took."""
+        """The captured graphs that are kept; each records how long its capture took."""
         return [graph for session in self.kept.values() for graph in session.captures]
 
     @property

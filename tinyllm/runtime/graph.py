@@ -19,7 +19,7 @@ class CapturedGraph:
     """A function without arguments that always does the same on the same memory, captured at its second call.
 
     The first call runs it as it is, which compiles and allocates what it needs. Where capturing fails, every call does,
-    and `failure` says why. `seconds` is the time the capture took.
+    and `failure` has the reason. `seconds` is the time the capture took.
     """
 
     def __init__(self, work: Callable[[], None], device: torch.device) -> None:
@@ -57,6 +57,6 @@ class CapturedGraph:
         return graph
 
     def _end_capture(self) -> None:
-        """A failed capture leaves the generator believing that it goes on, until another one has ended."""
+        """A failed capture leaves the generator in the state of a running capture, until another one has ended."""
         with suppress(AttributeError, RuntimeError):
             self._captured(lambda: torch.zeros(1, dtype=torch.float32, device=self.device))

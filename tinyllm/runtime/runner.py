@@ -19,7 +19,7 @@ Work = Callable[[], None]
 class Runner:
     """`step(decoder)` is the function that takes a step; `repeat(work, device)` does the same work on the same memory.
 
-    `describe(decoder)` says how a decoder's steps are run.
+    `describe(decoder)` names the way in which a decoder's steps are run.
     """
 
     name: str
