@@ -1,7 +1,8 @@
 """Calls of `generate` drawn over all options and arguments, each answered by transformers too.
 
 The tokens are the same, or both refuse, or ours refuses by name what `tinyllm.generation.options` lists as not
-supported. Each option alone is in `test_processors.py`; here they meet. `DRAWS` is the number of calls, drawn anew where it is given:
+supported. Each option alone is in `test_processors.py`; here they meet. `DRAWS` is the number of calls, drawn anew
+where it is given:
 
     DRAWS=5000 python -m pytest tests/generation/test_drawn_calls.py
 """
