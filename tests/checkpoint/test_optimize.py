@@ -141,7 +141,7 @@ def test_a_rounded_table_of_gptj_is_refused():
     """Its sines are a table of every layer, which tinyllm computes anew."""
     assert ours(models.tiny("gptj")) == tokens(models.tiny("gptj"))
     tinyllm.optimize(models.tiny("gptj").to(torch.bfloat16))
-    with pytest.raises(ValueError, match=r"h\.0\.attn\.embed_positions holds other numbers"):
+    with pytest.raises(ValueError, match=r"embed_positions holds other numbers"):
         tinyllm.optimize(models.tiny("gptj").to(torch.bfloat16).float())
 
 
