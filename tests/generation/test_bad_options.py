@@ -97,7 +97,12 @@ OPTIONS = {
     ),
     "decay towards no end": (
         {"exponential_decay_length_penalty": (2, 1.5)},
-        "exponential_decay_length_penalty needs eos_token_id: pass both",
+        "exponential_decay_length_penalty with eos_token_id=None: expected end tokens of at most 60; pass eos_token_id",
+    ),
+    "decay towards an end beyond the vocabulary": (
+        {"exponential_decay_length_penalty": (2, 1.5), "eos_token_id": [5, 61]},
+        "exponential_decay_length_penalty with eos_token_id=[5, 61]: expected end tokens of at most 60; "
+        "pass eos_token_id",
     ),
     "several greedy answers": (
         {"num_return_sequences": 2},

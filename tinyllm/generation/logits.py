@@ -80,7 +80,11 @@ def processors(
     custom: list,
     prefix_allowed_tokens_fn: PrefixFunction | None = None,
 ) -> LogitsProcessorList:
-    """What changes the scores before a token is chosen, in the order in which transformers applies it."""
+    """What changes the scores before a token is chosen, in the order in which transformers applies it.
+
+    Raises ValueError where a processor needs end tokens of the vocabulary, and there are none.
+    """
+    check_length_penalty(options, vocab_size)
     device = input_ids.device
     values = vars(options) | {"prefix_allowed_tokens_fn": prefix_allowed_tokens_fn}
     values["min_length"] = least_length(options, input_ids.shape[1])
@@ -96,6 +100,18 @@ def processors(
     }
     chosen.extend(build_processors(values, last))
     return chosen
+
+
+def check_length_penalty(options: GenerationConfig, vocab_size: int) -> None:
+    """Raise ValueError for an `exponential_decay_length_penalty` without scores of end tokens to raise."""
+    ends = token_list(options.eos_token_id)
+    if options.exponential_decay_length_penalty is None:
+        return
+    if not ends or max(ends) >= vocab_size:
+        raise ValueError(
+            f"exponential_decay_length_penalty with eos_token_id={ends or None}: expected end tokens of "
+            f"at most {vocab_size - 1}; pass eos_token_id"
+        )
 
 
 def build_processors(
@@ -124,8 +140,6 @@ def text_processors(
     eos = None
     if options.eos_token_id is not None:
         eos = torch.tensor(token_list(options.eos_token_id), dtype=torch.int64, device=device)
-    elif options.exponential_decay_length_penalty is not None:
-        raise ValueError("exponential_decay_length_penalty needs eos_token_id: pass both")
     begin = prompt_tokens
     if prompt_tokens == 1 and options.forced_bos_token_id is not None:
         begin += 1  # the first new token is forced
