@@ -55,8 +55,10 @@ def test_a_window_of_the_cache_under_alibi():
         hf.generate(ids, attention_mask=mask, max_new_tokens=2)
 
 
-def test_a_chunk_is_a_window_of_the_cache():
-    assert same_as_transformers("llama", attention_chunk_size=4).kinds[0].window == 4
+@pytest.mark.parametrize("kind", ["llama", *ONE_WINDOW])
+def test_a_chunk_is_a_window_of_the_cache(kind):
+    (found,) = same_as_transformers(kind, attention_chunk_size=4, sliding_window=None).kinds
+    assert (found.window, found.windowed_cache) == (4, True)
 
 
 @pytest.mark.parametrize("stage", tinyllm.STAGES)
@@ -66,11 +68,11 @@ def test_a_further_turn_sees_what_the_cache_has_kept(stage):
     more, _ = models.ragged(61, (5,), seed=7)
     model = tinyllm.optimize(hf, stage=stage)
     answers = []
-    for speaker, way in ((hf, {"do_sample": False}), (model, {})):
-        first = speaker.generate(ids, max_new_tokens=6, return_dict_in_generate=True, **way)
+    for answering, way in ((hf, {"do_sample": False}), (model, {})):
+        first = answering.generate(ids, max_new_tokens=6, return_dict_in_generate=True, **way)
         turn = torch.cat([first.sequences, more], dim=1)
         cache = first.past_key_values
-        answers.append(speaker.generate(turn, past_key_values=cache, max_new_tokens=6, **way))
+        answers.append(answering.generate(turn, past_key_values=cache, max_new_tokens=6, **way))
     assert answers[0].tolist() == answers[1].tolist()
 
 

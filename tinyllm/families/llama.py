@@ -9,10 +9,10 @@ from tinyllm.families.family import Family
 from tinyllm.families.reading import (
     activation,
     described,
+    kind_with_window,
     kind_without_window,
     layers,
     rope_of_head,
-    sliding_window,
     window,
 )
 
@@ -26,7 +26,7 @@ def describe(config: PreTrainedConfig) -> DecoderConfig:
         return like_llama(config, "llama", **windowed_layers(config))
     rotary = rope_of_head(config, config.rope_parameters)
     if config.model_type == "mistral":
-        return like_llama(config, "llama", kinds=(LayerKind(rotary, sliding_window(config)),))
+        return like_llama(config, "llama", kinds=(kind_with_window(config, rotary),))
     return like_llama(
         config,
         "llama",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tinyllm.config import DecoderConfig, LayerKind
+from tinyllm.config import DecoderConfig
 from tinyllm.families.family import Family
 from tinyllm.families.llama import ATTENTION, LLAMA, MLP, like_llama
-from tinyllm.families.reading import head_dim, rope, sliding_window
+from tinyllm.families.reading import head_dim, kind_with_window, rope
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def describe(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `Phi3Config`, of which some rotate a part of each head. Raises ValueError naming what we do not have."""
     rotated = int(head_dim(config) * config.rope_parameters.get("partial_rotary_factor", 1.0))
-    kind = LayerKind(rope(config.rope_parameters, rotated), sliding_window(config))
+    kind = kind_with_window(config, rope(config.rope_parameters, rotated))
     return like_llama(config, "phi3", kinds=(kind,))
 
 

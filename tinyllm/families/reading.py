@@ -183,6 +183,12 @@ def kind_without_window(config: PreTrainedConfig, rotary: Rope | None) -> LayerK
     return LayerKind(rotary, tokens, windowed_cache=tokens is not None)
 
 
+def kind_with_window(config: PreTrainedConfig, rotary: Rope | None) -> LayerKind:
+    """All layers of a family whose attention has the window that a configuration names; without one as above."""
+    tokens = sliding_window(config)
+    return kind_without_window(config, rotary) if tokens is None else LayerKind(rotary, tokens)
+
+
 def layers(config: PreTrainedConfig, kind_of: Callable[[int], LayerKind]) -> dict[str, tuple]:
     """The kinds of layers that there are, and the shortest pattern in which they come."""
     each = [kind_of(i) for i in range(config.num_hidden_layers)]
