@@ -108,6 +108,7 @@ def test_fields_of_other_families_are_not_read():
     assert not same_as_transformers("mistral", attention_bias=True, mlp_bias=True).qkv_bias
     assert not same_as_transformers("qwen2", attention_bias=False, mlp_bias=True).mlp_bias
     assert same_as_transformers("gptj", head_dim=4, num_key_value_heads=2).head_dim == 12
+    assert not same_as_transformers("gemma3_text", attn_logit_softcapping=3.0).score_softcap
 
 
 @pytest.mark.parametrize("kind", ["llama", "mistral", "gemma2"])

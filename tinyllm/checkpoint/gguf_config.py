@@ -110,7 +110,6 @@ def gemma3(m: Metadata) -> Fields:
             "sliding_attention": of_windows,
             "full_attention": common["rope_parameters"],
         },
-        "attn_logit_softcapping": m.get("attn_logit_softcapping", 0) or None,
         "final_logit_softcapping": m.get("final_logit_softcapping", 0) or None,
     }
     return common | score_size(m) | biases(m) | own

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 def describe_2(config: PreTrainedConfig) -> DecoderConfig:
     """Read a `Gemma2Config`. Raises ValueError naming what we do not have."""
     rotary = rope_of_head(config, config.rope_parameters)
-    return like_gemma(
-        config, "gemma2", **layers(config, lambda i: LayerKind(rotary, window(config, i)))
-    )
+    own = {"score_softcap": config.attn_logit_softcapping}
+    kinds = layers(config, lambda i: LayerKind(rotary, window(config, i)))
+    return like_gemma(config, "gemma2", **own | kinds)
 
 
 def describe_3(config: PreTrainedConfig) -> DecoderConfig:
-    """Read a `Gemma3TextConfig`. Raises ValueError naming what we do not have."""
+    """Read a `Gemma3TextConfig`, whose class ignores `attn_logit_softcapping`.
+
+    Raises ValueError naming what we do not have.
+    """
 
     def kind(layer: int) -> LayerKind:
         parameters = config.rope_parameters[config.layer_types[layer]]
@@ -47,7 +50,6 @@ def like_gemma(config: PreTrainedConfig, family: str, **traits: Any) -> DecoderC
         "post_norms": True,
         "embedding_scale": config.hidden_size**0.5,
         "score_scale": config.query_pre_attn_scalar**-0.5,
-        "score_softcap": config.attn_logit_softcapping,
         "logit_softcap": config.final_logit_softcapping,
     }
     return described(config, family, **own | traits)
