@@ -194,7 +194,7 @@ def letters():
 def logits_of(hf, ids, mask=None):
     """What transformers makes of a batch; positions count the real tokens, as its `generate` counts them."""
     positions = None if mask is None else (mask.cumsum(-1) - 1).clamp(min=0)
-    return hf(ids, attention_mask=mask, position_ids=positions).logits
+    return hf(ids, attention_mask=mask, position_ids=positions, return_dict=True).logits
 
 
 class Noise(LogitsProcessor):
