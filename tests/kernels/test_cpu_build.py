@@ -257,6 +257,6 @@ class BrokenPipe(io.StringIO):
 @pytest.mark.parametrize("stream", [None, BrokenPipe()], ids=["none", "broken"])
 def test_without_a_place_for_messages_it_is_built(tmp_path, monkeypatch, stream):
     monkeypatch.setattr(sys, "stderr", stream)
-    with compiler.progress("a library"):
+    with compiler.report_build("a library"):
         built = build.library(tmp_path / "cache", (script(tmp_path / "g++", COPIES),))
     assert built.is_relative_to(tmp_path)
