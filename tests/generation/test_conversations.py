@@ -58,7 +58,7 @@ def test_a_second_turn_is_a_fresh_call_on_the_whole_history(hf, stage, lengths, 
     model = tinyllm.optimize(hf, stage=stage)
     first, mask = first_turn(model, lengths)
     history = torch.cat([first.sequences, said(1, len(lengths))], dim=1)
-    mask, options = grown(mask, history.shape[1]), {"max_new_tokens": 9, **SEARCHES[search]}
+    mask, options = grown(mask, history.shape[1]), {"max_new_tokens": 6, **SEARCHES[search]}
     expected = seeded(model, history, mask, **options)
     held, copies = (
         first.past_key_values.length,

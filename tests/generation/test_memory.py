@@ -75,7 +75,7 @@ def test_planned_is_what_is_allocated(stage, dtype, shape):
 FAMILIES = {"bloom": {}, "gemma2": {"sliding_window": 40}, "mistral": {"sliding_window": 40}}
 
 
-@every_stage
+@pytest.mark.parametrize("stage", ["naive", "segment", "final"])  # each cache, and captured steps
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_what_other_families_hold_beside_it_is_planned_too(stage, kind):
     sizes = {"max_position_embeddings": 512, "num_hidden_layers": 3, "vocab_size": 1000}

@@ -49,7 +49,7 @@ def seeded(model, seed, **options):
 @pytest.mark.parametrize("name", OPTIONS)
 def test_same_seed_same_tokens(hf, batch, stage, name):
     model = tinyllm.optimize(hf, stage=stage)
-    for seed in range(5):
+    for seed in range(3):
         expected = seeded(hf, seed, **batch, **OPTIONS[name])
         assert seeded(model, seed, **batch, **OPTIONS[name]).tolist() == expected.tolist()
 
@@ -97,7 +97,7 @@ def test_scores_are_those_that_were_drawn_from(hf, batch):
 def test_the_real_model_samples_as_transformers_does(smollm, oracle, stage):
     model = restage(smollm, STAGES[stage])
     ids = smollm.tokenizer("Once upon a time", return_tensors="pt")["input_ids"]
-    options = {"do_sample": True, "temperature": 0.8, "top_p": 0.9, "max_new_tokens": 40}
+    options = {"do_sample": True, "temperature": 0.8, "top_p": 0.9, "max_new_tokens": 20}
     assert (
         seeded(model, 7, input_ids=ids, **options).tolist()
         == seeded(oracle, 7, inputs=ids, **options).tolist()
