@@ -24,7 +24,7 @@ from .ocloc import Compiler
 from .packages import version
 from .runtime import SCALARS, Runtime, Source
 
-TABLE = Path(__file__).parents[2] / "book" / "device" / "isa.md"
+TABLE = Path(__file__).resolve().parents[2] / "book" / "device" / "isa.md"
 # The families with their build options: the smallest and the largest GEMV and block of rows. The
 # rest lies in between.
 VARIANTS: dict[str, tuple[str, dict[str, int | str]]] = {

@@ -20,7 +20,7 @@ from ..sycl import ocloc
 from .xpu import compiler
 from .xpu.known_spills import KNOWN_SPILLS
 
-TABLE = Path(__file__).parents[2] / "book" / "device" / "triton_isa.md"
+TABLE = Path(__file__).resolve().parents[2] / "book" / "device" / "triton_isa.md"
 NEWER_GPUS = ("bmg", "lnl")
 DTYPES = ("bf16", "fp16")
 # Arc A's matrix engine has 8 lanes, which changes the code from the first step on.
@@ -128,7 +128,7 @@ def section(offline: ocloc.Compiler, rows: Iterable[Report]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def complaints(rows: Sequence[Report]) -> list[str]:
+def unexpected_spills(rows: Sequence[Report]) -> list[str]:
     """What is not as `KNOWN_SPILLS` has it: new spills, larger ones, and entries that are no longer true."""
     found = []
     for row in rows:
@@ -168,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         offline = ocloc.newer(Path(folder)) if newer else ocloc.installed()
         rows = reports(offline, Path(folder))
     replace_section(TABLE, PREFACE, section(offline, rows), newer)
-    wrong = complaints(rows)
+    wrong = unexpected_spills(rows)
     for line in wrong:
         print(line, file=sys.stderr)
     spilling = sum(row.code.spilled > 0 for row in rows)

@@ -111,3 +111,15 @@ def _place(unpacked: Path, folder: Path) -> None:
     except OSError:
         if not folder.exists():
             raise
+
+
+def main() -> None:
+    """Fetch the compiler, or print why it cannot be had: tests that need it are then skipped."""
+    try:
+        print(install())
+    except ToolchainError as error:
+        print(error)
+
+
+if __name__ == "__main__":
+    main()

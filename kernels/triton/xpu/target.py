@@ -41,7 +41,7 @@ def options_of(launch_options: dict[str, Any]) -> dict[str, Any]:
     return launch_options | {"grf_mode": GRF_MODES.get(mode, mode)}
 
 
-def _init_without_gpu(self: Any, target: GPUTarget) -> None:
+def _init_backend(self: Any, target: GPUTarget) -> None:
     """The constructor of Intel's backend without the C++ helper that reads a GPU's name."""
     BaseBackend.__init__(self, target)
     self.device_arch = ""
@@ -57,5 +57,5 @@ def _parse_options(self: Any, options: dict[str, Any], parse: Any = BACKEND.pars
     return parsed
 
 
-BACKEND.__init__ = _init_without_gpu
+BACKEND.__init__ = _init_backend
 BACKEND.parse_options = _parse_options
