@@ -20,7 +20,8 @@ help:  ## list the targets
 demo: $(INSTALLED)  ## a real model answers through every stage and through transformers; table and picture
 	$(BIN)/python -m tinyllm bench --stream --png ladder.png
 
-test: $(INSTALLED) lint  ## ruff, pytest, and every notebook
+test: $(INSTALLED) lint  ## ruff, pytest, and every notebook; Intel's Triton compiler is fetched, 182 MB
+	$(BIN)/python -m tinyllm.kernels.triton.xpu.compiler
 	$(BIN)/python -m pytest $(WORKERS) --dist load
 	$(BIN)/python -m pytest $(WORKERS) --dist loadscope --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
 
@@ -41,8 +42,10 @@ notebooks: $(INSTALLED)  ## run the notebooks, keep their outputs, and record ho
 book: $(INSTALLED)  ## build the course as a site, without a network
 	$(BIN)/sphinx-build -W --keep-going -q -c book -b html . $(SITE)
 
-isa: $(INSTALLED)  ## compile the SYCL kernels for Intel GPUs and record their machine code; a newer compiler is fetched
+isa: $(INSTALLED)  ## compile the SYCL and Triton kernels for Intel GPUs and record their machine code; compilers are fetched
 	$(BIN)/python -m tinyllm.kernels.sycl.isa --newer
+	$(BIN)/python -m tinyllm.kernels.triton.isa
+	$(BIN)/python -m tinyllm.kernels.triton.isa --newer
 
 bench: $(INSTALLED)  ## record this machine's ladder, and put it into the README
 	$(BIN)/python -m tinyllm bench --repeats 9 --json book/results/ladder-cpu.json
