@@ -20,6 +20,7 @@ from tinyllm.kernels.sycl import ocloc
 from tinyllm.kernels.sycl.packages import ToolchainError
 from tinyllm.kernels.triton import isa
 from tinyllm.kernels.triton.xpu import compiler, spirv
+from tinyllm.kernels.triton.xpu.known_spills import KnownSpill
 
 WHY_NOT = compiler.unsupported()
 if WHY_NOT is None and "CI" not in os.environ:
@@ -85,7 +86,7 @@ CODE = MachineCode(
     ],
 )
 def test_spills_are_held_against_those_known(spilled, known, message, monkeypatch):
-    spills = {} if known is None else {"a kernel": {"pvc": known}}
+    spills = () if known is None else (KnownSpill("a kernel", "why", {"pvc": known}),)
     monkeypatch.setattr(isa, "KNOWN_SPILLS", spills)
     row = isa.Report("a kernel", "bf16", "pvc", 8, replace(CODE, spilled=spilled))
     other = isa.Report("another kernel", "bf16", "pvc", 8, CODE)
