@@ -1,8 +1,8 @@
 """A fault of Intel's Triton 3.3.0b1, in ten lines: rows are scaled by their sums, in two warps.
 
 Between the last load of the reduction and the first store of the layout conversion after it, both in the same local
-memory, stands no barrier: a warp reads a sum that the other has overwritten. The barrier is missing in the LLVM IR, so
-that it is missing on a GPU too. Run as a program with `compiler.environment`, it prints which rows are right.
+memory, stands no barrier: a warp reads a sum that the other has overwritten. The LLVM IR for the CPU has none there;
+that for a GPU was not read. Run as a program with `compiler.environment`, it prints which rows are right.
 """
 
 from __future__ import annotations

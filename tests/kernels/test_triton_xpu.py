@@ -15,7 +15,7 @@ pytest.importorskip("triton")
 
 import tinyllm.kernels.sycl as sycl
 from tinyllm.check import compiled
-from tinyllm.kernels.machine_code import MachineCode, sections
+from tinyllm.kernels.machine_code import MachineCode
 from tinyllm.kernels.sycl import ocloc
 from tinyllm.kernels.sycl.packages import ToolchainError
 from tinyllm.kernels.triton import isa
@@ -61,12 +61,6 @@ def test_machine_code_of_a_gpu(tmp_path):
     assert code[MATRIX].local_memory > 0
     assert code["rms_norm"].wide_loads > 0
     assert all(c.loads >= c.wide_loads and c.stores for c in code.values())
-    committed = next(sections(isa.TABLE.read_text()))
-    made = isa.section(offline, rows).splitlines()[4:]
-    if offline.version in committed:
-        assert [line for line in made if line not in committed] == [], (
-            "run python -m tinyllm.kernels.triton.isa"
-        )
 
 
 CODE = MachineCode(
