@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from ..machine_code import JUMP, LABEL, WIDE, MachineCode, read_kernel, replace_section
+from ..machine_code import MachineCode, read_kernel, replace_section
 from . import ocloc
 from .ocloc import Compiler
 from .packages import version
