@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..machine_code import MachineCode, read_kernel, replace_section
@@ -53,12 +53,16 @@ class Report:
 
 @dataclass(frozen=True)
 class Module:
-    """A variant as SPIR-V: its kernel's name in it, its sub-groups, and options of the offline compiler."""
+    """A variant as SPIR-V: its kernel's name in it, its sub-groups, and options of the offline compiler.
+
+    `local_memory`: bytes that the launch gives a work-group, through an argument that the binary does not size.
+    """
 
     name: str
     dtype: str
     kernel: str
     num_warps: int
+    local_memory: int
     options: str
     path: str
 
@@ -98,6 +102,7 @@ def report_of(offline: ocloc.Compiler, module: Module, gpu: str) -> Report:
         folder = Path(name)
         offline.build(Path(module.path).read_bytes(), gpu, folder, module.options)
         code = read_kernel(folder, module.kernel)
+    code = replace(code, local_memory=code.local_memory + module.local_memory)
     return Report(module.name, module.dtype, gpu, module.num_warps, code)
 
 

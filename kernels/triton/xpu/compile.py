@@ -34,6 +34,7 @@ def compile_variant(
         "dtype": dtype,
         "kernel": metadata.name,
         "num_warps": metadata.num_warps,
+        "local_memory": metadata.shared,
         "options": metadata.build_flags,
     }
 

@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from ...file_cache import cache_folder as cache_folder_of
 from ...sycl.packages import ToolchainError
 
 RELEASE = "3.3.0b1"
@@ -24,9 +25,8 @@ HASHES = {
 
 
 def cache_folder() -> Path:
-    """`tinyllm/triton-xpu` in $XDG_CACHE_HOME, or in ~/.cache."""
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "tinyllm" / "triton-xpu"
+    """`tinyllm/triton-xpu` in the user's cache folder."""
+    return cache_folder_of("triton-xpu")
 
 
 def unsupported() -> str | None:

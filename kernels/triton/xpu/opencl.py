@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from ctypes import byref, c_int, c_size_t, c_ubyte, c_uint, c_ulong, c_void_p
 from pathlib import Path
 
-from ...sycl import build, packages
+from ...file_cache import cached
+from ...sycl import packages
 
 DEVICE_TYPE_CPU = 2
 DRIVER_VERSION = 0x102D
@@ -94,11 +95,9 @@ class Cpu:
         key = hashlib.sha256(self.device_text(DRIVER_VERSION).encode())
         key.update(self.device_text(DEVICE_NAME).encode())
         key.update(spirv)
-        path = self.cache / f"{key.hexdigest()[:32]}.bin"
-        program = self._load(path) if path.exists() else None
-        if program is None:
-            program = self._compile(spirv)
-            build.write(path, self._binary(program))
+        path = self.cache / key.hexdigest()[:32] / "program.bin"  # a lock for each
+        path = cached(path, lambda new: new.write_bytes(self._binary(self._compile(spirv))))
+        program = self._load(path) or self._compile(spirv)
         error = c_int()
         handle = self.library.clCreateKernel(program, name.encode(), byref(error))
         return Kernel(self, c_void_p(check(f"clCreateKernel {name}", error, handle)))
