@@ -22,7 +22,8 @@ help:  ## list the targets
 demo: $(INSTALLED)  ## a real model answers through every stage and through transformers; table and picture
 	$(BIN)/python -m tinyllm bench --stream --png ladder.png
 
-test: $(INSTALLED) lint  ## ruff, pytest, and every notebook
+test: $(INSTALLED) lint  ## ruff, pytest, and every notebook; Intel's Triton compiler is fetched, 182 MB
+	$(BIN)/python -m tinyllm.kernels.triton.xpu.compiler
 	$(BIN)/python -m pytest $(WORKERS) --dist load
 	$(BIN)/python -m pytest $(WORKERS) --dist loadscope --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
 

@@ -107,6 +107,16 @@ def compiled(rows: list[dict[str, str]]) -> str:
     return f"{len(rows)} types, {spilled} spilled{matrix}"
 
 
+def seeded_faults() -> str:
+    """A table of the faults put into kernels on purpose, and which way of running saw them."""
+    run = json.loads((RESULTS / "seeded-faults.json").read_text())
+    lines = ["| fault | seen by the interpreter | seen compiled |", "| --- | --- | --- |"]
+    for row in run["rows"]:
+        seen = ["yes" if row[way] else "no" for way in ("interpreted", "compiled")]
+        lines.append(f"| {row['kind']}: {row['what']} | {seen[0]} | {seen[1]} |")
+    return "\n".join(lines)
+
+
 def families() -> str:
     """The page of the families."""
     import family_table
@@ -124,6 +134,7 @@ def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     pages = {"map": course_map("../notebooks/"), "families": families()}
     pages["kernels_by_gpu"] = kernels_by_gpu()
+    pages["seeded_faults"] = seeded_faults()
     pages["steps"] = steps.page(folder / "static" / "steps", "../../_static/steps")
     for name, text in pages.items():
         (folder / f"{name}.md").write_text(text + "\n")

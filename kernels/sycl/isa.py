@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import argparse
 import functools
-import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from ..machine_code import MachineCode, read_kernel, replace_section
 from . import ocloc
 from .ocloc import Compiler
 from .packages import version
 from .runtime import SCALARS, Runtime, Source
 
-TABLE = Path(__file__).parents[2] / "book" / "device" / "isa.md"
+TABLE = Path(__file__).resolve().parents[2] / "book" / "device" / "isa.md"
 # The families with their build options: the smallest and the largest GEMV and block of rows. The
 # rest lies in between.
 VARIANTS: dict[str, tuple[str, dict[str, int | str]]] = {
@@ -64,30 +64,16 @@ COUNTS = (
     "stores",
     "dpas",
 )
-LABEL = re.compile(r"L\d+:")
-# The disassembler's notes: pvc and later name a load, Arc's older messages a read.
-LOAD, STORE = (
-    re.compile(r"\bsend.*// .*\b(load|read)\b"),
-    re.compile(r"\bsend.*// .*\b(store|write)\b"),
-)
-WIDE = re.compile(r"\bload\.\w+\.d32x4\.|read with xyzw|\(8\|M0\).* rd:4; a64 dword gathering read")
 
 
 @dataclass(frozen=True)
 class Report:
-    """One kernel for one GPU: its SIMD width, registers, spilled bytes and instruction counts."""
+    """One kernel for one GPU."""
 
     kernel: str
     dtype: torch.dtype
     gpu: str
-    simd: int
-    registers: int
-    spilled: int
-    instructions: int
-    loads: int
-    wide_loads: int
-    stores: int
-    dpas: int
+    code: MachineCode
 
 
 @functools.cache
@@ -165,39 +151,15 @@ def variant_reports(compiler: Compiler, variant: str, dtype: torch.dtype, gpu: s
     with ocloc.scratch() as name:
         folder = Path(name)
         compiler.build(spirv(variant, dtype, compiler.gpus[gpu]), gpu, folder)
-        info = (folder / ".ze_info").read_text()
         selected = ((title, kernel) for title, (of, kernel) in kernels().items() if of == variant)
-        return [Report(title, dtype, gpu, *_registers(info, kernel), *_count(_text(folder, kernel)))
-                for title, kernel in selected]  # fmt: skip
+        return [
+            Report(title, dtype, gpu, read_kernel(folder, f"__sycl_kernel_{kernel}"))
+            for title, kernel in selected
+        ]
 
 
 def _text(folder: Path, kernel: str) -> str:
     return (folder / f".text.__sycl_kernel_{kernel}.asm").read_text()
-
-
-def _registers(info: str, kernel: str) -> tuple[int, int, int]:
-    """SIMD width, registers, and spilled bytes (registers and arrays), as the compiler reports."""
-    (entry,) = (part for part in info.split("kernels_misc_info:")[0].split("- name:")[1:]
-                if part.split()[0] == f"__sycl_kernel_{kernel}")  # fmt: skip
-    fields = {
-        name: int(value) for name, value in re.findall(r"(\w+): +(\d+)\s*$", entry, re.MULTILINE)
-    }
-    # Releases before spill_size and private_size name the buffers for them instead.
-    buffers = entry.partition("per_thread_memory_buffers:")[2]
-    buffer = sum(map(int, re.findall(r"size: +(\d+)", buffers)))
-    spilled = max(fields.get("spill_size", 0) + fields.get("private_size", 0), buffer)
-    return fields["simd_size"], fields["grf_count"], spilled
-
-
-def _count(text: str) -> tuple[int, int, int, int, int]:
-    """Instructions, loads, those of 16 bytes a lane, stores, and matrix instructions."""
-    lines = [
-        line
-        for line in text.splitlines()
-        if line.strip() and not LABEL.match(line) and "illegal" not in line
-    ]
-    found = (sum(bool(pattern.search(line)) for line in lines) for pattern in (LOAD, WIDE, STORE))
-    return len(lines), *found, sum("dpas" in line for line in lines)
 
 
 def section(compiler: Compiler, rows: Iterable[Report]) -> str:
@@ -213,14 +175,14 @@ def section(compiler: Compiler, rows: Iterable[Report]) -> str:
     ):
         dtype = str(r.dtype).removeprefix("torch.")
         numbers = (
-            r.simd,
-            r.registers,
-            r.spilled,
-            r.instructions,
-            r.loads,
-            r.wide_loads,
-            r.stores,
-            r.dpas,
+            r.code.simd,
+            r.code.registers,
+            r.code.spilled,
+            r.code.instructions,
+            r.code.loads,
+            r.code.wide_loads,
+            r.code.stores,
+            r.code.dpas,
         )
         lines.append(f"| {r.kernel} | {dtype} | {r.gpu} | {' | '.join(map(str, numbers))} |")
     return "\n".join(lines) + "\n"
@@ -238,11 +200,6 @@ keys, in segment_attention; the other kernels are bound by bytes.
 """
 
 
-def sections(text: str) -> Iterator[str]:
-    """The sections of a page, without its preface."""
-    return (f"## {part}" for part in text.split("\n## ")[1:])
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Rewrite the page, or its second table with --newer; returns 1 where a kernel spills."""
     parser = argparse.ArgumentParser(
@@ -257,14 +214,13 @@ def main(arguments: list[str] | None = None) -> int:
         newer = parser.parse_args(arguments).newer
         compiler = ocloc.newer(Path(folder)) if newer else ocloc.installed()
         rows = reports(compiler)
-    kept = [part for part in sections(TABLE.read_text() if TABLE.exists() else "")
-            if part.startswith("## pvc") == newer]  # fmt: skip
-    parts = [*kept, section(compiler, rows)] if newer else [section(compiler, rows), *kept]
-    TABLE.parent.mkdir(parents=True, exist_ok=True)
-    TABLE.write_text(PREFACE + "\n".join(part.rstrip("\n") + "\n" for part in parts))
-    spilling = [row for row in rows if row.spilled]
+    replace_section(TABLE, PREFACE, section(compiler, rows), newer)
+    spilling = [row for row in rows if row.code.spilled]
     for row in spilling:
-        print(f"{row.kernel}, {row.dtype}, {row.gpu}: {row.spilled} bytes spilled", file=sys.stderr)
+        print(
+            f"{row.kernel}, {row.dtype}, {row.gpu}: {row.code.spilled} bytes spilled",
+            file=sys.stderr,
+        )
     print(f"{TABLE}: {len(rows)} rows, {len(spilling)} of them spill")
     return 1 if spilling else 0
 

@@ -30,12 +30,15 @@ class Compiler:
     version: str
     gpus: dict[str, int]
 
-    def build(self, spirv: bytes, gpu: str, folder: Path) -> None:
-        """Compile SPIR-V for a GPU and disassemble it into `folder`; raises RuntimeError."""
+    def build(self, spirv: bytes, gpu: str, folder: Path, options: str = "") -> None:
+        """Compile SPIR-V for a GPU and disassemble it into `folder`; raises RuntimeError.
+
+        `options` are those of an OpenCL build, such as the size of the register file.
+        """
         (folder / "code.spv").write_bytes(spirv)
         code = ("-spirv_input", "-file", f"{folder}/code.spv")
         target = ("-device", gpu, "--format", "zebin", "-out_dir", f"{folder}/out")
-        self._run("compile", *code, *target)
+        self._run("compile", *code, *target, *(("-options", options) if options else ()))
         (binary,) = (folder / "out").glob("*.bin")
         self._run("disasm", "-file", str(binary), "-device", gpu, "-dump", str(folder))
         if not (folder / ".ze_info").exists():

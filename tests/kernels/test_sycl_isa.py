@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import tinyllm.kernels.sycl as sycl
+from tinyllm.kernels.machine_code import sections
 from tinyllm.kernels.sycl import isa, ocloc
 from tinyllm.lab.disassembly import loops
 
@@ -31,13 +32,13 @@ def check_registers(reports):
     assert len(reports) == sum(
         len(isa.dtypes(variant)) for variant, _ in isa.kernels().values()
     ) * len(ocloc.GPUS)
-    assert [report for report in reports if report.spilled] == []
+    assert [report for report in reports if report.code.spilled] == []
 
 
 def check_loads(reports):
-    assert all(report.simd == ocloc.GPUS[report.gpu] for report in reports)
+    assert all(report.code.simd == ocloc.GPUS[report.gpu] for report in reports)
     assert all(
-        report.wide_loads
+        report.code.wide_loads
         for report in reports
         if report.kernel not in ("rope_and_store", "reduce_partials")
     )
@@ -46,7 +47,7 @@ def check_loads(reports):
 def check_matrix_engine(reports):
     def found(gpu, rows):
         return {
-            report.dpas
+            report.code.dpas
             for report in reports
             if report.gpu == gpu and f"{rows}, matrix" in report.kernel
         }
@@ -55,12 +56,12 @@ def check_matrix_engine(reports):
     # a tile's keys.
     assert found("pvc", "8 rows of 128") == {128 // 16 + 128 // 16 // 2}
     assert found("dg2", "8 rows of 128") == {2 * 128 // 16 + 128 // 8 // 4}
-    assert all((report.dpas > 0) == ("matrix" in report.kernel) for report in reports)
+    assert all((report.code.dpas > 0) == ("matrix" in report.kernel) for report in reports)
 
 
 def check_committed_table(compiler, reports):
     """Current, where it was made by this compiler."""
-    committed = next(isa.sections(isa.TABLE.read_text()))
+    committed = next(sections(isa.TABLE.read_text()))
     same_compiler = compiler.version in committed
     current = committed.strip() == isa.section(compiler, reports).strip()
     assert current or not same_compiler, "run python -m tinyllm.kernels.sycl.isa"
@@ -71,7 +72,7 @@ def test_a_kernel_that_needs_too_many_registers_is_seen(monkeypatch):
         isa.VARIANTS, "too many", ("linear", {"ROWS": 16, "NORM": "RMS_NORM", "WEIGHT_ROWS": 8})
     )
     (report,) = isa.variant_reports(ocloc.installed(), "too many", torch.float32, "pvc")
-    assert report.spilled > 0
+    assert report.code.spilled > 0
 
 
 def test_the_main_loop_of_a_product_loads_16_bytes_and_multiplies():

@@ -1,0 +1,253 @@
+"""Every kernel at the sizes of Llama 2 7B and its relatives, as the rows of `tuning` launch it, for a compiler alone.
+
+A specialisation is the types of a kernel's arguments, its constants, the pointers that are None, and what 16 divides:
+`source_of` gives it to the Triton of the process, for NVIDIA or for Intel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from triton.compiler import ASTSource
+
+from . import activation, attention, beam_mask, norm, prefill, qkv, rope
+from .arguments import (
+    AttentionShape,
+    BeamMaskPointers,
+    CacheSlots,
+    HeadNormPointers,
+    LinearStrides,
+    NormPointers,
+    PromptSegment,
+    QKVShape,
+    ResponseSegment,
+    RopeTables,
+    Strides,
+)
+from .linear import _linear, gemv_launch
+from .tuning import LAUNCHES, LaunchConfig, key_tile
+
+# Parameters and members of grouped parameters, by name; all other pointers are to the model's format.
+TYPES_OF = {
+    "cos_ptr": "*fp32", "sin_ptr": "*fp32", "slopes_ptr": "*fp32", "partials": "*fp32",
+    "counters": "*i32", "lengths_ptr": "*i32", "positions_ptr": "*i32", "start_ptr": "*i32",
+    "live_slots_ptr": "*i32", "num_dead_ptr": "*i32", "beam_index_ptr": "*i32",
+    "mask_ptr": "*i64", "beam_idx_ptr": "*i64", "eps": "fp32", "scale": "fp32",
+}  # fmt: skip
+# The tuple that each grouped parameter is.
+GROUPS = {
+    "q_strides": Strides,
+    "kv_strides": Strides,
+    "out_strides": Strides,
+    "strides": LinearStrides,
+    "prompt": PromptSegment,
+    "response": ResponseSegment,
+    "beam_mask": BeamMaskPointers,
+    "workspace": attention.Workspace,
+    "norm": NormPointers,
+    "norms": HeadNormPointers,
+    "rope": RopeTables,
+    "slots": CacheSlots,
+}
+
+
+class Variant(NamedTuple):
+    """One specialisation of a kernel; a member of a grouped parameter is named `group.member`.
+
+    `absent` names the pointers that are None; `odd`: 16 divides no size and no stride, so that loads are element-wise.
+    """
+
+    name: str
+    kernel: Any
+    launch: LaunchConfig
+    constants: Mapping[str, Any]
+    absent: tuple[str, ...] = ()
+    odd: bool = False
+
+
+def variants(device_type: str) -> list[Variant]:
+    """All of them, with the launches of "cuda" or "xpu"."""
+    launches = LAUNCHES[device_type]
+    return [
+        *_norms(launches["norm"]),
+        *_ropes(launches["rope"]),
+        *_activations(launches["activation"]),
+        *_linears(launches, device_type),
+        *_queries(launches, device_type),
+        *_attentions(launches["attention"]),
+        *_prefills(launches["prefill"]),
+        *_beam_masks(launches["norm"]),
+    ]
+
+
+def source_of(variant: Variant, dtype: str) -> ASTSource:
+    """What Triton compiles, for tensors of `dtype` ("bf16", "fp16", "fp32")."""
+    constants = {**variant.constants, **dict.fromkeys(variant.absent)}
+    signature: dict[str, Any] = {}
+    given: dict[tuple[int, ...], Any] = {}
+    divisible: dict[tuple[int, ...], list] = {}
+
+    def type_of(path: tuple[int, ...], name: str, member: str) -> str:
+        """The type of a parameter or a member; notes constants, and what 16 divides, by path."""
+        if name in constants:
+            given[path] = constants[name]
+            return "constexpr"
+        kind = TYPES_OF.get(member) or (f"*{dtype}" if member.endswith("_ptr") else "i32")
+        if kind[0] == "*" or (kind == "i32" and member != "num_rows" and not variant.odd):
+            divisible[path] = [["tt.divisibility", 16]]
+        return kind
+
+    groups = GROUPS | {"shape": _shape_of(variant.kernel)}
+    for i, name in enumerate(variant.kernel.arg_names):
+        if name not in groups:
+            signature[name] = type_of((i,), name, name)
+            continue
+        members = groups[name]._fields
+        types = (type_of((i, j), f"{name}.{member}", member) for j, member in enumerate(members))
+        signature[name] = groups[name](*types)
+    return ASTSource(variant.kernel, signature, given, divisible)
+
+
+def _shape_of(kernel: Any) -> type:
+    """Two kernels have a parameter `shape`: attention, and the fused queries."""
+    return QKVShape if "weight_ptr" in kernel.arg_names else AttentionShape
+
+
+def _norms(launch: LaunchConfig) -> Iterator[Variant]:
+    norms = (
+        ("rms_norm", ("residual_ptr", "bias_ptr")),
+        ("norm_and_add", ("bias_ptr",)),
+        ("layer_norm", ("residual_ptr",)),
+    )
+    for name, absent in norms:
+        constants = {"BLOCK_M": 1, "BLOCK_SIZE": 4096}
+        yield Variant(name, norm._norm_rows, launch, constants, absent)
+    for name, absent in norms:
+        constants = {"BLOCK_SIZE": 8192}
+        yield Variant(f"{name}, long rows", norm._norm_long_row, launch, constants, absent)
+
+
+def _ropes(launch: LaunchConfig) -> Iterator[Variant]:
+    no_norms = ("norms.q_weight_ptr", "norms.k_weight_ptr", "norms.eps")
+    half_split = {
+        "HALF": 64, "KEPT": 0, "INTERLEAVED": False,
+        "BLOCK_HEADS": 8, "BLOCK_HALF": 64, "BLOCK_KEPT": 1, "BLOCK_D": 128,
+    }  # fmt: skip
+    interleaved = {
+        "HALF": 32, "KEPT": 64, "INTERLEAVED": True,
+        "BLOCK_HEADS": 8, "BLOCK_HALF": 32, "BLOCK_KEPT": 64, "BLOCK_D": 128,
+    }  # fmt: skip
+    large = half_split | {"HALF": 128, "BLOCK_HALF": 128, "BLOCK_D": 256}
+    titles = (
+        ("half-split", half_split, ("slots.start_ptr",)),
+        ("interleaved", interleaved, ()),
+        ("large heads", large, ()),
+    )
+    for name, absent in (("rope", no_norms), ("rope of normalised heads", ())):
+        for title, constants, missing in titles:
+            yield Variant(
+                f"{name}, {title}", rope._rope_and_store, launch, constants, (*absent, *missing)
+            )
+
+
+def _activations(launch: LaunchConfig) -> Iterator[Variant]:
+    for name in activation.ACTIVATIONS:
+        kernel = activation._activate_and_multiply
+        if name == "gelu":
+            kernel = activation._bias_and_activate
+        yield Variant(name, kernel, launch, {"ACTIVATION": name, "BLOCK_SIZE": 1024})
+
+
+def _linears(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator[Variant]:
+    """A vector and 16 rows: an output projection, a gated MLP, and sizes that nothing divides."""
+    plain = {"ACTIVATION": None, "GATED": False}
+    silu = {"ACTIVATION": "silu", "GATED": True}
+    gelu = {"ACTIVATION": "gelu", "GATED": False}
+    no_norm = ("bias_ptr", "norm.weight_ptr", "norm.bias_ptr", "residual2_ptr")
+    gated = ("bias_ptr", "norm.bias_ptr", "residual_ptr", "residual2_ptr")
+    for name, rows in (("linear_vector", 1), ("linear_matrix", 16)):
+        launch = launches[name]
+        for title, n, k, constants, absent in (
+            ("output and residual", 4096, 4096, plain, no_norm),
+            ("RMSNorm and gated", 22016, 4096, silu, gated),
+            ("LayerNorm, gelu, odd", 4097, 4099, gelu, ()),
+        ):
+            tiles = _tiles(launch, rows, n, k, device_type)
+            yield Variant(
+                f"{name}, {title}", _linear, launch, constants | tiles, absent, "odd" in title
+            )
+
+
+def _queries(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator[Variant]:
+    """Queries, keys and values fused: those of Llama, of GPT-J, and of Bloom, which has no RoPE."""
+    llama = {"HEAD_DIM": 128, "HALF": 64, "INTERLEAVED": False, "PER_HEAD": False}
+    gptj = {"HEAD_DIM": 256, "HALF": 32, "INTERLEAVED": True, "PER_HEAD": False}
+    bloom = {"HEAD_DIM": 128, "HALF": 0, "INTERLEAVED": False, "PER_HEAD": True}
+    for name, rows in (("linear_vector", 1), ("linear_matrix", 16)):
+        tiles = _tiles(launches[name], rows, 12288, 4096, device_type)
+        for family, heads, absent in (
+            ("Llama", llama, ("bias_ptr", "norm.bias_ptr")),
+            ("GPT-J", gptj, ("bias_ptr",)),
+            ("Bloom", bloom, ()),
+        ):
+            title = f"queries of {family}, {name}"
+            yield Variant(title, qkv._qkv_rope_and_store, launches[name], heads | tiles, absent)
+
+
+def _tiles(launch: LaunchConfig, rows: int, n: int, k: int, device_type: str) -> dict[str, Any]:
+    """The constants of a matrix product of 16-bit numbers."""
+    _, constants = gemv_launch(
+        n, k, 2, pairs=False, use_dot=rows > 1, device_type=device_type, launch=launch
+    )
+    return {name: value for name, value in constants.items() if name.isupper()}
+
+
+def _attentions(launch: LaunchConfig) -> Iterator[Variant]:
+    """One sequence and several, split or not, padded or not, at the head sizes of small and large models."""
+    alone = ("beam_mask.mask_ptr", "beam_mask.live_slots_ptr", "beam_mask.num_dead_ptr")
+    unsplit = ("workspace.partials", "workspace.counters")
+    plain = ("prompt.positions_ptr", "slopes_ptr")
+    for name, head_dim, rows, splits, absent in (
+        ("one sequence, split", 128, 16, 8, (*alone, *plain)),
+        ("one sequence", 64, 16, 1, (*alone, *plain, *unsplit)),
+        ("beams, split", 128, 16, 4, plain),
+        ("many rows, padded, ALiBi", 128, 64, 1, unsplit),
+        ("large heads", 256, 16, 2, plain),
+    ):
+        constants = {
+            "HEAD_DIM": head_dim,
+            "BLOCK_D": head_dim,
+            "BLOCK_M": rows,
+            "USED_M": 4,
+            "BLOCK_N": key_tile(head_dim, 2, launch),
+            "SPLITS": splits,
+            "PROMPT_STAGES": launch.num_stages,
+            "RESPONSE_STAGES": launch.num_stages,
+        }
+        kernel = attention._segment_attention
+        yield from _capped(Variant(f"attention, {name}", kernel, launch, constants, absent))
+
+
+def _prefills(launch: LaunchConfig) -> Iterator[Variant]:
+    kernel = prefill._prefill_attention
+    stages = {"NUM_STAGES": launch.num_stages}
+    usual = stages | {"HEAD_DIM": 128, "BLOCK_D": 128, "BLOCK_M": 128, "BLOCK_N": 64}
+    large = stages | {"HEAD_DIM": 256, "BLOCK_D": 256, "BLOCK_M": 64, "BLOCK_N": 32}
+    padded = ("slopes_ptr",)
+    plain = ("positions_ptr", "slopes_ptr")
+    yield from _capped(Variant("prefill, padded", kernel, launch, usual, padded))
+    yield from _capped(Variant("prefill, large heads", kernel, launch, large, plain))
+
+
+def _capped(variant: Variant) -> Iterator[Variant]:
+    """A variant of attention as it is, and with a soft cap and a window."""
+    for title, softcap, window in (("", None, None), (", softcap, window", 50.0, 4096)):
+        constants = {**variant.constants, "SOFTCAP": softcap, "WINDOW": window}
+        yield variant._replace(name=variant.name + title, constants=constants)
+
+
+def _beam_masks(launch: LaunchConfig) -> Iterator[Variant]:
+    reorder = {"WIDTH": 4, "BLOCK_W": 4, "BLOCK_STEPS": 32}
+    yield Variant("reorder, odd", beam_mask._reorder_beam_index, launch, reorder)
+    yield Variant("live slots, odd", beam_mask._list_live_slots, launch, {"BLOCK_SIZE": 512})

@@ -1,0 +1,152 @@
+"""The Triton kernels, compiled by Intel's Triton for the CPU, through the case tables.
+
+`python -m tinyllm.check.compiled [KERNEL ...] [--every N] [--dtypes ...] [--match WORDS]` prints a line for each kernel
+and format. Each kernel runs in a process of its own: a compiler that fails may end it. Compiled programs are kept, so
+that a second run takes seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from tinyllm.check import TABLES, run_case
+from tinyllm.check.tables import Case
+from tinyllm.kernels.triton.xpu import compiler
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+KERNELS = tuple(name for name in TABLES if name != "attention")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One case of a kernel in one format."""
+
+    kernel: str
+    dtype: str
+    case: Case
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: what is wrong (None: nothing), whether it failed to run at all, and its seconds."""
+
+    job: Job
+    wrong: str | None
+    failed: bool
+    seconds: float
+
+    @property
+    def word(self) -> str:
+        """Right, wrong, or failed."""
+        if self.failed:
+            return "failed"
+        return "right" if self.wrong is None else "wrong"
+
+
+def jobs_of(kernel: str, dtypes: Sequence[str], every: int = 1, match: str = "") -> list[Job]:
+    """Every `every`-th case whose title matches, in each format."""
+    cases = [case for case in TABLES[kernel].cases if re.search(match, case.title)][::every]
+    return [Job(kernel, dtype, case) for dtype in dtypes for case in cases]
+
+
+def run_kernel(
+    kernel: str, dtypes: Sequence[str] = tuple(DTYPES), every: int = 1, match: str = ""
+) -> Iterator[Outcome]:
+    """The outcomes of one kernel, from a process of its own; where that ends early, from the next one."""
+    jobs = jobs_of(kernel, dtypes, every, match)
+    command = [sys.executable, "-m", "tinyllm.check.compiled", "--child", kernel]
+    command += ["--every", str(every), "--match", match, "--dtypes", *dtypes]
+    environment = compiler.environment()
+    done = 0
+    while done < len(jobs):
+        child = subprocess.Popen(
+            [*command, "--start", str(done)],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        for line in child.stdout:
+            if line.startswith("{"):
+                yield Outcome(jobs[done], **json.loads(line))
+                done += 1
+        last_words = child.stderr.read().strip().splitlines()[-3:]
+        if child.wait() and done < len(jobs):
+            text = f"the process ended with {child.returncode}: {' / '.join(last_words)}"
+            yield Outcome(jobs[done], text, failed=True, seconds=0.0)
+            done += 1
+
+
+def run_child(jobs: Sequence[Job]) -> None:
+    """In a process that `compiler.environment` describes: print an outcome a line."""
+    from tinyllm.kernels.triton.xpu import driver
+
+    driver.run_on_cpu()
+    from tinyllm.kernels import triton as kernels
+
+    for job in jobs:
+        start = time.perf_counter()
+        function = getattr(kernels, job.kernel)
+        error, wrong = run_case(
+            TABLES[job.kernel], job.case, function, DTYPES[job.dtype], torch.device("cpu")
+        )
+        outcome = {
+            "wrong": wrong,
+            "failed": wrong is not None and error == float("inf"),
+            "seconds": time.perf_counter() - start,
+        }
+        print(json.dumps(outcome), flush=True)
+
+
+def print_outcomes(outcomes: Iterator[Outcome]) -> bool:
+    """A line for each format, after the cases that are not right; returns whether all are."""
+    by_dtype: dict[tuple[str, str], list[Outcome]] = collections.defaultdict(list)
+    for outcome in outcomes:
+        by_dtype[outcome.job.kernel, outcome.job.dtype].append(outcome)
+        if outcome.word != "right":
+            job = outcome.job
+            print(f"  {job.kernel} {job.dtype} {job.case.title}: {outcome.wrong}", flush=True)
+    for (kernel, dtype), found in by_dtype.items():
+        counts = collections.Counter(outcome.word for outcome in found)
+        words = ", ".join(f"{counts[word]} {word}" for word in ("right", "wrong", "failed"))
+        seconds = sum(outcome.seconds for outcome in found)
+        print(f"{kernel:22} {dtype}  {words}, {seconds:.1f} s", flush=True)
+    return all(outcome.word == "right" for found in by_dtype.values() for outcome in found)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run kernels by name, or all; returns 1 where a case is not right."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tinyllm.check.compiled", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("kernels", nargs="*", help=f"of {', '.join(KERNELS)}; all, if left out")
+    parser.add_argument("--every", type=int, default=1, help="run every n-th case")
+    parser.add_argument("--match", default="", help="cases whose title has this regular expression")
+    parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=list(DTYPES))
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--start", type=int, default=0, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.kernels if name not in KERNELS]
+    if unknown:
+        parser.error(f"kernels {unknown} have no table: expected some of {list(KERNELS)}")
+    if options.child:
+        (kernel,) = options.kernels
+        jobs = jobs_of(kernel, options.dtypes, options.every, options.match)
+        run_child(jobs[options.start :])
+        return 0
+    right = [
+        print_outcomes(run_kernel(kernel, options.dtypes, options.every, options.match))
+        for kernel in options.kernels or KERNELS
+    ]
+    return 0 if all(right) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
