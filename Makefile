@@ -27,7 +27,7 @@ test: $(INSTALLED) lint  ## ruff, pytest, and every notebook; Intel's Triton com
 	$(BIN)/python -m pytest $(WORKERS) --dist load
 	$(BIN)/python -m pytest $(WORKERS) --dist loadscope --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
 
-test-quick: $(INSTALLED) lint  ## for a change at hand: ruff, and the tests that need neither the real model nor a compiler
+test-quick: $(INSTALLED) lint  ## for a change at hand: ruff, and every fourth case of the tests without the real model and compilers
 	$(BIN)/python -m pytest $(WORKERS) --dist load --quick
 
 lint: $(INSTALLED)  ## ruff: format and rules, notebooks too
