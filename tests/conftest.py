@@ -77,9 +77,9 @@ def config_root(item):
 
 
 @pytest.fixture(autouse=True)
-def shapes_anew():
+def shapes_anew(request):
     """The first calls of every test are checked."""
-    shapes.begin_test()
+    shapes.begin_test((request.node.path, request.node.originalname))
 
 
 @pytest.fixture(scope="session")
