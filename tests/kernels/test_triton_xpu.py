@@ -1,5 +1,6 @@
 """The Triton kernels through Intel's own compiler: machine code of a GPU, and compiled runs on the CPU."""
 
+import json
 import os
 import shutil
 import struct
@@ -97,6 +98,20 @@ def test_compiled_kernels_are_right(kernel):
     counts = Counter(outcome.job.dtype for outcome in outcomes)
     assert set(counts) == set(compiled.DTYPES)
     assert len(outcomes) == len(compiled.jobs_of(kernel, tuple(compiled.DTYPES), 1, CASES[kernel]))
+
+
+@needs_compiler
+def test_answers_of_a_model_on_compiled_kernels_are_those_of_transformers():
+    program = Path(__file__).with_name("compiled_generation.py")
+    done = subprocess.run(
+        [sys.executable, program],
+        env=compiler.environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    calls = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {call["call"]: call["same"] for call in calls} == {"greedy": True, "beams": True}
+    greedy, beams = (set(call["launched"]) for call in calls)
+    assert greedy == {"_norm_rows", "_qkv_rope_and_store", "_linear", "_segment_attention"}
+    assert beams - greedy == {"_reorder_beam_index", "_list_live_slots"}
 
 
 @needs_compiler
