@@ -30,6 +30,7 @@ exclude_patterns = [
     "**/.ipynb_checkpoints",
     "book/generated/map.md",
     "book/generated/kernels_by_gpu.md",
+    "book/generated/bytes_in_flight.md",
 ]  # included
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 

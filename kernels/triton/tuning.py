@@ -31,7 +31,7 @@ class LaunchConfig:
 
 
 # block: the longest part of a row held in registers; tile: elements of a program; heads: head vectors of a program,
-# which are long above 64 pairs; norm_tile: elements of x that the pass of a LayerNorm in front of a product holds.
+# which are long above 64 pairs; norm_tile: elements of x that the pass of a LayerNorm in front of a matmul holds.
 # linear: a tile of the weight is `tile_bytes`, of at most `max_rows` weight rows and at least `min_rows`, fewer while
 # the grid has not `min_programs` programs.
 # A GPU streams at its bandwidth with latency * bandwidth bytes in flight: on an H200

@@ -129,7 +129,7 @@ def _norms(launch: LaunchConfig) -> Iterator[Variant]:
 
 
 def _ropes(launches: Mapping[str, LaunchConfig]) -> Iterator[Variant]:
-    """Heads of 128 and 256 rotated whole, and half a head in interleaved pairs; normalised or not."""
+    """Heads of 128 and 256, and heads of which half is rotated, in interleaved pairs; normalised or not."""
     no_norms = ("norms.q_weight_ptr", "norms.k_weight_ptr", "norms.eps")
     half_split = {
         "HALF": 64, "KEPT": 0, "INTERLEAVED": False,
