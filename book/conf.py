@@ -30,6 +30,9 @@ exclude_patterns = [
     "**/.ipynb_checkpoints",
     "book/generated/map.md",
     "book/generated/kernels_by_gpu.md",
+    "book/generated/bytes_in_flight.md",
+    "book/generated/sycl_beside_triton.md",
+    "book/generated/choice_on_xpu.md",
 ]  # included
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 

@@ -129,12 +129,18 @@ def families() -> str:
 
 def write(folder: Path) -> None:
     """Write the generated pages into a folder."""
+    import kernel_tables
     import steps
+
+    from tinyllm.kernels.triton import in_flight
 
     folder.mkdir(parents=True, exist_ok=True)
     pages = {"map": course_map("../notebooks/"), "families": families()}
     pages["kernels_by_gpu"] = kernels_by_gpu()
     pages["seeded_faults"] = seeded_faults()
+    pages["sycl_beside_triton"] = kernel_tables.sycl_beside_triton()
+    pages["choice_on_xpu"] = kernel_tables.choice_on_xpu()
+    pages["bytes_in_flight"] = in_flight.table()
     pages["steps"] = steps.page(folder / "static" / "steps", "../../_static/steps")
     for name, text in pages.items():
         (folder / f"{name}.md").write_text(text + "\n")

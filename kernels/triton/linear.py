@@ -240,7 +240,7 @@ def _gemv_launch(
         "BLOCK_N": block_n,
         "BLOCK_K": block_k,
         "VECTOR_SIZE": 16 // element_size,  # elements of a thread's 16-byte load
-        "BLOCK_NORM": min(triton.next_power_of_2(k), 8192 // block_m),
+        "BLOCK_NORM": min(triton.next_power_of_2(k), launch.blocks["norm_tile"] // block_m),
         "NUM_STAGES": launch.num_stages,
     }
     return (triton.cdiv(n, block_n),), constants | launch.options

@@ -29,33 +29,64 @@ def _copy_heads(
 
 
 @triton.jit
+def _load_pairs(
+    row_ptrs, row_mask, HALF: tl.constexpr, INTERLEAVED: tl.constexpr, BLOCK_HALF: tl.constexpr
+):
+    """The first and the second elements of the pairs of rows `row_ptrs` [rows, 1], in fp32: [rows, BLOCK_HALF] each.
+
+    Interleaved pairs are loaded as the neighbours that they are, and separated in registers.
+    """
+    if INTERLEAVED:
+        column = tl.arange(0, 2 * BLOCK_HALF)[None, :]
+        mask = row_mask & (column < 2 * HALF)
+        x = tl.load(row_ptrs + column, mask=mask, other=0.0).to(tl.float32)
+        x1, x2 = tl.split(tl.reshape(x, (row_ptrs.shape[0], BLOCK_HALF, 2)))
+    else:
+        column = tl.arange(0, BLOCK_HALF)[None, :]
+        mask = row_mask & (column < HALF)
+        x1 = tl.load(row_ptrs + column, mask=mask, other=0.0).to(tl.float32)
+        x2 = tl.load(row_ptrs + column + HALF, mask=mask, other=0.0).to(tl.float32)
+    return x1, x2
+
+
+@triton.jit
+def _store_pairs(
+    row_ptrs, row_mask, x1, x2,
+    HALF: tl.constexpr, INTERLEAVED: tl.constexpr, BLOCK_HALF: tl.constexpr,
+):  # fmt: skip
+    """What `_load_pairs` loads, stored."""
+    if INTERLEAVED:
+        column = tl.arange(0, 2 * BLOCK_HALF)[None, :]
+        mask = row_mask & (column < 2 * HALF)
+        x = tl.reshape(tl.join(x1, x2), (row_ptrs.shape[0], 2 * BLOCK_HALF))
+        tl.store(row_ptrs + column, x, mask=mask)
+    else:
+        column = tl.arange(0, BLOCK_HALF)[None, :]
+        mask = row_mask & (column < HALF)
+        tl.store(row_ptrs + column, x1, mask=mask)
+        tl.store(row_ptrs + column + HALF, x2, mask=mask)
+
+
+@triton.jit
 def _normalise_heads(
-    x1, x2, in_ptr, out_ptr, weight_ptr, stride_in_head, stride_out_head, head, num_heads, eps,
+    x1, x2, in_row_ptrs, out_row_ptrs, weight_row_ptrs, row_mask, eps,
     HALF: tl.constexpr, KEPT: tl.constexpr, INTERLEAVED: tl.constexpr,
     BLOCK_HALF: tl.constexpr, BLOCK_KEPT: tl.constexpr,
 ):  # fmt: skip
     """RMSNorm of heads whose pairs are x1, x2: the pairs are returned, the KEPT elements after them are stored."""
-    STRIDE_PAIR: tl.constexpr = 2 if INTERLEAVED else 1
-    STRIDE_SECOND: tl.constexpr = 1 if INTERLEAVED else HALF
-    pair = tl.arange(0, BLOCK_HALF)[None, :]
-    kept_column = 2 * HALF + tl.arange(0, BLOCK_KEPT)[None, :]
     squares = tl.sum(x1 * x1 + x2 * x2, 1, keep_dims=True)
     if KEPT > 0:
-        kept_mask = (head < num_heads) & (kept_column < 2 * HALF + KEPT)
-        kept_ptrs = in_ptr + head * stride_in_head + kept_column
-        kept = tl.load(kept_ptrs, mask=kept_mask, other=0.0).to(tl.float32)
+        column = 2 * HALF + tl.arange(0, BLOCK_KEPT)[None, :]
+        is_kept = column < 2 * HALF + KEPT
+        mask = row_mask & is_kept
+        kept = tl.load(in_row_ptrs + column, mask=mask, other=0.0).to(tl.float32)
         squares += tl.sum(kept * kept, 1, keep_dims=True)
     inverse_rms = tl.rsqrt(squares / (2 * HALF + KEPT) + eps)
     if KEPT > 0:
-        weight_mask = kept_column < 2 * HALF + KEPT
-        weight = tl.load(weight_ptr + kept_column, mask=weight_mask, other=0.0).to(tl.float32)
-        kept_out_ptrs = out_ptr + head * stride_out_head + kept_column
-        tl.store(kept_out_ptrs, kept * inverse_rms * weight, mask=kept_mask)
-    weight1_ptrs = weight_ptr + pair * STRIDE_PAIR
-    weight2_ptrs = weight_ptr + pair * STRIDE_PAIR + STRIDE_SECOND
-    x1 *= inverse_rms * tl.load(weight1_ptrs, mask=pair < HALF, other=0.0).to(tl.float32)
-    x2 *= inverse_rms * tl.load(weight2_ptrs, mask=pair < HALF, other=0.0).to(tl.float32)
-    return x1, x2
+        weight = tl.load(weight_row_ptrs + column, mask=is_kept, other=0.0).to(tl.float32)
+        tl.store(out_row_ptrs + column, kept * inverse_rms * weight, mask=mask)
+    weight1, weight2 = _load_pairs(weight_row_ptrs, True, HALF, INTERLEAVED, BLOCK_HALF)
+    return x1 * inverse_rms * weight1, x2 * inverse_rms * weight2
 
 
 @triton.jit
@@ -70,27 +101,27 @@ def _rotate_heads(
     Where there is a weight, heads are normalised before.
     """
     # Offsets and masks
-    STRIDE_PAIR: tl.constexpr = 2 if INTERLEAVED else 1
-    STRIDE_SECOND: tl.constexpr = 1 if INTERLEAVED else HALF
+    in_row_ptrs = in_ptr + head * stride_in_head
+    out_row_ptrs = out_ptr + head * stride_out_head
+    row_mask = head < num_heads
     pair = tl.arange(0, BLOCK_HALF)[None, :]
-    mask = (head < num_heads) & (pair < HALF)
 
     # Load
     cos = tl.load(cos_ptr + pair, mask=pair < HALF, other=0.0).to(tl.float32)
     sin = tl.load(sin_ptr + pair, mask=pair < HALF, other=0.0).to(tl.float32)
-    x1_ptrs = in_ptr + head * stride_in_head + pair * STRIDE_PAIR
-    x1 = tl.load(x1_ptrs, mask=mask, other=0.0).to(tl.float32)
-    x2 = tl.load(x1_ptrs + STRIDE_SECOND, mask=mask, other=0.0).to(tl.float32)
+    x1, x2 = _load_pairs(in_row_ptrs, row_mask, HALF, INTERLEAVED, BLOCK_HALF)
 
     # Compute and store
     if weight_ptr is not None:
+        weight_row_ptrs = weight_ptr + tl.zeros([1, 1], tl.int32)
         x1, x2 = _normalise_heads(
-            x1, x2, in_ptr, out_ptr, weight_ptr, stride_in_head, stride_out_head, head, num_heads,
-            eps, HALF, KEPT, INTERLEAVED, BLOCK_HALF, BLOCK_KEPT,
+            x1, x2, in_row_ptrs, out_row_ptrs, weight_row_ptrs, row_mask, eps,
+            HALF, KEPT, INTERLEAVED, BLOCK_HALF, BLOCK_KEPT,
         )  # fmt: skip
-    out1_ptrs = out_ptr + head * stride_out_head + pair * STRIDE_PAIR
-    tl.store(out1_ptrs, x1 * cos - x2 * sin, mask=mask)
-    tl.store(out1_ptrs + STRIDE_SECOND, x2 * cos + x1 * sin, mask=mask)
+    _store_pairs(
+        out_row_ptrs, row_mask, x1 * cos - x2 * sin, x2 * cos + x1 * sin,
+        HALF, INTERLEAVED, BLOCK_HALF,
+    )  # fmt: skip
     if KEPT > 0 and weight_ptr is None:
         _copy_heads(
             in_ptr + 2 * HALF, out_ptr + 2 * HALF, stride_in_head, stride_out_head, head, num_heads,
@@ -170,7 +201,7 @@ def rope_and_store(
     kv_heads = k.shape[1]
     half = cos.shape[-1]
     kept = d - 2 * half
-    launch = launch or launch_for("rope", q.device.type)
+    launch = launch or launch_for("rope" if half <= 64 else "rope_long_heads", q.device.type)
     out = torch.empty((b, t, h, d), dtype=q.dtype, device=q.device).transpose(1, 2)
     angle_strides = _strides(cos)
     slot_strides = Strides(*_strides(k_slot))

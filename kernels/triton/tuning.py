@@ -30,7 +30,8 @@ class LaunchConfig:
         return options if self.grf_mode is None else options | {"grf_mode": self.grf_mode}
 
 
-# block: the longest part of a row held in registers; tile: elements of a program; heads: head vectors of a program.
+# block: the longest part of a row held in registers; tile: elements of a program; heads: head vectors of a program,
+# which are long above 64 pairs; norm_tile: elements of x that the pass of a LayerNorm in front of a matmul holds.
 # linear: a tile of the weight is `tile_bytes`, of at most `max_rows` weight rows and at least `min_rows`, fewer while
 # the grid has not `min_programs` programs.
 # A GPU streams at its bandwidth with latency * bandwidth bytes in flight: on an H200
@@ -41,15 +42,28 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
     "cuda": {
         "norm": LaunchConfig({"block": 8192, "tile": 2048}, num_warps=8),
         "rope": LaunchConfig({"heads": 8}, num_warps=4),
+        "rope_long_heads": LaunchConfig({"heads": 8}, num_warps=4),
         "activation": LaunchConfig({"block": 1024}, num_warps=4),
         # linear: measured on an H200. Larger tiles win by 5% alone and lose 30% with norm and gate fused.
         "linear_vector": LaunchConfig(
-            {"tile_bytes": 16384, "max_rows": 8, "min_rows": 1, "min_programs": 256},
+            {
+                "tile_bytes": 16384,
+                "max_rows": 8,
+                "min_rows": 1,
+                "min_programs": 256,
+                "norm_tile": 8192,
+            },
             num_warps=4,
             num_stages=3,
         ),
         "linear_matrix": LaunchConfig(
-            {"tile_bytes": 16384, "max_rows": 64, "min_rows": 16, "min_programs": 128},
+            {
+                "tile_bytes": 16384,
+                "max_rows": 64,
+                "min_rows": 16,
+                "min_programs": 128,
+                "norm_tile": 8192,
+            },
             num_warps=4,
             num_stages=4,
         ),
@@ -69,18 +83,32 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             {"block_n": 64, "block_m": 128, "shared_bytes": 131072}, num_warps=8, num_stages=3
         ),
     },
-    # Advice for Intel's GPUs, not measured: 8 to 32 sub-groups of 16 lanes, the large register file where tl.dot is.
+    # Advice for Intel's GPUs, not measured: 4 to 16 sub-groups, of 32 lanes, of 16 where tl.dot is, and there the large
+    # register file. Of a 16-bit row each lane has 8 elements, or pairs of them: 16 bytes a load.
     "xpu": {
         "norm": LaunchConfig({"block": 8192, "tile": 2048}, num_warps=16),
-        "rope": LaunchConfig({"heads": 8}, num_warps=8),
-        "activation": LaunchConfig({"block": 1024}, num_warps=8),
+        "rope": LaunchConfig({"heads": 16}, num_warps=4),
+        "rope_long_heads": LaunchConfig({"heads": 16}, num_warps=8),
+        "activation": LaunchConfig({"block": 1024}, num_warps=4),
         "linear_vector": LaunchConfig(
-            {"tile_bytes": 16384, "max_rows": 4, "min_rows": 1, "min_programs": 256},
+            {
+                "tile_bytes": 16384,
+                "max_rows": 4,
+                "min_rows": 1,
+                "min_programs": 256,
+                "norm_tile": 2048,
+            },
             num_warps=8,
             num_stages=1,
         ),
         "linear_matrix": LaunchConfig(
-            {"tile_bytes": 8192, "max_rows": 32, "min_rows": 16, "min_programs": 128},
+            {
+                "tile_bytes": 8192,
+                "max_rows": 32,
+                "min_rows": 16,
+                "min_programs": 128,
+                "norm_tile": 8192,
+            },
             num_warps=8,
             num_stages=3,
             grf_mode="256",
@@ -109,12 +137,25 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
     "interpreter": {
         "norm": LaunchConfig({"block": 2048, "tile": 4096}),
         "rope": LaunchConfig({"heads": 4}),
+        "rope_long_heads": LaunchConfig({"heads": 4}),
         "activation": LaunchConfig({"block": 512}),
         "linear_vector": LaunchConfig(
-            {"tile_bytes": 32768, "max_rows": 32, "min_rows": 1, "min_programs": 1}
+            {
+                "tile_bytes": 32768,
+                "max_rows": 32,
+                "min_rows": 1,
+                "min_programs": 1,
+                "norm_tile": 8192,
+            }
         ),
         "linear_matrix": LaunchConfig(
-            {"tile_bytes": 32768, "max_rows": 32, "min_rows": 16, "min_programs": 1}
+            {
+                "tile_bytes": 32768,
+                "max_rows": 32,
+                "min_rows": 16,
+                "min_programs": 1,
+                "norm_tile": 8192,
+            }
         ),
         "attention": LaunchConfig(
             {

@@ -71,7 +71,7 @@ def variants(device_type: str) -> list[Variant]:
     launches = LAUNCHES[device_type]
     return [
         *_norms(launches["norm"]),
-        *_ropes(launches["rope"]),
+        *_ropes(launches),
         *_activations(launches["activation"]),
         *_linears(launches, device_type),
         *_queries(launches, device_type),
@@ -128,26 +128,29 @@ def _norms(launch: LaunchConfig) -> Iterator[Variant]:
         yield Variant(f"{name}, long rows", norm._norm_long_row, launch, constants, absent)
 
 
-def _ropes(launch: LaunchConfig) -> Iterator[Variant]:
+def _ropes(launches: Mapping[str, LaunchConfig]) -> Iterator[Variant]:
+    """Heads of 128 and 256, and heads of which half is rotated, in interleaved pairs; normalised or not."""
     no_norms = ("norms.q_weight_ptr", "norms.k_weight_ptr", "norms.eps")
     half_split = {
         "HALF": 64, "KEPT": 0, "INTERLEAVED": False,
-        "BLOCK_HEADS": 8, "BLOCK_HALF": 64, "BLOCK_KEPT": 1, "BLOCK_D": 128,
+        "BLOCK_HALF": 64, "BLOCK_KEPT": 1, "BLOCK_D": 128,
     }  # fmt: skip
     interleaved = {
         "HALF": 32, "KEPT": 64, "INTERLEAVED": True,
-        "BLOCK_HEADS": 8, "BLOCK_HALF": 32, "BLOCK_KEPT": 64, "BLOCK_D": 128,
+        "BLOCK_HALF": 32, "BLOCK_KEPT": 64, "BLOCK_D": 128,
     }  # fmt: skip
     large = half_split | {"HALF": 128, "BLOCK_HALF": 128, "BLOCK_D": 256}
+    usual, long_heads = launches["rope"], launches["rope_long_heads"]
     titles = (
-        ("half-split", half_split, ("slots.start_ptr",)),
-        ("interleaved", interleaved, ()),
-        ("large heads", large, ()),
+        ("half-split", half_split, usual, ("slots.start_ptr",)),
+        ("interleaved", interleaved, usual, ()),
+        ("large heads", large, long_heads, ()),
     )
     for name, absent in (("rope", no_norms), ("rope of normalised heads", ())):
-        for title, constants, missing in titles:
+        for title, constants, launch, missing in titles:
+            blocks = constants | {"BLOCK_HEADS": launch.blocks["heads"]}
             yield Variant(
-                f"{name}, {title}", rope._rope_and_store, launch, constants, (*absent, *missing)
+                f"{name}, {title}", rope._rope_and_store, launch, blocks, (*absent, *missing)
             )
 
 
@@ -156,7 +159,9 @@ def _activations(launch: LaunchConfig) -> Iterator[Variant]:
         kernel = activation._activate_and_multiply
         if name == "gelu":
             kernel = activation._bias_and_activate
-        yield Variant(name, kernel, launch, {"ACTIVATION": name, "BLOCK_SIZE": 1024})
+        yield Variant(
+            name, kernel, launch, {"ACTIVATION": name, "BLOCK_SIZE": launch.blocks["block"]}
+        )
 
 
 def _linears(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator[Variant]:

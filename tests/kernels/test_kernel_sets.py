@@ -16,6 +16,7 @@ from tinyllm.kernels import (
     for_device,
     pick_kernels,
 )
+from tinyllm.kernels.choice import XPU
 from tinyllm.kernels.torch_kernels import TorchKernels
 
 CPU = torch.device("cpu")
@@ -83,6 +84,16 @@ def test_the_set_of_a_device():
     for kind in ("cuda", "xpu"):
         assert for_device(torch.device(kind)) is by_name("triton")
     assert for_device(torch.device("mps")) is TORCH
+
+
+def test_the_table_of_an_xpu_is_what_runs_there():
+    pytest.importorskip("triton")
+    kernels = for_device(torch.device("xpu"))
+    assert set(XPU) == set(TABLES) - {"attention"} | {"reorder_beam_index", "make_beam_mask"}
+    for operation, choice in XPU.items():
+        chosen = getattr(type(by_name(choice.kernels)), operation)
+        assert getattr(type(kernels), operation) is chosen, operation
+        assert chosen is not getattr(TorchKernels, operation), operation
 
 
 def test_torch_has_all_operations():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 
 import torch
 
@@ -39,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
     for verdict in check_stages(device):
         verdicts.append(verdict)
         print(f"stage     {verdict}")
+    print_triton(device)
     wrong = [verdict for verdict in verdicts if not verdict.right]
     if wrong:
         print(f"{len(wrong)} of {len(verdicts)} checks failed")
@@ -46,6 +48,20 @@ def run(options: argparse.Namespace) -> int:
     print(advice(min(times, key=times.get), for_device(device).name, times))
     print("ready")
     return 0
+
+
+def print_triton(device: torch.device) -> None:
+    """Print Triton's release, what it made of the kernels, and on an XPU what a report needs."""
+    if device.type == "cpu" or find_spec("triton") is None:
+        return
+    import triton
+
+    from tinyllm.kernels.triton.release import compiled_kernels, report_lines
+
+    for line in report_lines(device.type, triton.__version__, compiled_kernels()):
+        print(f"triton    {line}")
+    if device.type == "xpu":
+        print("report    every line above, and the output of: python -m torch.utils.collect_env")
 
 
 def advice(fastest: str, default: str, times: dict[str, float]) -> str:

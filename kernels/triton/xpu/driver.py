@@ -24,12 +24,15 @@ from .target import target_of
 CPU_LAUNCHES = {
     "norm": LaunchConfig({"block": 512, "tile": 1024}, num_warps=4),
     "rope": LaunchConfig({"heads": 4}, num_warps=16),
+    "rope_long_heads": LaunchConfig({"heads": 4}, num_warps=16),
     "activation": LaunchConfig({"block": 256}, num_warps=4),
     "linear_vector": LaunchConfig(
-        {"tile_bytes": 4096, "max_rows": 4, "min_rows": 1, "min_programs": 1}, num_warps=4
+        {"tile_bytes": 4096, "max_rows": 4, "min_rows": 1, "min_programs": 1, "norm_tile": 8192},
+        num_warps=4,
     ),
     "linear_matrix": LaunchConfig(
-        {"tile_bytes": 4096, "max_rows": 16, "min_rows": 16, "min_programs": 1}, num_warps=16
+        {"tile_bytes": 4096, "max_rows": 16, "min_rows": 16, "min_programs": 1, "norm_tile": 8192},
+        num_warps=16,
     ),
     "attention": LaunchConfig(
         {

@@ -1,0 +1,60 @@
+"""Bytes in flight, from the rows of launches alone."""
+
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("triton")
+
+from tinyllm.kernels.triton.in_flight import GPUS, Gpu, Loads, launches, loads_of, table
+from tinyllm.kernels.triton.tuning import LAUNCHES, LaunchConfig
+
+ROWS = LAUNCHES["xpu"]
+
+
+def test_bytes_are_programs_times_warps_times_lanes_times_loads():
+    gpu = Gpu("two cores", 2, 1e9)
+    few = Loads("any", 3, warps=8, lanes=32, bytes_of_load=16, loads=4)
+    assert few.of_program == 8 * 32 * 16 * 4
+    assert few.in_flight(gpu) == 3 * few.of_program
+    many = replace(few, programs=1000)
+    assert many.in_flight(gpu) == 2 * 8 * many.of_program  # 64 hardware threads of a core
+    assert replace(many, registers=256).in_flight(gpu) == 2 * 4 * many.of_program
+    assert gpu.needed == 1000
+
+
+def test_a_load_is_as_wide_as_a_lane_has_elements():
+    row = LaunchConfig({}, num_warps=4)
+    for elements, width, loads in ((256, 4, 1), (1024, 16, 1), (4096, 16, 4)):
+        found = loads_of("any", row, 1, elements)
+        assert (found.bytes_of_load, found.loads) == (width, loads)
+        assert found.of_program == 2 * elements
+
+
+def test_launches_keep_the_memory_busy():
+    short = {
+        (x.kernel, gpu.name) for x in launches() for gpu in GPUS if x.in_flight(gpu) < gpu.needed
+    }
+    assert short == {("linear_matrix", "Max 1550, one tile")}  # 128 programs for 64 cores
+
+
+def test_every_lane_loads_16_bytes():
+    assert {one.kernel: one.bytes_of_load for one in launches()} == {
+        kernel: 16 for kernel in ROWS if kernel not in ("attention", "prefill")
+    }
+
+
+def test_launches_that_fall_short_are_found():
+    narrow = replace(ROWS["activation"], blocks={"block": 64})
+    small = replace(
+        ROWS["linear_vector"], blocks=ROWS["linear_vector"].blocks | {"tile_bytes": 1024}
+    )
+    found = {x.kernel: x for x in launches(ROWS | {"activation": narrow, "linear_vector": small})}
+    assert found["activation"].in_flight(GPUS[0]) < GPUS[0].needed
+    assert found["linear_vector"].in_flight(GPUS[2]) < GPUS[2].needed
+
+
+def test_the_table_has_a_row_for_each_launch():
+    lines = table().splitlines()
+    assert len(lines) == 2 + len(launches())
+    assert {line.count("|") for line in lines} == {6 + len(GPUS)}
