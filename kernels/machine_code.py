@@ -67,7 +67,7 @@ def _fields(info: str, name: str) -> dict[str, int]:
     buffers = entry.partition("per_thread_memory_buffers:")[2]
     buffer_bytes = sum(map(int, re.findall(r"size: +(\d+)", buffers)))
     spilled = fields.get("spill_size", 0) + fields.get("private_size", 0)
-    return fields | {"spilled": max(spilled, buffer_bytes)}
+    return fields | {"spilled": spilled or buffer_bytes}
 
 
 def _instructions(text: str) -> list[str]:

@@ -44,6 +44,15 @@ class Strides(NamedTuple):
     token: int
 
 
+class Queries(NamedTuple):
+    """Queries of a decode step, [batch, heads, width, head_dim]."""
+
+    q_ptr: Tensor
+    stride_batch: int
+    stride_head: int
+    stride_token: int
+
+
 class PromptSegment(NamedTuple):
     """Keys and values of the prompts [batch, kv_heads, tokens, head_dim], and the positions of their tokens."""
 
@@ -76,14 +85,6 @@ class BeamMaskPointers(NamedTuple):
     stride_mask: int
     stride_live_slots: int
     stride_num_dead: int
-
-
-class AttentionShape(NamedTuple):
-    """Query heads of a key/value head, sequences of a request, key/value heads."""
-
-    group_size: int
-    width: int
-    kv_heads: int
 
 
 class NormPointers(NamedTuple):

@@ -2,7 +2,8 @@
 
 The rows of a program are all sequences of a request times all query heads that share a key/value head. A prompt's keys
 and values, 2*t*d*s bytes for t tokens, d elements a head and s bytes an element, are read once for all of them; of the
-response, each slot reachable from any beam, once. Scores never leave the registers: one softmax runs over both.
+response, each slot reachable from any beam, once; where tiles are loaded as blocks, every slot. Scores never leave the
+registers: one softmax runs over both.
 
 Where requests times key/value heads are too few to fill the device, the keys are split among programs (split-KV, as in
 Flash-Decoding). Each stores its row maximum, its row sum and its weighted values, and the last to arrive reduces them:
@@ -19,122 +20,36 @@ from torch import Tensor
 
 from ..kernel_set import BeamMask, Workspace
 from .arguments import (
-    AttentionShape,
     BeamMaskPointers,
     PromptSegment,
+    Queries,
     ResponseSegment,
-    Strides,
     check_int32,
     check_vectors,
     window_or_none,
 )
+from .attention_segments import attend_to_prompt, attend_to_response, load_queries
 from .beam_mask import initial_beam_index, make_beam_mask
-from .online_softmax import LOG2_E, online_softmax_step, reduce_partials, store_partial
+from .online_softmax import LOG2_E, reduce_partials, store_partial
 from .split_plan import SplitPlan, response_layout, split_plan_of
+from .tiles import is_block
 from .tuning import LaunchConfig, launch_for
 
 
 @triton.jit
-def _attend_to_prompt(
-    q, prompt, batch, kv_head, num_tokens, first_step, first_tile, end_tile, slope, scale,
-    d, d_mask, state,
-    BLOCK_N: tl.constexpr, NUM_STAGES: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
-):  # fmt: skip
-    """Tiles of the prompt's keys; `state` is that of the online softmax, row_max, row_sum and acc.
-
-    `first_step` is the first step of the response within the window; negative: the last -first_step tokens of the
-    prompt are within it too.
-    """
-    row_max, row_sum, acc = state
-    segment_offset = batch * prompt.stride_batch + kv_head * prompt.stride_head
-    k_ptr = prompt.k_ptr + segment_offset
-    v_ptr = prompt.v_ptr + segment_offset
-    for tile in tl.range(first_tile, end_tile, num_stages=NUM_STAGES):
-        # Mask
-        key = tile * BLOCK_N + tl.arange(0, BLOCK_N)
-        key_mask = key < num_tokens
-        position = key
-        if prompt.positions_ptr is not None:
-            positions_row_ptr = prompt.positions_ptr + batch * prompt.stride_positions
-            position = tl.load(positions_row_ptr + key, mask=key_mask, other=-1)
-            key_mask = position >= 0  # negative for padding
-        if WINDOW is not None:
-            key_mask = key_mask & (key >= num_tokens + first_step)
-        bias = 0.0 if slope is None else slope[:, None] * position.to(tl.float32)[None, :]
-
-        # Offsets and load
-        load_mask = key_mask[:, None] & d_mask[None, :]
-        offsets = key[:, None] * prompt.stride_token + d[None, :]
-        prompt_k = tl.load(k_ptr + offsets, mask=load_mask, other=0.0)
-        prompt_v = tl.load(v_ptr + offsets, mask=load_mask, other=0.0)
-
-        # Compute
-        row_max, row_sum, acc = online_softmax_step(
-            q, prompt_k, prompt_v, key_mask[None, :], bias, scale, row_max, row_sum, acc, SOFTCAP
-        )
-    return row_max, row_sum, acc
-
-
-@triton.jit
-def _attend_to_response(
-    q, response, beam_mask, batch, kv_head, width, sequence, row_mask, num_slots, first_step,
-    first_tile, end_tile, first_position, slope, scale, d, d_mask, state,
-    BLOCK_N: tl.constexpr, NUM_STAGES: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
-):  # fmt: skip
-    """Tiles of the response's slots, with a beam mask those of its list of live slots."""
-    row_max, row_sum, acc = state
-    segment_offset = batch * response.stride_batch + kv_head * response.stride_head
-    k_ptr = response.k_ptr + segment_offset
-    v_ptr = response.v_ptr + segment_offset
-    for tile in tl.range(first_tile, end_tile, num_stages=NUM_STAGES):
-        # Mask
-        slot = tile * BLOCK_N + tl.arange(0, BLOCK_N)
-        key_mask = slot < num_slots
-        mask = row_mask[:, None] & key_mask[None, :]
-        if beam_mask.live_slots_ptr is not None:
-            live_slots_row_ptr = beam_mask.live_slots_ptr + batch * beam_mask.stride_live_slots
-            slot = tl.load(live_slots_row_ptr + slot, mask=key_mask, other=0)
-            mask_row_ptr = beam_mask.mask_ptr + batch * beam_mask.stride_mask
-            bits = tl.load(mask_row_ptr + slot, mask=key_mask, other=0)
-            # Sequence j attends to the slots whose bit j is set.
-            mask = (bits[None, :] >> sequence.to(tl.int64)[:, None]) & 1 != 0
-        step = slot // width
-        if WINDOW is not None:
-            key_mask = key_mask & (step >= first_step)
-            mask = mask & key_mask[None, :]
-        bias = 0.0
-        if slope is not None:
-            bias = slope[:, None] * (first_position + step).to(tl.float32)[None, :]
-
-        # Offsets and load
-        load_mask = key_mask[:, None] & d_mask[None, :]
-        slot_offsets = (
-            step.to(tl.int64) * response.stride_step + (slot % width) * response.stride_slot
-        )
-        offsets = slot_offsets[:, None] + d[None, :]
-        response_k = tl.load(k_ptr + offsets, mask=load_mask, other=0.0)
-        response_v = tl.load(v_ptr + offsets, mask=load_mask, other=0.0)
-
-        # Compute
-        row_max, row_sum, acc = online_softmax_step(
-            q, response_k, response_v, mask, bias, scale, row_max, row_sum, acc, SOFTCAP
-        )
-    return row_max, row_sum, acc
-
-
-@triton.jit
 def _segment_attention(
-    q_ptr, q_strides, prompt, response, beam_mask, lengths_ptr, slopes_ptr, out_ptr, workspace,
-    scale, shape,
-    HEAD_DIM: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_M: tl.constexpr, USED_M: tl.constexpr,
-    BLOCK_N: tl.constexpr, SPLITS: tl.constexpr, PROMPT_STAGES: tl.constexpr,
-    RESPONSE_STAGES: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
+    queries, prompt, response, beam_mask, lengths_ptr, slopes_ptr, out_ptr, workspace,
+    scale,
+    GROUP_SIZE: tl.constexpr, WIDTH: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK_D: tl.constexpr,
+    BLOCK_M: tl.constexpr, USED_M: tl.constexpr, BLOCK_N: tl.constexpr, SPLITS: tl.constexpr,
+    PROMPT_STAGES: tl.constexpr, RESPONSE_STAGES: tl.constexpr, BLOCK_LOADS: tl.constexpr,
+    SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
 ):  # fmt: skip
     """BLOCK_M rows of one request and key/value head over one of SPLITS parts of the keys.
 
     At most USED_M of the rows are real.
 
-    A row is a query head of the group and a sequence: row = head * width + sequence.
+    A row is a query head of the group and a sequence: row = sequence * group_size + head.
     """
     # Offsets and masks of the queries
     split = tl.program_id(0) % SPLITS
@@ -142,21 +57,25 @@ def _segment_attention(
     kv_head = tl.program_id(1)
     batch = tl.program_id(2).to(tl.int64)
     row = block * BLOCK_M + tl.arange(0, BLOCK_M)
-    row_mask = row < shape.group_size * shape.width
-    head = kv_head * shape.group_size + row // shape.width
-    sequence = row % shape.width
+    row_mask = row < GROUP_SIZE * WIDTH
+    # Rows past the last are the first again: without a mask, a load is no branch.
+    real_row = tl.where(row_mask, row, 0)
+    sequence = real_row // GROUP_SIZE
+    head = real_row % GROUP_SIZE
     d = tl.arange(0, BLOCK_D)
-    d_mask = d < HEAD_DIM
 
     # Load lengths and queries
     num_tokens = tl.load(lengths_ptr)
     num_steps = tl.load(lengths_ptr + 1)
-    num_slots = num_steps * shape.width
+    num_slots = num_steps * WIDTH
     if beam_mask.live_slots_ptr is not None:
         num_slots -= tl.load(beam_mask.num_dead_ptr + batch * beam_mask.stride_num_dead)
-    q_offsets = batch * q_strides.batch + head * q_strides.head + sequence * q_strides.token
-    q_mask = row_mask[:, None] & d_mask[None, :]
-    q = tl.load(q_ptr + q_offsets[:, None] + d[None, :], mask=q_mask, other=0.0)
+    q_ptr = queries.q_ptr + batch * queries.stride_batch
+    q_ptr += kv_head * GROUP_SIZE * queries.stride_head
+    q = load_queries(
+        q_ptr, queries, head, sequence, block, row_mask,
+        GROUP_SIZE, WIDTH, HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS,
+    )  # fmt: skip
     row_max = tl.full([BLOCK_M], float("-inf"), tl.float32)
     row_sum = tl.zeros([BLOCK_M], tl.float32)
     acc = tl.zeros([BLOCK_M, BLOCK_D], tl.float32)
@@ -165,7 +84,7 @@ def _segment_attention(
     slope = None
     first_position = num_tokens
     if slopes_ptr is not None:
-        slope = tl.load(slopes_ptr + head, mask=row_mask, other=0.0) * LOG2_E
+        slope = tl.load(slopes_ptr + kv_head * GROUP_SIZE + head) * LOG2_E
         if prompt.positions_ptr is not None:
             positions_row_ptr = prompt.positions_ptr + batch * prompt.stride_positions
             first_position = tl.load(positions_row_ptr + num_tokens - 1) + 1
@@ -181,31 +100,32 @@ def _segment_attention(
         first_token = tl.maximum(num_tokens + first_step, 0)
         skipped_prompt = tl.where(first_step < 0, first_token // BLOCK_N, prompt_tiles)
         # Of a list of live slots too: its last are the latest.
-        skipped_response = tl.maximum(num_slots - WINDOW * shape.width, 0) // BLOCK_N
+        skipped_response = tl.maximum(num_slots - WINDOW * WIDTH, 0) // BLOCK_N
     tiles_in_window = prompt_tiles - skipped_prompt + response_tiles - skipped_response
     tiles_per_split = tl.cdiv(tiles_in_window, SPLITS)
     first_tile = skipped_prompt + split * tiles_per_split
     end_tile = first_tile + tiles_per_split
 
-    state = _attend_to_prompt(
+    state = attend_to_prompt(
         q, prompt, batch, kv_head, num_tokens, first_step,
         first_tile, tl.minimum(end_tile, prompt_tiles),
-        slope, scale, d, d_mask, (row_max, row_sum, acc),
-        BLOCK_N, PROMPT_STAGES, SOFTCAP, WINDOW,
+        slope, scale, (row_max, row_sum, acc),
+        HEAD_DIM, BLOCK_N, PROMPT_STAGES, BLOCK_LOADS, SOFTCAP, WINDOW,
     )  # fmt: skip
-    row_max, row_sum, acc = _attend_to_response(
-        q, response, beam_mask, batch, kv_head, shape.width, sequence, row_mask, num_slots,
+    row_max, row_sum, acc = attend_to_response(
+        q, response, beam_mask, batch, kv_head, sequence, row_mask, num_slots,
         first_step,
         tl.maximum(first_tile, prompt_tiles) - prompt_tiles + skipped_response,
         tl.minimum(end_tile - prompt_tiles + skipped_response, response_tiles),
-        first_position, slope, scale, d, d_mask, state,
-        BLOCK_N, RESPONSE_STAGES, SOFTCAP, WINDOW,
+        first_position, slope, scale, state,
+        HEAD_DIM, BLOCK_N, RESPONSE_STAGES, BLOCK_LOADS, WIDTH, SOFTCAP,
+        WINDOW,
     )  # fmt: skip
 
     # Store, or leave it to the last of the splits
     if SPLITS > 1:
         row_blocks = tl.num_programs(0) // SPLITS
-        place = (batch * shape.kv_heads + kv_head) * row_blocks + block
+        place = (batch * tl.num_programs(1) + kv_head) * row_blocks + block
         partial_ptr = workspace.partials + place * SPLITS * BLOCK_M * (BLOCK_D + 2)
         counter_ptr = workspace.counters + place
         is_last = store_partial(
@@ -214,27 +134,31 @@ def _segment_attention(
         )  # fmt: skip
         if is_last:
             used_row = block * BLOCK_M + tl.arange(0, USED_M)
-            used_mask = used_row < shape.group_size * shape.width
+            used_mask = used_row < GROUP_SIZE * WIDTH
             total, values = reduce_partials(
                 partial_ptr, used_mask, d, BLOCK_M, USED_M, BLOCK_D, SPLITS
             )
             _store_output(
-                out_ptr, total, values, used_row, used_mask, d, batch, kv_head, shape, HEAD_DIM
-            )
+                out_ptr, total, values, used_row, used_mask, d, batch, kv_head,
+                GROUP_SIZE, WIDTH, HEAD_DIM,
+            )  # fmt: skip
             tl.store(counter_ptr, 0)  # ready for the next launch
     else:
-        _store_output(out_ptr, row_sum, acc, row, row_mask, d, batch, kv_head, shape, HEAD_DIM)
+        _store_output(
+            out_ptr, row_sum, acc, row, row_mask, d, batch, kv_head, GROUP_SIZE, WIDTH, HEAD_DIM
+        )
 
 
 @triton.jit
 def _store_output(
-    out_ptr, row_sum, acc, row, row_mask, d, batch, kv_head, shape, HEAD_DIM: tl.constexpr
+    out_ptr, row_sum, acc, row, row_mask, d, batch, kv_head,
+    GROUP_SIZE: tl.constexpr, WIDTH: tl.constexpr, HEAD_DIM: tl.constexpr,
 ):  # fmt: skip
     """Normalise the weighted values by their sums and store them: out [batch, width, heads * head_dim]."""
-    head = kv_head * shape.group_size + row // shape.width
-    sequence = row % shape.width
-    stride_sequence = shape.kv_heads * shape.group_size * HEAD_DIM
-    out_row = (batch * shape.width + sequence)[:, None]
+    sequence = row // GROUP_SIZE
+    head = kv_head * GROUP_SIZE + row % GROUP_SIZE
+    stride_sequence = tl.num_programs(1) * GROUP_SIZE * HEAD_DIM
+    out_row = (batch * WIDTH + sequence)[:, None]
     offsets = out_row * stride_sequence + head[:, None] * HEAD_DIM + d[None, :]
     out = acc / tl.where(row_mask, row_sum, 1.0)[:, None]
     tl.store(out_ptr + offsets, out, mask=row_mask[:, None] & (d < HEAD_DIM)[None, :])
@@ -329,13 +253,23 @@ def segment_attention(
         stride_step=stride_step,
         stride_slot=stride_slot,
     )
+    _, _, stride_step, stride_slot = response_strides
+    block_loads = (
+        launch.block_loads
+        and is_block(d, q.element_size())
+        and (w == 1 or stride_step == w * stride_slot)
+    )
+    if block_loads and beam_mask is not None:
+        beam_mask = beam_mask._replace(live_slots=None, num_dead=None)  # all slots are read
     out = torch.empty((b, w, h * d), dtype=q.dtype, device=q.device)
     scale = d**-0.5 if scale is None else scale
     pipelined = num_slots > 2 * plan.block_n
     _segment_attention[(plan.splits * plan.row_blocks, kv_heads, b)](
-        q, Strides(*q.stride()[:3]), prompt, response, _beam_mask_pointers(beam_mask),
+        Queries(q, *q.stride()[:3]), prompt, response, _beam_mask_pointers(beam_mask),
         lengths, slopes, out, workspace,
-        scale * LOG2_E.value, AttentionShape(group_size, w, kv_heads),
+        scale * LOG2_E.value,
+        GROUP_SIZE=group_size,
+        WIDTH=w,
         HEAD_DIM=d,
         BLOCK_D=max(16, triton.next_power_of_2(d)),
         BLOCK_M=plan.block_m,
@@ -344,6 +278,7 @@ def segment_attention(
         SPLITS=plan.splits,
         PROMPT_STAGES=launch.num_stages,
         RESPONSE_STAGES=launch.num_stages if pipelined else 1,
+        BLOCK_LOADS=block_loads,
         SOFTCAP=softcap,
         WINDOW=window,
         **launch.options,

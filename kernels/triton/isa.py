@@ -163,7 +163,7 @@ SIMD is the number of lanes of a sub-group. Spilled bytes are those of a hardwar
 that did not fit and of arrays: each is in `kernels/triton/xpu/known_spills.py`, with its reason, or
 makes the command fail, as does an entry there that no longer spills. Local memory is a work-group's, in
 bytes. Loads and stores count instructions in the text, not executions; "of 16 bytes" are the widest
-that a lane can do, 2D blocks the loads and stores of whole tiles, dpas the matrix instructions.
+that a lane can do, 2D blocks the loads and stores of tiles, dpas the matrix instructions.
 
 """
 

@@ -10,11 +10,12 @@ LOG2_E = tl.constexpr(1.4426950408889634)
 
 @triton.jit
 def online_softmax_step(q, k, v, mask, bias, scale, row_max, row_sum, acc, SOFTCAP: tl.constexpr):
-    """One more tile of keys in an online softmax (Milakov and Gimelshein 2018): k, v [BLOCK_N, BLOCK_D].
+    """One more tile of keys in an online softmax (Milakov and Gimelshein 2018): k [BLOCK_D, BLOCK_N],
+    v [BLOCK_N, BLOCK_D].
 
     `mask` is [BLOCK_M or 1, BLOCK_N]; `scale` and `bias` are in units of log2, for exp2.
     """
-    scores = tl.dot(q, tl.trans(k), input_precision="ieee") * scale
+    scores = tl.dot(q, k, input_precision="ieee") * scale
     if SOFTCAP is not None:
         # tanh(x) = 1 - 2 / (exp(2x) + 1), whose exponential may be zero or infinite
         scores = (1.0 - 2.0 / (tl.exp2(scores * (2.0 / SOFTCAP)) + 1.0)) * (SOFTCAP * LOG2_E)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .arguments import Strides, check_vectors, window_or_none
 from .online_softmax import LOG2_E, online_softmax_step
+from .tiles import is_block, load_tile, make_matrix, next_tile, store_tile
 from .tuning import LaunchConfig, key_tile, launch_for
 
 
@@ -21,7 +22,8 @@ def _prefill_attention(
     q_ptr, k_ptr, v_ptr, positions_ptr, slopes_ptr, out_ptr, num_tokens, num_keys, scale,
     q_strides, kv_strides, stride_positions, group_size,
     HEAD_DIM: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
-    NUM_STAGES: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
+    NUM_STAGES: tl.constexpr, BLOCK_LOADS: tl.constexpr, SOFTCAP: tl.constexpr,
+    WINDOW: tl.constexpr,
 ):  # fmt: skip
     """BLOCK_M tokens of one head; the last block, which has the most keys, comes first."""
     # Offsets and masks of the queries; a query's own key is the last that it attends to.
@@ -31,13 +33,17 @@ def _prefill_attention(
     row = block * BLOCK_M + tl.arange(0, BLOCK_M)
     row_mask = row < num_tokens
     own_key = num_keys - num_tokens + row
-    d = tl.arange(0, BLOCK_D)
-    d_mask = d < HEAD_DIM
 
     # Load queries
     q_ptr += batch * q_strides.batch + head * q_strides.head
-    q_ptrs = q_ptr + row[:, None] * q_strides.token + d[None, :]
-    q = tl.load(q_ptrs, mask=row_mask[:, None] & d_mask[None, :], other=0.0)
+    queries = make_matrix(
+        q_ptr, q_strides.token, num_tokens, block * BLOCK_M,
+        HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS,
+    )  # fmt: skip
+    q = load_tile(
+        queries, q_strides.token, block * BLOCK_M, row_mask,
+        HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS,
+    )  # fmt: skip
     row_max = tl.full([BLOCK_M], float("-inf"), tl.float32)
     row_sum = tl.zeros([BLOCK_M], tl.float32)
     acc = tl.zeros([BLOCK_M, BLOCK_D], tl.float32)
@@ -46,10 +52,18 @@ def _prefill_attention(
 
     k_ptr += batch * kv_strides.batch + (head // group_size) * kv_strides.head
     v_ptr += batch * kv_strides.batch + (head // group_size) * kv_strides.head
+    kv_stride = tl.cast(kv_strides.token, tl.int64)
     first_key = 0
     if WINDOW is not None:  # start of the first tile within the first row's window
         first_in_window = num_keys - num_tokens + block * BLOCK_M - WINDOW + 1
         first_key = tl.maximum(first_in_window, 0) // BLOCK_N * BLOCK_N
+    keys = make_matrix(
+        k_ptr, kv_strides.token, num_keys, first_key, HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS,
+        TRANSPOSE=True,
+    )  # fmt: skip
+    values = make_matrix(
+        v_ptr, kv_strides.token, num_keys, first_key, HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS
+    )
     end_key = tl.minimum(num_keys - num_tokens + (block + 1) * BLOCK_M, num_keys)
     for start in tl.range(first_key, end_key, BLOCK_N, num_stages=NUM_STAGES):
         # Mask
@@ -58,29 +72,41 @@ def _prefill_attention(
         position = key
         if positions_ptr is not None:
             positions_row_ptr = positions_ptr + batch * stride_positions
-            position = tl.load(positions_row_ptr + key, mask=key_mask, other=-1)
+            position = tl.load(positions_row_ptr + tl.minimum(key, num_keys - 1))
         mask = (key[None, :] <= own_key[:, None]) & (position >= 0)[None, :]
         if WINDOW is not None:
             mask = mask & (key[None, :] > own_key[:, None] - WINDOW)
         mask = mask | (key[None, :] == own_key[:, None])  # padding attends to itself
         bias = 0.0 if slopes_ptr is None else slope * position.to(tl.float32)[None, :]
 
-        # Offsets and load
-        load_mask = key_mask[:, None] & d_mask[None, :]
-        kv_offsets = key.to(tl.int64)[:, None] * kv_strides.token + d[None, :]
-        tile_k = tl.load(k_ptr + kv_offsets, mask=load_mask, other=0.0)
-        tile_v = tl.load(v_ptr + kv_offsets, mask=load_mask, other=0.0)
+        # Load
+        tile_k = load_tile(
+            keys, kv_stride, start, key_mask, HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS,
+            TRANSPOSE=True,
+        )  # fmt: skip
+        tile_v = load_tile(
+            values, kv_stride, start, key_mask, HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS
+        )
 
         # Compute
         row_max, row_sum, acc = online_softmax_step(
             q, tile_k, tile_v, mask, bias, scale, row_max, row_sum, acc, SOFTCAP
         )
+        keys = next_tile(keys, BLOCK_N, BLOCK_LOADS, TRANSPOSE=True)
+        values = next_tile(values, BLOCK_N, BLOCK_LOADS)
 
     # Store
     stride_token = tl.num_programs(1) * HEAD_DIM
-    out_offsets = (batch * num_tokens + row)[:, None] * stride_token + head * HEAD_DIM + d[None, :]
+    out_ptr += batch * num_tokens * stride_token + head * HEAD_DIM
+    outputs = make_matrix(
+        out_ptr, stride_token, num_tokens, block * BLOCK_M,
+        HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS,
+    )  # fmt: skip
     out = acc / tl.where(row_mask, row_sum, 1.0)[:, None]
-    tl.store(out_ptr + out_offsets, out, mask=row_mask[:, None] & d_mask[None, :])
+    store_tile(
+        outputs, stride_token, block * BLOCK_M, row_mask, out,
+        HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS,
+    )  # fmt: skip
 
 
 def prefill_attention(
@@ -105,26 +131,35 @@ def prefill_attention(
     b, h, t, d = q.shape
     g, n = k.shape[1:3]
     launch = launch or launch_for("prefill", q.device.type)
-    block_n = key_tile(d, q.element_size(), launch)
-    # Rows shrink as keys do: large heads take both from the same memory.
-    max_block_m = launch.blocks["block_m"] * block_n // launch.blocks["block_n"]
-    block_m = min(max_block_m, max(16, triton.next_power_of_2(t)))
+    constants = constants_of(t, d, q.element_size(), launch)
     scale = d**-0.5 if scale is None else scale
     stride_positions = 0 if positions is None else positions.stride(0)
     out = torch.empty((b, t, h * d), dtype=q.dtype, device=q.device)
-    _prefill_attention[(triton.cdiv(t, block_m), h, b)](
+    _prefill_attention[(triton.cdiv(t, constants["BLOCK_M"]), h, b)](
         q, k, v, positions, slopes, out, t, n, scale * LOG2_E.value,
         Strides(*q.stride()[:3]), Strides(*k.stride()[:3]), stride_positions, h // g,
-        HEAD_DIM=d,
-        BLOCK_D=max(16, triton.next_power_of_2(d)),
-        BLOCK_M=block_m,
-        BLOCK_N=block_n,
-        NUM_STAGES=launch.num_stages,
         SOFTCAP=softcap,
         WINDOW=window,
+        **constants,
         **launch.options,
     )  # fmt: skip
     return out
+
+
+def constants_of(t: int, d: int, element_size: int, launch: LaunchConfig) -> dict[str, int]:
+    """The tiles of a launch for t tokens and heads of d elements."""
+    block_n = key_tile(d, element_size, launch)
+    max_block_m = launch.blocks["block_m"]
+    if not launch.block_loads:  # rows shrink as keys do: large heads take both from shared memory
+        max_block_m = max_block_m * block_n // launch.blocks["block_n"]
+    return {
+        "HEAD_DIM": d,
+        "BLOCK_D": max(16, triton.next_power_of_2(d)),
+        "BLOCK_M": min(max_block_m, max(16, triton.next_power_of_2(t))),
+        "BLOCK_N": block_n,
+        "NUM_STAGES": launch.num_stages,
+        "BLOCK_LOADS": launch.block_loads and is_block(d, element_size),
+    }
 
 
 def _check(q: Tensor, k: Tensor, v: Tensor, positions: Tensor | None) -> None:

@@ -16,12 +16,13 @@ from .timing import milliseconds
 
 @dataclass(frozen=True)
 class LaunchConfig:
-    """Block sizes by name, and compiler options; `grf_mode` exists in Triton for XPU alone."""
+    """Block sizes by name, how `load_tile` loads, and compiler options; `grf_mode` exists in Triton for XPU alone."""
 
     blocks: Mapping[str, int]
     num_warps: int = 4
     num_stages: int = 1
     grf_mode: str | None = None
+    block_loads: bool = False
 
     @property
     def options(self) -> dict[str, int | str]:
@@ -112,6 +113,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             num_warps=8,
             num_stages=3,
             grf_mode="256",
+            block_loads=True,
         ),
         "attention": LaunchConfig(
             {
@@ -121,16 +123,19 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
                 "max_splits": 16,
                 "tiles_to_halve": 32,
                 "shared_bytes": 65536,
+                "large_block_n": 16,
             },
             num_warps=8,
             num_stages=2,
             grf_mode="256",
+            block_loads=True,
         ),
         "prefill": LaunchConfig(
-            {"block_n": 64, "block_m": 128, "shared_bytes": 65536},
+            {"block_n": 64, "block_m": 128, "shared_bytes": 65536, "large_block_n": 16},
             num_warps=16,
             num_stages=2,
             grf_mode="256",
+            block_loads=True,
         ),
     },
     # Few programs, since each costs milliseconds, yet small enough that the loops and masks of a GPU's tiles all run.
@@ -194,8 +199,11 @@ def key_tile(d: int, element_size: int, launch: LaunchConfig) -> int:
     """Keys of a tile of attention, for heads of `d` elements.
 
     `block_n` of the row, halved until the tiles in flight, keys and values, fit into `shared_bytes` of shared memory.
+    Of heads of more than 128 elements, whose sums fill half of the registers, at most `large_block_n`.
     """
     block_n = launch.blocks["block_n"]
+    if d > 128:
+        block_n = min(block_n, launch.blocks.get("large_block_n", block_n))
     bytes_of_key = 2 * triton.next_power_of_2(d) * element_size * launch.num_stages
     while block_n > 16 and block_n * bytes_of_key > launch.blocks["shared_bytes"]:
         block_n //= 2

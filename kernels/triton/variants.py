@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import triton
 from triton.compiler import ASTSource
 
 from . import activation, attention, beam_mask, norm, prefill, qkv, rope
 from .arguments import (
-    AttentionShape,
     BeamMaskPointers,
     CacheSlots,
     HeadNormPointers,
@@ -21,6 +21,7 @@ from .arguments import (
     NormPointers,
     PromptSegment,
     QKVShape,
+    Queries,
     ResponseSegment,
     RopeTables,
     Strides,
@@ -41,6 +42,7 @@ GROUPS = {
     "kv_strides": Strides,
     "out_strides": Strides,
     "strides": LinearStrides,
+    "queries": Queries,
     "prompt": PromptSegment,
     "response": ResponseSegment,
     "beam_mask": BeamMaskPointers,
@@ -49,6 +51,7 @@ GROUPS = {
     "norms": HeadNormPointers,
     "rope": RopeTables,
     "slots": CacheSlots,
+    "shape": QKVShape,
 }
 
 
@@ -98,20 +101,14 @@ def source_of(variant: Variant, dtype: str) -> ASTSource:
             divisible[path] = [["tt.divisibility", 16]]
         return kind
 
-    groups = GROUPS | {"shape": _shape_of(variant.kernel)}
     for i, name in enumerate(variant.kernel.arg_names):
-        if name not in groups:
+        if name not in GROUPS:
             signature[name] = type_of((i,), name, name)
             continue
-        members = groups[name]._fields
+        members = GROUPS[name]._fields
         types = (type_of((i, j), f"{name}.{member}", member) for j, member in enumerate(members))
-        signature[name] = groups[name](*types)
+        signature[name] = GROUPS[name](*types)
     return ASTSource(variant.kernel, signature, given, divisible)
-
-
-def _shape_of(kernel: Any) -> type:
-    """Two kernels have a parameter `shape`: attention, and the fused queries."""
-    return QKVShape if "weight_ptr" in kernel.arg_names else AttentionShape
 
 
 def _norms(launch: LaunchConfig) -> Iterator[Variant]:
@@ -211,34 +208,40 @@ def _tiles(launch: LaunchConfig, rows: int, n: int, k: int, device_type: str) ->
 def _attentions(launch: LaunchConfig) -> Iterator[Variant]:
     """One sequence and several, split or not, padded or not, at the head sizes of small and large models."""
     alone = ("beam_mask.mask_ptr", "beam_mask.live_slots_ptr", "beam_mask.num_dead_ptr")
+    no_list = alone[1:] if launch.block_loads else ()
     unsplit = ("workspace.partials", "workspace.counters")
     plain = ("prompt.positions_ptr", "slopes_ptr")
     for name, head_dim, rows, splits, absent in (
         ("one sequence, split", 128, 16, 8, (*alone, *plain)),
         ("one sequence", 64, 16, 1, (*alone, *plain, *unsplit)),
-        ("beams, split", 128, 16, 4, plain),
-        ("many rows, padded, ALiBi", 128, 64, 1, unsplit),
-        ("large heads", 256, 16, 2, plain),
+        ("beams, split", 128, 16, 4, (*no_list, *plain)),
+        ("beams of grouped heads", 96, 16, 1, (*no_list, *plain, *unsplit)),
+        ("many rows, padded, ALiBi", 128, 64, 1, (*no_list, *unsplit)),
+        ("many rows, padded, ALiBi", 80, 64, 1, (*no_list, *unsplit)),
+        ("large heads", 256, 16, 2, (*no_list, *plain)),
     ):
         constants = {
+            "GROUP_SIZE": 4 if "grouped" in name else 1,
+            "WIDTH": 1 if "one" in name else 3,
             "HEAD_DIM": head_dim,
-            "BLOCK_D": head_dim,
+            "BLOCK_D": triton.next_power_of_2(head_dim),
             "BLOCK_M": rows,
             "USED_M": 4,
             "BLOCK_N": key_tile(head_dim, 2, launch),
             "SPLITS": splits,
             "PROMPT_STAGES": launch.num_stages,
             "RESPONSE_STAGES": launch.num_stages,
+            "BLOCK_LOADS": launch.block_loads,
         }
+        title = f"attention, {name}" + (f" of {head_dim}" if head_dim in (80, 96) else "")
         kernel = attention._segment_attention
-        yield from _capped(Variant(f"attention, {name}", kernel, launch, constants, absent))
+        yield from _capped(Variant(title, kernel, launch, constants, absent))
 
 
 def _prefills(launch: LaunchConfig) -> Iterator[Variant]:
     kernel = prefill._prefill_attention
-    stages = {"NUM_STAGES": launch.num_stages}
-    usual = stages | {"HEAD_DIM": 128, "BLOCK_D": 128, "BLOCK_M": 128, "BLOCK_N": 64}
-    large = stages | {"HEAD_DIM": 256, "BLOCK_D": 256, "BLOCK_M": 64, "BLOCK_N": 32}
+    usual = prefill.constants_of(4096, 128, 2, launch)
+    large = prefill.constants_of(4096, 256, 2, launch)
     padded = ("slopes_ptr",)
     plain = ("positions_ptr", "slopes_ptr")
     yield from _capped(Variant("prefill, padded", kernel, launch, usual, padded))

@@ -44,8 +44,11 @@ CPU_LAUNCHES = {
             "shared_bytes": 65536,
         },
         num_warps=16,
+        block_loads=True,
     ),
-    "prefill": LaunchConfig({"block_n": 16, "block_m": 16, "shared_bytes": 65536}, num_warps=16),
+    "prefill": LaunchConfig(
+        {"block_n": 16, "block_m": 16, "shared_bytes": 65536}, num_warps=16, block_loads=True
+    ),
 }
 
 

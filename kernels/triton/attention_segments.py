@@ -1,0 +1,171 @@
+"""The two segments that attention of a decode step reads, tile by tile, and its queries.
+
+No load of a loop has a mask where blocks are loaded: Intel's compiler makes a branch of a mask, and keeps its registers
+full across branches. What lies past the end is clamped, and masked in the scores.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+from .online_softmax import online_softmax_step
+from .tiles import load_tile, make_matrix, next_tile
+
+
+@triton.jit
+def load_queries(
+    q_ptr, queries, head, sequence, block, row_mask,
+    GROUP_SIZE: tl.constexpr, WIDTH: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK_M: tl.constexpr,
+    BLOCK_D: tl.constexpr, BLOCK_LOADS: tl.constexpr,
+):  # fmt: skip
+    """Queries [BLOCK_M, BLOCK_D] of the heads of a group, those of a sequence side by side."""
+    if BLOCK_LOADS:
+        # A block for each sequence; of groups of one head, a block of all sequences.
+        stride = queries.stride_token if GROUP_SIZE == 1 else queries.stride_head
+        NUM_BLOCKS: tl.constexpr = 1 if GROUP_SIZE == 1 else WIDTH
+        NUM_ROWS: tl.constexpr = GROUP_SIZE * WIDTH // NUM_BLOCKS
+        first_row = block * BLOCK_M
+        matrix = make_matrix(q_ptr, stride, NUM_ROWS, first_row, HEAD_DIM, BLOCK_M, BLOCK_D, True)
+        q = load_tile(matrix, stride, first_row, row_mask, HEAD_DIM, BLOCK_M, BLOCK_D, True)
+        for i in tl.static_range(1, NUM_BLOCKS):
+            q_ptr += queries.stride_token
+            first_row -= GROUP_SIZE
+            matrix = make_matrix(
+                q_ptr, stride, NUM_ROWS, first_row, HEAD_DIM, BLOCK_M, BLOCK_D, True
+            )
+            rows = load_tile(matrix, stride, first_row, row_mask, HEAD_DIM, BLOCK_M, BLOCK_D, True)
+            q = tl.where((sequence == i)[:, None], rows, q)
+    else:
+        d = tl.arange(0, BLOCK_D)
+        q_offsets = head * queries.stride_head + sequence * queries.stride_token
+        q_mask = row_mask[:, None] & (d < HEAD_DIM)[None, :]
+        q = tl.load(q_ptr + q_offsets[:, None] + d[None, :], mask=q_mask, other=0.0)
+    return q
+
+
+@triton.jit
+def attend_to_prompt(
+    q, prompt, batch, kv_head, num_tokens, first_step, first_tile, end_tile, slope, scale, state,
+    HEAD_DIM: tl.constexpr, BLOCK_N: tl.constexpr, NUM_STAGES: tl.constexpr,
+    BLOCK_LOADS: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
+):  # fmt: skip
+    """Tiles of the prompt's keys; `state` is that of the online softmax, row_max, row_sum and acc.
+
+    `first_step` is the first step of the response within the window; negative: the last -first_step tokens of the
+    prompt are within it too.
+    """
+    BLOCK_D: tl.constexpr = q.shape[1]
+    row_max, row_sum, acc = state
+    segment_offset = batch * prompt.stride_batch + kv_head * prompt.stride_head
+    keys = make_matrix(
+        prompt.k_ptr + segment_offset, prompt.stride_token, num_tokens, first_tile * BLOCK_N,
+        HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS, TRANSPOSE=True,
+    )  # fmt: skip
+    values = make_matrix(
+        prompt.v_ptr + segment_offset, prompt.stride_token, num_tokens, first_tile * BLOCK_N,
+        HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS,
+    )  # fmt: skip
+    for tile in tl.range(first_tile, end_tile, num_stages=NUM_STAGES):
+        # Mask
+        key = tile * BLOCK_N + tl.arange(0, BLOCK_N)
+        key_mask = key < num_tokens
+        position = key
+        if prompt.positions_ptr is not None:
+            positions_row_ptr = prompt.positions_ptr + batch * prompt.stride_positions
+            position = tl.load(positions_row_ptr + tl.minimum(key, num_tokens - 1))
+            key_mask = key_mask & (position >= 0)  # negative for padding
+        if WINDOW is not None:
+            key_mask = key_mask & (key >= num_tokens + first_step)
+        bias = 0.0 if slope is None else slope[:, None] * position.to(tl.float32)[None, :]
+
+        # Load
+        prompt_k = load_tile(
+            keys, prompt.stride_token, tile * BLOCK_N, key_mask,
+            HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS, TRANSPOSE=True,
+        )  # fmt: skip
+        prompt_v = load_tile(
+            values, prompt.stride_token, tile * BLOCK_N, key_mask,
+            HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS,
+        )  # fmt: skip
+
+        # Compute
+        row_max, row_sum, acc = online_softmax_step(
+            q, prompt_k, prompt_v, key_mask[None, :], bias, scale, row_max, row_sum, acc, SOFTCAP
+        )
+        keys = next_tile(keys, BLOCK_N, BLOCK_LOADS, TRANSPOSE=True)
+        values = next_tile(values, BLOCK_N, BLOCK_LOADS)
+    return row_max, row_sum, acc
+
+
+@triton.jit
+def attend_to_response(
+    q, response, beam_mask, batch, kv_head, sequence, row_mask, num_slots, first_step,
+    first_tile, end_tile, first_position, slope, scale, state,
+    HEAD_DIM: tl.constexpr, BLOCK_N: tl.constexpr, NUM_STAGES: tl.constexpr,
+    BLOCK_LOADS: tl.constexpr, WIDTH: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
+):  # fmt: skip
+    """Tiles of the response's slots: of several sequences those of the list of live slots, or of all where blocks are
+    loaded, since steps lie side by side in memory and live slots do not.
+    """
+    BLOCK_D: tl.constexpr = q.shape[1]
+    row_max, row_sum, acc = state
+    segment_offset = batch * response.stride_batch + kv_head * response.stride_head
+    stride = response.stride_step if beam_mask.mask_ptr is None else response.stride_slot
+    keys = make_matrix(
+        response.k_ptr + segment_offset, stride, num_slots, first_tile * BLOCK_N,
+        HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS, TRANSPOSE=True,
+    )  # fmt: skip
+    values = make_matrix(
+        response.v_ptr + segment_offset, stride, num_slots, first_tile * BLOCK_N,
+        HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS,
+    )  # fmt: skip
+    for tile in tl.range(first_tile, end_tile, num_stages=NUM_STAGES):
+        # Mask
+        slot = tile * BLOCK_N + tl.arange(0, BLOCK_N)
+        key_mask = slot < num_slots
+        mask = row_mask[:, None] & key_mask[None, :]
+        if beam_mask.mask_ptr is not None:
+            slot = tl.minimum(slot, num_slots - 1)
+            if beam_mask.live_slots_ptr is not None:
+                live_slots_row_ptr = beam_mask.live_slots_ptr + batch * beam_mask.stride_live_slots
+                slot = tl.load(live_slots_row_ptr + slot)
+            bits = tl.load(beam_mask.mask_ptr + batch * beam_mask.stride_mask + slot)
+            bits = bits.to(tl.int32) if WIDTH <= 32 else bits
+            # Sequence j attends to the slots whose bit j is set.
+            is_reachable = (bits[None, :] >> sequence.to(bits.dtype)[:, None]) & 1 != 0
+            mask = is_reachable & key_mask[None, :]
+        step = slot // WIDTH
+        if WINDOW is not None:
+            key_mask = key_mask & (slot >= first_step * WIDTH)
+            mask = mask & key_mask[None, :]
+        bias = 0.0
+        if slope is not None:
+            bias = slope[:, None] * (first_position + step).to(tl.float32)[None, :]
+
+        # Load
+        if BLOCK_LOADS:
+            response_k = load_tile(
+                keys, stride, tile * BLOCK_N, key_mask,
+                HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS, TRANSPOSE=True,
+            )  # fmt: skip
+            response_v = load_tile(
+                values, stride, tile * BLOCK_N, key_mask, HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS
+            )
+        else:
+            d = tl.arange(0, BLOCK_D)
+            load_mask = key_mask[:, None] & (d < HEAD_DIM)[None, :]
+            slot_offsets = (
+                step.to(tl.int64) * response.stride_step + (slot % WIDTH) * response.stride_slot
+            )
+            offsets = slot_offsets[:, None] + d[None, :]
+            response_k = tl.trans(tl.load(keys + offsets, mask=load_mask, other=0.0))
+            response_v = tl.load(values + offsets, mask=load_mask, other=0.0)
+
+        # Compute
+        row_max, row_sum, acc = online_softmax_step(
+            q, response_k, response_v, mask, bias, scale, row_max, row_sum, acc, SOFTCAP
+        )
+        keys = next_tile(keys, BLOCK_N, BLOCK_LOADS, TRANSPOSE=True)
+        values = next_tile(values, BLOCK_N, BLOCK_LOADS)
+    return row_max, row_sum, acc
