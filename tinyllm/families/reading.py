@@ -58,10 +58,18 @@ LAYER_WINDOWS = {
     "chunked_attention": "attention_chunk_size",
 }
 NO_WINDOW = 1 << 30  # tokens: no context is as long
+# Fields of all configurations by which transformers runs a model as something else than a causal decoder.
+CAUSAL_DECODER = {"is_causal": True, "is_encoder_decoder": False}
 
 
 def described(config: PreTrainedConfig, family: str, **traits: Any) -> DecoderConfig:
-    """A decoder of the sizes that all configurations name alike, or of those in `traits`, which say the rest."""
+    """A decoder of the sizes that all configurations name alike, or of those in `traits`, which say the rest.
+
+    Raises ValueError where transformers runs the model as something else than a causal decoder.
+    """
+    for name, expected in CAUSAL_DECODER.items():
+        if bool(getattr(config, name, expected)) is not expected:
+            refuse(config, **{name: expected})
     heads = config.num_attention_heads
     sizes = {
         "family": family,
