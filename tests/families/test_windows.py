@@ -5,7 +5,7 @@ import torch
 
 import models
 import tinyllm
-from models import close, says
+from models import KINDS, close, says
 from tinyllm.config import LayerKind
 
 WITHOUT_WINDOW = ("llama", "gptj", "gpt_neox", "opt")
@@ -124,6 +124,24 @@ def test_a_window_of_no_tokens_is_refused(kind, window):
     object.__setattr__(hf.config, "sliding_window", window)
     message = f"sliding_window={window!r}: expected a number of tokens, 1 or more"
     says(ValueError, message, lambda: tinyllm.optimize(hf))
+
+
+@pytest.mark.parametrize("kind", ["llama", "bloom", *ONE_WINDOW, "gemma2"])
+def test_a_window_of_one_token_is_refused(kind):
+    """transformers' cache keeps all tokens then, and its mask shows them."""
+    hf = models.tiny(kind, sliding_window=1)
+    message = "sliding_window=1 is not supported: expected 2 tokens or more"
+    says(ValueError, message, lambda: tinyllm.optimize(hf))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_window_of_two_tokens(kind):
+    """The shortest that there is: a query sees its own token and the one before."""
+    own = {"lengths": (9,), "ways": WAYS[:1]} if kind == "bloom" else {}
+    if kind in BY_LAYER:
+        own |= {"use_sliding_window": True, "layer_types": ["sliding_attention", "full_attention"]}
+    config = same_as_transformers(kind, sliding_window=2, **own)
+    assert config.kinds[0].window == 2
 
 
 def test_a_layer_of_no_tokens_is_refused():

@@ -165,6 +165,8 @@ def checked_window(name: str, tokens: Any) -> int | None:
     """A window of so many tokens; None where it hides nothing. Raises ValueError for what is no number of tokens."""
     if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 1:
         raise ValueError(f"{name}={tokens!r}: expected a number of tokens, 1 or more")
+    if tokens == 1:  # transformers keeps the last `window - 1` tokens as [-0:], which is all
+        raise ValueError(f"{name}=1 is not supported: expected 2 tokens or more")
     return tokens if tokens < NO_WINDOW else None
 
 
