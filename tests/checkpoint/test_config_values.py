@@ -32,7 +32,12 @@ WRONG = {
     "model_type": {3: "the name of a model type", "lama": "the closest supported is 'llama'"},
     "layer_types": {3: "expected a list"},
     "rope_scaling": {3: "expected an object", "linear": "expected an object"},
+    "attention_dropout": {-1: "a number from 0 to 1", 1.5: "from 0 to 1", True: "from 0 to 1"},
+    "is_causal": {False: "expected True"},
+    "is_encoder_decoder": {True: "expected False", -1: "expected False", "x": "expected False"},
+    "output_hidden_states": {2.5: "expected true or false"},
     "per_layer_config": {3: "not supported"},
+    "text_config": {3: "not supported"},
     "quantization_config": {"int8": "expected an object, or none"},
 }
 CASES = [(key, value, part) for key, values in WRONG.items() for value, part in values.items()]

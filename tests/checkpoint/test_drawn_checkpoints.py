@@ -55,6 +55,7 @@ REFUSED = {
     r"generation_config\.json: ": "options that cannot be read, for which transformers takes none",
     r"are two names of one tensor": "one of them would be lost",
     r"quant_method is ": "quantised weights",
+    r"is_causal=False is not supported": "attention in both directions",
 }
 # Where a wrong value was drawn: transformers takes some of them, and what comes of it is chance.
 WRONG_VALUE = r"\w+=.*(: expected | is not supported)"
@@ -63,6 +64,9 @@ ANSWERED = {
     r"'NoneType' and 'float'": "a Mistral with layer_types and without head_dim",
     r"Could not find a `sliding_window`": "a mask of a window that no layer has",
     r"must match the existing size": "Bloom with padding and a window of the cache alone",
+    r"'tuple' object has no attribute": "outputs as tuples, which are none of ours",
+    r"Overflow when unpacking long long": "a token id or a window that no tensor can hold, and that no token meets",
+    r"index 0 is out of bounds for dimension 0": "an empty list of end tokens",
 }
 
 # Fields as they stray from one family's config.json to another's, and what they may say.
@@ -79,7 +83,9 @@ STRAY = {
     "head_dim": (8, 12),
     "hidden_act": ("gelu", "gelu_new", "swish", "quick_gelu"),
     "hidden_activation": ("relu", "gelu_fast"),
+    "is_causal": (True, False),
     "is_decoder": (True, False),
+    "is_encoder_decoder": (True, False),
     "layer_norm_eps": (1e-2,),
     "layer_types": (
         ["full_attention"] * 2,
@@ -330,10 +336,12 @@ def answer_of_ours(folder, stage):
 
 def compare(folder, stage, damaged):
     """What differs, in words; None where nothing does."""
-    theirs, ours = answer_of_transformers(folder), answer_of_ours(folder, stage)
+    ours = answer_of_ours(folder, stage)
+    if damaged and isinstance(ours, Exception) and re.search(WRONG_VALUE, str(ours)):
+        return None  # transformers may build 2**63 layers
+    theirs = answer_of_transformers(folder)
     if isinstance(ours, Exception):
-        named = [*REFUSED, WRONG_VALUE] if damaged else REFUSED
-        expected = isinstance(theirs, Exception) or any(re.search(m, str(ours)) for m in named)
+        expected = isinstance(theirs, Exception) or any(re.search(m, str(ours)) for m in REFUSED)
         return None if expected else f"refused, and transformers answers: {ours}"
     if isinstance(theirs, Exception):
         expected = any(re.search(message, str(theirs)) for message in ANSWERED)

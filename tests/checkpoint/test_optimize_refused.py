@@ -194,6 +194,16 @@ CHANGES = {
         "model.layers holds 2 layers",
         "num_hidden_layers",
     ),
+    "attention in both directions": (
+        lambda hf: setattr(hf.config, "is_causal", False),
+        "is_causal=False",
+        "expected True",
+    ),
+    "encoder and decoder": (
+        lambda hf: setattr(hf.config, "is_encoder_decoder", True),
+        "is_encoder_decoder=True",
+        "expected False",
+    ),
     "adapter": (replaced("mlp.up_proj", Adapted), f"{MLP}.up_proj", "merge_and_unload"),
     "4 bits": (replaced("mlp.up_proj", lambda x: Linear4bit(32, 48, bias=False)), "Linear4bit", "quantised"),
     "quantised module": (

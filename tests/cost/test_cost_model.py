@@ -204,6 +204,17 @@ def test_passes_are_separate_over_several_calls_and_failures(stage):
     assert not any(layer._forward_hooks or layer._forward_pre_hooks for layer in model.layers)
 
 
+@every_stage
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize(("tokens", "held"), [(9, 0), (3, 0), (1, 9), (1, 2)])
+def test_prediction_equals_count_where_the_cache_alone_has_a_window(stage, padded, tokens, held):
+    model = tinyllm.optimize(models.tiny(sliding_window=4), stage=stage)
+    work = Workload(batch=2, tokens=tokens, held=held, size=4, padded=padded)
+    seen = observed(model, work)
+    assert seen.layer == layer_cost(model.stage, model.config, work)
+    assert seen.total == pass_cost(model.stage, model.config, work)
+
+
 def test_prediction_equals_count_for_the_real_model(smollm):
     work = Workload(batch=2, tokens=1, held=12, size=4)
     seen = observed(smollm, work)

@@ -5,7 +5,7 @@ import torch
 
 import models
 import tinyllm
-from models import close, says
+from models import KINDS, close, says
 from tinyllm.config import LayerKind
 
 WITHOUT_WINDOW = ("llama", "gptj", "gpt_neox", "opt")
@@ -68,12 +68,15 @@ def test_a_further_turn_sees_what_the_cache_has_kept(stage):
     more, _ = models.ragged(61, (5,), seed=7)
     model = tinyllm.optimize(hf, stage=stage)
     answers = []
+    kept = {"return_dict_in_generate": True, "output_logits": True, "max_new_tokens": 6}
     for answering, way in ((hf, {"do_sample": False}), (model, {})):
-        first = answering.generate(ids, max_new_tokens=6, return_dict_in_generate=True, **way)
+        first = answering.generate(ids, **kept, **way)
         turn = torch.cat([first.sequences, more], dim=1)
         cache = first.past_key_values
-        answers.append(answering.generate(turn, past_key_values=cache, max_new_tokens=6, **way))
-    assert answers[0].tolist() == answers[1].tolist()
+        answers.append(answering.generate(turn, past_key_values=cache, **kept, **way))
+    theirs, ours = answers
+    assert ours.sequences.tolist() == theirs.sequences.tolist()
+    close(torch.stack(ours.logits), torch.stack(theirs.logits))
 
 
 @pytest.mark.parametrize("kind", ONE_WINDOW)
@@ -124,6 +127,24 @@ def test_a_window_of_no_tokens_is_refused(kind, window):
     object.__setattr__(hf.config, "sliding_window", window)
     message = f"sliding_window={window!r}: expected a number of tokens, 1 or more"
     says(ValueError, message, lambda: tinyllm.optimize(hf))
+
+
+@pytest.mark.parametrize("kind", ["llama", "bloom", *ONE_WINDOW, "gemma2"])
+def test_a_window_of_one_token_is_refused(kind):
+    """transformers' cache keeps all tokens then, and its mask shows them."""
+    hf = models.tiny(kind, sliding_window=1)
+    message = "sliding_window=1 is not supported: expected 2 tokens or more"
+    says(ValueError, message, lambda: tinyllm.optimize(hf))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_window_of_two_tokens(kind):
+    """The shortest that there is: a query sees its own token and the one before."""
+    own = {"lengths": (9,), "ways": WAYS[:1]} if kind == "bloom" else {}
+    if kind in BY_LAYER:
+        own |= {"use_sliding_window": True, "layer_types": ["sliding_attention", "full_attention"]}
+    config = same_as_transformers(kind, sliding_window=2, **own)
+    assert config.kinds[0].window == 2
 
 
 def test_a_layer_of_no_tokens_is_refused():

@@ -1,6 +1,7 @@
 """A cache that comes back: it is of this model and of these tokens, and its copies go on independently."""
 
 import copy
+import itertools
 import pickle
 
 import pytest
@@ -140,9 +141,21 @@ def test_a_cache_of_another_model_is_refused(hf, stage):
     refused(changed, text, copy.copy(out.past_key_values), "another model")
     for kind in (torch.bfloat16, torch.float16):
         narrow = copy.deepcopy(model).to(kind)
-        refused(narrow, text, copy.copy(out.past_key_values), "their format")
+        refused(narrow, text, copy.copy(out.past_key_values), f"expected {kind}, the format")
     expected = hf.generate(text[0], attention_mask=text[1], max_new_tokens=NEW).tolist()
     assert going_on(model, text, out.past_key_values).tolist() == expected
+
+
+@every_stage
+@pytest.mark.parametrize("formats", [*itertools.permutations((torch.float32, torch.float16))])
+def test_a_cache_in_another_format_is_refused(stage, formats):
+    """One that no answer has filled too, of which neither text nor weights are known."""
+    model = tinyllm.optimize(models.tiny().to(formats[0]), stage=stage)
+    cache = model.new_cache(1)
+    model.step(torch.ones(1, 4, dtype=torch.int64), None, cache)
+    text = torch.ones(1, 6, dtype=torch.int64), None
+    going_on(model, text, copy.copy(cache))
+    refused(model.to(formats[1]), text, cache, f"in {formats[0]}: expected {formats[1]}")
 
 
 @every_stage

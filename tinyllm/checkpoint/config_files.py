@@ -52,6 +52,7 @@ FLAGS = (
     "do_layer_norm_before",
     "enable_bias",
     "mlp_bias",
+    "output_hidden_states",
     "tie_word_embeddings",
     "use_parallel_residual",
     "use_sliding_window",
@@ -66,13 +67,31 @@ NUMBERS = (
     "rotary_emb_base",
     "rotary_pct",
 )
+RATES = (
+    "attention_dropout",
+    "attn_pdrop",
+    "dropout",
+    "embd_pdrop",
+    "embedding_dropout",
+    "hidden_dropout",
+    "resid_pdrop",
+    "residual_dropout",
+)
 EPSILONS = ("layer_norm_eps", "layer_norm_epsilon", "rms_norm_eps")
 ACTIVATIONS = ("activation_function", "hidden_act", "hidden_activation")
 DTYPE_KEYS = ("dtype", "torch_dtype")
 OBJECTS = ("rope_parameters", "rope_scaling")
 LISTS = ("layer_types", "no_rope_layers")
-# Keys by which a model differs from its class, in ways that no family describes.
-UNSUPPORTED = ("per_layer_config", "fusion_config", "transformers_weights")
+# Keys by which a model differs from its class, or another configuration takes the place of its own.
+UNSUPPORTED = (
+    "attribute_map",
+    "decoder",
+    "fusion_config",
+    "generator",
+    "per_layer_config",
+    "text_config",
+    "transformers_weights",
+)
 QUANTISED = ("quantization_config", "compression_config")
 
 
@@ -97,6 +116,7 @@ EXPECTED: tuple[tuple[tuple[str, ...], str, Callable[[Any], bool]], ...] = (
     (FLAGS, "true or false", lambda value: isinstance(value, bool)),
     (NUMBERS, "a positive number", lambda value: is_number(value) and value > 0),
     (EPSILONS, "a small number, 0 or more", lambda value: is_number(value) and value >= 0),
+    (RATES, "a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1),
     (ACTIVATIONS, "the name of an activation", lambda value: isinstance(value, str)),
     (DTYPE_KEYS, "the name of a torch.dtype, like 'bfloat16'", is_dtype),
     (OBJECTS, "an object", lambda value: isinstance(value, dict)),

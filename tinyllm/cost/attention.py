@@ -13,7 +13,7 @@ from tinyllm.cost.workload import Cost, Workload, launch
 def bias_elements(config: DecoderConfig, work: Workload) -> int:
     """Elements of the bias that `causal_bias` makes for the first kind of layer; 0 where it makes none."""
     full = config.score_softcap is None and (work.tokens == 1 or not work.held)
-    windowed = window_masks(config.kinds[0].window, work)
+    windowed = window_masks(config.kinds[0], work)
     if not (work.padded or config.alibi or windowed) and (full or work.tokens == 1):
         return 0
     heads = config.num_attention_heads if config.alibi else 1
@@ -21,9 +21,9 @@ def bias_elements(config: DecoderConfig, work: Workload) -> int:
     return batch * heads * work.tokens * work.total
 
 
-def window_masks(window: int | None, work: Workload) -> bool:
-    """Whether a window is shorter than the keys."""
-    return window is not None and window < work.total
+def window_masks(kind: LayerKind, work: Workload) -> bool:
+    """Whether a window is shorter than the keys of a prompt; that of a cache hides none of the same pass."""
+    return kind.window is not None and kind.window < work.total and not kind.windowed_cache
 
 
 def position_cost(config: DecoderConfig, work: Workload) -> Cost:
@@ -75,7 +75,7 @@ def bias_cost(config: DecoderConfig, work: Workload) -> Cost:
     scores = b * t * total
     compare = launch(read=8 * (total + t), write=square)
     cost = launch(write=8 * total) + compare  # arange, <=
-    if window_masks(config.kinds[0].window, work):
+    if window_masks(config.kinds[0], work):
         cost += (
             launch(read=8 * t, write=8 * t) + compare + launch(read=2 * square, write=square)
         )  # -, >, &

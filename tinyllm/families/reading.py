@@ -58,10 +58,18 @@ LAYER_WINDOWS = {
     "chunked_attention": "attention_chunk_size",
 }
 NO_WINDOW = 1 << 30  # tokens: no context is as long
+# Fields of all configurations by which transformers runs a model as something else than a causal decoder.
+CAUSAL_DECODER = {"is_causal": True, "is_encoder_decoder": False}
 
 
 def described(config: PreTrainedConfig, family: str, **traits: Any) -> DecoderConfig:
-    """A decoder of the sizes that all configurations name alike, or of those in `traits`, which say the rest."""
+    """A decoder of the sizes that all configurations name alike, or of those in `traits`, which say the rest.
+
+    Raises ValueError where transformers runs the model as something else than a causal decoder.
+    """
+    for name, expected in CAUSAL_DECODER.items():
+        if bool(getattr(config, name, expected)) is not expected:
+            refuse(config, **{name: expected})
     heads = config.num_attention_heads
     sizes = {
         "family": family,
@@ -157,6 +165,8 @@ def checked_window(name: str, tokens: Any) -> int | None:
     """A window of so many tokens; None where it hides nothing. Raises ValueError for what is no number of tokens."""
     if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 1:
         raise ValueError(f"{name}={tokens!r}: expected a number of tokens, 1 or more")
+    if tokens == 1:  # transformers keeps the last `window - 1` tokens as [-0:], which is all
+        raise ValueError(f"{name}=1 is not supported: expected 2 tokens or more")
     return tokens if tokens < NO_WINDOW else None
 
 

@@ -159,6 +159,12 @@ def check_cache(
         raise ValueError(
             f"past_key_values holds {held} tokens of {t} in input_ids: expected fewer, at least one is new"
         )
+    stored = cache.layers[0].segments[0].k.dtype
+    if stored != decoder.dtype:
+        raise ValueError(
+            f"past_key_values holds keys and values in {stored}: expected {decoder.dtype}, the format of this model; "
+            "pass the whole text without it"
+        )
     if cache.text is not None:
         check_cached_text(cache.text, decoder, held, input_ids=input_ids, mask=mask)
 
