@@ -44,8 +44,10 @@ notebooks: $(INSTALLED)  ## run the notebooks, keep their outputs, and record ho
 book: $(INSTALLED)  ## build the course as a site, without a network
 	$(BIN)/sphinx-build -W --keep-going -q -c book -b html . $(SITE)
 
-isa: $(INSTALLED)  ## compile the SYCL kernels for Intel GPUs and record their machine code; a newer compiler is fetched
+isa: $(INSTALLED)  ## compile the SYCL and Triton kernels for Intel GPUs and record their machine code; newer compilers are fetched
 	$(BIN)/python -m tinyllm.kernels.sycl.isa --newer
+	$(BIN)/python -m tinyllm.kernels.triton.isa
+	$(BIN)/python -m tinyllm.kernels.triton.isa --newer
 
 bench: $(INSTALLED)  ## record this machine's ladder, and put it into the README
 	$(BIN)/python -m tinyllm bench --repeats 9 --json book/results/ladder-cpu.json

@@ -22,6 +22,7 @@ include_patterns = [
     "book/*.md",
     "book/generated/*.md",
     "book/device/isa.md",
+    "book/device/triton_isa.md",
     "notebooks/*.ipynb",
     "notebooks/solutions/*.ipynb",
     "README.md",

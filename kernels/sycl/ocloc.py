@@ -23,12 +23,16 @@ PACKAGES = ("intel-ocloc", "libigc2", "libigdfcl2")
 
 @dataclass(frozen=True)
 class Compiler:
-    """A way to start ocloc: the command, its version for the record, and the GPUs to ask it for."""
+    """A way to start ocloc: the command, its version for the record, and the GPUs to ask it for.
+
+    `has_block_loads`: whether it has the functions of 2D blocks.
+    """
 
     command: tuple[str, ...]
     libraries: str
     version: str
     gpus: dict[str, int]
+    has_block_loads: bool = True
 
     def build(self, spirv: bytes, gpu: str, folder: Path, options: str = "") -> None:
         """Compile SPIR-V for a GPU and disassemble it into `folder`; raises RuntimeError.
@@ -72,7 +76,10 @@ def installed() -> Compiler:
         check=False,
     ).stdout
     # ocloc loads the disassembler by its name without a version, as libigc-dev installs it.
-    return Compiler(("ocloc",), "", f"Debian's intel-opencl-icd {version}", GPUS)
+    # Release 22 leaves 2D blocks as calls of functions that nothing defines.
+    return Compiler(
+        ("ocloc",), "", f"Debian's intel-opencl-icd {version}", GPUS, not version.startswith("22.")
+    )
 
 
 def newer(folder: Path) -> Compiler:

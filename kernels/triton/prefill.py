@@ -102,7 +102,7 @@ def _prefill_attention(
         out_ptr, stride_token, num_tokens, block * BLOCK_M,
         HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS,
     )  # fmt: skip
-    out = acc / tl.where(row_mask, row_sum, 1.0)[:, None]
+    out = (acc / tl.where(row_mask, row_sum, 1.0)[:, None]).to(out_ptr.dtype.element_ty)
     store_tile(
         outputs, stride_token, block * BLOCK_M, row_mask, out,
         HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS,

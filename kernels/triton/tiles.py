@@ -128,7 +128,6 @@ def store_tile(
     NUM_COLUMNS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, AS_BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Store the rows of a matrix from `first_row` on, [ROWS, COLUMNS]."""
-    tile = tile.to(matrix.dtype.element_ty)
     if AS_BLOCK:
         _store_block(matrix, first_row, tile)
     else:

@@ -113,7 +113,6 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             num_warps=8,
             num_stages=3,
             grf_mode="256",
-            block_loads=True,
         ),
         "attention": LaunchConfig(
             {

@@ -16,7 +16,9 @@ import triton
 from ..variants import Variant, source_of, variants
 from .target import PROPERTIES, options_of, target_of
 
-SAMPLE = 5  # Formats alike in all but loads and stores: the first for all variants, the others for every fifth.
+# The formats differ in loads and stores, and in what the compiler makes of blocks: the first for all variants, the
+# others for those with blocks and for every fifth.
+SAMPLE = 5
 
 
 def compile_variant(
@@ -35,6 +37,7 @@ def compile_variant(
         "kernel": metadata.name,
         "num_warps": metadata.num_warps,
         "local_memory": metadata.shared,
+        "block_loads": bool(variant.constants.get("BLOCK_LOADS")),
         "options": metadata.build_flags,
     }
 
@@ -50,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number, variant in enumerate(variants("xpu")):
         if options.names and variant.name not in options.names:
             continue
-        sample = options.names or number % SAMPLE == 0
+        sample = options.names or number % SAMPLE == 0 or variant.constants.get("BLOCK_LOADS")
         for dtype in options.dtypes if sample else options.dtypes[:1]:
             spirv, facts = compile_variant(variant, dtype, options.device)
             path = options.folder / f"{options.device}-{number}-{dtype}.spv"
