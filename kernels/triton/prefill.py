@@ -72,7 +72,10 @@ def _prefill_attention(
         position = key
         if positions_ptr is not None:
             positions_row_ptr = positions_ptr + batch * stride_positions
-            position = tl.load(positions_row_ptr + key, mask=key_mask, other=-1)
+            if BLOCK_LOADS:  # Intel's compiler makes a branch of a mask, and spills around it
+                position = tl.load(positions_row_ptr + tl.minimum(key, num_keys - 1))
+            else:
+                position = tl.load(positions_row_ptr + key, mask=key_mask, other=-1)
         mask = (key[None, :] <= own_key[:, None]) & (position >= 0)[None, :]
         if WINDOW is not None:
             mask = mask & (key[None, :] > own_key[:, None] - WINDOW)

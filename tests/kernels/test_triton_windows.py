@@ -89,7 +89,7 @@ def tiles_read(w: int, tokens: int, steps: int, window: int | None) -> dict[str,
     run = partial(kernels.segment_attention, window=window, launch=ROW)
     accesses = record_trace("segment_attention", run, arguments).accesses
     return {
-        name: Counter(a.program[0] for a in accesses if a.source.startswith(f"{name} = tl.load("))
+        name: Counter(a.program[0] for a in accesses if a.tensor == name)
         for name in ("prompt_k", "response_k")
     }
 
@@ -139,7 +139,7 @@ def test_a_block_of_a_prompt_begins_with_the_first_tile_it_sees(window, first, i
     accesses = record_trace(
         "prefill_attention", partial(kernels.prefill_attention, window=window), arguments
     ).accesses
-    found = Counter(a.program[0] for a in accesses if a.source.startswith("tile_k = tl.load"))
+    found = Counter(a.program[0] for a in accesses if a.tensor == "k")
     for program in range(4):
         begin, end = n - t + (3 - program) * rows, min(n, n - t + (4 - program) * rows)
         seen_from = 0 if window is None else max(0, begin - window + 1) // keys
