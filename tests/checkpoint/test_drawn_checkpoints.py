@@ -64,6 +64,7 @@ ANSWERED = {
     r"'NoneType' and 'float'": "a Mistral with layer_types and without head_dim",
     r"Could not find a `sliding_window`": "a mask of a window that no layer has",
     r"must match the existing size": "Bloom with padding and a window of the cache alone",
+    r"must match the size of tensor": "Phi 3 with layers of two kinds, of which only the cache takes note",
     r"'tuple' object has no attribute": "outputs as tuples, which are none of ours",
     r"Overflow when unpacking long long": "a token id or a window that no tensor can hold, and that no token meets",
     r"index 0 is out of bounds for dimension 0": "an empty list of end tokens",
