@@ -183,6 +183,13 @@ def test_a_longer_request_takes_the_place_of_one_that_is_too_short_for_it(hf, re
     assert next(iter(replaying.sessions.kept.values())).max_prompt_tokens == 9
 
 
+def test_a_longer_answer_takes_the_place_of_one_that_is_too_short_for_it(hf, replaying):
+    for new in (4, 30, 8):
+        way = {"max_new_tokens": new, "eos_token_id": None}
+        assert answer(replaying, (5, 5), **way).tolist() == answer(hf, (5, 5), **way).tolist()
+    assert [kept.max_new_tokens for kept in replaying.sessions.kept.values()] == [30]
+
+
 def test_few_sessions_are_kept_and_none_that_are_large(replaying, monkeypatch):
     for batch in range(1, sessions.MAX_SESSIONS + 3):
         answer(replaying, (5,) * batch)

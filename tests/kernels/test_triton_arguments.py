@@ -118,7 +118,7 @@ def test_segments(interpreted):
     good = segments()
     refused = refusing(kernels.segment_attention, good)
     refused("prompt_k is .*float16", prompt_k=good["prompt_k"].half())
-    refused("prompt_v is", prompt_v=ones(2, 2, 4, 16))
+    refused("prompt_v is", prompt_v=good["prompt_k"][:, :, :4])
     refused("response_v is .*strides", response_v=ones(2, 6, 2, 16).transpose(1, 2))
     refused("response_k is", response_k=ones(3, 2, 6, 16), response_v=ones(3, 2, 6, 16))
     refused(r"g \| 3", q=ones(2, 3, 2, 16))
