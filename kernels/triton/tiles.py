@@ -102,6 +102,18 @@ def next_tile(
 
 
 @triton.jit
+def _offsets_and_mask(
+    stride, first_row, row_mask,
+    NUM_COLUMNS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
+):  # fmt: skip
+    """Offsets and mask of a tile [ROWS, COLUMNS] that is accessed by pointers."""
+    row = first_row + tl.arange(0, ROWS)
+    column = tl.arange(0, COLUMNS)
+    mask = row_mask[:, None] & (column < NUM_COLUMNS)[None, :]
+    return row[:, None] * stride + column[None, :], mask
+
+
+@triton.jit
 def load_tile(
     matrix, stride, first_row, row_mask,
     NUM_COLUMNS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, AS_BLOCK: tl.constexpr,
@@ -114,10 +126,8 @@ def load_tile(
     if AS_BLOCK:
         tile = _load_block(matrix, first_row, TRANSPOSE)
     else:
-        row = first_row + tl.arange(0, ROWS)
-        column = tl.arange(0, COLUMNS)
-        mask = row_mask[:, None] & (column < NUM_COLUMNS)[None, :]
-        tile = tl.load(matrix + row[:, None] * stride + column[None, :], mask=mask, other=0.0)
+        offsets, mask = _offsets_and_mask(stride, first_row, row_mask, NUM_COLUMNS, ROWS, COLUMNS)
+        tile = tl.load(matrix + offsets, mask=mask, other=0.0)
         tile = tl.trans(tile) if TRANSPOSE else tile
     return tile
 
@@ -131,10 +141,8 @@ def store_tile(
     if AS_BLOCK:
         _store_block(matrix, first_row, tile)
     else:
-        row = first_row + tl.arange(0, ROWS)
-        column = tl.arange(0, COLUMNS)
-        mask = row_mask[:, None] & (column < NUM_COLUMNS)[None, :]
-        tl.store(matrix + row[:, None] * stride + column[None, :], tile, mask=mask)
+        offsets, mask = _offsets_and_mask(stride, first_row, row_mask, NUM_COLUMNS, ROWS, COLUMNS)
+        tl.store(matrix + offsets, tile, mask=mask)
 
 
 def is_block(columns: int, element_size: int) -> bool:

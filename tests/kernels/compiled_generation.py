@@ -12,30 +12,12 @@ from dataclasses import replace
 
 import torch
 import triton
-from transformers import LlamaConfig, LlamaForCausalLM
+from small_llama import small_llama
 
 import tinyllm
 from tinyllm.kernels.triton.xpu import driver
 
 CALLS = {"greedy": {}, "beams": {"num_beams": 3, "num_return_sequences": 2}}
-
-
-def small_model() -> LlamaForCausalLM:
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=61,
-        hidden_size=48,
-        intermediate_size=80,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=64,
-        initializer_range=0.4,
-        attention_bias=True,
-        eos_token_id=None,
-        pad_token_id=0,
-    )
-    return LlamaForCausalLM(config).eval().requires_grad_(False)
 
 
 def main() -> None:
@@ -48,7 +30,7 @@ def main() -> None:
         return run(self, *args, **options)
 
     triton.runtime.JITFunction.run = counted
-    hf = small_model()
+    hf = small_llama()
     model = tinyllm.optimize(hf, stage=replace(tinyllm.STAGES["final"], kernels="triton"))
     ids = torch.arange(1, 13).view(2, 6)
     mask = torch.ones_like(ids)

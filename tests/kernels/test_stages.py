@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from small_llama import small_llama
 
 import tinyllm
 from tinyllm.cost.model import layer_cost
@@ -19,21 +19,7 @@ PUBLISHED_LAUNCHES = 9  # of a Llama decode layer, attention and cache included
 
 @pytest.fixture(scope="module")
 def hf():
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=61,
-        hidden_size=48,
-        intermediate_size=80,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=64,
-        initializer_range=0.4,
-        attention_bias=True,
-        eos_token_id=None,
-        pad_token_id=0,
-    )
-    return LlamaForCausalLM(config).eval().requires_grad_(False)
+    return small_llama()
 
 
 @pytest.fixture

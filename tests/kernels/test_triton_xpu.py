@@ -23,13 +23,13 @@ from tinyllm.kernels.triton import isa
 from tinyllm.kernels.triton.xpu import compiler, spirv
 from tinyllm.kernels.triton.xpu.known_spills import KnownSpill
 
-WHY_NOT = compiler.unsupported()
-if WHY_NOT is None and "CI" not in os.environ:
+MISSING = compiler.unsupported()
+if MISSING is None and "CI" not in os.environ:
     if not compiler.is_installed():
-        WHY_NOT = f"python -m {compiler.__name__} fetches the compiler"
+        MISSING = f"python -m {compiler.__name__} fetches the compiler"
     elif shutil.which("ocloc") is None or sycl.unavailable("cpu"):
-        WHY_NOT = "needs ocloc and Intel's OpenCL for the CPU"
-needs_compiler = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+        MISSING = "needs ocloc and Intel's OpenCL for the CPU"
+needs_compiler = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 MATRIX = "linear_matrix, output and residual"
 NAMES = ("rms_norm", "rope, half-split", "silu", "linear_vector, output and residual", MATRIX)
