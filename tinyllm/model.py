@@ -133,7 +133,7 @@ class Model(Decoder):
         are `input_ids, attention_mask, generation_config`, or in transformers' order. An option that
         is not supported raises ValueError naming it, one that does not exist TypeError. No argument
         is ignored; what a saved configuration holds of no use to the answer is, as in transformers.
-        `past_key_values`, of the output of an earlier answer, continues where that ended.
+        `cache`, of the output of an earlier answer, continues where that ended; `past_key_values` is the same.
         What would not fit into memory raises MemoryError before it begins. `split_batch=True`
         answers as many prompts at a time as the free memory holds, the longest together and under a
         progress bar; `memory_budget=` as many as so many bytes hold, taken by keys, values and

@@ -89,11 +89,21 @@ def test_many_turns(hf, stage):
             "output_logits": True,
         }
         mask, cache = grown(mask, history.shape[1]), out.past_key_values
+        name = "cache" if turn % 2 else "past_key_values"
         fresh = model.generate(history, mask, **options)
-        out = model.generate(history, mask, past_key_values=cache, **options)
+        out = model.generate(history, mask, **{name: cache}, **options)
         assert out.sequences.tolist() == fresh.sequences.tolist()
         assert out.past_key_values is cache
         close(torch.stack(out.logits), torch.stack(fresh.logits))
+
+
+def test_two_caches_are_refused(hf):
+    model = tinyllm.optimize(hf)
+    first, _ = first_turn(model, [4])
+    kept = first.past_key_values
+    message = r"^cache and past_key_values are both given: expected one"
+    with pytest.raises(ValueError, match=message):
+        model.generate(first.sequences, cache=kept, past_key_values=kept)
 
 
 @every_stage

@@ -19,6 +19,7 @@ from tinyllm.generation.inputs import (
     check_ids,
     check_left_padding,
     check_mask,
+    pick_cache,
     pick_prompt,
 )
 from tinyllm.generation.lengths import check_length, total_length
@@ -68,11 +69,11 @@ def generate(
     **kwargs: Any,
 ) -> Output:
     """See `tinyllm.model.Model.generate`; `defaults` are the checkpoint's own options."""
-    past_key_values = cache if past_key_values is None else past_key_values
+    cache = pick_cache(cache, past_key_values)
     parts = {
         "streamer": streamer,
         "tokenizer": tokenizer,
-        "past_key_values": past_key_values,
+        "cache": cache,
         "logits_processor": logits_processor,
         "stopping_criteria": stopping_criteria,
         "prefix_allowed_tokens_fn": prefix_allowed_tokens_fn,
@@ -92,7 +93,7 @@ def generate(
         batches = plan_batches(request, budget.max_prompts, trim=trim)
     if not batches:
         raise MemoryError(budget.too_small())
-    if streamer or past_key_values or prefix_allowed_tokens_fn or options.return_dict_in_generate:
+    if streamer or cache or prefix_allowed_tokens_fn or options.return_dict_in_generate:
         raise ValueError(
             f"{request.prompts} prompts do not fit at once and are answered in {len(batches)} batches: expected plain "
             "sequences as result, without streamer, past_key_values, prefix_allowed_tokens_fn and "
@@ -119,7 +120,7 @@ def prepare(
     stopping_criteria: StoppingCriteriaList | None,
     prefix_allowed_tokens_fn: PrefixFunction | None,
     tokenizer: PreTrainedTokenizerBase | None,
-    past_key_values: Cache | None,
+    cache: Cache | None,
 ) -> Request:
     """Check the arguments, before any work is done, and choose the parts that carry the call out."""
     from tinyllm.generation.logits import criteria, processors
@@ -129,7 +130,7 @@ def prepare(
     input_ids = input_ids.to(decoder.device, torch.int64)
     tokens = input_ids.shape[1]
     mask = padding_of(input_ids, attention_mask, options)
-    check_cache(past_key_values, stage, decoder, input_ids=input_ids, mask=mask)
+    check_cache(cache, stage, decoder, input_ids=input_ids, mask=mask)
     width = options.num_beams or 1
     if streamer is not None and width > 1:
         raise ValueError(
@@ -174,7 +175,7 @@ def prepare(
         watched=bool(wants_dict or any(own_parts)),
         callbacks=tuple(callbacks),
         beams=beam_options(options) if width > 1 else None,
-        cache=past_key_values,
+        cache=cache,
         record=record,
     )
 

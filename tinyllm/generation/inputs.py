@@ -12,7 +12,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from transformers import GenerationConfig
 
-    from tinyllm.cache import CachedText
+    from tinyllm.cache import Cache, CachedText
     from tinyllm.config import DecoderConfig
     from tinyllm.decoder import Decoder
     from tinyllm.stages import Stage
@@ -39,6 +39,15 @@ def pick_prompt(input_ids: Any, inputs: Any, options: GenerationConfig) -> Any:
             raise ValueError("input_ids is missing: expected token ids [b, t], or a bos_token_id")
         return torch.tensor([[options.bos_token_id]], dtype=torch.int64, device="cpu")
     return inputs if input_ids is None else input_ids
+
+
+def pick_cache(cache: Cache | None, past_key_values: Cache | None) -> Cache | None:
+    """The cache under either of its names, the second of which transformers had before 5.24."""
+    if cache is not None and past_key_values is not None:
+        raise ValueError(
+            "cache and past_key_values are both given: expected one, they are the same"
+        )
+    return past_key_values if cache is None else cache
 
 
 def named_arguments(positional: tuple, named: dict[str, Any]) -> dict[str, Any]:

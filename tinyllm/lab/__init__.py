@@ -73,6 +73,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.generation.batching": "plan_batches",
         "tinyllm.generation.logits": "replayable session_key",
         "tinyllm.generation.memory": "CallShape max_prompts memory_need",
+        "tinyllm.generation.output": "cache_of",
         "tinyllm.generation.sessions": "MAX_SESSIONS Sessions",
         "tinyllm.kernels": "TORCH by_name for_device sycl torch_attention torch_kernels triton",
         "tinyllm.kernels.torch_attention": "PartialAttention attention_with_lse bias_of_mask merge_by_lse",
