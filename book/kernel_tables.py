@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from tinyllm.lab.machine_code import BFLOAT16, RECORDS, SHOWN, machine_code
 
-DEVICE = Path(__file__).parent / "device"
-RECORDS = {"SYCL": DEVICE / "isa.md", "Triton": DEVICE / "triton_isa.md"}
 GPUS = ("pvc", "bmg")
-COLUMNS = (
-    "SIMD", "registers", "spilled bytes", "instructions", "loads", "of 16 bytes", "2D blocks",
-    "stores", "dpas",
-)  # fmt: skip
 # An operation, and its kernel in each record: the nearest two, which are seldom the same specialisation.
 PAIRS = {
     "rms_norm": ("norm", "rms_norm"),
@@ -31,33 +25,21 @@ PAIRS = {
 }
 
 
-def rows_of(record: Path) -> list[dict[str, str]]:
-    """The rows of all tables of a record, by column; none where it was not made yet."""
-    rows, columns = [], []
-    for line in record.read_text().splitlines() if record.exists() else ():
-        cells = line.strip("| \n").split(" | ")
-        if line.startswith("| kernel "):
-            columns = cells
-        elif line.startswith("| "):
-            rows.append(dict(zip(columns, cells, strict=True)))
-    return rows
-
-
 def sycl_beside_triton() -> str:
     """A table of bfloat16 kernels: two lines for each operation and GPU."""
-    lines = ["| operation | GPU | kernel | " + " | ".join(COLUMNS) + " |"]
-    lines.append("| --- " * (3 + len(COLUMNS)) + "|")
+    lines = ["| operation | GPU | kernel | " + " | ".join(SHOWN) + " |"]
+    lines.append("| --- " * (3 + len(SHOWN)) + "|")
     found = {
         (language, row["kernel"], row["GPU"]): row
         for language, record in RECORDS.items()
-        for row in rows_of(record)
-        if row["dtype"] in ("bfloat16", "bf16")
+        for row in machine_code(record)
+        if row["dtype"] in BFLOAT16
     }
     for operation, names in PAIRS.items():
         for gpu in GPUS:
             for language, name in zip(RECORDS, names, strict=True):
                 row = found.get((language, name, gpu), {})
-                numbers = " | ".join(row.get(column, "-") for column in COLUMNS)
+                numbers = " | ".join(row.get(column, "-") for column in SHOWN)
                 lines.append(f"| {operation} | {gpu} | {language}: {name} | {numbers} |")
     return "\n".join(lines)
 

@@ -8,6 +8,8 @@ import pytest
 sys.path.append(str(Path(__file__).parents[2] / "book"))
 import kernel_tables
 
+from tinyllm.lab.machine_code import RECORDS, machine_code, machine_code_table
+
 RECORD = """## pvc: a compiler
 
 | kernel | dtype | GPU | SIMD | spilled bytes |
@@ -53,5 +55,20 @@ def test_the_kernels_of_the_pairs_exist():
     sycl, triton = map(set, zip(*kernel_tables.PAIRS.values(), strict=True))
     assert sycl <= set(isa.kernels())
     assert triton <= {variant.name for variant in variants("xpu")}
-    recorded = {row["kernel"] for row in kernel_tables.rows_of(kernel_tables.RECORDS["SYCL"])}
+    recorded = {row["kernel"] for row in machine_code(RECORDS["SYCL"])}
     assert sycl <= recorded
+
+
+def test_the_table_of_a_notebook(tmp_path, monkeypatch):
+    row = "| a kernel | bf16 | bmg | 8 | 16 | 128 | 7 | 0 | 99 | 5 | 4 | 3 | 2 | 1 |"
+    columns = "kernel | dtype | GPU | warps | SIMD | registers | spilled bytes | local memory"
+    more = "instructions | loads | of 16 bytes | 2D blocks | stores | dpas"
+    (tmp_path / "isa.md").write_text(f"| {columns} | {more} |\n|---|\n{row}\n")
+    monkeypatch.setitem(RECORDS, "Triton", tmp_path / "isa.md")
+    heads, name, line = machine_code_table("Triton", ["a kernel"]).splitlines()
+    assert name == "Triton: a kernel"
+    assert line.split() == ["bmg", "16", "128", "7", "99", "5", "4", "3", "2", "1"]
+    assert len(line) == len(heads) <= 90
+    message = r"^'other' is not recorded in Triton: expected one of a kernel$"
+    with pytest.raises(ValueError, match=message):
+        machine_code_table("Triton", ["other"])

@@ -90,6 +90,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.lab.kernel_calls": "KernelCalls layer_operations",
         "tinyllm.lab.kinds": "bytes_by_kind launches_by_kind seconds_by_kind short_name",
         "tinyllm.lab.kv_trace": "beams_as_text=as_text trace_beams",
+        "tinyllm.lab.machine_code": "machine_code_table",
         "tinyllm.lab.memory": "allocations peak_bytes",
         "tinyllm.lab.replay": "HostRead Replayed host_reads",
         "tinyllm.lab.shapes": "known_config",
