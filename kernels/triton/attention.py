@@ -72,9 +72,12 @@ def _segment_attention(
         num_slots -= tl.load(beam_mask.num_dead_ptr + batch * beam_mask.stride_num_dead)
     q_ptr = queries.q_ptr + batch * queries.stride_batch
     q_ptr += kv_head * GROUP_SIZE * queries.stride_head
+    # Queries made of several blocks are loaded once more before the second loop: held over the first, their elements
+    # take as many registers as the tile. KEEP differs, since a compiler merges equal loads.
+    KEEP: tl.constexpr = BLOCK_LOADS and (GROUP_SIZE > 1 and WIDTH > 1)
     q = load_queries(
         q_ptr, queries, head, sequence, block, row_mask,
-        GROUP_SIZE, WIDTH, HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS,
+        GROUP_SIZE, WIDTH, HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS, KEEP,
     )  # fmt: skip
     row_max = tl.full([BLOCK_M], float("-inf"), tl.float32)
     row_sum = tl.zeros([BLOCK_M], tl.float32)
@@ -112,6 +115,11 @@ def _segment_attention(
         slope, scale, (row_max, row_sum, acc),
         HEAD_DIM, BLOCK_N, PROMPT_STAGES, BLOCK_LOADS, SOFTCAP, WINDOW,
     )  # fmt: skip
+    if KEEP:
+        q = load_queries(
+            q_ptr, queries, head, sequence, block, row_mask,
+            GROUP_SIZE, WIDTH, HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS, False,
+        )  # fmt: skip
     row_max, row_sum, acc = attend_to_response(
         q, response, beam_mask, batch, kv_head, sequence, row_mask, num_slots,
         first_step,

@@ -17,25 +17,34 @@ from .tiles import load_tile, make_matrix, next_tile
 def load_queries(
     q_ptr, queries, head, sequence, block, row_mask,
     GROUP_SIZE: tl.constexpr, WIDTH: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK_M: tl.constexpr,
-    BLOCK_D: tl.constexpr, BLOCK_LOADS: tl.constexpr,
+    BLOCK_D: tl.constexpr, BLOCK_LOADS: tl.constexpr, KEEP: tl.constexpr,
 ):  # fmt: skip
-    """Queries [BLOCK_M, BLOCK_D] of the heads of a group, those of a sequence side by side."""
+    """Queries [BLOCK_M, BLOCK_D] of the heads of a group, those of a sequence side by side; KEEP as in `load_tile`."""
     if BLOCK_LOADS:
         # A block for each sequence; of groups of one head, a block of all sequences.
         stride = queries.stride_token if GROUP_SIZE == 1 else queries.stride_head
         NUM_BLOCKS: tl.constexpr = 1 if GROUP_SIZE == 1 else WIDTH
         NUM_ROWS: tl.constexpr = GROUP_SIZE * WIDTH // NUM_BLOCKS
+        INTEGER: tl.constexpr = (
+            tl.int32 if queries.q_ptr.dtype.element_ty == tl.float32 else tl.int16
+        )
         first_row = block * BLOCK_M
         matrix = make_matrix(q_ptr, stride, NUM_ROWS, first_row, HEAD_DIM, BLOCK_M, BLOCK_D, True)
-        q = load_tile(matrix, stride, first_row, row_mask, HEAD_DIM, BLOCK_M, BLOCK_D, True)
-        for i in tl.static_range(1, NUM_BLOCKS):
+        q = load_tile(
+            matrix, stride, first_row, row_mask, HEAD_DIM, BLOCK_M, BLOCK_D, True, KEEP=KEEP
+        )
+        for _ in tl.static_range(1, NUM_BLOCKS):
             q_ptr += queries.stride_token
             first_row -= GROUP_SIZE
             matrix = make_matrix(
                 q_ptr, stride, NUM_ROWS, first_row, HEAD_DIM, BLOCK_M, BLOCK_D, True
             )
-            rows = load_tile(matrix, stride, first_row, row_mask, HEAD_DIM, BLOCK_M, BLOCK_D, True)
-            q = tl.where((sequence == i)[:, None], rows, q)
+            rows = load_tile(
+                matrix, stride, first_row, row_mask, HEAD_DIM, BLOCK_M, BLOCK_D, True, KEEP=KEEP
+            )
+            # A block has zeros in the rows of other sequences.
+            bits = q.to(INTEGER, bitcast=True) | rows.to(INTEGER, bitcast=True)
+            q = bits.to(q.dtype, bitcast=True)
     else:
         d = tl.arange(0, BLOCK_D)
         q_offsets = head * queries.stride_head + sequence * queries.stride_token
@@ -91,8 +100,9 @@ def attend_to_prompt(
 
         # Compute
         row_max, row_sum, acc = online_softmax_step(
-            q, prompt_k, prompt_v, key_mask[None, :], bias, scale, row_max, row_sum, acc, SOFTCAP
-        )
+            q, prompt_k, prompt_v, key_mask[None, :], bias, scale, row_max, row_sum, acc,
+            SOFTCAP, BLOCK_LOADS,
+        )  # fmt: skip
         keys = next_tile(keys, BLOCK_N, BLOCK_LOADS, TRANSPOSE=True)
         values = next_tile(values, BLOCK_N, BLOCK_LOADS)
     return row_max, row_sum, acc
@@ -135,7 +145,8 @@ def attend_to_response(
             # Sequence j attends to the slots whose bit j is set.
             is_reachable = (bits[None, :] >> sequence.to(bits.dtype)[:, None]) & 1 != 0
             mask = is_reachable & key_mask[None, :]
-        step = slot // WIDTH
+        # Without a sign: before a signed division Intel's compiler loads all of both tiles, and spills them.
+        step = (slot.to(tl.uint32) // WIDTH).to(tl.int32)
         if WINDOW is not None:
             key_mask = key_mask & (slot >= first_step * WIDTH)
             mask = mask & key_mask[None, :]
@@ -164,8 +175,9 @@ def attend_to_response(
 
         # Compute
         row_max, row_sum, acc = online_softmax_step(
-            q, response_k, response_v, mask, bias, scale, row_max, row_sum, acc, SOFTCAP
-        )
+            q, response_k, response_v, mask, bias, scale, row_max, row_sum, acc,
+            SOFTCAP, BLOCK_LOADS,
+        )  # fmt: skip
         keys = next_tile(keys, BLOCK_N, BLOCK_LOADS, TRANSPOSE=True)
         values = next_tile(values, BLOCK_N, BLOCK_LOADS)
     return row_max, row_sum, acc

@@ -9,11 +9,15 @@ LOG2_E = tl.constexpr(1.4426950408889634)
 
 
 @triton.jit
-def online_softmax_step(q, k, v, mask, bias, scale, row_max, row_sum, acc, SOFTCAP: tl.constexpr):
+def online_softmax_step(
+    q, k, v, mask, bias, scale, row_max, row_sum, acc,
+    SOFTCAP: tl.constexpr, AS_BLOCK: tl.constexpr,
+):  # fmt: skip
     """One more tile of keys in an online softmax (Milakov and Gimelshein 2018): k [BLOCK_D, BLOCK_N],
     v [BLOCK_N, BLOCK_D].
 
-    `mask` is [BLOCK_M or 1, BLOCK_N]; `scale` and `bias` are in units of log2, for exp2.
+    `mask` is [BLOCK_M or 1, BLOCK_N]; `scale` and `bias` are in units of log2, for exp2. AS_BLOCK: k and v were loaded
+    as blocks.
     """
     scores = tl.dot(q, k, input_precision="ieee") * scale
     if SOFTCAP is not None:
@@ -25,7 +29,12 @@ def online_softmax_step(q, k, v, mask, bias, scale, row_max, row_sum, acc, SOFTC
     base = tl.where(new_max == float("-inf"), 0.0, new_max)  # of a row without a key so far
     weights = tl.exp2(scores - base[:, None])
     correction = tl.exp2(row_max - base)
-    acc = tl.dot(weights.to(v.dtype), v, acc * correction[:, None], input_precision="ieee")
+    cast = weights.to(v.dtype)
+    if AS_BLOCK and v.dtype == tl.float16:
+        # The same, since no weight is negative. Without an operation between the cast and the matmul, Intel's
+        # compiler scales all of acc before the first matrix instruction, and spills it.
+        cast = tl.abs(cast)
+    acc = tl.dot(cast, v, acc * correction[:, None], input_precision="ieee")
     return new_max, row_sum * correction + tl.sum(weights, 1), acc
 
 

@@ -70,16 +70,18 @@ def _prefill_attention(
         key = start + tl.arange(0, BLOCK_N)
         key_mask = key < num_keys
         position = key
+        distance = own_key[:, None] - key[None, :]
+        mask = key[None, :] <= own_key[:, None]
+        if WINDOW is not None:
+            mask = distance.to(tl.uint32) < WINDOW  # and not negative
         if positions_ptr is not None:
             positions_row_ptr = positions_ptr + batch * stride_positions
             if BLOCK_LOADS:  # Intel's compiler makes a branch of a mask, and spills around it
                 position = tl.load(positions_row_ptr + tl.minimum(key, num_keys - 1))
             else:
                 position = tl.load(positions_row_ptr + key, mask=key_mask, other=-1)
-        mask = (key[None, :] <= own_key[:, None]) & (position >= 0)[None, :]
-        if WINDOW is not None:
-            mask = mask & (key[None, :] > own_key[:, None] - WINDOW)
-        mask = mask | (key[None, :] == own_key[:, None])  # padding attends to itself
+            # Negative for padding, which attends to itself.
+            mask = mask & (position >= 0)[None, :] | (key[None, :] == own_key[:, None])
         bias = 0.0 if slopes_ptr is None else slope * position.to(tl.float32)[None, :]
 
         # Load
@@ -93,7 +95,7 @@ def _prefill_attention(
 
         # Compute
         row_max, row_sum, acc = online_softmax_step(
-            q, tile_k, tile_v, mask, bias, scale, row_max, row_sum, acc, SOFTCAP
+            q, tile_k, tile_v, mask, bias, scale, row_max, row_sum, acc, SOFTCAP, BLOCK_LOADS
         )
         keys = next_tile(keys, BLOCK_N, BLOCK_LOADS, TRANSPOSE=True)
         values = next_tile(values, BLOCK_N, BLOCK_LOADS)

@@ -31,8 +31,11 @@ def _block_pointer(
 
 
 @triton.jit
-def _load_block_pointer(block, first_row, TRANSPOSE: tl.constexpr):
-    return tl.load(block, boundary_check=(0, 1), padding_option="zero")
+def _load_block_pointer(block, first_row, TRANSPOSE: tl.constexpr, KEEP: tl.constexpr):
+    return tl.load(
+        block, boundary_check=(0, 1), padding_option="zero",
+        eviction_policy="evict_last" if KEEP else "",
+    )  # fmt: skip
 
 
 @triton.jit
@@ -54,7 +57,7 @@ def _descriptor(
 
 
 @triton.jit
-def _load_descriptor(block, first_row, TRANSPOSE: tl.constexpr):
+def _load_descriptor(block, first_row, TRANSPOSE: tl.constexpr, KEEP: tl.constexpr):
     tile = block.load([first_row, 0])
     return tl.trans(tile) if TRANSPOSE else tile
 
@@ -117,14 +120,15 @@ def _offsets_and_mask(
 def load_tile(
     matrix, stride, first_row, row_mask,
     NUM_COLUMNS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, AS_BLOCK: tl.constexpr,
-    TRANSPOSE: tl.constexpr = False,
+    TRANSPOSE: tl.constexpr = False, KEEP: tl.constexpr = False,
 ):  # fmt: skip
     """The rows of a matrix from `first_row` on, [ROWS, COLUMNS] or transposed; zeros outside of the matrix.
 
-    Rows outside of `row_mask` [ROWS] are not needed; only pointers leave them out.
+    Rows outside of `row_mask` [ROWS] are not needed; only pointers leave them out. KEEP: the tile is loaded once more
+    later; a hint for the cache, where block pointers are loaded.
     """
     if AS_BLOCK:
-        tile = _load_block(matrix, first_row, TRANSPOSE)
+        tile = _load_block(matrix, first_row, TRANSPOSE, KEEP)
     else:
         offsets, mask = _offsets_and_mask(stride, first_row, row_mask, NUM_COLUMNS, ROWS, COLUMNS)
         tile = tl.load(matrix + offsets, mask=mask, other=0.0)

@@ -9,9 +9,12 @@ pytest.importorskip("triton")
 
 from tinyllm.check.references import NormWeights
 from tinyllm.config import LayerKind, Rope
+from tinyllm.cost.attention import kernel_attention_cost
 from tinyllm.cost.ops import fused_matmul_cost, fused_norm_qkv_rope_cost
 from tinyllm.cost.workload import Workload
 from tinyllm.kernels import triton as kernels
+from tinyllm.kernels.kernel_set import BeamMask
+from tinyllm.kernels.triton import tuning
 from tinyllm.kernels.weights import DenseWeight
 from tinyllm.lab.kernels import moved_bytes
 from tinyllm.lab.shapes import known_config
@@ -119,3 +122,42 @@ def test_fused_queries_read_their_weight_once_and_cost_what_is_predicted(
     if rows == 1:  # "triton" launches the norm before several
         work = Workload(batch=rows, tokens=1, held=0, size=4, kernels="triton")
         assert trace.bytes == fused_norm_qkv_rope_cost(config, work).bytes
+
+
+@pytest.mark.filterwarnings("ignore:tl.make_block_ptr is deprecated")
+@pytest.mark.parametrize("device", ["cuda", "xpu"])
+def test_attention_reads_dead_slots_only_as_blocks(device, interpreted, monkeypatch):
+    heads, kv_heads, w, d, tokens, steps = 4, 2, 4, 16, 5, 3
+    launches = tuning.LAUNCHES["interpreter"]
+    row = replace(launches["attention"], block_loads=device == "xpu")
+    monkeypatch.setitem(launches, "attention", row)
+    beam_index = torch.zeros(1, w, steps, dtype=torch.int32)  # of each step, all reach slot 0 alone
+    lengths = torch.tensor([tokens, steps], dtype=torch.int32)
+    prompt, response = (1, kv_heads, tokens, d), (1, kv_heads, steps * w, d)
+    tensors = {
+        "q": torch.randn(1, heads, w, d),
+        "prompt_k": torch.randn(prompt),
+        "prompt_v": torch.randn(prompt),
+        "response_k": torch.randn(response),
+        "response_v": torch.randn(response),
+        "lengths": lengths,
+    }
+    tensors |= kernels.make_beam_mask(beam_index, lengths)._asdict()
+
+    def run(mask, live_slots, num_dead, **arguments):
+        beam_mask = BeamMask(mask, live_slots, num_dead)
+        return kernels.segment_attention(**arguments, beam_mask=beam_mask)
+
+    trace = record_trace("segment_attention", run, tensors, ("out",))
+    names = ("prompt_k", "prompt_v", "response_k", "response_v")
+    read = sum(4 * len(set(trace.touched("load", name))) for name in names)
+
+    config = replace(
+        known_config("smollm2-135m"),
+        num_attention_heads=heads, num_key_value_heads=kv_heads, head_dim=d,
+    )  # fmt: skip
+    work = Workload(
+        batch=1, tokens=1, held=tokens + steps - 1, size=4, kernels="triton", copies=w,
+        steps=steps - 1, device=device, dead_slots=steps * (w - 1),
+    )  # fmt: skip
+    assert read == kernel_attention_cost(config, work).kv_read

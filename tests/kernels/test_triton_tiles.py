@@ -10,7 +10,8 @@ pytest.importorskip("triton")
 import triton
 import triton.language as tl
 
-from tinyllm.check import check
+from tinyllm.check import TABLES, check
+from tinyllm.check.tables import Draw
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.triton import tiles, tuning
 
@@ -75,13 +76,38 @@ def test_tiles_are_the_matrix(spelling, num_rows, num_columns, dtype, interprete
     assert not turned[:, num_columns:].any()
 
 
-@pytest.mark.parametrize("name", ["prefill_attention", "segment_attention"])
-def test_attention_is_the_same(spelling, name, monkeypatch, interpreted):
+@pytest.fixture
+def tiled(spelling, monkeypatch):
+    """Both kinds of attention load their tiles as the spelling says."""
     launches = tuning.LAUNCHES["interpreter"]
-    row = "prefill" if name == "prefill_attention" else "attention"
-    blocks = replace(launches[row], block_loads=spelling != "pointers")
-    monkeypatch.setitem(launches, row, blocks)
-    verdict = check(
-        name, getattr(kernels, name), dtypes=[torch.float32], device=interpreted, every=4
-    )
+    for row in ("prefill", "attention"):
+        blocks = replace(launches[row], block_loads=spelling != "pointers")
+        monkeypatch.setitem(launches, row, blocks)
+
+
+@pytest.mark.parametrize("name", ["prefill_attention", "segment_attention"])
+def test_attention_is_the_same(tiled, name, interpreted):
+    dtypes = [torch.float32, torch.float16]
+    verdict = check(name, getattr(kernels, name), dtypes=dtypes, device=interpreted, every=4)
     assert verdict.right, verdict
+
+
+@pytest.mark.parametrize("lengths", [(33, 5), (20, 3), (1, 0)], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_memory_that_is_not_written_is_not_seen(tiled, lengths, dtype, interpreted):
+    """Blocks take dead slots too, of which nothing reaches a sequence; each was written in its step."""
+    table = TABLES["segment_attention"]
+    (case,) = (x for x in table.cases if x.title == "b2 h6 g2 w4 d64, 33 + 5 tokens")
+    arguments = case.make(Draw(0, dtype, interpreted))
+    tokens, steps = lengths
+    arguments["lengths"].copy_(torch.tensor(lengths))
+    arguments["beam_index"] = arguments["beam_index"] % 2  # slots of sequences 2 and 3 are dead
+    for name in ("k", "v"):
+        arguments[f"prompt_{name}"][:, :, tokens:] = float("nan")
+        slots = arguments[f"response_{name}"]
+        slots[:, :, 4 * steps :] = float("nan")
+        slots[:, :, : 4 * steps].unflatten(2, (steps, 4))[:, :, :, 2:] = 1e4
+    expected = table.reference(**arguments)
+    found = kernels.segment_attention(**arguments)
+    tolerance = 1e-4 if dtype == torch.float32 else 1e-2
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)

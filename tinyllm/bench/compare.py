@@ -193,7 +193,7 @@ COUNTS = (
 
 def _counts(model: Model, work: Workload) -> dict[str, int | None]:
     """Bytes and launches of one decode step, predicted and counted; the bytes of our device code cannot be counted."""
-    work = replace(work, kernels=model.kernels.name)
+    work = replace(work, kernels=model.kernels.name, device=model.device.type)
     cache = model.new_cache(work.batch, work.copies, work.steps + 1)  # as `generate` reserves them
     prompt = torch.zeros(
         cache.rows // cache.copies, work.held - work.steps, dtype=torch.int64, device=model.device

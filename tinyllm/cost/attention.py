@@ -342,7 +342,11 @@ def merge_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 
 def kernel_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `kernel_attention` moves and computes; of the response every slot, as if none had lost its descendants."""
+    """What `kernel_attention` moves and computes.
+
+    The Triton kernels read the live slots of the response, from a list; on "xpu", where they load blocks, all slots.
+    The SYCL kernels read a slot for each sequence and step.
+    """
     if not work.decodes:
         return stock_attention_cost(config, work)
     h = config.num_attention_heads
@@ -355,11 +359,13 @@ def kernel_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
     out = size * work.rows * h * d
     prompt = visible.prompt
     slots = visible.steps * work.copies
-    paths = (
-        4 * work.rows * visible.steps
-        if work.kernels == "sycl"
-        else work.batch * (4 + (4 + 8) * slots)
-    )
+    if work.kernels == "sycl":
+        paths = 4 * work.rows * visible.steps
+    elif work.device == "xpu":
+        paths = work.batch * 8 * slots  # the beam mask
+    else:
+        slots -= work.dead_slots
+        paths = work.batch * (4 + (4 + 8) * slots)  # the number of dead slots, the list, the mask
     tables = (
         8 + paths * (work.copies > 1) + 4 * work.batch * prompt * work.padded + 4 * h * config.alibi
     )

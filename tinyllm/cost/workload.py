@@ -14,7 +14,8 @@ class Workload:
     Every sequence holds `held` tokens already, `steps` of them after its prompt. `size` is bytes per element; `padded`:
     whether the prompts differ in length; `kernels`: the name of the set that the fused operations run on;
     `reserved_steps`: for how many steps after the prompt there is memory; `segments`: in how many the cache keeps them;
-    `storage`: how the weights lie in memory.
+    `storage`: how the weights lie in memory; `device`: its type; `dead_slots`: slots of a request's response that no
+    sequence reaches any more.
     """
 
     batch: int
@@ -28,6 +29,8 @@ class Workload:
     reserved_steps: int | None = None
     segments: int = 2
     storage: type[DenseWeight] = DenseWeight
+    device: str = "cuda"
+    dead_slots: int = 0
 
     @property
     def reserved(self) -> int:
@@ -51,7 +54,7 @@ class Workload:
     @property
     def expanded(self) -> Workload:
         """The same for a cache that shares nothing: every sequence with a prompt of its own."""
-        return replace(self, batch=self.batch * self.copies, copies=1)
+        return replace(self, batch=self.batch * self.copies, copies=1, dead_slots=0)
 
     @property
     def total(self) -> int:
