@@ -104,15 +104,15 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         ),
         "linear_matrix": LaunchConfig(
             {
-                "tile_bytes": 8192,
+                "tile_bytes": 4096,
                 "max_rows": 32,
                 "min_rows": 16,
                 "min_programs": 128,
-                "norm_tile": 8192,
+                "norm_tile": 1024,
             },
-            num_warps=8,
-            num_stages=3,
-            grf_mode="256",
+            num_warps=4,
+            num_stages=4,
+            block_loads=True,
         ),
         "attention": LaunchConfig(
             {
@@ -181,16 +181,19 @@ def launch_for(kernel: str, device_type: str) -> LaunchConfig:
     return LAUNCHES["interpreter" if device_type == "cpu" else device_type][kernel]
 
 
-def weight_tile(n: int, k: int, element_size: int, launch: LaunchConfig) -> tuple[int, int]:
+def weight_tile(
+    n: int, k: int, element_size: int, launch: LaunchConfig, blocks: int = 1
+) -> tuple[int, int]:
     """Rows and columns of the tiles in which a program of `linear` reads a weight [n, k].
 
     Fewer rows make more programs, more columns keep the tile's bytes: no second program ever adds to the same output,
-    so the result does not depend on timing.
+    so the result does not depend on timing. A tile in two blocks has so many rows in each.
     """
     rows = launch.blocks["max_rows"]
-    while rows > launch.blocks["min_rows"] and triton.cdiv(n, rows) < launch.blocks["min_programs"]:
+    min_programs = launch.blocks["min_programs"]
+    while rows > launch.blocks["min_rows"] and triton.cdiv(n, blocks * rows) < min_programs:
         rows //= 2
-    columns = launch.blocks["tile_bytes"] // (rows * element_size)
+    columns = launch.blocks["tile_bytes"] // (blocks * rows * element_size)
     return rows, min(columns, max(16, triton.next_power_of_2(k)))
 
 
