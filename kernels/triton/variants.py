@@ -168,11 +168,13 @@ def _linears(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator
     gelu = {"ACTIVATION": "gelu", "GATED": False}
     no_norm = ("bias_ptr", "norm.weight_ptr", "norm.bias_ptr", "residual2_ptr")
     gated = ("bias_ptr", "norm.bias_ptr", "residual_ptr", "residual2_ptr")
+    only_gated = (*gated, "norm.weight_ptr")  # of several rows a norm is a launch of its own
     for name, rows in (("linear_vector", 1), ("linear_matrix", 16)):
         launch = launches[name]
         for title, n, k, constants, absent in (
             ("output and residual", 4096, 4096, plain, no_norm),
             ("RMSNorm and gated", 22016, 4096, silu, gated),
+            ("gated", 22016, 4096, silu, only_gated),
             ("LayerNorm, gelu, odd", 4097, 4099, gelu, ()),
         ):
             tiles = _tiles(launch, rows, n, k, device_type, pairs=constants["GATED"])
@@ -191,6 +193,7 @@ def _queries(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator
             ("Llama", llama, ("bias_ptr", "norm.bias_ptr")),
             ("GPT-J", gptj, ("bias_ptr",)),
             ("Bloom", bloom, ()),
+            ("Llama without a norm", llama, ("bias_ptr", "norm.bias_ptr", "norm.weight_ptr")),
         ):
             title = f"queries of {family}, {name}"
             pairs = qkv.neighbours_of(heads["HEAD_DIM"], heads["HALF"], heads["INTERLEAVED"])

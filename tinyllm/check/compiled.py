@@ -51,7 +51,7 @@ class Outcome:
     failed: bool
     seconds: float
     error: float = float("inf")
-    gpu_calls: tuple[str, ...] = ()
+    gpu_calls: Sequence[str] = ()
 
     @property
     def word(self) -> str:

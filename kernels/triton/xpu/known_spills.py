@@ -24,7 +24,7 @@ class KnownSpill(NamedTuple):
 
 KNOWN_SPILLS: tuple[KnownSpill, ...] = (
     KnownSpill("linear_vector, LayerNorm, gelu, odd", OLD_COMPILER, {"pvc": 2048}),
-    KnownSpill("queries of Bloom, linear_matrix", OLD_COMPILER, {"pvc": 512}),
+    KnownSpill("linear_matrix, LayerNorm, gelu, odd", OLD_COMPILER, {"pvc": 4096}),
     KnownSpill("attention, one sequence, split", FEW, {"bmg": 320, "lnl": 320, "pvc": 192}),
     KnownSpill("attention, beams, split", FEW, {"bmg": 192, "lnl": 192, "pvc": 128}),
     KnownSpill(
