@@ -216,9 +216,14 @@ def norm_pointers(norm: Any) -> NormPointers:
     return NormPointers(norm.weight, norm.bias, norm.eps)
 
 
-def is_aligned(x: Tensor, weight: Tensor) -> bool:
-    """Whether rows of x and of the weight begin at multiples of 16 bytes from the first, as those of blocks do."""
-    return (x.stride(0) | weight.stride(0)) * weight.element_size() % 16 == 0
+def is_aligned(*matrices: Tensor) -> bool:
+    """Whether blocks can be loaded of all: every row begins at a multiple of 16 bytes, and ends before the next."""
+    return all(
+        x.data_ptr() % 16 == 0
+        and x.stride(0) * x.element_size() % 16 == 0
+        and x.stride(0) >= x.shape[1]
+        for x in matrices
+    )
 
 
 def gemv_launch(

@@ -84,8 +84,10 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             {"block_n": 64, "block_m": 128, "shared_bytes": 131072}, num_warps=8, num_stages=3
         ),
     },
-    # Advice for Intel's GPUs, not measured: 4 to 16 sub-groups, of 32 lanes, of 16 where tl.dot is, and there the large
-    # register file. Of a 16-bit row each lane has 8 elements, or pairs of them: 16 bytes a load.
+    # Advice for Intel's GPUs, not measured: 4 to 16 sub-groups, of 32 lanes, of 16 where tl.dot is, and in attention
+    # the large register file. Of a 16-bit row each lane has 8 elements, or pairs of them: 16 bytes a load.
+    # linear_matrix: a sub-group multiplies 8 rows of a block, so that more than 4 would repeat each other's work. The
+    # stages are tiles in flight: with 3, 128 programs have too few bytes for a Max.
     "xpu": {
         "norm": LaunchConfig({"block": 8192, "tile": 2048}, num_warps=16),
         "rope": LaunchConfig({"heads": 16}, num_warps=4),
@@ -215,7 +217,7 @@ def key_tile(d: int, element_size: int, launch: LaunchConfig) -> int:
 def candidates(kernel: str, device_type: str) -> list[LaunchConfig]:
     """Rows worth measuring for `linear_vector` or `linear_matrix`: the table's, and fixed tiles (min_programs: 1)."""
     row = launch_for(kernel, device_type)
-    num_warps = (4, 8) if device_type == "cuda" else (8, 16, 32)
+    num_warps = (4, 8) if device_type == "cuda" or kernel == "linear_matrix" else (8, 16, 32)
     max_rows, columns, num_stages = (16, 32, 64), (128, 256), (3, 4, 5)
     if kernel == "linear_vector":
         max_rows, columns, num_stages = (4, 8, 16), (1024, 2048), (1, 3, 4)

@@ -228,6 +228,12 @@ def test_products_keep_pointers_where_a_matrix_has_no_blocks():
     assert not has_blocks(k=24)
     assert not has_blocks(aligned=False)
     assert not has_blocks(use_dot=False)
+
+
+def test_blocks_need_aligned_rows_that_do_not_overlap():
     matrix = torch.zeros(4, 72, dtype=torch.bfloat16)
-    assert linear.is_aligned(matrix, matrix[:, :40])
+    assert linear.is_aligned(matrix, matrix[:, :40], matrix[:, 8:], matrix[::2])
     assert not linear.is_aligned(matrix, torch.zeros(4, 68, dtype=torch.bfloat16))
+    assert not linear.is_aligned(matrix[:, 1:], matrix)
+    assert not linear.is_aligned(matrix[:1].expand(4, 72))
+    assert not linear.is_aligned(matrix.view(-1).as_strided((4, 72), (64, 1)))

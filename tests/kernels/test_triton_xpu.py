@@ -41,7 +41,7 @@ CASES = {
     "rope_and_store": "b2 h6 g2 t5 d64, 32 rotated, .*own|d80, 80 rotated, interleaved, own|normalised",
     "activate_and_multiply": "^2 x (7|1000) (silu|gelu)$",
     "bias_and_activate": "^2 x (7|255) (gelu|gelu_pytorch_tanh|relu)$",
-    "linear": "^1 x 64 -> 7$|^1 strided|^3 x 5 -> 3$",
+    "linear": "^1 x 64 -> 7$|^1 strided|^3 x 5 -> 3$|^4 rows, bias$",
     "qkv_rope_and_store": "^b1 t1 h4 g2 d64, 32 rotated, interleaved, norm rms",
     "segment_attention": "^b2 h6 g2 w4 d64, 33 . 5 tokens, paths",
     "prefill_attention": "^b1 h4 g4 d64, 5 tokens of 5, padded$",
