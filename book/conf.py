@@ -32,6 +32,7 @@ exclude_patterns = [
     "book/generated/map.md",
     "book/generated/kernels_by_gpu.md",
     "book/generated/bytes_in_flight.md",
+    "book/generated/gpu_code.md",
     "book/generated/sycl_beside_triton.md",
     "book/generated/choice_on_xpu.md",
 ]  # included

@@ -117,6 +117,24 @@ def seeded_faults() -> str:
     return "\n".join(lines)
 
 
+def gpu_code() -> str:
+    """A table of the kernels whose code of a GPU has run on the CPU."""
+    run = json.loads((RESULTS / "gpu-code.json").read_text())
+    lines = [
+        f"Made on {run['date']} by {run['compiler']} for {run['gpu']}, run by {run['machine']}:",
+        "",
+        "| kernel | format | right | not right | largest error | functions of the GPU | seconds |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in run["rows"]:
+        numbers = f"{row['right']} | {len(row['not_right'])} | {row['largest_error']:.1e}"
+        kinds = ", ".join(dict.fromkeys(call.partition("(")[0] for call in row["calls"]))
+        lines.append(
+            f"| {row['kernel']} | {row['dtype']} | {numbers} | {kinds} | {row['seconds']:.0f} |"
+        )
+    return "\n".join(lines)
+
+
 def families() -> str:
     """The page of the families."""
     import family_table
@@ -138,6 +156,7 @@ def write(folder: Path) -> None:
     pages = {"map": course_map("../notebooks/"), "families": families()}
     pages["kernels_by_gpu"] = kernels_by_gpu()
     pages["seeded_faults"] = seeded_faults()
+    pages["gpu_code"] = gpu_code()
     pages["sycl_beside_triton"] = kernel_tables.sycl_beside_triton()
     pages["choice_on_xpu"] = kernel_tables.choice_on_xpu()
     pages["bytes_in_flight"] = in_flight.table()

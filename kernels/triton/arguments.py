@@ -104,10 +104,11 @@ class HeadNormPointers(NamedTuple):
 
 
 class LinearStrides(NamedTuple):
-    """Strides from one row to the next."""
+    """Strides from one row to the next; `block`: of the weight's rows in a block, which may leave out every other."""
 
     x: int
     weight: int
+    block: int
     residual: int
     residual2: int
 

@@ -15,6 +15,9 @@ from .tuning import LAUNCHES, LaunchConfig, weight_tile
 # An assumption: none of these GPUs was measured. An H200, whose memory is faster, has 0.8 us under load.
 LATENCY = 1e-6
 WIDEST_LOAD = 16  # bytes of a lane
+# A 2D block of 8 rows of 64 bytes, by 16 lanes. `num_stages` - 1 tiles are prefetched, and one is loaded: in the
+# machine code the loop prefetches before it waits.
+BLOCK_LOAD = 32
 ELEMENT_SIZE = 2
 TOKENS, COLUMNS, MLP_COLUMNS, HEADS = 1024, 4096, 11008, 32
 
@@ -75,11 +78,12 @@ def loads_of(
     tensors: int = 1,
     lanes: int = 32,
 ) -> Loads:
-    """The loads of programs that read `elements` of each of `tensors`."""
+    """The loads of programs that read `elements` of each of `tensors`, by blocks in all stages of the loop."""
     of_lane = elements * ELEMENT_SIZE // (launch.num_warps * lanes)
-    width = min(of_lane, WIDEST_LOAD)
+    width = min(of_lane, BLOCK_LOAD if launch.block_loads else WIDEST_LOAD)
     registers = int(launch.grf_mode or 128)
-    loads = tensors * (of_lane // width)
+    tiles = launch.num_stages if launch.block_loads else 1
+    loads = tiles * tensors * (of_lane // width)
     return Loads(kernel, programs, launch.num_warps, lanes, width, loads, registers)
 
 

@@ -11,6 +11,7 @@ squares are summed in the same loop. A LayerNorm's mean must be known first, whi
 from __future__ import annotations
 
 from functools import cache
+from math import gcd
 from typing import Any
 
 import torch
@@ -21,14 +22,15 @@ from torch import Tensor
 from ..weights import DenseWeight
 from .activation import activate, check_activation
 from .arguments import LinearStrides, NormPointers, check_vectors
-from .norm import as_rows, row_statistics
+from .block_matmul import dot_of_blocks
+from .norm import HEADROOM, as_rows, row_statistics
+from .tiles import is_block
 from .tuning import LaunchConfig, launch_for, weight_tile
 
 MAX_ROWS = 16
 # Up to so many rows a norm is a free prologue; of several rows, every program would normalise all again.
 MAX_PROLOGUE_NORM_ROWS = 1
-# A row not yet divided by its rms can be large: as a 16-bit operand of tl.dot it is kept this much smaller.
-HEADROOM = tl.constexpr(1 / 16)
+MIN_ROWS = 16  # of a tile of tl.dot
 
 
 @triton.jit
@@ -101,7 +103,7 @@ def _linear(
     num_rows, n, k, strides,
     ACTIVATION: tl.constexpr, GATED: tl.constexpr, USE_DOT: tl.constexpr, EVEN_K: tl.constexpr,
     BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, VECTOR_SIZE: tl.constexpr,
-    BLOCK_NORM: tl.constexpr, NUM_STAGES: tl.constexpr,
+    BLOCK_NORM: tl.constexpr, NUM_STAGES: tl.constexpr, BLOCK_LOADS: tl.constexpr,
 ):  # fmt: skip
     """BLOCK_N rows of the weight [n, k] with all rows of x; accumulators are transposed, [BLOCK_N, BLOCK_M]."""
     # Offsets. Gated: gate and up rows alternate, so that a pair are neighbours in the accumulator.
@@ -117,7 +119,7 @@ def _linear(
     out_mask = (output < num_outputs) & (row < num_rows)
 
     # The epilogue's operands are prefetched: they take as long as a tile, and nothing would hide them there.
-    if bias_ptr is not None:
+    if bias_ptr is not None and not BLOCK_LOADS:
         bias = tl.load(bias_ptr + weight_row, mask=weight_row_mask, other=0.0).to(tl.float32)[
             :, None
         ]
@@ -128,16 +130,25 @@ def _linear(
             residual2_offsets = residual2_ptr + row * strides.residual2 + output
             residual += tl.load(residual2_offsets, mask=out_mask, other=0.0).to(tl.float32)
 
-    y = gemv_or_dot(
-        x_ptr, weight_row_ptrs, norm, weight_row_mask, num_rows, k, strides.x,
-        USE_DOT, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K, VECTOR_SIZE, BLOCK_NORM, NUM_STAGES,
-    )  # fmt: skip
+    if BLOCK_LOADS:
+        first = tl.program_id(0) * BLOCK_OUT
+        y, up = dot_of_blocks(
+            x_ptr, weight_ptr, bias_ptr, norm, first, num_outputs + first, num_outputs - first,
+            num_rows, k, strides,
+            1, GATED, EVEN_K, BLOCK_M, BLOCK_OUT, BLOCK_K, BLOCK_NORM, NUM_STAGES,
+        )  # fmt: skip
+    else:
+        y = gemv_or_dot(
+            x_ptr, weight_row_ptrs, norm, weight_row_mask, num_rows, k, strides.x,
+            USE_DOT, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K, VECTOR_SIZE, BLOCK_NORM, NUM_STAGES,
+        )  # fmt: skip
+        if bias_ptr is not None:
+            y += bias
+        if GATED:
+            y, up = tl.split(tl.permute(tl.reshape(y, (BLOCK_OUT, 2, BLOCK_M)), (0, 2, 1)))
 
-    if bias_ptr is not None:
-        y += bias
     if GATED:
-        gate, up = tl.split(tl.permute(tl.reshape(y, (BLOCK_OUT, 2, BLOCK_M)), (0, 2, 1)))
-        y = activate(gate, ACTIVATION) * up
+        y = activate(y, ACTIVATION) * up
     elif ACTIVATION is not None:
         y = activate(y, ACTIVATION)
     if residual_ptr is not None:
@@ -170,21 +181,16 @@ def linear(
     check_vectors(n, bias=bias)
     check_norm(norm, k)
     num_rows = len(x_rows)
-    use_dot = num_rows > 1
     grid, constants = gemv_launch(
-        n,
-        k,
-        data.element_size(),
-        pairs=gated,
-        use_dot=use_dot,
-        device_type=x.device.type,
-        launch=launch,
-    )
+        n, k, data.element_size(), pairs=gated, use_dot=num_rows > 1,
+        aligned=is_aligned(x_rows, data), device_type=x.device.type, launch=launch,
+    )  # fmt: skip
     residual = as_rows(residuals[0]) if residuals else None
     residual2 = as_rows(residuals[1]) if len(residuals) > 1 else None
     strides = LinearStrides(
         x=x_rows.stride(0),
         weight=data.stride(0),
+        block=data.stride(0),
         residual=0 if residual is None else residual.stride(0),
         residual2=0 if residual2 is None else residual2.stride(0),
     )
@@ -210,29 +216,47 @@ def norm_pointers(norm: Any) -> NormPointers:
     return NormPointers(norm.weight, norm.bias, norm.eps)
 
 
+def is_aligned(*matrices: Tensor) -> bool:
+    """Whether blocks can be loaded of all: every row begins at a multiple of 16 bytes, and ends before the next."""
+    return all(
+        x.data_ptr() % 16 == 0
+        and x.stride(0) * x.element_size() % 16 == 0
+        and x.stride(0) >= x.shape[1]
+        for x in matrices
+    )
+
+
 def gemv_launch(
-    n: int, k: int, element_size: int, *, pairs: bool, use_dot: bool, device_type: str,
-    launch: LaunchConfig | None,
+    n: int, k: int, element_size: int, *, pairs: bool, use_dot: bool, aligned: bool,
+    device_type: str, launch: LaunchConfig | None, neighbours: int = 0,
 ) -> tuple[tuple[int], dict[str, Any]]:  # fmt: skip
     """The grid and the constants of a launch for a weight [n, k].
 
-    `pairs`: a program holds both rows of each pair (gate and up, or the two elements of a rotation). Computed once for
-    each shape of a weight, unless a launch is given.
+    `pairs`: a program holds both rows of each pair (gate and up, or the two elements of a rotation). `neighbours`:
+    so many pairs follow one another in memory; 0: all. Computed once for each shape of a weight, unless a launch is
+    given.
     """
     compute = _gemv_launch if launch is None else _gemv_launch.__wrapped__
-    return compute(n, k, element_size, pairs, use_dot, device_type, launch)
+    return compute(n, k, element_size, pairs, use_dot, aligned, device_type, launch, neighbours)
 
 
 @cache
 def _gemv_launch(
-    n: int, k: int, element_size: int, pairs: bool, use_dot: bool, device_type: str,
-    launch: LaunchConfig | None,
+    n: int, k: int, element_size: int, pairs: bool, use_dot: bool, aligned: bool,
+    device_type: str, launch: LaunchConfig | None, neighbours: int,
 ) -> tuple[tuple[int], dict[str, Any]]:  # fmt: skip
     launch = launch or launch_for("linear_matrix" if use_dot else "linear_vector", device_type)
     block_m = MAX_ROWS if use_dot else 1  # a tile of tl.dot has 16 rows, even where few are used
-    block_n, block_k = weight_tile(n, k, element_size, launch)
-    if pairs:
-        block_n = max(block_n, 2)
+    blocks = 2 if pairs else 1
+    block_rows, block_k = weight_tile(n, k, element_size, launch, blocks)
+    block_rows = gcd(block_rows, neighbours)
+    block_loads = launch.block_loads and use_dot and aligned and is_block(k, element_size)
+    block_loads = block_loads and block_rows >= MIN_ROWS
+    if block_loads:
+        block_n = blocks * block_rows
+    else:
+        block_n, block_k = weight_tile(n, k, element_size, launch)
+        block_n = max(block_n, blocks)
     constants = {
         "USE_DOT": use_dot,
         "EVEN_K": k % block_k == 0,
@@ -242,6 +266,7 @@ def _gemv_launch(
         "VECTOR_SIZE": 16 // element_size,  # elements of a thread's 16-byte load
         "BLOCK_NORM": min(triton.next_power_of_2(k), launch.blocks["norm_tile"] // block_m),
         "NUM_STAGES": launch.num_stages,
+        "BLOCK_LOADS": block_loads,
     }
     return (triton.cdiv(n, block_n),), constants | launch.options
 

@@ -14,6 +14,9 @@ from torch import Tensor
 from .arguments import check_vectors
 from .tuning import LaunchConfig, launch_for
 
+# A row not yet divided by its rms can be large: as a 16-bit operand of tl.dot it is kept this much smaller.
+HEADROOM = tl.constexpr(1 / 16)
+
 
 @triton.jit
 def _norm_rows(

@@ -7,6 +7,7 @@ program's accumulator, so that RoPE is an epilogue: q, k and v never lie in memo
 
 from __future__ import annotations
 
+from math import gcd
 from typing import Any
 
 import torch
@@ -23,7 +24,15 @@ from .arguments import (
     check_int32,
     check_vectors,
 )
-from .linear import MAX_ROWS, check_norm, gemv_launch, gemv_or_dot, norm_pointers
+from .block_matmul import dot_of_blocks
+from .linear import (
+    MAX_ROWS,
+    check_norm,
+    gemv_launch,
+    gemv_or_dot,
+    is_aligned,
+    norm_pointers,
+)
 from .norm import as_rows
 from .tuning import LaunchConfig
 
@@ -34,7 +43,7 @@ def _qkv_rope_and_store(
     HEAD_DIM: tl.constexpr, HALF: tl.constexpr, INTERLEAVED: tl.constexpr, PER_HEAD: tl.constexpr,
     USE_DOT: tl.constexpr, EVEN_K: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
     BLOCK_K: tl.constexpr, VECTOR_SIZE: tl.constexpr, BLOCK_NORM: tl.constexpr,
-    NUM_STAGES: tl.constexpr,
+    NUM_STAGES: tl.constexpr, BLOCK_LOADS: tl.constexpr,
 ):  # fmt: skip
     """BLOCK_N / 2 pairs of elements of heads, for all rows of x: row = request * num_tokens + token."""
     # Offsets of the weight's rows
@@ -42,12 +51,10 @@ def _qkv_rope_and_store(
     lane = tl.arange(0, BLOCK_N)
     pair = tl.program_id(0) * (BLOCK_N // 2) + lane // 2
     weight_row_mask = pair < (shape.query_heads + 2 * shape.kv_heads) * PAIRS
-    weight_head = pair // PAIRS
-    if PER_HEAD:  # q, k and v of a head are neighbours in the matrix
-        weight_head = weight_head % shape.query_heads * 3 + weight_head // shape.query_heads
-    weight_row = weight_head * HEAD_DIM + _element(pair % PAIRS, lane % 2, HALF, INTERLEAVED)
+    weight_head = _weight_head(pair // PAIRS, shape.query_heads, PER_HEAD)
+    weight_row = weight_head * HEAD_DIM + _element(pair % PAIRS, lane % 2, HALF, PAIRS, INTERLEAVED)
     # The epilogue's operands are prefetched: they take as long as a tile, and nothing would hide them there.
-    if bias_ptr is not None:
+    if bias_ptr is not None and not BLOCK_LOADS:
         bias = tl.load(bias_ptr + weight_row, mask=weight_row_mask, other=0.0).to(tl.float32)[
             :, None
         ]
@@ -67,22 +74,34 @@ def _qkv_rope_and_store(
     start = 0 if slots.start_ptr is None else tl.load(slots.start_ptr).to(tl.int64)
 
     # Matrix product
-    weight_row_ptrs = weight_ptr + weight_row.to(tl.int64)[:, None] * strides.weight
-    y = gemv_or_dot(
-        x_ptr, weight_row_ptrs, norm, weight_row_mask, shape.num_rows, shape.k, strides.x,
-        USE_DOT, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K, VECTOR_SIZE, BLOCK_NORM, NUM_STAGES,
-    )  # fmt: skip
-    if bias_ptr is not None:
-        y += bias
+    if BLOCK_LOADS:  # all pairs of a program belong to one head
+        first_pair = tl.program_id(0) * (BLOCK_N // 2)
+        weight_head = _weight_head(first_pair // PAIRS, shape.query_heads, PER_HEAD)
+        first = _element(first_pair % PAIRS, 0, HALF, PAIRS, INTERLEAVED)
+        second = _element(first_pair % PAIRS, 1, HALF, PAIRS, INTERLEAVED)
+        y1, y2 = dot_of_blocks(
+            x_ptr, weight_ptr, bias_ptr, norm,
+            weight_head * HEAD_DIM + first, weight_head * HEAD_DIM + second, BLOCK_N // 2,
+            shape.num_rows, shape.k, strides,
+            2 if INTERLEAVED else 1, True, EVEN_K, BLOCK_M, BLOCK_N // 2, BLOCK_K, BLOCK_NORM, NUM_STAGES,
+        )  # fmt: skip
+    else:
+        weight_row_ptrs = weight_ptr + weight_row.to(tl.int64)[:, None] * strides.weight
+        y = gemv_or_dot(
+            x_ptr, weight_row_ptrs, norm, weight_row_mask, shape.num_rows, shape.k, strides.x,
+            USE_DOT, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K, VECTOR_SIZE, BLOCK_NORM, NUM_STAGES,
+        )  # fmt: skip
+        if bias_ptr is not None:
+            y += bias
+        y1, y2 = tl.split(tl.permute(tl.reshape(y, (BLOCK_N // 2, 2, BLOCK_M)), (0, 2, 1)))
 
     # Rotate each pair
-    y1, y2 = tl.split(tl.permute(tl.reshape(y, (BLOCK_N // 2, 2, BLOCK_M)), (0, 2, 1)))
     out1 = y1 * cos - y2 * sin
     out2 = y2 * cos + y1 * sin
 
     # Store q, k and v
-    element1 = _element(pair_of_head, 0, HALF, INTERLEAVED)
-    element2 = _element(pair_of_head, 1, HALF, INTERLEAVED)
+    element1 = _element(pair_of_head, 0, HALF, PAIRS, INTERLEAVED)
+    element2 = _element(pair_of_head, 1, HALF, PAIRS, INTERLEAVED)
     is_q = mask & (head < shape.query_heads)
     q_row_ptrs = q_out_ptr + (row * shape.query_heads + head) * HEAD_DIM
     tl.store(q_row_ptrs + element1, out1, mask=is_q)
@@ -100,10 +119,25 @@ def _qkv_rope_and_store(
 
 
 @triton.jit
-def _element(pair, second, HALF: tl.constexpr, INTERLEAVED: tl.constexpr):
-    """The place in its head of a pair's first (0) or second (1) element: neighbours, or at a distance of HALF."""
-    neighbours = 2 * pair + second
-    return neighbours if INTERLEAVED else tl.where(pair < HALF, pair + second * HALF, neighbours)
+def _weight_head(head, query_heads, PER_HEAD: tl.constexpr):
+    """The place in the matrix of a head: PER_HEAD, q, k and v of a head are neighbours."""
+    return head % query_heads * 3 + head // query_heads if PER_HEAD else head
+
+
+@triton.jit
+def _element(
+    pair, second, HALF: tl.constexpr, PAIRS: tl.constexpr, INTERLEAVED: tl.constexpr
+):  # fmt: skip
+    """The place in its head of a pair's first (0) or second (1) element.
+
+    Neighbours, or at a distance: that of HALF pairs which are rotated, and of the others, which follow these.
+    """
+    if INTERLEAVED:
+        element = 2 * pair + second
+    else:
+        kept = pair + HALF + second * (PAIRS - HALF)
+        element = tl.where(pair < HALF, pair + second * HALF, kept)
+    return element
 
 
 def qkv_rope_and_store(
@@ -138,8 +172,9 @@ def qkv_rope_and_store(
     x_rows = as_rows(x)
     num_rows = b * t
     grid, constants = gemv_launch(
-        len(data), m, data.element_size(),
-        pairs=True, use_dot=num_rows > 1, device_type=x.device.type, launch=launch,
+        len(data), m, data.element_size(), pairs=True, use_dot=num_rows > 1,
+        aligned=is_aligned(x_rows, data), device_type=x.device.type, launch=launch,
+        neighbours=neighbours_of(head_dim, cos.shape[-1], interleaved),
     )  # fmt: skip
     rope = RopeTables(
         cos_ptr=cos,
@@ -159,11 +194,22 @@ def qkv_rope_and_store(
     _qkv_rope_and_store[grid](
         x_rows, data, bias, norm_pointers(norm), rope, out, slots,
         QKVShape(num_rows, num_tokens=t, query_heads=query_heads, kv_heads=kv_heads, k=m),
-        LinearStrides(x=x_rows.stride(0), weight=data.stride(0), residual=0, residual2=0),
+        LinearStrides(
+            x=x_rows.stride(0),
+            weight=data.stride(0),
+            block=data.stride(0) * (2 if interleaved else 1),
+            residual=0,
+            residual2=0,
+        ),
         HEAD_DIM=head_dim, HALF=cos.shape[-1], INTERLEAVED=interleaved, PER_HEAD=per_head,
         **constants,
     )  # fmt: skip
     return out.transpose(1, 2), k_slot, v_slot
+
+
+def neighbours_of(head_dim: int, half: int, interleaved: bool) -> int:
+    """A number of pairs whose rows of the weight have one distance, wherever a multiple of it begins."""
+    return head_dim // 2 if interleaved else gcd(half, head_dim // 2)
 
 
 def _check(

@@ -16,22 +16,24 @@ MIN_BLOCK_BYTES = 64  # of a matrix's row, for Intel's 2D blocks
 
 @triton.jit
 def _block_pointer(
-    ptr, stride, num_rows, first_row,
-    NUM_COLUMNS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRANSPOSE: tl.constexpr,
+    ptr, stride, num_rows, first_row, num_columns,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRANSPOSE: tl.constexpr,
 ):  # fmt: skip
     if TRANSPOSE:
         block = tl.make_block_ptr(
-            ptr, (NUM_COLUMNS, num_rows), (1, stride), (0, first_row), (COLUMNS, ROWS), (0, 1)
+            ptr, (num_columns, num_rows), (1, stride), (0, first_row), (COLUMNS, ROWS), (0, 1)
         )
     else:
         block = tl.make_block_ptr(
-            ptr, (num_rows, NUM_COLUMNS), (stride, 1), (first_row, 0), (ROWS, COLUMNS), (1, 0)
+            ptr, (num_rows, num_columns), (stride, 1), (first_row, 0), (ROWS, COLUMNS), (1, 0)
         )
     return block
 
 
 @triton.jit
-def _load_block_pointer(block, first_row, TRANSPOSE: tl.constexpr, KEEP: tl.constexpr):
+def _load_block_pointer(
+    block, first_row, TRANSPOSE: tl.constexpr, KEEP: tl.constexpr = False, first_column=0
+):
     return tl.load(
         block, boundary_check=(0, 1), padding_option="zero",
         eviction_policy="evict_last" if KEEP else "",
@@ -44,21 +46,25 @@ def _store_block_pointer(block, first_row, tile):
 
 
 @triton.jit
-def _next_block_pointer(block, ROWS: tl.constexpr, TRANSPOSE: tl.constexpr):
-    return tl.advance(block, (0, ROWS) if TRANSPOSE else (ROWS, 0))
+def _next_block_pointer(
+    block, ROWS: tl.constexpr, TRANSPOSE: tl.constexpr, COLUMNS: tl.constexpr = 0
+):  # fmt: skip
+    return tl.advance(block, (COLUMNS, ROWS) if TRANSPOSE else (ROWS, COLUMNS))
 
 
 @triton.jit
 def _descriptor(
-    ptr, stride, num_rows, first_row,
-    NUM_COLUMNS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRANSPOSE: tl.constexpr,
+    ptr, stride, num_rows, first_row, num_columns,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRANSPOSE: tl.constexpr,
 ):  # fmt: skip
-    return tl.make_tensor_descriptor(ptr, [num_rows, NUM_COLUMNS], [stride, 1], [ROWS, COLUMNS])
+    return tl.make_tensor_descriptor(ptr, [num_rows, num_columns], [stride, 1], [ROWS, COLUMNS])
 
 
 @triton.jit
-def _load_descriptor(block, first_row, TRANSPOSE: tl.constexpr, KEEP: tl.constexpr):
-    tile = block.load([first_row, 0])
+def _load_descriptor(
+    block, first_row, TRANSPOSE: tl.constexpr, KEEP: tl.constexpr = False, first_column=0
+):
+    tile = block.load([first_row, first_column])
     return tl.trans(tile) if TRANSPOSE else tile
 
 
@@ -68,7 +74,9 @@ def _store_descriptor(block, first_row, tile):
 
 
 @triton.jit
-def _next_descriptor(block, ROWS: tl.constexpr, TRANSPOSE: tl.constexpr):
+def _next_descriptor(
+    block, ROWS: tl.constexpr, TRANSPOSE: tl.constexpr, COLUMNS: tl.constexpr = 0
+):  # fmt: skip
     return block
 
 
@@ -102,6 +110,27 @@ def next_tile(
     if AS_BLOCK:
         matrix = _next_block(matrix, ROWS, TRANSPOSE)
     return matrix
+
+
+@triton.jit
+def make_block(
+    ptr, stride, num_rows, num_columns,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRANSPOSE: tl.constexpr = False,
+):  # fmt: skip
+    """A matrix [num_rows, num_columns] in memory, for blocks of its first ROWS rows, COLUMNS columns after another."""
+    return _block(ptr, stride, num_rows, 0, num_columns, ROWS, COLUMNS, TRANSPOSE)
+
+
+@triton.jit
+def load_columns(block, first_column, TRANSPOSE: tl.constexpr = False):
+    """The next columns of a `make_block`, [ROWS, COLUMNS] or transposed; zeros outside of the matrix."""
+    return _load_block(block, 0, TRANSPOSE, first_column=first_column)
+
+
+@triton.jit
+def next_columns(block, COLUMNS: tl.constexpr, TRANSPOSE: tl.constexpr = False):
+    """The `make_block` for the columns after those."""
+    return _next_block(block, 0, TRANSPOSE, COLUMNS)
 
 
 @triton.jit

@@ -84,8 +84,10 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             {"block_n": 64, "block_m": 128, "shared_bytes": 131072}, num_warps=8, num_stages=3
         ),
     },
-    # Advice for Intel's GPUs, not measured: 4 to 16 sub-groups, of 32 lanes, of 16 where tl.dot is, and there the large
-    # register file. Of a 16-bit row each lane has 8 elements, or pairs of them: 16 bytes a load.
+    # Advice for Intel's GPUs, not measured: 4 to 16 sub-groups, of 32 lanes, of 16 where tl.dot is, and in attention
+    # the large register file. Of a 16-bit row each lane has 8 elements, or pairs of them: 16 bytes a load.
+    # linear_matrix: a sub-group multiplies 8 rows of a block, so that more than 4 would repeat each other's work. The
+    # stages are tiles in flight: with 3, 128 programs have too few bytes for a Max.
     "xpu": {
         "norm": LaunchConfig({"block": 8192, "tile": 2048}, num_warps=16),
         "rope": LaunchConfig({"heads": 16}, num_warps=4),
@@ -104,15 +106,15 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         ),
         "linear_matrix": LaunchConfig(
             {
-                "tile_bytes": 8192,
+                "tile_bytes": 4096,
                 "max_rows": 32,
                 "min_rows": 16,
                 "min_programs": 128,
-                "norm_tile": 8192,
+                "norm_tile": 1024,
             },
-            num_warps=8,
-            num_stages=3,
-            grf_mode="256",
+            num_warps=4,
+            num_stages=4,
+            block_loads=True,
         ),
         "attention": LaunchConfig(
             {
@@ -181,16 +183,19 @@ def launch_for(kernel: str, device_type: str) -> LaunchConfig:
     return LAUNCHES["interpreter" if device_type == "cpu" else device_type][kernel]
 
 
-def weight_tile(n: int, k: int, element_size: int, launch: LaunchConfig) -> tuple[int, int]:
+def weight_tile(
+    n: int, k: int, element_size: int, launch: LaunchConfig, blocks: int = 1
+) -> tuple[int, int]:
     """Rows and columns of the tiles in which a program of `linear` reads a weight [n, k].
 
     Fewer rows make more programs, more columns keep the tile's bytes: no second program ever adds to the same output,
-    so the result does not depend on timing.
+    so the result does not depend on timing. A tile in two blocks has so many rows in each.
     """
     rows = launch.blocks["max_rows"]
-    while rows > launch.blocks["min_rows"] and triton.cdiv(n, rows) < launch.blocks["min_programs"]:
+    min_programs = launch.blocks["min_programs"]
+    while rows > launch.blocks["min_rows"] and triton.cdiv(n, blocks * rows) < min_programs:
         rows //= 2
-    columns = launch.blocks["tile_bytes"] // (rows * element_size)
+    columns = launch.blocks["tile_bytes"] // (blocks * rows * element_size)
     return rows, min(columns, max(16, triton.next_power_of_2(k)))
 
 
@@ -212,7 +217,7 @@ def key_tile(d: int, element_size: int, launch: LaunchConfig) -> int:
 def candidates(kernel: str, device_type: str) -> list[LaunchConfig]:
     """Rows worth measuring for `linear_vector` or `linear_matrix`: the table's, and fixed tiles (min_programs: 1)."""
     row = launch_for(kernel, device_type)
-    num_warps = (4, 8) if device_type == "cuda" else (8, 16, 32)
+    num_warps = (4, 8) if device_type == "cuda" or kernel == "linear_matrix" else (8, 16, 32)
     max_rows, columns, num_stages = (16, 32, 64), (128, 256), (3, 4, 5)
     if kernel == "linear_vector":
         max_rows, columns, num_stages = (4, 8, 16), (1024, 2048), (1, 3, 4)

@@ -168,14 +168,16 @@ def _linears(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator
     gelu = {"ACTIVATION": "gelu", "GATED": False}
     no_norm = ("bias_ptr", "norm.weight_ptr", "norm.bias_ptr", "residual2_ptr")
     gated = ("bias_ptr", "norm.bias_ptr", "residual_ptr", "residual2_ptr")
+    only_gated = (*gated, "norm.weight_ptr")  # of several rows a norm is a launch of its own
     for name, rows in (("linear_vector", 1), ("linear_matrix", 16)):
         launch = launches[name]
         for title, n, k, constants, absent in (
             ("output and residual", 4096, 4096, plain, no_norm),
             ("RMSNorm and gated", 22016, 4096, silu, gated),
+            ("gated", 22016, 4096, silu, only_gated),
             ("LayerNorm, gelu, odd", 4097, 4099, gelu, ()),
         ):
-            tiles = _tiles(launch, rows, n, k, device_type)
+            tiles = _tiles(launch, rows, n, k, device_type, pairs=constants["GATED"])
             yield Variant(
                 f"{name}, {title}", _linear, launch, constants | tiles, absent, "odd" in title
             )
@@ -187,21 +189,27 @@ def _queries(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator
     gptj = {"HEAD_DIM": 256, "HALF": 32, "INTERLEAVED": True, "PER_HEAD": False}
     bloom = {"HEAD_DIM": 128, "HALF": 0, "INTERLEAVED": False, "PER_HEAD": True}
     for name, rows in (("linear_vector", 1), ("linear_matrix", 16)):
-        tiles = _tiles(launches[name], rows, 12288, 4096, device_type)
         for family, heads, absent in (
             ("Llama", llama, ("bias_ptr", "norm.bias_ptr")),
             ("GPT-J", gptj, ("bias_ptr",)),
             ("Bloom", bloom, ()),
+            ("Llama without a norm", llama, ("bias_ptr", "norm.bias_ptr", "norm.weight_ptr")),
         ):
             title = f"queries of {family}, {name}"
+            pairs = qkv.neighbours_of(heads["HEAD_DIM"], heads["HALF"], heads["INTERLEAVED"])
+            tiles = _tiles(launches[name], rows, 12288, 4096, device_type, True, pairs)
             yield Variant(title, qkv._qkv_rope_and_store, launches[name], heads | tiles, absent)
 
 
-def _tiles(launch: LaunchConfig, rows: int, n: int, k: int, device_type: str) -> dict[str, Any]:
+def _tiles(
+    launch: LaunchConfig, rows: int, n: int, k: int, device_type: str, pairs: bool,
+    neighbours: int = 0,
+) -> dict[str, Any]:  # fmt: skip
     """The constants of a matrix product of 16-bit numbers."""
     _, constants = gemv_launch(
-        n, k, 2, pairs=False, use_dot=rows > 1, device_type=device_type, launch=launch
-    )
+        n, k, 2, pairs=pairs, use_dot=rows > 1, aligned=k % 8 == 0, device_type=device_type,
+        launch=launch, neighbours=neighbours,
+    )  # fmt: skip
     return {name: value for name, value in constants.items() if name.isupper()}
 
 

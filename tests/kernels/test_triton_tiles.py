@@ -1,5 +1,6 @@
 """Tiles of a matrix: by pointers, by block pointers and by descriptors the same, for every size and dtype."""
 
+import importlib
 from dataclasses import replace
 
 import pytest
@@ -10,10 +11,13 @@ pytest.importorskip("triton")
 import triton
 import triton.language as tl
 
-from tinyllm.check import TABLES, check
-from tinyllm.check.tables import Draw
+from tinyllm.check import TABLES, check, run_case
+from tinyllm.check.tables import Case, Draw, NormWeights
 from tinyllm.kernels import triton as kernels
-from tinyllm.kernels.triton import tiles, tuning
+from tinyllm.kernels.triton import qkv, tiles, tuning
+from tinyllm.kernels.weights import DenseWeight
+
+linear = importlib.import_module("tinyllm.kernels.triton.linear")  # the package has its function
 
 SPELLINGS = ("pointers", "block pointers", "descriptors")
 
@@ -76,6 +80,42 @@ def test_tiles_are_the_matrix(spelling, num_rows, num_columns, dtype, interprete
     assert not turned[:, num_columns:].any()
 
 
+@triton.jit
+def copy_columns(
+    x_ptr, out_ptr, turned_ptr, num_rows, num_columns, stride, ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr, ROUNDED: tl.constexpr,
+):  # fmt: skip
+    """Copy the first ROWS rows of a matrix, COLUMNS columns at a time, and once more from transposed tiles."""
+    x = tiles.make_block(x_ptr, stride, num_rows, num_columns, ROWS, COLUMNS)
+    turned = tiles.make_block(x_ptr, stride, num_rows, num_columns, ROWS, COLUMNS, TRANSPOSE=True)
+    row = tl.arange(0, ROWS)[:, None]
+    for start in range(0, num_columns, COLUMNS):
+        offsets = row * ROUNDED + start + tl.arange(0, COLUMNS)[None, :]
+        tl.store(out_ptr + offsets, tiles.load_columns(x, start))
+        tl.store(turned_ptr + offsets, tl.trans(tiles.load_columns(turned, start, TRANSPOSE=True)))
+        x = tiles.next_columns(x, COLUMNS)
+        turned = tiles.next_columns(turned, COLUMNS, TRANSPOSE=True)
+
+
+@pytest.mark.parametrize(("num_rows", "num_columns"), [(16, 64), (37, 80), (5, 24), (2, 8)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_columns_are_the_matrix(spelling, num_rows, num_columns, dtype, interpreted):
+    if spelling == "pointers":
+        return  # they have columns of their own in each kernel
+    rounded = triton.cdiv(num_columns, 16) * 16
+    memory = torch.full((num_rows + 2, 112), float("nan")).to(dtype)
+    x = memory[1:-1, 8 : 8 + num_columns]
+    x.copy_(torch.randn(num_rows, num_columns))
+    out, turned = torch.full((2, 16, rounded), float("nan")).to(dtype)
+    copy_columns[(1,)](
+        x, out, turned, num_rows, num_columns, 112, ROWS=16, COLUMNS=16, ROUNDED=rounded
+    )
+    expected = torch.zeros(16, rounded, dtype=dtype)
+    expected[:num_rows, :num_columns] = x[:16]
+    assert torch.equal(out, expected)
+    assert torch.equal(turned, expected)
+
+
 @pytest.fixture
 def tiled(spelling, monkeypatch):
     """Both kinds of attention load their tiles as the spelling says."""
@@ -111,3 +151,114 @@ def test_memory_that_is_not_written_is_not_seen(tiled, lengths, dtype, interpret
     found = kernels.segment_attention(**arguments)
     tolerance = 1e-4 if dtype == torch.float32 else 1e-2
     torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+
+
+def with_nans_around(x: torch.Tensor) -> torch.Tensor:
+    """The same matrix within one of NaNs, whose rows begin at multiples of 16 bytes."""
+    memory = torch.full((len(x) + 2, x.shape[1] + 16), float("nan"), dtype=x.dtype)
+    view = memory[1:-1, 8:-8]
+    return view.copy_(x)
+
+
+@pytest.fixture
+def block_launches(spelling, monkeypatch) -> list[bool]:
+    """Products by blocks, in several tiles along n and k; whether each launch was one."""
+    row = tuning.LAUNCHES["interpreter"]["linear_matrix"]
+    blocks = row.blocks | {"tile_bytes": 4096, "max_rows": 32, "min_programs": 3}
+    row = replace(row, blocks=blocks, block_loads=spelling != "pointers")
+    found = []
+    for user in (linear, qkv):
+
+        def recorded(*arguments, launch_of=user.gemv_launch, **options):
+            grid, constants = launch_of(*arguments, **options | {"launch": row})
+            found.append(constants["BLOCK_LOADS"])
+            return grid, constants
+
+        monkeypatch.setattr(user, "gemv_launch", recorded)
+    return found
+
+
+def product_arguments(name: str, draw: Draw, rows: int, k: int, kind: str) -> dict:
+    """Arguments of `linear`, or of the queries of 3 heads of 64 and 1 of keys and values."""
+    if name == "linear":
+        n = 46 if kind == "gated" else 45
+        made = {"weight": draw(2 * n if kind == "gated" else n, k, scale=k**-0.5)}
+        made |= {"residuals": (draw(rows, n), with_nans_around(draw(rows, n)))}
+        made |= {"bias": draw(len(made["weight"]))}
+        made |= {"gated": True, "activation": "silu"} if kind == "gated" else {}
+        made["x"] = with_nans_around(draw(rows, k))
+    else:
+        kv_heads = 3 if kind == "per_head" else 1
+        rotated = {"none": 0, "part": 32, "per_head": 32}.get(kind, 64)
+        made = {"weight": draw((3 + 2 * kv_heads) * 64, k, scale=k**-0.5)}
+        angles = draw(1, rows, rotated // 2).float()
+        made |= {"cos": angles.cos(), "sin": angles.sin(), "bias": draw(len(made["weight"]))}
+        made |= {name: draw(1, kv_heads, rows, 64) for name in ("k_slot", "v_slot")}
+        made |= {"interleaved": kind == "interleaved", "per_head": kind == "per_head"}
+        made["x"] = with_nans_around(draw(rows, k))[None]
+    return made | {"weight": DenseWeight(with_nans_around(made["weight"]))}
+
+
+KINDS = {
+    "linear": ("plain", "gated"),
+    "qkv_rope_and_store": ("whole", "part", "none", "interleaved", "per_head"),
+}
+
+
+@pytest.mark.parametrize(
+    ("norm", "dtype"),
+    [
+        (None, torch.float32),
+        (None, torch.bfloat16),
+        (None, torch.float16),
+        ("rms", torch.float32),
+        ("layer", torch.float32),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name in KINDS for kind in KINDS[name]])
+def test_products_of_blocks_are_right(
+    spelling, block_launches, name, kind, norm, dtype, interpreted
+):
+    for rows, k in ((16, 128), (3, 72)) if norm is None else ((5, 136),):
+
+        def arguments(draw: Draw, rows=rows, k=k) -> dict:
+            made = product_arguments(name, draw, rows, k, kind) | {"norm": None}
+            if norm is not None:
+                made["norm"] = NormWeights(draw(k), draw(k) if norm == "layer" else None, 1e-2)
+            return made
+
+        case = Case(kind, arguments)
+        error, wrong = run_case(TABLES[name], case, getattr(kernels, name), dtype, interpreted)
+        assert wrong is None, (rows, k, error)
+    assert set(block_launches) == {spelling != "pointers"}
+
+
+def test_products_keep_pointers_where_a_matrix_has_no_blocks():
+    """A row that is no multiple of 16 bytes, or heads whose pairs change their distance within a tile."""
+    launch = tuning.LAUNCHES["xpu"]["linear_matrix"]
+
+    def has_blocks(k=4096, aligned=True, neighbours=0, use_dot=True) -> bool:
+        _, constants = linear.gemv_launch(
+            4096, k, 2, pairs=True, use_dot=use_dot, aligned=aligned, device_type="xpu",
+            launch=launch, neighbours=neighbours,
+        )  # fmt: skip
+        return constants["BLOCK_LOADS"]
+
+    assert has_blocks()
+    assert has_blocks(neighbours=qkv.neighbours_of(128, 64, interleaved=False))
+    assert has_blocks(neighbours=qkv.neighbours_of(64, 16, interleaved=False))
+    assert not has_blocks(neighbours=qkv.neighbours_of(80, 16, interleaved=False))
+    assert not has_blocks(k=4100)
+    assert not has_blocks(k=24)
+    assert not has_blocks(aligned=False)
+    assert not has_blocks(use_dot=False)
+
+
+def test_blocks_need_aligned_rows_that_do_not_overlap():
+    matrix = torch.zeros(4, 72, dtype=torch.bfloat16)
+    assert linear.is_aligned(matrix, matrix[:, :40], matrix[:, 8:], matrix[::2])
+    assert not linear.is_aligned(matrix, torch.zeros(4, 68, dtype=torch.bfloat16))
+    assert not linear.is_aligned(matrix[:, 1:], matrix)
+    assert not linear.is_aligned(matrix[:1].expand(4, 72))
+    assert not linear.is_aligned(matrix.view(-1).as_strided((4, 72), (64, 1)))

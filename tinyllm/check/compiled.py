@@ -2,7 +2,8 @@
 
 `python -m tinyllm.check.compiled [KERNEL ...] [--every N] [--dtypes ...] [--match WORDS]` prints a line for each kernel
 and format. Each kernel runs in a process of its own: a compiler that fails may end it. Compiled programs are kept, so
-that a second run takes seconds.
+that a second run takes seconds. With `--gpu pvc` the code is that of a GPU, with the launches of "xpu": its matrix
+engine and its 2D blocks are functions that compute the same on the CPU.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tinyllm.check.tables import Case
 from tinyllm.kernels.triton.xpu import compiler
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+GPUS = ("pvc", "bmg", "lnl")
 KERNELS = tuple(name for name in TABLES if name != "attention")
 
 
@@ -38,12 +40,18 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended: what is wrong (None: nothing), whether it failed to run at all, and its seconds."""
+    """How a job ended: what is wrong (None: nothing), whether it failed to run at all, and its seconds.
+
+    `error` is the largest, relative to the scale of the result; infinite where nothing could be compared. `gpu_calls`
+    are functions of a GPU, such as the matrix engine, that the code calls.
+    """
 
     job: Job
     wrong: str | None
     failed: bool
     seconds: float
+    error: float = float("inf")
+    gpu_calls: Sequence[str] = ()
 
     @property
     def word(self) -> str:
@@ -60,12 +68,14 @@ def jobs_of(kernel: str, dtypes: Sequence[str], every: int = 1, match: str = "")
 
 
 def run_kernel(
-    kernel: str, dtypes: Sequence[str] = tuple(DTYPES), every: int = 1, match: str = ""
-) -> Iterator[Outcome]:
+    kernel: str, dtypes: Sequence[str] = tuple(DTYPES), every: int = 1, match: str = "",
+    gpu: str | None = None,
+) -> Iterator[Outcome]:  # fmt: skip
     """The outcomes of one kernel, from a process of its own; where that ends early, from the next one."""
     jobs = jobs_of(kernel, dtypes, every, match)
     command = [sys.executable, "-m", "tinyllm.check.compiled", "--child", kernel]
     command += ["--every", str(every), "--match", match, "--dtypes", *dtypes]
+    command += ["--gpu", gpu] if gpu else []
     environment = compiler.environment()
     done = 0
     while done < len(jobs):
@@ -84,11 +94,11 @@ def run_kernel(
             done += 1
 
 
-def run_child(jobs: Sequence[Job]) -> None:
+def run_child(jobs: Sequence[Job], gpu: str | None) -> None:
     """In a process that `compiler.environment` describes: print an outcome a line."""
     from tinyllm.kernels.triton.xpu import driver
 
-    driver.run_on_cpu()
+    driver.run_on_cpu(gpu)
     from tinyllm.kernels import triton as kernels
 
     for job in jobs:
@@ -101,6 +111,8 @@ def run_child(jobs: Sequence[Job]) -> None:
             "wrong": wrong,
             "failed": wrong is not None and error == float("inf"),
             "seconds": time.perf_counter() - start,
+            "error": error,
+            "gpu_calls": sorted(driver.GPU_CALLS),
         }
         print(json.dumps(outcome), flush=True)
 
@@ -130,6 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--every", type=int, default=1, help="run every n-th case")
     parser.add_argument("--match", default="", help="cases whose title has this regular expression")
     parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=list(DTYPES))
+    parser.add_argument("--gpu", choices=GPUS, help="run the code of this GPU")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--start", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -139,10 +152,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.child:
         (kernel,) = options.kernels
         jobs = jobs_of(kernel, options.dtypes, options.every, options.match)
-        run_child(jobs[options.start :])
+        run_child(jobs[options.start :], options.gpu)
         return 0
     right = [
-        print_outcomes(run_kernel(kernel, options.dtypes, options.every, options.match))
+        print_outcomes(
+            run_kernel(kernel, options.dtypes, options.every, options.match, options.gpu)
+        )
         for kernel in options.kernels or KERNELS
     ]
     return 0 if all(right) else 1

@@ -1,7 +1,7 @@
 """A Triton driver for the CPU: kernels are compiled by Intel's Triton, and run as OpenCL kernels on CPU tensors.
 
 Only in a process that `compiler.environment` describes. Local memory, sub-group shuffles, barriers and atomics are
-real, unlike those of the interpreter. The code is not a GPU's: `tl.dot` becomes multiplications.
+real, unlike those of the interpreter. The code is that of a CPU, whose `tl.dot` becomes multiplications, or of a GPU.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .. import tuning
 from ..tuning import LaunchConfig
-from . import compiler, opencl, spirv
+from . import compiler, gpu_functions, opencl, spirv
 from .target import target_of
 
 # Small tiles of many warps: the compiler for the CPU takes its time by the operations of one thread. Large enough that
@@ -33,6 +33,7 @@ CPU_LAUNCHES = {
     "linear_matrix": LaunchConfig(
         {"tile_bytes": 4096, "max_rows": 16, "min_rows": 16, "min_programs": 1, "norm_tile": 8192},
         num_warps=16,
+        block_loads=True,
     ),
     "attention": LaunchConfig(
         {
@@ -51,16 +52,20 @@ CPU_LAUNCHES = {
     ),
 }
 
+# Functions of a GPU that kernels of this process call.
+GPU_CALLS: set[str] = set()
 
-def run_on_cpu() -> None:
+
+def run_on_cpu(gpu: str | None = None) -> None:
     """From now on every kernel of this process is compiled, and runs on tensors of the CPU.
 
-    Raises RuntimeError in a process that interprets kernels.
+    With a `gpu`, what runs is the code of that GPU, as the rows of "xpu" launch it, linked with functions for its
+    matrix engine and its 2D blocks: minutes for each kernel. Raises RuntimeError in a process that interprets kernels.
     """
     if os.environ.get("TRITON_INTERPRET") == "1":
         raise RuntimeError("TRITON_INTERPRET is 1: start the process with compiler.environment()")
-    tuning.LAUNCHES["interpreter"] = CPU_LAUNCHES  # the rows of the CPU
-    triton.runtime.driver.set_active(CpuDriver())
+    tuning.LAUNCHES["interpreter"] = CPU_LAUNCHES if gpu is None else tuning.LAUNCHES["xpu"]
+    triton.runtime.driver.set_active(CpuDriver(gpu or "cpu"))
 
 
 class Launcher:
@@ -108,7 +113,11 @@ class Utils:
     def load_binary(name: str, module: bytes, shared: int, flags: str, device: int) -> tuple:
         """The kernel twice, as module and as function; registers and spills are unknown."""
         device_of_process = opencl.cpu_of(compiler.cache_folder() / "cpu")
-        kernel = device_of_process.kernel(spirv.for_cpu(module), name)
+        calls = gpu_functions.calls_of(gpu_functions.missing_functions(module))
+        GPU_CALLS.update(calls)
+        kernel = device_of_process.kernel(
+            spirv.for_cpu(module), name, gpu_functions.source_of(calls)
+        )
         return kernel, kernel, 0, 0
 
 
@@ -117,6 +126,9 @@ class CpuDriver:
 
     launcher_cls = Launcher
     utils = Utils
+
+    def __init__(self, target: str) -> None:
+        self.target = target
 
     def get_current_device(self) -> int:
         """There is one."""
@@ -127,8 +139,8 @@ class CpuDriver:
         return 0
 
     def get_current_target(self) -> Any:
-        """The CPU, without a matrix engine."""
-        return target_of("cpu")
+        """The CPU, without a matrix engine, or the GPU whose code runs."""
+        return target_of(self.target)
 
     def get_active_torch_device(self) -> torch.device:
         """Where the tensors lie."""

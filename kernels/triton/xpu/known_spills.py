@@ -17,5 +17,5 @@ class KnownSpill(NamedTuple):
 
 KNOWN_SPILLS: tuple[KnownSpill, ...] = (
     KnownSpill("linear_vector, LayerNorm, gelu, odd", OLD_COMPILER, {"pvc": 2048}),
-    KnownSpill("queries of Bloom, linear_matrix", OLD_COMPILER, {"pvc": 512}),
+    KnownSpill("linear_matrix, LayerNorm, gelu, odd", OLD_COMPILER, {"pvc": 4096}),
 )

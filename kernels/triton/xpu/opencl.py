@@ -10,7 +10,7 @@ import ctypes
 import functools
 import hashlib
 from collections.abc import Sequence
-from ctypes import byref, c_int, c_size_t, c_ubyte, c_uint, c_ulong, c_void_p
+from ctypes import byref, c_char_p, c_int, c_size_t, c_ubyte, c_uint, c_ulong, c_void_p
 from pathlib import Path
 
 from ...file_cache import cached
@@ -27,6 +27,8 @@ RETURN_ADDRESS = (
     "clCreateCommandQueue",
     "clCreateProgramWithIL",
     "clCreateProgramWithBinary",
+    "clCreateProgramWithSource",
+    "clLinkProgram",
     "clCreateKernel",
     "clGetExtensionFunctionAddressForPlatform",
 )
@@ -90,27 +92,57 @@ class Cpu:
         self.call("clGetDeviceInfo", self.device, property_number, size, text, None)
         return text.value.decode()
 
-    def kernel(self, spirv: bytes, name: str) -> Kernel:
-        """A kernel of a SPIR-V module; raises OpenCLError with the compiler's log."""
+    def kernel(self, spirv: bytes, name: str, functions: str = "") -> Kernel:
+        """A kernel of a SPIR-V module; `functions`, in OpenCL C, are those that it calls and does not define.
+
+        Raises OpenCLError with the compiler's log.
+        """
         key = hashlib.sha256(self.device_text(DRIVER_VERSION).encode())
         key.update(self.device_text(DEVICE_NAME).encode())
         key.update(spirv)
+        key.update(functions.encode())
         path = self.cache / key.hexdigest()[:32] / "program.bin"  # a lock for each
-        path = cached(path, lambda new: new.write_bytes(self._binary(self._compile(spirv))))
-        program = self._load(path) or self._compile(spirv)
+        path = cached(
+            path, lambda new: new.write_bytes(self._binary(self._program(spirv, functions)))
+        )
+        program = self._load(path) or self._program(spirv, functions)
         error = c_int()
         handle = self.library.clCreateKernel(program, name.encode(), byref(error))
         return Kernel(self, c_void_p(check(f"clCreateKernel {name}", error, handle)))
 
-    def _compile(self, spirv: bytes) -> c_void_p:
+    def _program(self, spirv: bytes, functions: str) -> c_void_p:
         error = c_int()
         size = c_size_t(len(spirv))
         handle = self.library.clCreateProgramWithIL(self.context, spirv, size, byref(error))
         program = c_void_p(check("clCreateProgramWithIL", error, handle))
+        if functions:
+            return self._link(program, functions)
         code = self._build(program)
         if code:
             raise OpenCLError(f"clBuildProgram failed with {code}: {self._log(program)}")
         return program
+
+    def _link(self, program: c_void_p, functions: str) -> c_void_p:
+        error = c_int()
+        text = c_char_p(functions.encode())
+        handle = self.library.clCreateProgramWithSource(
+            self.context, 1, byref(text), None, byref(error)
+        )
+        more = c_void_p(check("clCreateProgramWithSource", error, handle))
+        for part, options in ((program, b""), (more, b"-cl-std=CL3.0")):
+            code = self.library.clCompileProgram(
+                part, 1, byref(self.device), options, 0, None, None, None, None
+            )
+            if code:
+                raise OpenCLError(f"clCompileProgram failed with {code}: {self._log(part)}")
+        parts = (c_void_p * 2)(program, more)
+        handle = self.library.clLinkProgram(
+            self.context, 1, byref(self.device), b"", 2, parts, None, None, byref(error)
+        )
+        if error.value and handle:
+            log = self._log(c_void_p(handle))
+            raise OpenCLError(f"clLinkProgram failed with {error.value}: {log}")
+        return c_void_p(check("clLinkProgram", error, handle))
 
     def _build(self, program: c_void_p) -> int:
         return self.library.clBuildProgram(program, 1, byref(self.device), b"", None, None)
