@@ -5,7 +5,7 @@ from itertools import product
 from pathlib import Path
 from statistics import median
 
-from tinyllm.bench.recorded import kernel_table
+from tinyllm.bench.recorded import kernel_table, seeded_faults
 from tinyllm.draw.throughput import draw_throughput
 
 RESULTS = Path(__file__).parents[2] / "book" / "results"
@@ -61,3 +61,12 @@ def test_memory_of_a_beam_search_is_recorded_for_every_prompt_and_width():
     cases = [(row["prompt_tokens"], row["num_beams"], row["engine"]) for row in rows]
     assert cases == list(product((128, 512, 1024), (1, 4, 8), ("hf", "fused", "segment")))
     assert all(row["cache_bytes_predicted"] == row["cache_bytes_counted"] for row in rows)
+
+
+def test_seeded_faults_are_seen_or_missed(tmp_path):
+    row = {"kind": "a mask", "what": "a kernel: without it", "interpreted": True, "compiled": False}
+    path = tmp_path / "faults.json"
+    path.write_text(json.dumps({"rows": [row]}))
+    heads, line = seeded_faults(path).splitlines()
+    assert line.split() == ["a", "mask", "a", "kernel", "seen", "missed"]
+    assert heads.index("compiled") == line.index("missed")

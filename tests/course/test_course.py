@@ -14,7 +14,7 @@ NOTEBOOKS = {int(path.name[:2]): path for path in sorted(FOLDER.glob("[0-9][0-9]
 SOLUTIONS = {
     int(path.name[:2]): path for path in sorted((FOLDER / "solutions").glob("[0-9][0-9]_*.ipynb"))
 }
-WORDS, LINES, WATERFALL_LINES, WITH_A_BAR = 900, 10, 6, range(2, 13)
+WORDS, LINES, WATERFALL_LINES, WITH_A_BAR = 1000, 10, 6, range(2, 13)
 MARKDOWN, CODE = "markdown", "code"
 
 

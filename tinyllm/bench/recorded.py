@@ -50,3 +50,14 @@ def _section(rows: list[Mapping[str, Any]]) -> list[str]:
         share = f"{row['share_of_copy']:.0%}" + ("" if row.get("cold", True) else " (in the cache)")
         lines.append(f"{row['kernel']:22}{row['shape']:>20}{row['rows']:>7}{times}{share:>20}")
     return lines
+
+
+def seeded_faults(path: Path = RESULTS / "seeded-faults.json") -> str:
+    """Faults put into kernels on purpose: seen or missed by the interpreter, and by compiled code."""
+    words = {True: "seen", False: "missed"}
+    lines = [f"{'fault':14}{'kernel':26}{'interpreted':13}compiled"]
+    for row in json.loads(path.read_text())["rows"]:
+        kernel = row["what"].partition(":")[0]
+        seen = f"{words[row['interpreted']]:13}{words[row['compiled']]}"
+        lines.append(f"{row['kind']:14}{kernel:26}{seen}")
+    return "\n".join(lines)
