@@ -258,7 +258,7 @@ FAULTS = [
             "](04_rope_and_the_cache_write.ipynb) put", "](03_fusing_norm_and_residual.ipynb) put"
         ),
     ),
-    (has_few_words, swap("## The same tokens", "## The same tokens\n\n" + "word " * 200)),
+    (has_few_words, swap("## The same tokens", "## The same tokens\n\n" + "word " * 400)),
     (has_short_cells, swap("print(", "# why\n" * 10 + "print(", CODE)),
     (has_short_cells, is_empty),
     (checks_every_exercise, swap("## Exercise", "## Homework")),
