@@ -161,7 +161,7 @@ def test_families_do_not_depend_on_them(state, kind, prompts):
 @pytest.mark.parametrize("kernels", ["torch", "cpu", "triton", "sycl"])
 def test_kernel_sets_do_not_depend_on_them(kernels, state, hf, prompts):
     if kernels in ("triton", "sycl"):
-        hf = tiny(head_dim=64)
+        hf = tiny(head_dim=64, num_hidden_layers=1)
         pytest.importorskip("triton" if kernels == "triton" else "tinyllm.kernels.sycl")
     ids, mask = prompts
     options = {"max_new_tokens": 3, "num_beams": 2, "do_sample": False}
