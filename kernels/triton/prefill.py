@@ -13,7 +13,14 @@ from torch import Tensor
 
 from .arguments import Strides, check_vectors, window_or_none
 from .online_softmax import LOG2_E, online_softmax_step
-from .tiles import has_blocks, has_blocks_of_all_heads, load_tile, make_matrix, next_tile, store_tile
+from .tiles import (
+    has_blocks,
+    has_blocks_of_all_heads,
+    load_tile,
+    make_matrix,
+    next_tile,
+    store_tile,
+)
 from .tuning import LaunchConfig, key_tile, launch_for
 
 

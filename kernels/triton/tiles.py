@@ -12,7 +12,9 @@ import triton.language as tl
 from torch import Tensor
 
 RELEASE = tuple(map(int, triton.__version__.split(".")[:2]))
-BLOCK_ALIGNMENT = 64  # bytes: what divides the address of a matrix of Intel's 2D blocks; its shortest row
+BLOCK_ALIGNMENT = (
+    64  # bytes: what divides the address of a matrix of Intel's 2D blocks; its shortest row
+)
 
 
 @triton.jit
@@ -200,9 +202,7 @@ def has_blocks(x: Tensor, row_dim: int = -2, first_row: int = 0) -> bool:
     *strides, _ = (stride * x.element_size() for stride in x.stride())
     row_bytes = x.shape[-1] * x.element_size()
     row_stride = strides[row_dim]
-    offsets = [
-        stride for dim, stride in enumerate(strides) if dim != row_dim and x.shape[dim] > 1
-    ]
+    offsets = [stride for dim, stride in enumerate(strides) if dim != row_dim and x.shape[dim] > 1]
     if x.shape[row_dim] > first_row:
         offsets.append(first_row * row_stride)
     is_aligned = all(offset % BLOCK_ALIGNMENT == 0 for offset in (x.data_ptr(), *offsets))
@@ -211,6 +211,6 @@ def has_blocks(x: Tensor, row_dim: int = -2, first_row: int = 0) -> bool:
 
 
 def has_blocks_of_all_heads(q: Tensor) -> bool:
-    """Whether q [b, h, t, d] is a matrix of blocks for each request, with the heads of a token side by side in a row."""
+    """Whether q [b, h, t, d] is a matrix of blocks for each request: a row for each token, the heads side by side."""
     _, h, _, d = q.shape
     return (h == 1 or q.stride(1) == d) and has_blocks(q.transpose(1, 2).flatten(2))
