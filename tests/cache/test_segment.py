@@ -310,7 +310,7 @@ def test_memory_is_that_of_the_prompts_and_the_reserved_steps(model, batch, copi
 )
 def test_slots_are_allocated_so_that_heads_begin_at_64_bytes(row_bytes, multiple):
     for slots in range(10):
-        allocated = segment.allocated_slots(slots, row_bytes)
+        allocated = segment.aligned_slots(slots, row_bytes)
         assert slots <= allocated < slots + multiple
         assert allocated % multiple == 0
 

@@ -43,13 +43,13 @@ def prompts_per_pass(tokens: int) -> int:
     return max(1, MAX_PREFILL_TOKENS // tokens)
 
 
-def allocated_slots(slots: int, row_bytes: int) -> int:
+def aligned_slots(slots: int, row_bytes: int) -> int:
     """So many slots or a few more: memory in which the keys of every head begin at multiples of 64 bytes.
 
     `row_bytes` are those of one key. Rows that blocks cannot have, shorter or no multiple of 16 bytes, get no more.
     """
-    can_be_blocks = row_bytes >= ALIGNMENT and row_bytes % 16 == 0
-    multiple = ALIGNMENT // gcd(ALIGNMENT, row_bytes) if can_be_blocks else 1
+    is_block = row_bytes >= ALIGNMENT and row_bytes % 16 == 0
+    multiple = ALIGNMENT // gcd(ALIGNMENT, row_bytes) if is_block else 1
     return -(-slots // multiple) * multiple
 
 
@@ -69,7 +69,7 @@ class SegmentState:
 
     def empty(self, tokens: int) -> Segment:
         """Memory for so many keys and values of every request, not written."""
-        slots = allocated_slots(tokens, self.head_dim * self.like.itemsize)
+        slots = aligned_slots(tokens, self.head_dim * self.like.itemsize)
         shape = (self.prompts, self.kv_heads, slots, self.head_dim)
         return Segment(self.like.new_empty(shape), self.like.new_empty(shape)).part(0, tokens)
 

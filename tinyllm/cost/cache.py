@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tinyllm.cache import CacheFactory
 from tinyllm.cache.contiguous import ContiguousCache
-from tinyllm.cache.segment import SegmentCache, allocated_slots, prompts_per_pass
+from tinyllm.cache.segment import SegmentCache, aligned_slots, prompts_per_pass
 from tinyllm.config import DecoderConfig
 from tinyllm.cost.attention import position_cost
 from tinyllm.cost.workload import Cost, Workload, launch
@@ -67,7 +67,7 @@ def segment_held_bytes(config: DecoderConfig, work: Workload) -> int:
     row_bytes = work.size * config.head_dim
     token = 2 * config.num_hidden_layers * config.num_key_value_heads * row_bytes
     prompt = work.held - work.steps if work.held else work.tokens
-    slots = sum(allocated_slots(n, row_bytes) for n in (prompt, response_slots(work)))
+    slots = sum(aligned_slots(n, row_bytes) for n in (prompt, response_slots(work)))
     beam_index = (4 + 8) * work.batch * response_slots(work) if work.copies > 1 else 0
     return token * work.batch * slots + beam_index
 
