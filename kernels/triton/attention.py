@@ -265,7 +265,7 @@ def segment_attention(
         and (w == 1 or stride_step == w * stride_slot)
         and all(has_blocks(x) for x in (prompt_k, prompt_v))
         and all(has_blocks(x.reshape(b, kv_heads, -1, d)) for x in (response_k, response_v))
-        and _queries_have_blocks(q, group_size)
+        and _has_query_blocks(q, group_size)
     )
     if block_loads and beam_mask is not None:
         beam_mask = beam_mask._replace(live_slots=None, num_dead=None)  # all slots are read
@@ -294,7 +294,7 @@ def segment_attention(
     return out
 
 
-def _queries_have_blocks(q: Tensor, group_size: int) -> bool:
+def _has_query_blocks(q: Tensor, group_size: int) -> bool:
     """Whether q [b, h, w, d] can be loaded as blocks, of the rows that `load_queries` makes."""
     if group_size == 1:
         return has_blocks_of_all_heads(q)
