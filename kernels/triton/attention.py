@@ -32,7 +32,7 @@ from .attention_segments import attend_to_prompt, attend_to_response, load_queri
 from .beam_mask import initial_beam_index, make_beam_mask
 from .online_softmax import LOG2_E, reduce_partials, store_partial
 from .split_plan import SplitPlan, response_layout, split_plan_of
-from .tiles import is_block
+from .tiles import has_blocks, has_blocks_of_all_heads
 from .tuning import LaunchConfig, launch_for
 
 
@@ -71,12 +71,11 @@ def _segment_attention(
     if beam_mask.live_slots_ptr is not None:
         num_slots -= tl.load(beam_mask.num_dead_ptr + batch * beam_mask.stride_num_dead)
     q_ptr = queries.q_ptr + batch * queries.stride_batch
-    q_ptr += kv_head * GROUP_SIZE * queries.stride_head
     # Queries made of several blocks are loaded once more before the second loop: held over the first, their elements
     # take as many registers as the tile. KEEP differs, since a compiler merges equal loads.
     KEEP: tl.constexpr = BLOCK_LOADS and (GROUP_SIZE > 1 and WIDTH > 1)
     q = load_queries(
-        q_ptr, queries, head, sequence, block, row_mask,
+        q_ptr, queries, kv_head * GROUP_SIZE, head, sequence, block, row_mask,
         GROUP_SIZE, WIDTH, HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS, KEEP,
     )  # fmt: skip
     row_max = tl.full([BLOCK_M], float("-inf"), tl.float32)
@@ -117,7 +116,7 @@ def _segment_attention(
     )  # fmt: skip
     if KEEP:
         q = load_queries(
-            q_ptr, queries, head, sequence, block, row_mask,
+            q_ptr, queries, kv_head * GROUP_SIZE, head, sequence, block, row_mask,
             GROUP_SIZE, WIDTH, HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS, False,
         )  # fmt: skip
     row_max, row_sum, acc = attend_to_response(
@@ -261,11 +260,12 @@ def segment_attention(
         stride_step=stride_step,
         stride_slot=stride_slot,
     )
-    _, _, stride_step, stride_slot = response_strides
     block_loads = (
         launch.block_loads
-        and is_block(d, q.element_size())
         and (w == 1 or stride_step == w * stride_slot)
+        and all(has_blocks(x) for x in (prompt_k, prompt_v))
+        and all(has_blocks(x.reshape(b, kv_heads, -1, d)) for x in (response_k, response_v))
+        and _has_query_blocks(q, group_size)
     )
     if block_loads and beam_mask is not None:
         beam_mask = beam_mask._replace(live_slots=None, num_dead=None)  # all slots are read
@@ -292,6 +292,15 @@ def segment_attention(
         **launch.options,
     )  # fmt: skip
     return out
+
+
+def _has_query_blocks(q: Tensor, group_size: int) -> bool:
+    """Whether q [b, h, w, d] can be loaded as blocks, of the rows that `load_queries` makes."""
+    if group_size == 1:
+        return has_blocks_of_all_heads(q)
+    _, h, w, _ = q.shape
+    is_dense = w == 1 or q.stride(2) == h * q.stride(1)
+    return is_dense and has_blocks(q.transpose(1, 2).flatten(1, 2))
 
 
 def _beam_mask_pointers(beam_mask: BeamMask | None) -> BeamMaskPointers:

@@ -15,37 +15,44 @@ from .tiles import load_tile, make_matrix, next_tile
 
 @triton.jit
 def load_queries(
-    q_ptr, queries, head, sequence, block, row_mask,
+    q_ptr, queries, first_head, head, sequence, block, row_mask,
     GROUP_SIZE: tl.constexpr, WIDTH: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK_M: tl.constexpr,
     BLOCK_D: tl.constexpr, BLOCK_LOADS: tl.constexpr, KEEP: tl.constexpr,
 ):  # fmt: skip
-    """Queries [BLOCK_M, BLOCK_D] of the heads of a group, those of a sequence side by side; KEEP as in `load_tile`."""
-    if BLOCK_LOADS:
-        # A block for each sequence; of groups of one head, a block of all sequences.
-        stride = queries.stride_token if GROUP_SIZE == 1 else queries.stride_head
-        NUM_BLOCKS: tl.constexpr = 1 if GROUP_SIZE == 1 else WIDTH
-        NUM_ROWS: tl.constexpr = GROUP_SIZE * WIDTH // NUM_BLOCKS
-        INTEGER: tl.constexpr = (
-            tl.int32 if queries.q_ptr.dtype.element_ty == tl.float32 else tl.int16
-        )
+    """Queries [BLOCK_M, BLOCK_D] of the heads of a group, those of a sequence side by side; KEEP as in `load_tile`.
+
+    Blocks are of the matrix of all heads of a request: only its address is sure to be aligned.
+    """
+    if BLOCK_LOADS and GROUP_SIZE == 1:
+        # A row for each sequence, in which the heads are side by side
         first_row = block * BLOCK_M
-        matrix = make_matrix(q_ptr, stride, NUM_ROWS, first_row, HEAD_DIM, BLOCK_M, BLOCK_D, True)
+        first_column = first_head * queries.stride_head
+        matrix = make_matrix(
+            q_ptr, queries.stride_token, WIDTH, first_row, HEAD_DIM, BLOCK_M, BLOCK_D, True,
+            first_column=first_column,
+        )  # fmt: skip
         q = load_tile(
-            matrix, stride, first_row, row_mask, HEAD_DIM, BLOCK_M, BLOCK_D, True, KEEP=KEEP
-        )
-        for _ in tl.static_range(1, NUM_BLOCKS):
-            q_ptr += queries.stride_token
-            first_row -= GROUP_SIZE
+            matrix, queries.stride_token, first_row, row_mask, HEAD_DIM, BLOCK_M, BLOCK_D, True,
+            KEEP=KEEP, first_column=first_column,
+        )  # fmt: skip
+    elif BLOCK_LOADS:
+        # A row for each head of each sequence, and a block for each sequence
+        num_heads = tl.num_programs(1) * GROUP_SIZE
+        row = block * BLOCK_M + tl.arange(0, BLOCK_M)
+        q = tl.zeros([BLOCK_M, BLOCK_D], q_ptr.dtype.element_ty)
+        for i in tl.static_range(WIDTH):
+            first_row = i * num_heads + first_head + block * BLOCK_M - i * GROUP_SIZE
             matrix = make_matrix(
-                q_ptr, stride, NUM_ROWS, first_row, HEAD_DIM, BLOCK_M, BLOCK_D, True
-            )
-            rows = load_tile(
-                matrix, stride, first_row, row_mask, HEAD_DIM, BLOCK_M, BLOCK_D, True, KEEP=KEEP
-            )
-            # A block has zeros in the rows of other sequences.
-            bits = q.to(INTEGER, bitcast=True) | rows.to(INTEGER, bitcast=True)
-            q = bits.to(q.dtype, bitcast=True)
+                q_ptr, queries.stride_head, i * num_heads + first_head + GROUP_SIZE, first_row,
+                HEAD_DIM, BLOCK_M, BLOCK_D, True,
+            )  # fmt: skip
+            tile = load_tile(
+                matrix, queries.stride_head, first_row, row_mask, HEAD_DIM, BLOCK_M, BLOCK_D, True,
+                KEEP=KEEP,
+            )  # fmt: skip
+            q = tl.where((row >= i * GROUP_SIZE)[:, None], tile, q)
     else:
+        q_ptr += first_head * queries.stride_head
         d = tl.arange(0, BLOCK_D)
         q_offsets = head * queries.stride_head + sequence * queries.stride_token
         q_mask = row_mask[:, None] & (d < HEAD_DIM)[None, :]

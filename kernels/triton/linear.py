@@ -24,7 +24,7 @@ from .activation import activate, check_activation
 from .arguments import LinearStrides, NormPointers, check_vectors
 from .block_matmul import dot_of_blocks
 from .norm import HEADROOM, as_rows, row_statistics
-from .tiles import is_block
+from .tiles import has_blocks
 from .tuning import LaunchConfig, launch_for, weight_tile
 
 MAX_ROWS = 16
@@ -183,7 +183,8 @@ def linear(
     num_rows = len(x_rows)
     grid, constants = gemv_launch(
         n, k, data.element_size(), pairs=gated, use_dot=num_rows > 1,
-        aligned=is_aligned(x_rows, data), device_type=x.device.type, launch=launch,
+        aligned=is_aligned(x_rows, data, launch, first_row=gcd(MIN_ROWS, n // 2 if gated else 0)),
+        device_type=x.device.type, launch=launch,
     )  # fmt: skip
     residual = as_rows(residuals[0]) if residuals else None
     residual2 = as_rows(residuals[1]) if len(residuals) > 1 else None
@@ -216,13 +217,14 @@ def norm_pointers(norm: Any) -> NormPointers:
     return NormPointers(norm.weight, norm.bias, norm.eps)
 
 
-def is_aligned(*matrices: Tensor) -> bool:
-    """Whether blocks can be loaded of all: every row begins at a multiple of 16 bytes, and ends before the next."""
-    return all(
-        x.data_ptr() % 16 == 0
-        and x.stride(0) * x.element_size() % 16 == 0
-        and x.stride(0) >= x.shape[1]
-        for x in matrices
+def is_aligned(x: Tensor, weight: Tensor, launch: LaunchConfig | None, *, first_row: int) -> bool:
+    """Whether several rows of x and the weight, at multiples of `first_row`, are loaded as blocks and can be."""
+    launch = launch or launch_for("linear_matrix", x.device.type)
+    return (
+        launch.block_loads
+        and len(x) > 1
+        and has_blocks(x)
+        and has_blocks(weight, first_row=first_row)
     )
 
 
@@ -250,8 +252,7 @@ def _gemv_launch(
     blocks = 2 if pairs else 1
     block_rows, block_k = weight_tile(n, k, element_size, launch, blocks)
     block_rows = gcd(block_rows, neighbours)
-    block_loads = launch.block_loads and use_dot and aligned and is_block(k, element_size)
-    block_loads = block_loads and block_rows >= MIN_ROWS
+    block_loads = launch.block_loads and use_dot and aligned and block_rows >= MIN_ROWS
     if block_loads:
         block_n = blocks * block_rows
     else:

@@ -13,7 +13,14 @@ from torch import Tensor
 
 from .arguments import Strides, check_vectors, window_or_none
 from .online_softmax import LOG2_E, online_softmax_step
-from .tiles import is_block, load_tile, make_matrix, next_tile, store_tile
+from .tiles import (
+    has_blocks,
+    has_blocks_of_all_heads,
+    load_tile,
+    make_matrix,
+    next_tile,
+    store_tile,
+)
 from .tuning import LaunchConfig, key_tile, launch_for
 
 
@@ -35,14 +42,15 @@ def _prefill_attention(
     own_key = num_keys - num_tokens + row
 
     # Load queries
-    q_ptr += batch * q_strides.batch + head * q_strides.head
+    q_ptr += batch * q_strides.batch
+    first_column = head * q_strides.head
     queries = make_matrix(
         q_ptr, q_strides.token, num_tokens, block * BLOCK_M,
-        HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS,
+        HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS, first_column=first_column,
     )  # fmt: skip
     q = load_tile(
         queries, q_strides.token, block * BLOCK_M, row_mask,
-        HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS,
+        HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS, first_column=first_column,
     )  # fmt: skip
     row_max = tl.full([BLOCK_M], float("-inf"), tl.float32)
     row_sum = tl.zeros([BLOCK_M], tl.float32)
@@ -102,15 +110,16 @@ def _prefill_attention(
 
     # Store
     stride_token = tl.num_programs(1) * HEAD_DIM
-    out_ptr += batch * num_tokens * stride_token + head * HEAD_DIM
+    out_ptr += batch * num_tokens * stride_token
+    first_column = head * HEAD_DIM
     outputs = make_matrix(
         out_ptr, stride_token, num_tokens, block * BLOCK_M,
-        HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS,
+        HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS, first_column=first_column,
     )  # fmt: skip
     out = (acc / tl.where(row_mask, row_sum, 1.0)[:, None]).to(out_ptr.dtype.element_ty)
     store_tile(
         outputs, stride_token, block * BLOCK_M, row_mask, out,
-        HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS,
+        HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS, first_column,
     )  # fmt: skip
 
 
@@ -136,10 +145,12 @@ def prefill_attention(
     b, h, t, d = q.shape
     g, n = k.shape[1:3]
     launch = launch or launch_for("prefill", q.device.type)
-    constants = constants_of(t, d, q.element_size(), launch)
+    out = torch.empty((b, t, h * d), dtype=q.dtype, device=q.device)
+    block_loads = launch.block_loads and all(has_blocks(x) for x in (k, v, out))
+    block_loads = block_loads and has_blocks_of_all_heads(q)
+    constants = constants_of(t, d, q.element_size(), launch, block_loads=block_loads)
     scale = d**-0.5 if scale is None else scale
     stride_positions = 0 if positions is None else positions.stride(0)
-    out = torch.empty((b, t, h * d), dtype=q.dtype, device=q.device)
     _prefill_attention[(triton.cdiv(t, constants["BLOCK_M"]), h, b)](
         q, k, v, positions, slopes, out, t, n, scale * LOG2_E.value,
         Strides(*q.stride()[:3]), Strides(*k.stride()[:3]), stride_positions, h // g,
@@ -151,11 +162,13 @@ def prefill_attention(
     return out
 
 
-def constants_of(t: int, d: int, element_size: int, launch: LaunchConfig) -> dict[str, int]:
+def constants_of(
+    t: int, d: int, element_size: int, launch: LaunchConfig, *, block_loads: bool
+) -> dict[str, int]:
     """The tiles of a launch for t tokens and heads of d elements."""
     block_n = key_tile(d, element_size, launch)
     max_block_m = launch.blocks["block_m"]
-    if not launch.block_loads:  # rows shrink as keys do: large heads take both from shared memory
+    if not block_loads:  # rows shrink as keys do: large heads take both from shared memory
         max_block_m = max_block_m * block_n // launch.blocks["block_n"]
     return {
         "HEAD_DIM": d,
@@ -163,7 +176,7 @@ def constants_of(t: int, d: int, element_size: int, launch: LaunchConfig) -> dic
         "BLOCK_M": min(max_block_m, max(16, triton.next_power_of_2(t))),
         "BLOCK_N": block_n,
         "NUM_STAGES": launch.num_stages,
-        "BLOCK_LOADS": launch.block_loads and is_block(d, element_size),
+        "BLOCK_LOADS": block_loads,
     }
 
 

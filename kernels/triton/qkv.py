@@ -27,6 +27,7 @@ from .arguments import (
 from .block_matmul import dot_of_blocks
 from .linear import (
     MAX_ROWS,
+    MIN_ROWS,
     check_norm,
     gemv_launch,
     gemv_or_dot,
@@ -173,7 +174,8 @@ def qkv_rope_and_store(
     num_rows = b * t
     grid, constants = gemv_launch(
         len(data), m, data.element_size(), pairs=True, use_dot=num_rows > 1,
-        aligned=is_aligned(x_rows, data), device_type=x.device.type, launch=launch,
+        aligned=is_aligned(x_rows, data, launch, first_row=1 if interleaved else MIN_ROWS),
+        device_type=x.device.type, launch=launch,
         neighbours=neighbours_of(head_dim, cos.shape[-1], interleaved),
     )  # fmt: skip
     rope = RopeTables(

@@ -9,24 +9,29 @@ from __future__ import annotations
 
 import triton
 import triton.language as tl
+from torch import Tensor
 
 RELEASE = tuple(map(int, triton.__version__.split(".")[:2]))
-MIN_BLOCK_BYTES = 64  # of a matrix's row, for Intel's 2D blocks
+BLOCK_ALIGNMENT = (
+    64  # bytes: what divides the address of a matrix of Intel's 2D blocks; its shortest row
+)
 
 
 @triton.jit
 def _block_pointer(
     ptr, stride, num_rows, first_row, num_columns,
-    ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRANSPOSE: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRANSPOSE: tl.constexpr, first_column=0,
 ):  # fmt: skip
     if TRANSPOSE:
         block = tl.make_block_ptr(
-            ptr, (num_columns, num_rows), (1, stride), (0, first_row), (COLUMNS, ROWS), (0, 1)
-        )
+            ptr, (num_columns, num_rows), (1, stride), (first_column, first_row),
+            (COLUMNS, ROWS), (0, 1),
+        )  # fmt: skip
     else:
         block = tl.make_block_ptr(
-            ptr, (num_rows, num_columns), (stride, 1), (first_row, 0), (ROWS, COLUMNS), (1, 0)
-        )
+            ptr, (num_rows, num_columns), (stride, 1), (first_row, first_column),
+            (ROWS, COLUMNS), (1, 0),
+        )  # fmt: skip
     return block
 
 
@@ -41,7 +46,7 @@ def _load_block_pointer(
 
 
 @triton.jit
-def _store_block_pointer(block, first_row, tile):
+def _store_block_pointer(block, first_row, tile, first_column=0):
     tl.store(block, tile, boundary_check=(0, 1))
 
 
@@ -55,7 +60,7 @@ def _next_block_pointer(
 @triton.jit
 def _descriptor(
     ptr, stride, num_rows, first_row, num_columns,
-    ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRANSPOSE: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRANSPOSE: tl.constexpr, first_column=0,
 ):  # fmt: skip
     return tl.make_tensor_descriptor(ptr, [num_rows, num_columns], [stride, 1], [ROWS, COLUMNS])
 
@@ -69,8 +74,8 @@ def _load_descriptor(
 
 
 @triton.jit
-def _store_descriptor(block, first_row, tile):
-    block.store([first_row, 0], tile)
+def _store_descriptor(block, first_row, tile, first_column=0):
+    block.store([first_row, first_column], tile)
 
 
 @triton.jit
@@ -93,12 +98,19 @@ else:
 def make_matrix(
     ptr, stride, num_rows, first_row,
     NUM_COLUMNS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, AS_BLOCK: tl.constexpr,
-    TRANSPOSE: tl.constexpr = False,
+    TRANSPOSE: tl.constexpr = False, first_column=0,
 ):  # fmt: skip
-    """A matrix [num_rows, NUM_COLUMNS] in memory, for tiles of [ROWS, COLUMNS] or transposed: a block, or pointers."""
-    matrix = ptr
+    """A matrix [num_rows, NUM_COLUMNS] in memory, for tiles of [ROWS, COLUMNS] or transposed: a block, or pointers.
+
+    It may be the columns from `first_column` on of a wider one, whose address alone is aligned then.
+    """
     if AS_BLOCK:
-        matrix = _block(ptr, stride, num_rows, first_row, NUM_COLUMNS, ROWS, COLUMNS, TRANSPOSE)
+        matrix = _block(
+            ptr, stride, num_rows, first_row, first_column + NUM_COLUMNS,
+            ROWS, COLUMNS, TRANSPOSE, first_column,
+        )  # fmt: skip
+    else:
+        matrix = ptr + first_column
     return matrix
 
 
@@ -149,7 +161,7 @@ def _offsets_and_mask(
 def load_tile(
     matrix, stride, first_row, row_mask,
     NUM_COLUMNS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, AS_BLOCK: tl.constexpr,
-    TRANSPOSE: tl.constexpr = False, KEEP: tl.constexpr = False,
+    TRANSPOSE: tl.constexpr = False, KEEP: tl.constexpr = False, first_column=0,
 ):  # fmt: skip
     """The rows of a matrix from `first_row` on, [ROWS, COLUMNS] or transposed; zeros outside of the matrix.
 
@@ -157,7 +169,7 @@ def load_tile(
     later; a hint for the cache, where block pointers are loaded.
     """
     if AS_BLOCK:
-        tile = _load_block(matrix, first_row, TRANSPOSE, KEEP)
+        tile = _load_block(matrix, first_row, TRANSPOSE, KEEP, first_column)
     else:
         offsets, mask = _offsets_and_mask(stride, first_row, row_mask, NUM_COLUMNS, ROWS, COLUMNS)
         tile = tl.load(matrix + offsets, mask=mask, other=0.0)
@@ -169,16 +181,36 @@ def load_tile(
 def store_tile(
     matrix, stride, first_row, row_mask, tile,
     NUM_COLUMNS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, AS_BLOCK: tl.constexpr,
+    first_column=0,
 ):  # fmt: skip
     """Store the rows of a matrix from `first_row` on, [ROWS, COLUMNS]."""
     if AS_BLOCK:
-        _store_block(matrix, first_row, tile)
+        _store_block(matrix, first_row, tile, first_column)
     else:
         offsets, mask = _offsets_and_mask(stride, first_row, row_mask, NUM_COLUMNS, ROWS, COLUMNS)
         tl.store(matrix + offsets, tile, mask=mask)
 
 
-def is_block(columns: int, element_size: int) -> bool:
-    """Whether rows of a matrix are long enough for blocks, and a multiple of 16 bytes."""
-    num_bytes = columns * element_size
-    return num_bytes >= MIN_BLOCK_BYTES and num_bytes % 16 == 0
+def has_blocks(x: Tensor, row_dim: int = -2, first_row: int = 0) -> bool:
+    """Whether tiles of all matrices [rows, columns] within x can be 2D blocks, as Intel's hardware takes them.
+
+    A matrix has the rows of `row_dim` and the columns of the last dimension, and begins at any index of the others;
+    with a `first_row` it begins at the multiples of that row too. Its address is a multiple of 64 bytes, the distance
+    of its rows one of 16 bytes, and rows of at least 64 bytes end before the next.
+    """
+    row_dim %= x.dim()
+    *strides, _ = (stride * x.element_size() for stride in x.stride())
+    row_bytes = x.shape[-1] * x.element_size()
+    row_stride = strides[row_dim]
+    offsets = [stride for dim, stride in enumerate(strides) if dim != row_dim and x.shape[dim] > 1]
+    if x.shape[row_dim] > first_row:
+        offsets.append(first_row * row_stride)
+    is_aligned = all(offset % BLOCK_ALIGNMENT == 0 for offset in (x.data_ptr(), *offsets))
+    fits = row_stride >= row_bytes >= BLOCK_ALIGNMENT and row_bytes % 4 == 0
+    return is_aligned and fits and row_stride % 16 == 0
+
+
+def has_blocks_of_all_heads(q: Tensor) -> bool:
+    """Whether q [b, h, t, d] is a matrix of blocks for each request: a row for each token, the heads side by side."""
+    _, h, _, d = q.shape
+    return (h == 1 or q.stride(1) == d) and has_blocks(q.transpose(1, 2).flatten(2))

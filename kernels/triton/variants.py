@@ -226,6 +226,8 @@ def _attentions(launch: LaunchConfig) -> Iterator[Variant]:
         ("beams of grouped heads", 96, 16, 1, (*no_list, *plain, *unsplit)),
         ("many rows, padded, ALiBi", 128, 64, 1, (*no_list, *unsplit)),
         ("many rows, padded, ALiBi", 80, 64, 1, (*no_list, *unsplit)),
+        ("one sequence", 80, 16, 1, (*alone, *plain, *unsplit)),
+        ("beams of grouped heads", 80, 16, 1, (*no_list, *plain, *unsplit)),
         ("large heads", 256, 16, 2, (*no_list, *plain)),
     ):
         constants = {
@@ -248,12 +250,16 @@ def _attentions(launch: LaunchConfig) -> Iterator[Variant]:
 
 def _prefills(launch: LaunchConfig) -> Iterator[Variant]:
     kernel = prefill._prefill_attention
-    usual = prefill.constants_of(4096, 128, 2, launch)
-    large = prefill.constants_of(4096, 256, 2, launch)
     padded = ("slopes_ptr",)
     plain = ("positions_ptr", "slopes_ptr")
-    yield from _capped(Variant("prefill, padded", kernel, launch, usual, padded))
-    yield from _capped(Variant("prefill, large heads", kernel, launch, large, plain))
+    for title, head_dim, absent in (
+        ("padded", 128, padded),
+        ("padded, ALiBi of 80", 80, ()),
+        ("large heads", 256, plain),
+    ):
+        blocks = launch.block_loads
+        constants = prefill.constants_of(4096, head_dim, 2, launch, block_loads=blocks)
+        yield from _capped(Variant(f"prefill, {title}", kernel, launch, constants, absent))
 
 
 def _capped(variant: Variant) -> Iterator[Variant]:

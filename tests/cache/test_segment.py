@@ -16,6 +16,8 @@ from tinyllm.attention.metadata import PrefillMetadata, Segment
 from tinyllm.attention.stock import stock_attention
 from tinyllm.cache import segment
 from tinyllm.cache.segment import SegmentCache
+from tinyllm.cost.cache import segment_held_bytes
+from tinyllm.cost.workload import Workload
 from tinyllm.kernels import DEFAULT_CPU
 from tinyllm.kernels.torch_attention import (
     PartialAttention,
@@ -301,6 +303,36 @@ def test_memory_is_that_of_the_prompts_and_the_reserved_steps(model, batch, copi
         assert held_bytes(cache) == slot * B * (T + steps * copies)
     for layer in cache.layers:
         assert [kv.k.shape for kv in layer.segments] == [(B, 2, T, 8), (B, 2, steps * copies, 8)]
+
+
+@pytest.mark.parametrize(
+    ("row_bytes", "multiple"), [(160, 2), (80, 4), (128, 1), (192, 1), (240, 4), (32, 1), (100, 1)]
+)
+def test_slots_are_allocated_so_that_heads_begin_at_64_bytes(row_bytes, multiple):
+    for slots in range(10):
+        allocated = segment.aligned_slots(slots, row_bytes)
+        assert slots <= allocated < slots + multiple
+        assert allocated % multiple == 0
+
+
+@pytest.mark.parametrize("steps", [3, None])
+def test_heads_of_80_begin_at_64_bytes_and_memory_is_as_planned(steps):
+    hf = models.tiny(head_dim=80, num_key_value_heads=2, vocab_size=VOCAB).to(torch.bfloat16)
+    model = tinyllm.optimize(hf, stage="segment")
+    cache = model.new_cache(B, W, steps)
+    for step in range(4 if steps is None else steps):
+        model.step(tokens(step, B, W if step else T), None, cache)
+        segments = [kv for layer in cache.layers for kv in layer.segments if kv.capacity]
+        for x in (x for kv in segments for x in kv):
+            assert [160 * (stride // 80) % 64 for stride in x.stride()[:2]] == [0, 0]
+        assert [kv.k.shape[2] for kv in segments[:1]] == [T]
+        assert cache.nbytes == held_bytes(cache)
+    if steps is not None:
+        slots = 6 + 10  # of 5 tokens, and of 3 steps of 3 sequences
+        assert cache.nbytes == len(cache.layers) * 2 * B * 2 * slots * 160
+        work = Workload(B, 1, T + steps - 1, 2, copies=W, steps=steps - 1)
+        beam_index = 12 * B * W * steps
+        assert segment_held_bytes(model.config, work) == cache.nbytes + beam_index
 
 
 def test_without_a_known_length_memory_doubles_and_the_logits_are_the_same(model, batch):

@@ -14,10 +14,13 @@ import triton.language as tl
 from tinyllm.check import TABLES, check, run_case
 from tinyllm.check.tables import Case, Draw, NormWeights
 from tinyllm.kernels import triton as kernels
-from tinyllm.kernels.triton import qkv, tiles, tuning
+from tinyllm.kernels.triton import prefill, qkv, tiles, tuning
+from tinyllm.kernels.triton.tiles import has_blocks, has_blocks_of_all_heads
 from tinyllm.kernels.weights import DenseWeight
 
-linear = importlib.import_module("tinyllm.kernels.triton.linear")  # the package has its function
+# The package has functions of these names.
+linear = importlib.import_module("tinyllm.kernels.triton.linear")
+attention = importlib.import_module("tinyllm.kernels.triton.attention")
 
 SPELLINGS = ("pointers", "block pointers", "descriptors")
 
@@ -153,11 +156,70 @@ def test_memory_that_is_not_written_is_not_seen(tiled, lengths, dtype, interpret
     torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
 
 
+@pytest.fixture
+def block_attention(monkeypatch) -> list[bool]:
+    """Both kinds of attention by blocks; whether each launch was one."""
+    launches = tuning.LAUNCHES["interpreter"]
+    found = []
+    modules = {"prefill": prefill, "attention": attention}
+    kernels_of = {"prefill": "_prefill_attention", "attention": "_segment_attention"}
+    for row, module in modules.items():
+        monkeypatch.setitem(launches, row, replace(launches[row], block_loads=True))
+
+        class Recorded:
+            def __init__(self, kernel):
+                self.kernel = kernel
+
+            def __getitem__(self, grid):
+                def launch(*arguments, **constants):
+                    found.append(constants["BLOCK_LOADS"])
+                    return self.kernel[grid](*arguments, **constants)
+
+                return launch
+
+        name = kernels_of[row]
+        monkeypatch.setattr(module, name, Recorded(getattr(module, name)))
+    return found
+
+
+def with_capacity(x: torch.Tensor, capacity: int) -> torch.Tensor:
+    """The same heads [b, g, n, d], each in memory for `capacity` rows, of which the rest are NaNs."""
+    b, g, n, d = x.shape
+    memory = torch.full((b, g, capacity, d), float("nan"), dtype=x.dtype)
+    return memory[:, :, :n].copy_(x)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS[1:], indirect=True)
+@pytest.mark.parametrize(("capacity", "is_block"), [(40, True), (41, False)])
+@pytest.mark.parametrize(("heads", "kv_heads"), [(3, 3), (6, 2), (3, 1)])
+def test_heads_of_80_are_blocks_where_their_keys_are_aligned(
+    spelling, block_attention, capacity, is_block, heads, kv_heads, interpreted
+):
+    """q and the result of head 1 begin at 160 bytes: both are columns, or rows, of the matrix of all heads."""
+    draw = Draw(0, torch.float16, interpreted)
+
+    def keys_and_values(name: str, slots: int) -> dict:
+        return {f"{name}{x}": with_capacity(draw(2, kv_heads, slots, 80), capacity) for x in "kv"}
+
+    def queries(tokens: int) -> dict:
+        return {"q": draw(2, tokens, heads, 80).transpose(1, 2)}
+
+    prompt = queries(34) | keys_and_values("", 37) | {"slopes": draw.slopes(heads)}
+    lengths = torch.tensor([37, 4], dtype=torch.int32)
+    step = queries(2) | keys_and_values("prompt_", 37) | keys_and_values("response_", 8)
+    step |= {"lengths": lengths, "beam_index": draw.integers(2, 2, 2, 4)}
+    for name, arguments in (("prefill_attention", prompt), ("segment_attention", step)):
+        found = getattr(kernels, name)(**arguments)
+        expected = TABLES[name].reference(**arguments).to(found.dtype)
+        torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-2)
+    assert block_attention == [is_block] * 2
+
+
 def with_nans_around(x: torch.Tensor) -> torch.Tensor:
-    """The same matrix within one of NaNs, whose rows begin at multiples of 16 bytes."""
-    memory = torch.full((len(x) + 2, x.shape[1] + 16), float("nan"), dtype=x.dtype)
-    view = memory[1:-1, 8:-8]
-    return view.copy_(x)
+    """The same matrix within one of NaNs, whose rows begin at multiples of 64 bytes."""
+    columns = (x.shape[1] // 32 + 1) * 32
+    memory = torch.full((len(x) + 2, columns), float("nan"), dtype=x.dtype)
+    return memory[1:-1, : x.shape[1]].copy_(x)
 
 
 @pytest.fixture
@@ -166,6 +228,7 @@ def block_launches(spelling, monkeypatch) -> list[bool]:
     row = tuning.LAUNCHES["interpreter"]["linear_matrix"]
     blocks = row.blocks | {"tile_bytes": 4096, "max_rows": 32, "min_programs": 3}
     row = replace(row, blocks=blocks, block_loads=spelling != "pointers")
+    monkeypatch.setitem(tuning.LAUNCHES["interpreter"], "linear_matrix", row)
     found = []
     for user in (linear, qkv):
 
@@ -235,30 +298,86 @@ def test_products_of_blocks_are_right(
 
 
 def test_products_keep_pointers_where_a_matrix_has_no_blocks():
-    """A row that is no multiple of 16 bytes, or heads whose pairs change their distance within a tile."""
+    """Heads whose pairs change their distance within a tile, a matrix that is not aligned, or one row."""
     launch = tuning.LAUNCHES["xpu"]["linear_matrix"]
 
-    def has_blocks(k=4096, aligned=True, neighbours=0, use_dot=True) -> bool:
+    def by_blocks(aligned=True, neighbours=0, use_dot=True) -> bool:
         _, constants = linear.gemv_launch(
-            4096, k, 2, pairs=True, use_dot=use_dot, aligned=aligned, device_type="xpu",
+            4096, 4096, 2, pairs=True, use_dot=use_dot, aligned=aligned, device_type="xpu",
             launch=launch, neighbours=neighbours,
         )  # fmt: skip
         return constants["BLOCK_LOADS"]
 
-    assert has_blocks()
-    assert has_blocks(neighbours=qkv.neighbours_of(128, 64, interleaved=False))
-    assert has_blocks(neighbours=qkv.neighbours_of(64, 16, interleaved=False))
-    assert not has_blocks(neighbours=qkv.neighbours_of(80, 16, interleaved=False))
-    assert not has_blocks(k=4100)
-    assert not has_blocks(k=24)
-    assert not has_blocks(aligned=False)
-    assert not has_blocks(use_dot=False)
+    assert by_blocks()
+    assert by_blocks(neighbours=qkv.neighbours_of(128, 64, interleaved=False))
+    assert by_blocks(neighbours=qkv.neighbours_of(64, 16, interleaved=False))
+    assert not by_blocks(neighbours=qkv.neighbours_of(80, 16, interleaved=False))
+    assert not by_blocks(aligned=False)
+    assert not by_blocks(use_dot=False)
+
+
+def bf16(*shape: int) -> torch.Tensor:
+    return torch.zeros(shape, dtype=torch.bfloat16)
 
 
 def test_blocks_need_aligned_rows_that_do_not_overlap():
-    matrix = torch.zeros(4, 72, dtype=torch.bfloat16)
-    assert linear.is_aligned(matrix, matrix[:, :40], matrix[:, 8:], matrix[::2])
-    assert not linear.is_aligned(matrix, torch.zeros(4, 68, dtype=torch.bfloat16))
-    assert not linear.is_aligned(matrix[:, 1:], matrix)
-    assert not linear.is_aligned(matrix[:1].expand(4, 72))
-    assert not linear.is_aligned(matrix.view(-1).as_strided((4, 72), (64, 1)))
+    matrix = bf16(4, 72)
+    assert has_blocks(matrix)
+    assert has_blocks(matrix[:, :40])
+    assert has_blocks(matrix[:, 32:])
+    assert has_blocks(matrix[::2])
+    assert not has_blocks(matrix[:, 8:])  # 16 bytes off
+    assert not has_blocks(matrix[1:])  # 144 bytes off
+    assert not has_blocks(bf16(4, 68))  # rows 136 bytes apart
+    assert not has_blocks(matrix[:, :24])  # rows of 48 bytes
+    assert not has_blocks(bf16(4, 80)[:, :33])  # rows of 66 bytes
+    assert not has_blocks(matrix[:1].expand(4, 72))
+    assert not has_blocks(matrix.view(-1).as_strided((4, 72), (64, 1)))
+
+
+def test_every_matrix_of_a_tensor_is_aligned():
+    """Heads of 80: each begins at a multiple of 64 bytes where an even number of tokens has memory."""
+    assert has_blocks(bf16(2, 3, 6, 80))
+    assert not has_blocks(bf16(2, 3, 5, 80))
+    assert not has_blocks(bf16(2, 1, 5, 80))
+    assert has_blocks(bf16(1, 1, 5, 80))
+    assert has_blocks(bf16(2, 3, 6, 80)[:, :, :5])
+    assert not has_blocks(bf16(2, 3, 6, 80)[:, :, 1:])
+    assert has_blocks(bf16(2, 3, 5, 96))
+    heads = bf16(2, 5, 4, 80).transpose(1, 2)
+    assert not has_blocks(heads)
+    assert has_blocks_of_all_heads(heads)
+    assert has_blocks_of_all_heads(heads[:, :1])
+    assert not has_blocks_of_all_heads(bf16(2, 4, 5, 80))
+    assert not has_blocks_of_all_heads(bf16(2, 5, 3, 80).transpose(1, 2))  # the second request
+    assert not has_blocks_of_all_heads(bf16(2, 5, 4, 80)[..., :64].transpose(1, 2))
+
+
+def test_matrices_may_begin_at_multiples_of_a_row():
+    weight = bf16(32, 72)
+    assert has_blocks(weight, first_row=16)
+    assert not has_blocks(weight, first_row=1)
+    assert not has_blocks(weight, first_row=2)
+    assert has_blocks(weight[:2], first_row=2)
+    assert has_blocks(bf16(32, 96), first_row=1)
+
+
+def test_products_ask_for_the_rows_at_which_their_blocks_begin(monkeypatch):
+    launches = tuning.LAUNCHES["interpreter"]
+    row = replace(launches["linear_matrix"], block_loads=True)
+    x = bf16(2, 72)
+    assert linear.is_aligned(x, bf16(64, 72), row, first_row=16)
+    assert not linear.is_aligned(x, bf16(64, 72), row, first_row=1)
+    assert not linear.is_aligned(x[1:], bf16(64, 72), row, first_row=16)  # one row
+    assert not linear.is_aligned(bf16(3, 72)[1:], bf16(64, 72), row, first_row=16)
+    assert not linear.is_aligned(x, bf16(64, 72), None, first_row=16)  # a launch without blocks
+    asked = []
+    for user in (linear, qkv):
+        monkeypatch.setattr(user, "is_aligned", lambda *_, first_row: bool(asked.append(first_row)))
+    cases = [(name, kind) for name, kinds in KINDS.items() for kind in kinds]
+    for name, kind in cases:
+        arguments = product_arguments(
+            name, Draw(0, torch.float32, torch.device("cpu")), 2, 64, kind
+        )
+        getattr(kernels, name)(**arguments, norm=None)
+    assert asked == [16, 2, 16, 16, 16, 1, 16]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 import torch
@@ -31,12 +32,25 @@ from tinyllm.config import DecoderConfig
 from tinyllm.kernels.kernel_set import BeamMask, KernelSet, Workspace
 
 MAX_PREFILL_TOKENS = 16384  # of prompts in one pass: enough for any device to be busy
+ALIGNMENT = (
+    64  # bytes: where a matrix begins that Intel's GPUs load in blocks, and the shortest row of one
+)
 FIRST_STEPS = 16  # reserved where the number of steps is not known; the paper's step, doubled when it is used up
 
 
 def prompts_per_pass(tokens: int) -> int:
     """How many prompts of so many tokens are prefilled in one pass."""
     return max(1, MAX_PREFILL_TOKENS // tokens)
+
+
+def aligned_slots(slots: int, row_bytes: int) -> int:
+    """So many slots or a few more: memory in which the keys of every head begin at multiples of 64 bytes.
+
+    `row_bytes` are those of one key. Rows that blocks cannot have, shorter or no multiple of 16 bytes, get no more.
+    """
+    is_block = row_bytes >= ALIGNMENT and row_bytes % 16 == 0
+    multiple = ALIGNMENT // gcd(ALIGNMENT, row_bytes) if is_block else 1
+    return -(-slots // multiple) * multiple
 
 
 @dataclass
@@ -55,8 +69,9 @@ class SegmentState:
 
     def empty(self, tokens: int) -> Segment:
         """Memory for so many keys and values of every request, not written."""
-        shape = (self.prompts, self.kv_heads, tokens, self.head_dim)
-        return Segment(self.like.new_empty(shape), self.like.new_empty(shape))
+        slots = aligned_slots(tokens, self.head_dim * self.like.itemsize)
+        shape = (self.prompts, self.kv_heads, slots, self.head_dim)
+        return Segment(self.like.new_empty(shape), self.like.new_empty(shape)).part(0, tokens)
 
 
 class SegmentLayer:
@@ -204,7 +219,7 @@ class SegmentCache:
     def nbytes(self) -> int:
         """Bytes of keys and values, reserved ones too."""
         segments = [segment for layer in self.layers for segment in layer.segments]
-        return sum(segment.k.nbytes + segment.v.nbytes for segment in segments)
+        return sum(x.untyped_storage().nbytes() for segment in segments for x in segment)
 
     def is_decode_step(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> bool:
         """Whether so many new tokens in every row are one of each sequence, after its prompt."""

@@ -382,6 +382,11 @@ def _segment_cases() -> Iterator[Case]:
         "a window that the response fills", _segment_maker(1, 4, 1, 2, 64, 50, 80, window=33)
     )
     yield Case("no memory to spare", _segment_maker(2, 4, 2, 4, 64, 32, 8, spare=0))
+    # The keys of a head begin at multiples of 64 bytes, its queries do not.
+    yield Case("heads of 80, no memory to spare", _segment_maker(1, 3, 3, 2, 80, 16, 4, spare=0))
+    yield Case(
+        "grouped heads of 80, no memory to spare", _segment_maker(2, 6, 2, 2, 80, 16, 4, spare=0)
+    )
 
 
 def _segment_maker(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tinyllm.cache import CacheFactory
 from tinyllm.cache.contiguous import ContiguousCache
-from tinyllm.cache.segment import SegmentCache, prompts_per_pass
+from tinyllm.cache.segment import SegmentCache, aligned_slots, prompts_per_pass
 from tinyllm.config import DecoderConfig
 from tinyllm.cost.attention import position_cost
 from tinyllm.cost.workload import Cost, Workload, launch
@@ -64,11 +64,12 @@ def response_slots(work: Workload) -> int:
 
 def segment_held_bytes(config: DecoderConfig, work: Workload) -> int:
     """Bytes of prompts, once; in a step after them of the response too, once per sequence, and its beam index."""
-    token = 2 * work.size * config.num_hidden_layers
-    token *= config.num_key_value_heads * config.head_dim
+    row_bytes = work.size * config.head_dim
+    token = 2 * config.num_hidden_layers * config.num_key_value_heads * row_bytes
     prompt = work.held - work.steps if work.held else work.tokens
+    slots = sum(aligned_slots(n, row_bytes) for n in (prompt, response_slots(work)))
     beam_index = (4 + 8) * work.batch * response_slots(work) if work.copies > 1 else 0
-    return token * work.batch * (prompt + response_slots(work)) + beam_index
+    return token * work.batch * slots + beam_index
 
 
 def segment_rows_per_pass(work: Workload) -> int:
