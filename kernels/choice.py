@@ -22,12 +22,14 @@ XPU = {
     "activate_and_multiply": Choice("triton", BY_BYTES),
     "bias_and_activate": Choice("triton", BY_BYTES),
     "linear": Choice(
-        "triton", "limited by bytes; for several rows only Triton's uses the matrix engine"
+        "triton",
+        "limited by bytes; for several rows Triton's has 2D blocks, prefetches and the matrix engine",
     ),
     "qkv_rope_and_store": Choice("triton", ONLY_TRITON),
     "segment_attention": Choice(
         "triton",
-        "open: the SYCL kernel spills nothing, but takes a second launch for splits; neither was timed",
+        "neither spills; Triton's has 2D blocks and prefetches, and joins its splits in the same launch, "
+        "SYCL's takes a second one; neither was timed",
     ),
     "prefill_attention": Choice("triton", ONLY_TRITON),
     "reorder_beam_index": Choice("triton", ONLY_TRITON),
