@@ -135,7 +135,7 @@ def test_attention_reads_dead_slots_only_as_blocks(device, interpreted, monkeypa
     lengths = torch.tensor([tokens, steps], dtype=torch.int32)
     prompt, response = (1, kv_heads, tokens, d), (1, kv_heads, steps * w, d)
     tensors = {
-        "q": torch.randn(1, heads, w, d),
+        "q": torch.randn(1, w, heads, d).transpose(1, 2),  # as the projection leaves them
         "prompt_k": torch.randn(prompt),
         "prompt_v": torch.randn(prompt),
         "response_k": torch.randn(response),
