@@ -1,6 +1,7 @@
 """Recorded memory of a beam search, its text and picture, compared with sequences and the cost model."""
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -13,7 +14,7 @@ from matplotlib.patches import Rectangle
 import models
 import tinyllm
 from tinyllm.cache.contiguous import ContiguousCache
-from tinyllm.cache.segment import SegmentCache
+from tinyllm.cache.segment import SegmentCache, aligned_slots
 from tinyllm.cost.model import pass_cost, reorder_cost
 from tinyllm.cost.workload import Cost, Workload
 from tinyllm.draw.beam_memory import (
@@ -100,8 +101,10 @@ def test_the_cost_of_every_step_is_predicted(stage, hf, lengths, width, new, see
     trace, ids, mask = traced(model, lengths, width, new, seed)
     (b, t), config = ids.shape, model.config
     token = 4 * 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
+    slots = partial(aligned_slots, row_bytes=4 * config.head_dim)
     at_first = b * t if shares_prompts(model) else b * t * width
-    assert trace.steps[0].forward.kv_written == trace.steps[0].held == at_first * token
+    assert trace.steps[0].forward.kv_written == at_first * token
+    assert trace.steps[0].held == (b * slots(t) if shares_prompts(model) else at_first) * token
     for n, step in enumerate(trace.steps[1:]):
         work = Workload(b, 1, t + n, 4, padded=not mask.all(), copies=width, steps=n)
         assert replace(step.forward, flops=0) == replace(
@@ -109,7 +112,9 @@ def test_the_cost_of_every_step_is_predicted(stage, hf, lengths, width, new, see
         )
         moved = reorder_cost(model.stage, config, work) if width > 1 else Cost()
         assert (step.reorder.launches, step.reorder.kv_copied) == (moved.launches, moved.kv_copied)
-        room = b * (t + width * (new - 1)) if shares_prompts(model) else b * width * (t + n + 1)
+        room = b * width * (t + n + 1)
+        if shares_prompts(model):
+            room = b * (slots(t) + slots(width * (new - 1)))
         assert step.held == room * token
         assert step.copied == (
             0 if shares_prompts(model) else token * b * width * (t + n) * (1 + (width > 1))
