@@ -28,9 +28,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
 
 
-# Fixtures that take long to make, the last first. While one worker builds the site, the other tests JupyterLab.
-# Single tests that compile for a minute or two: one that came last would leave the other workers without work.
-LONGEST = ("test_sycl_isa.py", "test_triton_compile.py")
+# Tests that compile for a minute, or build the site for others: one that came last would leave a worker without work.
+LONGEST = (
+    "test_the_machine_code_of_every_kernel",
+    "test_compiles_without_spilling",
+    "test_every_link_within_the_site_has_a_target",
+)
+# Fixtures that take long to make, the last first.
 SLOW = ({"site", "browser"}, {"lab"}, {"site"}, {"oracle"}, {"smollm"})
 
 
@@ -52,7 +56,7 @@ def pytest_collection_modifyitems(config, items):
     """The small models first: most of what can be wrong then shows within seconds."""
     fixtures_of = {item: set(getattr(item, "fixturenames", ())) for item in items}
     items.sort(key=lambda item: [fixtures <= fixtures_of[item] for fixtures in SLOW])
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    items.sort(key=lambda item: getattr(item, "originalname", None) not in LONGEST)
     if config.getoption("--quick"):
         quick = quick_items(items, fixtures_of)
         config.hook.pytest_deselected(items=[item for item in items if item not in quick])

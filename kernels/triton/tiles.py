@@ -12,9 +12,8 @@ import triton.language as tl
 from torch import Tensor
 
 RELEASE = tuple(map(int, triton.__version__.split(".")[:2]))
-BLOCK_ALIGNMENT = (
-    64  # bytes: what divides the address of a matrix of Intel's 2D blocks; its shortest row
-)
+# Bytes: what divides the address of a matrix that Intel's GPUs load in 2D blocks, and the shortest row of one.
+BLOCK_ALIGNMENT = 64
 
 
 @triton.jit

@@ -17,8 +17,8 @@ import triton
 import triton.language as tl
 
 from tinyllm.check import TABLES, check, run_case
+from tinyllm.check.cases import Case, Draw
 from tinyllm.check.references import NormWeights
-from tinyllm.check.tables import Case, Draw
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.triton import split_plan, tuning
 from tinyllm.kernels.weights import DenseWeight

@@ -2,6 +2,7 @@
 
 import importlib
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -12,7 +13,8 @@ import triton
 import triton.language as tl
 
 from tinyllm.check import TABLES, check, run_case
-from tinyllm.check.tables import Case, Draw, NormWeights
+from tinyllm.check.cases import Case, Draw
+from tinyllm.check.references import NormWeights
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.triton import prefill, qkv, tiles, tuning
 from tinyllm.kernels.triton.tiles import has_blocks, has_blocks_of_all_heads
@@ -100,11 +102,12 @@ def copy_columns(
         turned = tiles.next_columns(turned, COLUMNS, TRANSPOSE=True)
 
 
+@pytest.mark.parametrize(
+    "spelling", SPELLINGS[1:], indirect=True
+)  # pointers have columns of their own
 @pytest.mark.parametrize(("num_rows", "num_columns"), [(16, 64), (37, 80), (5, 24), (2, 8)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_columns_are_the_matrix(spelling, num_rows, num_columns, dtype, interpreted):
-    if spelling == "pointers":
-        return  # they have columns of their own in each kernel
     rounded = triton.cdiv(num_columns, 16) * 16
     memory = torch.full((num_rows + 2, 112), float("nan")).to(dtype)
     x = memory[1:-1, 8 : 8 + num_columns]
@@ -227,7 +230,7 @@ def block_launches(spelling, monkeypatch) -> list[bool]:
     """Products by blocks, in several tiles along n and k; whether each launch was one."""
     row = tuning.LAUNCHES["interpreter"]["linear_matrix"]
     blocks = row.blocks | {"tile_bytes": 4096, "max_rows": 32, "min_programs": 3}
-    row = replace(row, blocks=blocks, block_loads=spelling != "pointers")
+    row = replace(row, blocks=blocks, block_loads=True)
     monkeypatch.setitem(tuning.LAUNCHES["interpreter"], "linear_matrix", row)
     found = []
     for user in (linear, qkv):
@@ -269,14 +272,13 @@ KINDS = {
 
 
 @pytest.mark.parametrize(
-    ("norm", "dtype"),
+    ("spelling", "norm", "dtype"),
     [
-        (None, torch.float32),
-        (None, torch.bfloat16),
-        (None, torch.float16),
-        ("rms", torch.float32),
-        ("layer", torch.float32),
+        *product(SPELLINGS[1:], (None, "rms", "layer"), (torch.float32,)),
+        ("block pointers", None, torch.bfloat16),
+        ("descriptors", None, torch.float16),
     ],
+    indirect=["spelling"],
     ids=str,
 )
 @pytest.mark.parametrize(("name", "kind"), [(name, kind) for name in KINDS for kind in KINDS[name]])
@@ -294,7 +296,7 @@ def test_products_of_blocks_are_right(
         case = Case(kind, arguments)
         error, wrong = run_case(TABLES[name], case, getattr(kernels, name), dtype, interpreted)
         assert wrong is None, (rows, k, error)
-    assert set(block_launches) == {spelling != "pointers"}
+    assert set(block_launches) == {True}
 
 
 def test_products_keep_pointers_where_a_matrix_has_no_blocks():
@@ -362,7 +364,7 @@ def test_matrices_may_begin_at_multiples_of_a_row():
     assert has_blocks(bf16(32, 96), first_row=1)
 
 
-def test_products_ask_for_the_rows_at_which_their_blocks_begin(monkeypatch):
+def test_products_check_the_rows_at_which_their_blocks_begin(monkeypatch):
     launches = tuning.LAUNCHES["interpreter"]
     row = replace(launches["linear_matrix"], block_loads=True)
     x = bf16(2, 72)
@@ -371,13 +373,14 @@ def test_products_ask_for_the_rows_at_which_their_blocks_begin(monkeypatch):
     assert not linear.is_aligned(x[1:], bf16(64, 72), row, first_row=16)  # one row
     assert not linear.is_aligned(bf16(3, 72)[1:], bf16(64, 72), row, first_row=16)
     assert not linear.is_aligned(x, bf16(64, 72), None, first_row=16)  # a launch without blocks
-    asked = []
+    first_rows = []
+    recorded = lambda *_, first_row: bool(first_rows.append(first_row))  # noqa: E731
     for user in (linear, qkv):
-        monkeypatch.setattr(user, "is_aligned", lambda *_, first_row: bool(asked.append(first_row)))
+        monkeypatch.setattr(user, "is_aligned", recorded)
     cases = [(name, kind) for name, kinds in KINDS.items() for kind in kinds]
     for name, kind in cases:
         arguments = product_arguments(
             name, Draw(0, torch.float32, torch.device("cpu")), 2, 64, kind
         )
         getattr(kernels, name)(**arguments, norm=None)
-    assert asked == [16, 2, 16, 16, 16, 1, 16]
+    assert first_rows == [16, 2, 16, 16, 16, 1, 16]

@@ -12,7 +12,8 @@ import torch
 pytest.importorskip("triton")
 
 from tinyllm.check import TABLES, run_case
-from tinyllm.check.tables import Case, Draw, _prefill_maker, _segment_maker
+from tinyllm.check.attention_cases import prefill_maker, segment_maker
+from tinyllm.check.cases import Case, Draw
 from tinyllm.kernels import TORCH
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.triton import attention, split_plan, tuning
@@ -37,7 +38,7 @@ def invalidate(arguments: dict, window: int) -> None:
 @pytest.mark.parametrize("window", [1, 17, 40, 41])
 def test_keys_before_the_window_are_not_read(window, w, padded, interpreted, monkeypatch):
     monkeypatch.setattr(split_plan, "num_processors", lambda device: 8)
-    make = _segment_maker(2, 2, 1, w, 16, 70, 40, padded=padded, window=window)
+    make = segment_maker(2, 2, 1, w, 16, 70, 40, padded=padded, window=window)
     for tokens, steps in ((70, 40), (65, 16), (1, 0)):
         arguments = make(Draw(0, torch.float32, interpreted))
         arguments["lengths"].copy_(torch.tensor([tokens, steps]))
@@ -56,8 +57,8 @@ def test_a_score_is_capped_before_its_shift(w, interpreted):
     """With ALiBi, and in a window."""
     asked = {"alibi": True, "softcap": 2.0, "window": 12}
     for name, make in (
-        ("segment_attention", _segment_maker(1, 4, 2, w, 16, 37, 6, size=3.0, **asked)),
-        ("prefill_attention", _prefill_maker(1, 4, 2, 37, 50, 16, **asked)),
+        ("segment_attention", segment_maker(1, 4, 2, w, 16, 37, 6, size=3.0, **asked)),
+        ("prefill_attention", prefill_maker(1, 4, 2, 37, 50, 16, **asked)),
     ):
         found = run_case(
             TABLES[name], Case("", make), getattr(kernels, name), torch.float32, interpreted
@@ -67,7 +68,7 @@ def test_a_score_is_capped_before_its_shift(w, interpreted):
 
 @pytest.mark.parametrize("size", [1e-3, 1e4])
 def test_scores_much_smaller_and_much_larger_than_their_cap(size, interpreted):
-    make = _segment_maker(1, 4, 2, 2, 16, 37, 6, softcap=30.0, size=size)
+    make = segment_maker(1, 4, 2, 2, 16, 37, 6, softcap=30.0, size=size)
     run = kernels.segment_attention
     assert (
         run_case(TABLES["segment_attention"], Case("", make), run, torch.float32, interpreted)[1]
@@ -77,7 +78,7 @@ def test_scores_much_smaller_and_much_larger_than_their_cap(size, interpreted):
 
 def tiles_read(w: int, tokens: int, steps: int, window: int | None) -> dict[str, Counter]:
     """Tiles of keys of the prompt and of the response that each program of a split takes."""
-    make = _segment_maker(1, 1, 1, w, 16, tokens, steps)
+    make = segment_maker(1, 1, 1, w, 16, tokens, steps)
     arguments = make(Draw(0, torch.float32, torch.device("cpu")))
     beam_index = arguments.pop("beam_index", None)
     plan = kernels.split_plan_of(
@@ -157,8 +158,8 @@ def test_a_block_of_a_prompt_begins_with_the_first_tile_it_sees(window, first, i
 def test_a_window_of_all_tokens_hides_none(operation, window, interpreted):
     draw = Draw(0, torch.float32, interpreted)
     makers = {
-        "segment_attention": _segment_maker(1, 2, 1, 2, 64, 5, 3),
-        "prefill_attention": _prefill_maker(1, 2, 1, 5, 7, 64),
+        "segment_attention": segment_maker(1, 2, 1, 2, 64, 5, 3),
+        "prefill_attention": prefill_maker(1, 2, 1, 5, 7, 64),
     }
     arguments = makers[operation](draw)
     attend = getattr(kernels, operation)

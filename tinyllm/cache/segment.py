@@ -32,9 +32,8 @@ from tinyllm.config import DecoderConfig
 from tinyllm.kernels.kernel_set import BeamMask, KernelSet, Workspace
 
 MAX_PREFILL_TOKENS = 16384  # of prompts in one pass: enough for any device to be busy
-ALIGNMENT = (
-    64  # bytes: where a matrix begins that Intel's GPUs load in blocks, and the shortest row of one
-)
+# Bytes: what divides the address of a matrix that Intel's GPUs load in 2D blocks, and the shortest row of one.
+ALIGNMENT = 64
 FIRST_STEPS = 16  # reserved where the number of steps is not known; the paper's step, doubled when it is used up
 
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from tinyllm.check.cases import Case, Draw
 from tinyllm.check.references import HeadNorms, NormWeights
-from tinyllm.check.tables import TABLES, TOLERANCES, Case, Draw, Table
+from tinyllm.check.tables import TABLES, TOLERANCES, Table
 from tinyllm.kernels.weights import DenseWeight
 
 __all__ = ["TABLES", "Verdict", "check", "run_case"]

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import torch
 
 from tinyllm.check import TABLES, run_case
-from tinyllm.check.tables import Case
+from tinyllm.check.cases import Case
 from tinyllm.kernels.triton.xpu import compiler
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from tinyllm.bench.machine import seconds
+from tinyllm.check.cases import Draw
 from tinyllm.check.references import NormWeights
-from tinyllm.check.tables import Draw
 from tinyllm.kernels.weights import DenseWeight
 from tinyllm.lab.launches import device_seconds
 

@@ -1,0 +1,54 @@
+"""A case of a table, and the random tensors that its arguments are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Draw:
+    """Reproducible random tensors of one format on one device."""
+
+    def __init__(self, seed: int, dtype: torch.dtype, device: torch.device) -> None:
+        self.generator = torch.Generator("cpu").manual_seed(seed)
+        self.dtype = dtype
+        self.device = device
+
+    def __call__(self, *shape: int, scale: float = 1.0) -> Tensor:
+        values = torch.randn(shape, generator=self.generator, dtype=torch.float32, device="cpu")
+        return (scale * values).to(self.device, self.dtype)
+
+    def integers(self, high: int, *shape: int) -> Tensor:
+        """Numbers from 0 to below `high`."""
+        return torch.randint(
+            high, shape, generator=self.generator, dtype=torch.int32, device="cpu"
+        ).to(self.device)
+
+    def numbers(self, end: int, start: int = 0) -> Tensor:
+        """start, start + 1, ... below `end`."""
+        return torch.arange(start, end, dtype=torch.int64, device=self.device)
+
+    def slopes(self, heads: int) -> Tensor:
+        """ALiBi's of so many heads."""
+        return 2.0 ** -self.numbers(heads + 1, start=1).float()
+
+    def strided(self, rows: int, width: int) -> Tensor:
+        """Rows that are not adjacent in memory: the first `width` columns of a wider matrix."""
+        return self(rows, width + 3)[:, :width]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of a table: `make(draw)` gives the arguments."""
+
+    title: str
+    make: Callable[[Draw], dict[str, Any]]
+
+    @property
+    def arguments(self) -> frozenset[str]:
+        """The names of the arguments."""
+        return frozenset(self.make(Draw(0, torch.float32, torch.device("cpu"))))
