@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float, Int, Int32, Int64
 from torch import Tensor
 
-from .weights import DenseWeight
+from .weights import PackedRows, Weight
 
 
 @runtime_checkable
@@ -58,12 +59,14 @@ class KernelSet(Protocol):
 
     `max_prologue_norm_rows`: up to so many rows, a norm is free as the prologue of `linear`. `fuses_qkv_and_rope`:
     `qkv_rope_and_store` is one launch. `native_step`: a runner may replace a complete decode step by native code.
+    `planar_blocks`: how the blocks of packed weights have to be arranged, None where either will do.
     """
 
     name: str
     max_prologue_norm_rows: int
     fuses_qkv_and_rope: bool
     native_step: bool
+    planar_blocks: bool | None
 
     def rms_norm(
         self, x: Float[Tensor, "*rows m"], weight: Float[Tensor, " m"], eps: float
@@ -106,7 +109,7 @@ class KernelSet(Protocol):
     def qkv_rope_and_store(
         self,
         x: Float[Tensor, "b t m"],
-        weight: DenseWeight,
+        weight: Weight,
         bias: Float[Tensor, " n"] | None,
         norm: NormWeights | None,
         cos: Float[Tensor, "#b t pairs"],
@@ -132,7 +135,7 @@ class KernelSet(Protocol):
     def linear(
         self,
         x: Float[Tensor, "rows k"],
-        weight: DenseWeight,
+        weight: Weight,
         bias: Float[Tensor, " n"] | None = None,
         norm: NormWeights | None = None,
         activation: str | None = None,
@@ -141,8 +144,23 @@ class KernelSet(Protocol):
     ) -> Float[Tensor, "rows out"]:
         """x W^T with its prologue (norm) and epilogue (bias, activation, residuals); at most 16 rows.
 
-        `gated`: the first half of the outputs is activated and multiplied by the second. Moves the n*k*s bytes of W.
+        `gated`: the first half of the outputs is activated and multiplied by the second. Moves the bytes of W, n*k*s
+        where it is dense.
         """
+
+    def matmul(
+        self,
+        x: Float[Tensor, "rows k"],
+        weight: Weight,
+        bias: Float[Tensor, " n"] | None = None,
+        residual: Float[Tensor, "rows n"] | None = None,
+    ) -> Float[Tensor, "rows n"]:
+        """x W^T + b + residual for any number of rows; packed weights are unpacked by tiles of rows."""
+
+    def unpack(
+        self, rows: PackedRows, first: int, last: int, dtype: torch.dtype
+    ) -> Float[Tensor, "n k"]:
+        """Rows `first` to `last` of packed weights, dense. Moves their bytes, and n*k*s."""
 
     def segment_attention(
         self,

@@ -16,8 +16,9 @@ from .torch_attention import (
     merge_by_lse,
     unfused_attention,
 )
-from .weights import DenseWeight
+from .weights import DenseWeight, PackedRows, PackedWeight, Weight
 
+UNPACKED_BYTES = 2 << 20  # of a tile of packed weights that is dense for a moment
 ACTIVATIONS = {
     "silu": F.silu,
     "gelu": F.gelu,
@@ -33,6 +34,7 @@ class TorchKernels(KernelSet):
     max_prologue_norm_rows = 16
     fuses_qkv_and_rope = False
     native_step = False
+    planar_blocks: bool | None = None
 
     def rms_norm(self, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         """One launch on CUDA; on a CPU the six operations of the naive one."""
@@ -78,7 +80,7 @@ class TorchKernels(KernelSet):
     def qkv_rope_and_store(
         self,
         x: Tensor,
-        weight: DenseWeight,
+        weight: Weight,
         bias: Tensor | None,
         norm: NormWeights | None,
         cos: Tensor,
@@ -106,7 +108,7 @@ class TorchKernels(KernelSet):
     def linear(
         self,
         x: Tensor,
-        weight: DenseWeight,
+        weight: Weight,
         bias: Tensor | None = None,
         norm: NormWeights | None = None,
         activation: str | None = None,
@@ -117,10 +119,10 @@ class TorchKernels(KernelSet):
         if norm is not None:
             x = self.norm(x, norm)
         if bias is None and activation is None and residuals:
-            out = torch.addmm(residuals[0], x, weight.data.t())
+            out = self.matmul(x, weight, residual=residuals[0])
             residuals = residuals[1:]
         else:
-            out = F.linear(x, weight.data, bias)
+            out = self.matmul(x, weight, bias)
         if activation is not None:
             out = (
                 self.activate_and_multiply(out, activation)
@@ -130,6 +132,41 @@ class TorchKernels(KernelSet):
         for residual in residuals:
             out = out + residual
         return out
+
+    def matmul(
+        self,
+        x: Tensor,
+        weight: Weight,
+        bias: Tensor | None = None,
+        residual: Tensor | None = None,
+    ) -> Tensor:
+        """The vendor's matmul, with the bias as its epilogue, or else the residual."""
+        if not isinstance(weight, DenseWeight):
+            out = self._unpack_and_multiply(x, weight)
+            out = out if bias is None else out.add_(bias)
+            return out if residual is None else out.add_(residual)
+        if bias is None and residual is not None:
+            return torch.addmm(residual, x, weight.data.t())
+        out = F.linear(x, weight.data, bias)
+        return out if residual is None else out + residual
+
+    def _unpack_and_multiply(self, x: Tensor, weight: PackedWeight) -> Tensor:
+        """A tile of rows is dense at a time: it stays in the cache until it has been multiplied."""
+        n, k = weight.shape
+        out = x.new_empty(len(x), n)
+        height = tile_rows(k, x.element_size())
+        column = 0
+        for part in weight.parts:
+            for first in range(0, part.shape[0], height):
+                tile = self.unpack(part, first, min(first + height, part.shape[0]), x.dtype)
+                columns = out[:, column : column + len(tile)]
+                torch.mm(x, tile.t(), out=columns)
+                column += len(tile)
+        return out
+
+    def unpack(self, rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Tensor:
+        """Some ten operations."""
+        return rows.unpack(first, last).to(dtype)
 
     def norm(self, x: Tensor, norm: NormWeights) -> Tensor:
         """The normalisation that these weights belong to."""
@@ -236,6 +273,11 @@ class TorchKernels(KernelSet):
     ) -> Workspace | None:
         """Torch allocates its own."""
         return None
+
+
+def tile_rows(k: int, size: int) -> int:
+    """Rows of a tile that is unpacked at a time, `k` elements of `size` bytes each."""
+    return max(16, UNPACKED_BYTES // (k * size) // 16 * 16)
 
 
 def split_heads(
