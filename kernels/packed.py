@@ -1,0 +1,70 @@
+"""Packed weights in torch: rows of a matrix made dense, as operations of torch's dispatcher.
+
+`torch.ops.tinyllm.unpack` and `lookup` are one operation each where operations are counted, as a kernel is one launch.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .block_formats import FORMATS
+from .weights import PackedRows, PackedWeight
+
+
+def unpack(rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Float[Tensor, "n k"]:
+    """Rows `first` to `last`, dense. Moves their bytes, and n*k*s."""
+    blocks = rows.blocks
+    if not rows.planar:
+        blocks = blocks[first:last]
+        last = len(blocks)
+        first = 0
+    return torch.ops.tinyllm.unpack(blocks, rows.format.name, rows.planar, first, last, dtype)
+
+
+def lookup(weight: PackedWeight, ids: Int[Tensor, "*ids"]) -> Float[Tensor, "*ids k"]:
+    """The rows of a table of one part that are named, dense."""
+    (rows,) = weight.parts
+    found = torch.ops.tinyllm.lookup(
+        rows.blocks, rows.format.name, rows.planar, ids.flatten(), weight.dtype
+    )
+    return found.unflatten(0, ids.shape)
+
+
+def unpack_matrix(weight: PackedWeight, first: int, last: int) -> Float[Tensor, "n k"]:
+    """Rows `first` to `last` of all parts together, dense."""
+    tiles = []
+    begin = 0
+    for part in weight.parts:
+        end = begin + part.shape[0]
+        if first < end and begin < last:
+            tiles.append(
+                unpack(part, max(first, begin) - begin, min(last, end) - begin, weight.dtype)
+            )
+        begin = end
+    return tiles[0] if len(tiles) == 1 else torch.cat(tiles)
+
+
+def _unpack(
+    blocks: Tensor, name: str, planar: bool, first: int, last: int, dtype: torch.dtype
+) -> Tensor:
+    return PackedRows(blocks, FORMATS[name], planar).unpack(first, last).to(dtype)
+
+
+def _lookup(blocks: Tensor, name: str, planar: bool, ids: Tensor, dtype: torch.dtype) -> Tensor:
+    return PackedRows(blocks, FORMATS[name], planar).lookup(ids).to(dtype)
+
+
+def _register() -> torch.library.Library:
+    library = torch.library.Library("tinyllm", "DEF")
+    blocks = "Tensor blocks, str format, bool planar"
+    library.define(f"unpack({blocks}, int first, int last, ScalarType dtype) -> Tensor")
+    library.define(f"lookup({blocks}, Tensor ids, ScalarType dtype) -> Tensor")
+    library.impl("unpack", _unpack, "CompositeExplicitAutograd")
+    library.impl("lookup", _lookup, "CompositeExplicitAutograd")
+    return library
+
+
+if __name__.startswith("tinyllm."):  # transformers imports any folder that is called `kernels`
+    LIBRARY = _register()

@@ -1,0 +1,72 @@
+"""The formats that weights are kept in: as a file has them, dense, or quantised while they are loaded."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tinyllm.kernels.block_formats import FORMATS, BlockFormat
+from tinyllm.kernels.weights import PackedRows
+from tinyllm.linear import Embedding
+from tinyllm.runtime.device import DTYPES
+
+STORED = "stored"
+NUMBER_FORMATS = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
+QUANTISERS = ("q4_0", "q4_1", "q8_0")  # formats that the gguf package can make
+EMBEDDING_FORMAT = (
+    "Q8_0"  # of token embeddings, which stand close together, and of heads tied to them
+)
+
+
+class WeightFormat(NamedTuple):
+    """What weights are kept in: blocks `as_stored`, or made of dense ones in `blocks`; with neither, `dtype`."""
+
+    name: str
+    as_stored: bool = False
+    blocks: BlockFormat | None = None
+    dtype: torch.dtype | None = None
+
+
+DENSE = WeightFormat("dense")
+
+
+def pick_weights(weights: Any) -> WeightFormat:
+    """A format by its name. Raises ValueError for any other."""
+    name = str(weights).removeprefix("torch.").lower()
+    if name == STORED:
+        return WeightFormat(name, as_stored=True)
+    if name in QUANTISERS:
+        return WeightFormat(name, blocks=FORMATS[name.upper()])
+    if name in DTYPES:
+        return WeightFormat(name, dtype=DTYPES[name])
+    expected = [STORED, *QUANTISERS, *DTYPES]
+    raise ValueError(f"weights {weights!r} are not supported: expected one of {expected}")
+
+
+def in_format(
+    matrix: Float[Tensor, "n k"], module: nn.Module, weight_format: WeightFormat
+) -> PackedRows:
+    """A dense matrix in the format that its module is to have."""
+    if weight_format.blocks is None:
+        return in_number_format(matrix.to(weight_format.dtype))
+    table = isinstance(module, Embedding)
+    return quantise(matrix, FORMATS[EMBEDDING_FORMAT] if table else weight_format.blocks)
+
+
+def quantise(matrix: Float[Tensor, "n k"], blocks: BlockFormat) -> PackedRows:
+    """Rows in blocks, by the gguf package's own quantiser. Raises ValueError for rows that end inside a block."""
+    import gguf
+
+    blocks.row_bytes(matrix.shape[1])
+    values = matrix.to("cpu", torch.float32).numpy()
+    packed = gguf.quants.quantize(values, gguf.GGMLQuantizationType(blocks.ggml_type))
+    return PackedRows(torch.from_numpy(np.ascontiguousarray(packed)), blocks)
+
+
+def in_number_format(matrix: Float[Tensor, "n k"]) -> PackedRows:
+    """Dense rows as blocks of one weight each, to stand beside packed ones."""
+    return PackedRows(matrix.contiguous().view(torch.uint8), FORMATS[NUMBER_FORMATS[matrix.dtype]])
