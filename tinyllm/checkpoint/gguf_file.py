@@ -100,7 +100,12 @@ class GGUFFile:
         if blocks is None or blocks.bits >= 8 * dtype.itemsize:
             return None
         raw = self._part_of[there].mapped(info).view(info.shape[0], -1)
-        return PackedRows(restore(self.architecture, there, raw, self.heads), blocks)
+        rows = PackedRows(restore(self.architecture, there, raw, self.heads), blocks)
+        if not rows.has_finite_scales:
+            raise ValueError(
+                f"{self.file(name)}: tensor {there!r} has a block whose scale is no number: copy or download it again"
+            )
+        return rows
 
     def read_stored(self, name: str) -> Tensor:
         """One tensor by its name in the file, in float32 and as it is laid out there."""

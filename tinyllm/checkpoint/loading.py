@@ -21,7 +21,8 @@ from tinyllm.decoder import Decoder
 from tinyllm.families import Family
 from tinyllm.families.family import BUFFERS, OTHER_HEADS
 from tinyllm.kernels.weights import PackedRows, PackedWeight
-from tinyllm.linear import Matrix, Norm
+from tinyllm.linear import Linear, Matrix, Norm
+from tinyllm.ops.embedding import TokenEmbedding
 from tinyllm.runtime.device import DTYPES
 from tinyllm.runtime.progress import progress
 
@@ -104,7 +105,7 @@ def packed_parts(
     weight_format: WeightFormat,
 ) -> list[PackedRows]:
     """The tensors behind a matrix in blocks; none where all of them are to be dense, in `dtype`."""
-    if not isinstance(module, Matrix) or not parameter.endswith(".weight"):
+    if not isinstance(module, Linear | TokenEmbedding) or not parameter.endswith(".weight"):
         return []
     sources = checkpoint.family.sources(parameter)
     if weight_format.as_stored:
@@ -117,7 +118,7 @@ def packed_parts(
         ]
     if weight_format.dtype in (None, dtype) and weight_format.blocks is None:
         return []
-    return [in_format(checkpoint.weights.read(source), module, weight_format) for source in sources]
+    return [in_format(checkpoint.weights, source, module, weight_format) for source in sources]
 
 
 def merge_weights(decoder: Decoder, family: Family, weights: ModuleWeights) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tinyllm.checkpoint.weights import Weights
 from tinyllm.kernels.block_formats import FORMATS, BlockFormat
 from tinyllm.kernels.weights import PackedRows
 from tinyllm.linear import Embedding
@@ -48,23 +48,29 @@ def pick_weights(weights: Any) -> WeightFormat:
 
 
 def in_format(
-    matrix: Float[Tensor, "n k"], module: nn.Module, weight_format: WeightFormat
+    weights: Weights, source: str, module: nn.Module, weight_format: WeightFormat
 ) -> PackedRows:
-    """A dense matrix in the format that its module is to have."""
+    """A dense matrix of a checkpoint in the format that its module is to have."""
+    matrix = weights.read(source)
     if weight_format.blocks is None:
         return in_number_format(matrix.to(weight_format.dtype))
     table = isinstance(module, Embedding)
-    return quantise(matrix, FORMATS[EMBEDDING_FORMAT] if table else weight_format.blocks)
+    blocks = FORMATS[EMBEDDING_FORMAT] if table else weight_format.blocks
+    if matrix.shape[1] % blocks.elements:
+        raise ValueError(
+            f"{weights.file(source)}: tensor {source!r} has rows of {matrix.shape[1]} weights: "
+            f"weights={weight_format.name!r} takes multiples of {blocks.elements}; choose one of {list(DTYPES)}"
+        )
+    return quantise(matrix, blocks)
 
 
 def quantise(matrix: Float[Tensor, "n k"], blocks: BlockFormat) -> PackedRows:
-    """Rows in blocks, by the gguf package's own quantiser. Raises ValueError for rows that end inside a block."""
+    """Rows in blocks, by the gguf package's own quantiser."""
     import gguf
 
-    blocks.row_bytes(matrix.shape[1])
     values = matrix.to("cpu", torch.float32).numpy()
     packed = gguf.quants.quantize(values, gguf.GGMLQuantizationType(blocks.ggml_type))
-    return PackedRows(torch.from_numpy(np.ascontiguousarray(packed)), blocks)
+    return PackedRows(torch.from_numpy(packed), blocks)
 
 
 def in_number_format(matrix: Float[Tensor, "n k"]) -> PackedRows:
