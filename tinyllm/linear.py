@@ -196,15 +196,21 @@ def storage_size(model: nn.Module) -> StorageSize:
     return StorageSize(elements, sum(p.nbytes for p in parameters))
 
 
-def formats_as_text(model: nn.Module) -> str:
-    """The formats of all matrices, the one with most bytes first."""
+def packed_formats(model: nn.Module) -> list[str]:
+    """The formats of packed matrices, the one with most bytes first; none where all are dense."""
     sizes: Counter[str] = Counter()
     for module in model.modules():
         if isinstance(module, PackedBlocks):
             for part in module.weight.parts:
                 sizes[part.format.name] += part.blocks.nbytes
-    if sizes:
-        return f"packed {', '.join(name for name, _ in sizes.most_common())}"
+    return [name for name, _ in sizes.most_common()]
+
+
+def formats_as_text(model: nn.Module) -> str:
+    """What the weights are kept in."""
+    packed = packed_formats(model)
+    if packed:
+        return f"packed {', '.join(packed)}"
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
     return f"dense {dtype}"
 

@@ -192,13 +192,14 @@ def from_pretrained(
 
     `device` defaults to the best there is (xpu, cuda, cpu), `dtype` to the one that
     its configuration names, or else to that of its weights. `weights` is the format that matrices are kept in:
-    "stored" as a GGUF file has them, "q4_0", "q4_1" or "q8_0" quantised while they are loaded, or a number format.
+    "stored" as a GGUF file packs them, which is the default, or dense in `dtype` where one is given; a number format;
+    or "q4_0", "q4_1" or "q8_0", quantised while they are loaded.
     Raises ValueError or FileNotFoundError naming the argument, tensor or file that is wrong.
     """
     stage = pick_stage(stage)
     device = pick_device(device)
     dtype = pick_dtype(dtype)
-    weight_format = DENSE if weights is None else pick_weights(weights)
+    weight_format = pick_weights(weights, dtype)
     checkpoint = open_checkpoint(name_or_path)
     return load_model(
         checkpoint, stage, device, dtype or pick_dtype(checkpoint.dtype), weight_format

@@ -166,6 +166,14 @@ def test_other_dtypes_of_activations(tmp_path):
     close(logits, load(path, dtype="bfloat16")(ids), tolerance=0)
 
 
+def test_defaults(tmp_path):
+    """As stored, or dense in the dtype that is given."""
+    path = gguf_files.write(tmp_path / "m.gguf", tiny("llama"), kind=TYPES.Q4_1)
+    assert formats_of(load(path))["layers.0.o_proj"] == ["Q4_1"]
+    assert not formats_of(load(path, dtype="float32"))
+    assert formats_of(load(path, dtype="float32", weights="stored"))
+
+
 def test_unknown_formats(tmp_path):
     with pytest.raises(ValueError, match=r"weights 'q3_k' are not supported: expected one of"):
         load(tmp_path, weights="q3_k")

@@ -97,7 +97,7 @@ class GGUFFile:
         there = self.names[name]
         info = self.tensors[there]
         blocks = BY_GGML_TYPE.get(info.kind)
-        if blocks is None or blocks.bits >= 8 * dtype.itemsize:
+        if blocks is None or blocks.bits >= 8 * dtype.itemsize or len(info.shape) != 2:
             return None
         raw = self._part_of[there].mapped(info).view(info.shape[0], -1)
         rows = PackedRows(restore(self.architecture, there, raw, self.heads), blocks)

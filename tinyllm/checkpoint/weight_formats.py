@@ -12,11 +12,9 @@ from tinyllm.checkpoint.weights import Weights
 from tinyllm.kernels.block_formats import FORMATS, BlockFormat
 from tinyllm.kernels.weights import PackedRows
 from tinyllm.linear import Embedding
-from tinyllm.runtime.device import DTYPES
+from tinyllm.runtime.device import DTYPES, QUANTISERS
 
-STORED = "stored"
 NUMBER_FORMATS = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
-QUANTISERS = ("q4_0", "q4_1", "q8_0")  # formats that the gguf package can make
 EMBEDDING_FORMAT = (
     "Q8_0"  # of token embeddings, which stand close together, and of heads tied to them
 )
@@ -32,18 +30,21 @@ class WeightFormat(NamedTuple):
 
 
 DENSE = WeightFormat("dense")
+STORED = WeightFormat("stored", as_stored=True)
 
 
-def pick_weights(weights: Any) -> WeightFormat:
-    """A format by its name. Raises ValueError for any other."""
+def pick_weights(weights: Any, dtype: torch.dtype | None) -> WeightFormat:
+    """A format by its name: for None as stored, or dense where a dtype is given. Raises ValueError for any other."""
+    if weights is None:
+        return DENSE if dtype else STORED
     name = str(weights).removeprefix("torch.").lower()
-    if name == STORED:
-        return WeightFormat(name, as_stored=True)
+    if name == STORED.name:
+        return STORED
     if name in QUANTISERS:
         return WeightFormat(name, blocks=FORMATS[name.upper()])
     if name in DTYPES:
         return WeightFormat(name, dtype=DTYPES[name])
-    expected = [STORED, *QUANTISERS, *DTYPES]
+    expected = [STORED.name, *QUANTISERS, *DTYPES]
     raise ValueError(f"weights {weights!r} are not supported: expected one of {expected}")
 
 
