@@ -15,6 +15,7 @@ from .operations import (
     linear,
     load_kernels,
     segment_attention,
+    unpack,
 )
 from .step import DecoderWeights, DecodeStep
 
@@ -31,6 +32,7 @@ __all__ = [
     "linear",
     "segment_attention",
     "unavailable",
+    "unpack",
 ]
 
 
@@ -45,9 +47,11 @@ class CpuKernels(TorchKernels):
 
     name = "cpu"
     native_step = True
+    planar_blocks = False
 
     linear = staticmethod(linear)
     segment_attention = staticmethod(segment_attention)
+    unpack = staticmethod(unpack)
 
 
 CPU = CpuKernels()

@@ -1,6 +1,5 @@
 """The native kernels of the CPU against float64, and the native step against the ordinary one."""
 
-import platform
 import re
 import sys
 from pathlib import Path
@@ -59,11 +58,11 @@ def test_table(operation, dtype, threads, margins):
     assert verdict.total == len(TABLES[operation].cases)
 
 
-PROCESSORS = [("-O1",)]
-if platform.machine() == "x86_64":
-    PROCESSORS = [("-march=x86-64", "-O1")]
-    if torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512"):
-        PROCESSORS.append(("-march=x86-64-v3", "-O1"))
+PROCESSORS = [
+    (*build.INSTRUCTION_SETS[name][1], "-O1")
+    for name in build.instruction_sets()
+    if not name.startswith("avx512")
+] or [("-O1",)]
 
 
 @pytest.fixture(scope="module", params=PROCESSORS, ids=lambda flags: flags[0])
@@ -155,7 +154,7 @@ def test_what_a_kernel_cannot_take_is_named():
 
 def members_in_cpp(name):
     """The members of a C++ structure in order, without its functions."""
-    sources = (build.HERE / file for file in ("interface.hpp", "segments.hpp"))
+    sources = (build.HERE / file for file in ("interface.hpp", "segments.hpp", "matrix.hpp"))
     text = "\n".join(re.sub(r"//.*", "", path.read_text()) for path in sources)
     body = re.search(rf"struct {name} {{\s*\n(.*?)\n}};", text, re.DOTALL)[1]
     lines = [line for line in re.split(r"\n.*\(", body)[0].split(";") if line.strip()]
@@ -163,8 +162,8 @@ def members_in_cpp(name):
 
 
 STRUCTURES = (
-    "AttentionMask AttentionShape GemvArgs KVSegment LayerKV LayerWeights ModelArgs"
-    " SegmentAttentionArgs StepArgs"
+    "AttentionMask AttentionShape GemvArgs KVSegment LayerKV LayerWeights Matrix MatrixPart"
+    " ModelArgs SegmentAttentionArgs StepArgs UnpackArgs"
 )
 
 

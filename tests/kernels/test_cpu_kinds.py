@@ -11,6 +11,15 @@ from tinyllm.check.tables import TOLERANCES
 from tinyllm.kernels import cpu
 from tinyllm.kernels.weights import DenseWeight
 
+MATRICES = ("qkv", "o", "gate_up", "down")
+
+
+def dense(weight):
+    """The elements of a matrix."""
+    if isinstance(weight, DenseWeight):
+        return weight.data
+    return torch.cat([rows.unpack() for rows in weight.parts])
+
 
 def weights(
     dtype,
@@ -47,6 +56,7 @@ def weights(
         matrices = {"qkv": r((h + 2 * g) * d, m), "o": r(m, h * d), "down": r(m, f)}
         matrices["gate_up"] = r(f * (1 + options.get("gated", True)), m)
         biases = {f"{name}_bias": maybe(bias, len(matrix)) for name, matrix in matrices.items()}
+        matrices = {name: DenseWeight(matrix) for name, matrix in matrices.items()}
         norms = {
             name: near_one(m) if pre_norms else None for name in ("attention_norm", "mlp_norm")
         }
@@ -69,10 +79,10 @@ def weights(
     frequencies = [torch.as_tensor(row).expand(rotated // 2).float() for row in frequencies]
     return cpu.DecoderWeights(
         layers=[layer() for _ in range(layers)],
-        embedding=r(v, m) * m**0.5,
+        embedding=DenseWeight(r(v, m) * m**0.5),
         norm=near_one(m),
         norm_bias=maybe(layer_norm, m),
-        lm_head=r(v, m),
+        lm_head=DenseWeight(r(v, m)),
         lm_head_bias=maybe(lm_head_bias, v),
         heads=(h, g, d),
         frequencies=torch.stack(frequencies) if len(bases) > 1 else frequencies[0].contiguous(),
@@ -86,12 +96,13 @@ def reference_step(
     """The step spelled out in float64; keys and values are written into the memory."""
     (b, w), (h, g, d), eps = tokens.shape, weights.heads, weights.eps
     wide = lambda x: None if x is None else x.double()  # noqa: E731
+    matrix = lambda x: DenseWeight(dense(x).double())  # noqa: E731
 
     def norm(weight, bias):
         return None if weight is None else references.NormWeights(wide(weight), wide(bias), eps)
 
     x = (
-        (weights.embedding[tokens] if inputs_embeds is None else inputs_embeds)
+        (dense(weights.embedding)[tokens] if inputs_embeds is None else inputs_embeds)
         .double()
         .flatten(0, 1)
     )
@@ -99,15 +110,16 @@ def reference_step(
     for i, (layer, (prompt_k, prompt_v, response_k, response_v)) in enumerate(
         zip(weights.layers, memory, strict=True)
     ):
-        p = {name: wide(value) for name, value in layer.items()}
+        p = {
+            name: matrix(value) if name in MATRICES else wide(value)
+            for name, value in layer.items()
+        }
         angles = (
             positions[..., None].float()
             * rows[weights.frequency_sets[i] if weights.frequency_sets else 0]
         ).double()
         before = norm(p["attention_norm"], p["attention_norm_bias"])
-        merged = references.linear(x, DenseWeight(p["qkv"]), p["qkv_bias"], before).view(
-            b, w, -1, d
-        )
+        merged = references.linear(x, p["qkv"], p["qkv_bias"], before).view(b, w, -1, d)
         parts = (
             merged.unflatten(2, (h, 3)).unbind(3)
             if weights.per_head
@@ -138,7 +150,7 @@ def reference_step(
             weights.softcap,
             weights.windows[i] if weights.windows else None,
         ).flatten(0, 1)
-        a = references.linear(a, DenseWeight(p["o"]), p["o_bias"])
+        a = references.linear(a, p["o"], p["o_bias"])
         a = (
             references.rms_norm(a, p["attention_post_norm"], eps)
             if "attention_post_norm" in p
@@ -148,18 +160,18 @@ def reference_step(
         read = x if weights.parallel else x + a
         inner = references.linear(
             read,
-            DenseWeight(p["gate_up"]),
+            p["gate_up"],
             p["gate_up_bias"],
             before,
             weights.activation,
             weights.gated,
         )
-        out = references.linear(inner, DenseWeight(p["down"]), p["down_bias"])
+        out = references.linear(inner, p["down"], p["down_bias"])
         out = references.rms_norm(out, p["mlp_post_norm"], eps) if "mlp_post_norm" in p else out
         x = x + a + out
     return references.linear(
         x,
-        DenseWeight(wide(weights.lm_head)),
+        matrix(weights.lm_head),
         wide(weights.lm_head_bias),
         norm(weights.norm, weights.norm_bias),
     )
@@ -226,7 +238,7 @@ KINDS = {
 
 def memory_of(model, b, w, t, steps, room):
     """Keys and values of every layer before this step; NaN wherever nothing is to be read."""
-    g, d, dtype = *model.heads[1:], model.embedding.dtype
+    g, d, dtype = *model.heads[1:], model.dtype
     for window in model.windows or [None] * len(model.layers):
         prompt, response = (
             [draw(b, g, n, d, dtype=dtype) for _ in range(2)] for n in (t + 3, room * w)
@@ -266,7 +278,7 @@ def compare(kind, dtype, b, w, padded):
         else prompt_positions[:, t - 1 : t].long() + 1
     )
     positions = (start + step - 1).expand(-1, w).contiguous()
-    tokens = torch.randint(len(model.lm_head), (b, w), generator=generator)
+    tokens = torch.randint(model.lm_head.shape[0], (b, w), generator=generator)
     native = cpu.DecodeStep(cpu.kernels(), model)
     native.bind(memory)
     ids = tokens if inputs_embeds is None else tokens - 99
@@ -331,7 +343,7 @@ def test_a_step_says_what_it_cannot_take():
     with pytest.raises(ValueError, match="in one layer"):
         native.bind([memory[0], tuple(draw(1, 2, 9, 16)[:, :, :8] for _ in range(4))])
     with pytest.raises(ValueError, match="contiguous"):
-        cpu.DecodeStep(cpu.kernels(), replace(model, lm_head=draw(40, 51).T))
+        cpu.DecodeStep(cpu.kernels(), replace(model, lm_head=DenseWeight(draw(40, 51).T)))
     with pytest.raises(
         ValueError, match=r"inputs_embeds has shape \[1, 1, 39\], expected \[1, 1, 40\]"
     ):
@@ -388,9 +400,9 @@ def test_what_is_embedded_is_for_one_step():
     rest = torch.tensor([[9]]), torch.tensor([8, 2], dtype=torch.int32), None, None
     token = torch.tensor([[3]])
     plain = native(token, *rest)
-    assert torch.equal(native(token, *rest, inputs_embeds=model.embedding[token]), plain)
+    assert torch.equal(native(token, *rest, inputs_embeds=model.embedding.data[token]), plain)
     assert not torch.equal(
-        native(token, *rest, inputs_embeds=2 * model.embedding[token + 2]), plain
+        native(token, *rest, inputs_embeds=2 * model.embedding.data[token + 2]), plain
     )
     assert torch.equal(native(token, *rest), plain)
 
@@ -420,7 +432,9 @@ def test_results_do_not_depend_on_torchs_default_dtype():
 @pytest.mark.parametrize("name", ["qkv", "o", "gate_up", "down", "mlp_norm", "qkv_bias"])
 def test_weights_of_another_shape_are_named(name):
     model = weights(torch.float32, bias=True)
-    wrong = model.layers[1] | {name: model.layers[1][name][:-1]}
+    right = model.layers[1][name]
+    short = right[:-1] if name not in MATRICES else DenseWeight(right.data[:-1])
+    wrong = model.layers[1] | {name: short}
     with pytest.raises(ValueError, match=rf"{name} has shape .*, expected at least"):
         cpu.DecodeStep(cpu.kernels(), replace(model, layers=[model.layers[0], wrong]))
 
@@ -435,6 +449,8 @@ def test_positions_of_some_requests_are_refused():
     ):
         native(torch.tensor([[3]] * 3), torch.tensor([[9]] * 2), lengths, None, None)
     with pytest.raises(ValueError, match=r"embedding has shape \[50, 40\], expected \[51, 40\]"):
-        short = cpu.DecodeStep(cpu.kernels(), replace(model, embedding=model.embedding[:50]))
+        short = cpu.DecodeStep(
+            cpu.kernels(), replace(model, embedding=DenseWeight(model.embedding.data[:50]))
+        )
         short.bind(native.bound)
         short(torch.tensor([[3]] * 3), torch.tensor([[9]]), lengths, None, None)
