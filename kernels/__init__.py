@@ -9,31 +9,18 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 import torch
-from torch import Tensor
 
 from .kernel_set import KernelSet
 from .torch_kernels import TORCH, TorchKernels
-from .weights import PackedRows
 
 KERNEL_SETS = ("torch", "triton", "sycl", "cpu", "ipex")
 
 
 class DefaultCpuKernels(TorchKernels):
-    """Torch's operations one by one, where a runner may replace a complete decode step by native code.
-
-    Packed weights are unpacked in native code too.
-    """
+    """Torch's operations one by one, where a runner may replace a complete decode step by native code."""
 
     native_step = True
     planar_blocks = False
-
-    def unpack(self, rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Tensor:
-        """One call of native code, or torch's operations where there is none."""
-        from . import cpu
-
-        if cpu.unavailable():
-            return super().unpack(rows, first, last, dtype)
-        return cpu.unpack(rows, first, last, dtype)
 
 
 DEFAULT_CPU = DefaultCpuKernels()

@@ -1,6 +1,7 @@
 """Packed weights in torch: rows of a matrix made dense, as operations of torch's dispatcher.
 
 `torch.ops.tinyllm.unpack` and `lookup` are one operation each where operations are counted, as a kernel is one launch.
+On a CPU `unpack` runs the native code of the folder `cpu`, where it can be built.
 """
 
 from __future__ import annotations
@@ -46,9 +47,10 @@ def unpack_matrix(weight: PackedWeight, first: int, last: int) -> Float[Tensor, 
     return tiles[0] if len(tiles) == 1 else torch.cat(tiles)
 
 
-def _unpack(
+def decode_rows(
     blocks: Tensor, name: str, planar: bool, first: int, last: int, dtype: torch.dtype
 ) -> Tensor:
+    """`unpack` by the torch operations of a format."""
     return PackedRows(blocks, FORMATS[name], planar).unpack(first, last).to(dtype)
 
 
@@ -61,7 +63,7 @@ def _register() -> torch.library.Library:
     blocks = "Tensor blocks, str format, bool planar"
     library.define(f"unpack({blocks}, int first, int last, ScalarType dtype) -> Tensor")
     library.define(f"lookup({blocks}, Tensor ids, ScalarType dtype) -> Tensor")
-    library.impl("unpack", _unpack, "CompositeExplicitAutograd")
+    library.impl("unpack", decode_rows, "CompositeExplicitAutograd")
     library.impl("lookup", _lookup, "CompositeExplicitAutograd")
     return library
 

@@ -5,7 +5,13 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
+from ..block_formats import FORMATS
+from ..packed import decode_rows
 from ..torch_kernels import TorchKernels
+from ..weights import PackedRows
 from .build import BuildError, cache_folder
 from .operations import (
     MAX_HEAD_DIM,
@@ -51,7 +57,19 @@ class CpuKernels(TorchKernels):
 
     linear = staticmethod(linear)
     segment_attention = staticmethod(segment_attention)
-    unpack = staticmethod(unpack)
 
 
 CPU = CpuKernels()
+
+
+def _unpack_natively(
+    blocks: Tensor, name: str, planar: bool, first: int, last: int, dtype: torch.dtype
+) -> Tensor:
+    if planar or unavailable():
+        return decode_rows(blocks, name, planar, first, last, dtype)
+    return unpack(PackedRows(blocks, FORMATS[name]), first, last, dtype)
+
+
+if __name__.startswith("tinyllm."):  # as in `packed`
+    ON_CPU = torch.library.Library("tinyllm", "IMPL")
+    ON_CPU.impl("unpack", _unpack_natively, "CPU")
