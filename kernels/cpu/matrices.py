@@ -8,7 +8,7 @@ import torch
 
 from ..block_formats import FORMATS
 from ..weights import DenseWeight, PackedRows, PackedWeight, Weight
-from .structs import Matrix, MatrixPart, address, check_tensor, check_weight
+from .structs import Matrix, MatrixPart, address, check_shape, check_tensor, check_weight
 
 DENSE_TYPES = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 30}  # ggml's numbers
 BLOCK_TYPES = tuple(FORMATS[name] for name in ("Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"))
@@ -56,25 +56,24 @@ def check_matrix(name: str, weight: Weight, dtype: torch.dtype, shape: Sequence[
     """Raise ValueError unless a weight can be read in place, and is of this shape and dtype."""
     if isinstance(weight, DenseWeight):
         check_weight(name, weight.data, dtype, shape)
-    elif isinstance(weight, PackedWeight):
-        check_packed_weight(name, weight, dtype, shape)
-    else:
+        return
+    n, k = shape
+    check_packed_weight(name, weight, dtype, k)
+    if weight.shape[0] != n:
+        raise ValueError(f"{name} has shape {list(weight.shape)}, expected {[n, k]}")
+
+
+def check_packed_weight(name: str, weight: PackedWeight, dtype: torch.dtype, k: int) -> None:
+    """Raise ValueError unless all parts have rows of `k` weights that can be read in place."""
+    if not isinstance(weight, PackedWeight):
         given = type(weight).__name__
         raise ValueError(f"{name} is a {given}: expected a DenseWeight or a PackedWeight")
-
-
-def check_packed_weight(
-    name: str, weight: PackedWeight, dtype: torch.dtype, shape: Sequence[int]
-) -> None:
-    """Raise ValueError unless all parts can be read in place, and are together of this shape."""
-    n, k = shape
+    if not weight.parts:
+        raise ValueError(f"{name} has no parts: expected at least one")
     if weight.dtype != dtype:
         raise ValueError(f"{name} is for activations in {weight.dtype}, expected {dtype}")
     for rows in weight.parts:
         check_packed_rows(name, rows, k)
-    given = sum(len(rows.blocks) for rows in weight.parts)
-    if given != n:
-        raise ValueError(f"{name} has shape {[given, k]}, expected {[n, k]}")
 
 
 def check_packed_rows(name: str, rows: PackedRows, k: int) -> None:
@@ -85,6 +84,7 @@ def check_packed_rows(name: str, rows: PackedRows, k: int) -> None:
         raise ValueError(
             f"{name} has planar blocks: expected those of a file, `rows.arranged(planar=False)`"
         )
+    check_shape(f"{name}: blocks", rows.blocks, "n row_bytes")
     check_tensor(name, rows.blocks, torch.uint8, [0, 0])
     given = rows.blocks.shape[1]
     expected = rows.format.row_bytes(k)

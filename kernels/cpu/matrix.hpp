@@ -92,8 +92,8 @@ void gemv(const Matrix& matrix, int64_t first_row, IndexRange range, Activations
         bool packed = with_block_format(part.format, [&](auto format) {
             typedef decltype(format) F;
             const float* arranged = x.template arranged<F>(part.format);
-            packed_gemv<F>(part.row(0), x.k, part_rows.begin, part_rows.end, x.rows, arranged,
-                           x.arranged_stride(), part_out, out_stride);
+            packed_gemv<F>(part.row(0), part.row_bytes, part_rows.begin, part_rows.end, x.rows,
+                           arranged, x.arranged_stride(), part_out, out_stride);
         });
         if (!packed)
             gemv(static_cast<const T*>(part.data), x.k, part_rows.begin, part_rows.end, x.rows,

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..kernel_set import NormWeights
 from ..weights import DenseWeight, PackedRows, Weight
 from .build import BuildError, cache_folder, library
-from .matrices import check_matrix, check_packed_rows, matrix_of, packed_part
+from .matrices import check_packed_rows, check_packed_weight, matrix_of, packed_part
 from .structs import (
     ACTIVATIONS,
     BAD_BEAM_INDEX,
@@ -54,13 +54,16 @@ class Kernels:
     ) -> Tensor:
         """See `linear`."""
         check_shape("x", x, "rows k")
-        if isinstance(weight, DenseWeight):
-            check_shape("weight", weight.data, "n k")
-            weight = DenseWeight(weight.data.contiguous())
+        _check_activations(x)
         rows, k = x.shape
+        if isinstance(weight, DenseWeight):
+            _check_dense_weight(x, weight.data)
+            weight = DenseWeight(weight.data.contiguous())
+        else:
+            check_packed_weight("weight", weight, x.dtype, k)
         n = weight.shape[0]
         columns = n // 2 if gated else n
-        _check_linear_input(x, weight, bias, norm)
+        _check_prologue(x, n, bias, norm)
         _check_epilogue(x, n, activation, gated, residuals)
         out = x.new_empty(rows, columns)
         count = len(residuals)
@@ -92,6 +95,7 @@ class Kernels:
 
     def unpack(self, rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Tensor:
         """See `unpack`."""
+        check_shape("blocks", rows.blocks, "n row_bytes")
         n, k = rows.shape
         check_packed_rows("rows", rows, k)
         if dtype not in DTYPES:
@@ -290,19 +294,26 @@ def window_size(window: int | None) -> int:
     return min(window or 0, MAX_WINDOW)
 
 
-def _check_linear_input(
-    x: Tensor, weight: Weight, bias: Tensor | None, norm: NormWeights | None
-) -> None:
-    rows, k = x.shape
-    n = weight.shape[0]
+def _check_activations(x: Tensor) -> None:
+    rows = len(x)
     if x.dtype not in DTYPES:
         raise ValueError(f"x is {x.dtype}: expected one of {list(DTYPES)}")
     if not 1 <= rows <= MAX_ROWS:
         raise ValueError(f"x has {rows} rows: expected 1 to {MAX_ROWS}")
     check_tensor("x", x, x.dtype, [1, 1])
-    if weight.shape[1] != k:
-        raise ValueError(f"weight has shape {list(weight.shape)}, expected {[n, k]}")
-    check_matrix("weight", weight, x.dtype, [n, k])
+
+
+def _check_dense_weight(x: Tensor, data: Tensor) -> None:
+    k = x.shape[1]
+    check_shape("weight", data, "n k")
+    n = len(data)
+    if data.shape[1] != k:
+        raise ValueError(f"weight has shape {list(data.shape)}, expected {[n, k]}")
+    check_tensor("weight", data, x.dtype, [n, k])
+
+
+def _check_prologue(x: Tensor, n: int, bias: Tensor | None, norm: NormWeights | None) -> None:
+    k = x.shape[1]
     check_tensor("bias", bias, x.dtype, [n])
     if norm is not None:
         check_tensor("norm.weight", norm.weight, x.dtype, [k])

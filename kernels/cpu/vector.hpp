@@ -80,9 +80,13 @@ INLINE vec load(const fp16* p) { return half_to_float(load_bytes<hvec>(p)); }
 INLINE void store(float* p, vec v) { std::memcpy(p, &v, sizeof v); }
 
 INLINE void store(bf16* p, vec v) {
+#if defined(__AVX512BF16__)
+    __m256bh out = _mm512_cvtneps_pbh((__m512)v);  // numbers below 2^-126 become 0
+#else
     uvec u = bits_of(v), rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16;
     ivec nan = (ivec)(v != v);
     hvec out = __builtin_convertvector((rounded & (uvec)~nan) | ((uvec)nan & 0x7fc0), hvec);
+#endif
     std::memcpy(p, &out, sizeof out);
 }
 

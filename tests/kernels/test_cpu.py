@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from cpu_kernels import DTYPES, draw
+from cpu_kernels import DTYPES, OTHER_INSTRUCTION_SETS, draw, kernels_for
 
 from models import close
 from tinyllm.check import TABLES, check, references
@@ -58,23 +58,15 @@ def test_table(operation, dtype, threads, margins):
     assert verdict.total == len(TABLES[operation].cases)
 
 
-PROCESSORS = [
-    (*build.INSTRUCTION_SETS[name][1], "-O1")
-    for name in build.instruction_sets()
-    if not name.startswith("avx512")
-] or [("-O1",)]
-
-
-@pytest.fixture(scope="module", params=PROCESSORS, ids=lambda flags: flags[0])
-def older(request, tmp_path_factory):
+@pytest.fixture(params=OTHER_INSTRUCTION_SETS)
+def older(request):
     """The kernels as they are on a processor that has less."""
-    return cpu.Kernels(build.library(tmp_path_factory.mktemp("older"), tuning=request.param))
+    return kernels_for(request.param)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_table_on_older_processors(operation, older, margins):
     torch.set_num_threads(1)
-    assert older.library.lanes() == 8
     verdict = check(operation, getattr(older, operation), dtypes=DTYPES)
     assert verdict.right, str(verdict)
 
