@@ -10,12 +10,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .block_formats import FORMATS
+from .block_formats import FORMATS, BlockFormat
 from .weights import PackedRows, PackedWeight
 
 
 def unpack(rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Float[Tensor, "n k"]:
     """Rows `first` to `last`, dense. Moves their bytes, and n*k*s."""
+    if not is_listed(rows.format):
+        return rows.unpack(first, last).to(dtype)
     blocks = rows.blocks
     if not rows.planar:
         blocks = blocks[first:last]
@@ -27,10 +29,17 @@ def unpack(rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Float
 def lookup(weight: PackedWeight, ids: Int[Tensor, "*ids"]) -> Float[Tensor, "*ids k"]:
     """The rows of a table of one part that are named, dense."""
     (rows,) = weight.parts
+    if not is_listed(rows.format):
+        return rows.lookup(ids.flatten()).to(weight.dtype).unflatten(0, ids.shape)
     found = torch.ops.tinyllm.lookup(
         rows.blocks, rows.format.name, rows.planar, ids.flatten(), weight.dtype
     )
     return found.unflatten(0, ids.shape)
+
+
+def is_listed(blocks: BlockFormat) -> bool:
+    """Whether a format is one of `FORMATS`, which operations find by name; others decode themselves."""
+    return FORMATS.get(blocks.name) is blocks
 
 
 def unpack_matrix(weight: PackedWeight, first: int, last: int) -> Float[Tensor, "n k"]:

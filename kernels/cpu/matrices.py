@@ -11,7 +11,8 @@ from ..weights import DenseWeight, PackedRows, PackedWeight, Weight
 from .structs import Matrix, MatrixPart, address, check_shape, check_tensor, check_weight
 
 DENSE_TYPES = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 30}  # ggml's numbers
-BLOCK_TYPES = tuple(FORMATS[name] for name in ("Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"))
+BLOCK_NAMES = ("Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K")
+BLOCK_TYPES = tuple(FORMATS[name] for name in BLOCK_NAMES)
 
 
 def matrix_of(weight: Weight) -> Matrix:
