@@ -1,7 +1,9 @@
-// GEMV straight from blocks: codes become floats in registers, and sums are in float32. The
-// weights of a block are d * code + m: their dot product with activations is d times that of the
-// codes, plus m times the sum of the activations, which is made once.
+// GEMV straight from blocks: codes become floats in registers, and sums are in float32. The weights
+// of a block are scale * code + minimum: their dot product with activations is the scale times that
+// of the codes, plus the minimum times the sum of the activations, which is computed once.
 #pragma once
+
+#include <type_traits>
 
 #include "block_formats.hpp"
 #include "gemv.hpp"
@@ -74,6 +76,7 @@ INLINE void add_vector(const Unit& unit, const float* x, int64_t x_stride, vec* 
         }
 }
 
+// Adds `dots` times the scales that vector V has, and begins new ones.
 template <int R, int VECTOR, class Unit, int... ROW>
 INLINE void add_scaled(const Unit& unit, vec* dots, vec* totals,
                        std::integer_sequence<int, ROW...>) {
@@ -112,6 +115,7 @@ INLINE void add_blocks(const uint8_t* a, const uint8_t* b, const float* x, int64
     add_unit<R>(unit, x, x_stride, totals, Indices<F::Unit::vectors>());
 }
 
+// Codes of eight bits: one vector of floats at a time, with activations in their own order.
 template <class F, int R>
     requires std::is_same_v<F, Q8_0>
 INLINE void add_blocks(const uint8_t* p, const uint8_t*, const float* x, int64_t x_stride,
@@ -130,19 +134,20 @@ template <class F, int R>
 INLINE void dot_packed_rows(const uint8_t* a, const uint8_t* b, int64_t row_bytes, const float* x,
                             int64_t x_stride, vec* totals) {
     typedef Arrangement<F> A;
-    uint8_t padded[2][A::bytes] = {};
+    const uint8_t* next = a + PREFETCH_BYTES;
+    uint8_t padded[2][A::bytes];
     if (row_bytes < A::bytes) {
+        std::memset(padded, 0, sizeof padded);
         std::memcpy(padded[0], a, row_bytes);
         std::memcpy(padded[1], b, row_bytes);
         a = padded[0];
         b = padded[1];
         row_bytes = A::bytes;
     }
-    const uint8_t* next = a + PREFETCH_BYTES;
     for (int64_t begin = 0; begin < row_bytes; begin += A::bytes, x += A::floats) {
         int64_t at = begin + A::bytes <= row_bytes ? begin : row_bytes - A::bytes;
         for (int line = 0; line < A::rows * A::bytes; line += 64)
-            __builtin_prefetch(next + line, 0, 2);
+            __builtin_prefetch(next + line, 0, 3);  // first-level cache: arithmetic cannot hide more
         next += A::rows * A::bytes;
         add_blocks<F, R>(a + at, b + at, x, x_stride, totals);
     }
