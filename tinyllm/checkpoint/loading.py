@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tinyllm.checkpoint.module import ModuleWeights
+from tinyllm.checkpoint.quantization_config import ADVICE
 from tinyllm.checkpoint.skeleton import Shard, shard_views, source_shapes
 from tinyllm.checkpoint.sources import Checkpoint
 from tinyllm.checkpoint.weight_formats import WeightFormat, in_format, in_number_format
@@ -252,8 +253,8 @@ def refuse_quantised_tensors(weights: Weights) -> None:
     for source in weights.shapes:
         if source.endswith(QUANTISED_ENDINGS):
             raise ValueError(
-                f"{weights.file(source)}: tensor {source!r} is a part of quantised weights, which are not supported. "
-                "Load the model that was quantised, or a GGUF file"
+                f"{weights.file(source)}: tensor {source!r} is a part of quantised weights that config.json does not "
+                f"describe: expected a quantization_config for it. {ADVICE}"
             )
 
 

@@ -84,6 +84,10 @@ class SafetensorsFolder:
         formats = (STORED[kind] for kind in self._formats.values() if kind in STORED)
         return next(formats, torch.float32)
 
+    def stored_as(self, name: str) -> str:
+        """The number format of a tensor, as safetensors names it."""
+        return self._formats[name]
+
     def check(self, name: str) -> None:
         kind = self._formats[name]
         if kind not in STORED:
