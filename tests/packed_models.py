@@ -12,7 +12,9 @@ from tinyllm.kernels.weights import PackedRows, PackedWeight
 from tinyllm.linear import Linear
 from tinyllm.ops.embedding import TokenEmbedding
 
-GROUPED = [name for name in FORMATS if name.startswith("INT")]  # formats that GGUF files do not have
+GROUPED = [
+    name for name in FORMATS if name.startswith("INT")
+]  # formats that GGUF files do not have
 PACKED = [name for name in FORMATS if FORMATS[name].elements > 1 and name not in GROUPED]
 # What the codes of a format are like: their root mean square, and their mean, in units of the block's scale.
 CODES = {

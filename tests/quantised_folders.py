@@ -1,11 +1,12 @@
-"""Folders as GPTQ, AWQ and compressed-tensors store them, written by the published layouts from integers."""
+"""Folders as GPTQ, AWQ, compressed-tensors and torchao store them, written by their layouts from integers."""
 
 import json
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import models
 import tinyllm
@@ -23,7 +24,7 @@ class Codes(NamedTuple):
 
     def weights(self, group_of=None):
         """scale * (code - zero), in float32."""
-        n, k = self.codes.shape
+        k = self.codes.shape[1]
         if group_of is None:
             group_of = np.arange(k) // (k // self.scales.shape[1])
         scales = self.scales.float().numpy()[:, group_of]
@@ -74,6 +75,18 @@ def awq(matrix, *, bits=4):
         "qzeros": words(matrix.zeros[order].T, bits),
         "scales": matrix.scales.T,
     }
+
+
+def torchao(matrix, *, bits, symmetric=False):
+    """Tensors of one matrix of torchao: a byte for each code, around 0."""
+    middle = 2 ** (bits - 1)
+    tensors = {
+        "_weight_qdata": torch.from_numpy((matrix.codes - middle).astype(np.int8)),
+        "_weight_scale": matrix.scales,
+    }
+    if not symmetric:
+        tensors["_weight_zero_point"] = torch.from_numpy((matrix.zeros - middle).astype(np.int8))
+    return tensors
 
 
 def compressed(matrix, *, bits, symmetric=True, group_of=None, zeros="packed"):
@@ -145,14 +158,28 @@ def answers_alike(folder, hf, *, weights, formats=frozenset()):
         assert formats_of(model) == set(formats)
 
 
+def refused(folder, *parts, weights=None):
+    """The message of the ValueError has all parts."""
+    with pytest.raises(ValueError) as caught:
+        tinyllm.from_pretrained(folder, device="cpu", weights=weights)
+    assert all(part in str(caught.value) for part in parts), str(caught.value)
+
+
+def save_index(folder, files):
+    """Many safetensors files, and the index that names them."""
+    for file, tensors in files.items():
+        save_file(tensors, folder / file)
+    weight_map = {name: file for file, tensors in files.items() for name in tensors}
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+
+
 def damage(folder, name, change):
     """Store another tensor in the place of one; none where `change` gives None."""
-    from safetensors.torch import load_file
-
     tensors = load_file(folder / "model.safetensors")
-    tensors[name] = change(tensors[name])
-    if tensors[name] is None:
-        del tensors[name]
+    changed = change(tensors.pop(name))
+    if changed is not None:
+        tensors[name] = changed.contiguous()
     save_file(tensors, folder / "model.safetensors")
 
 

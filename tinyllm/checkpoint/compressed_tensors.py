@@ -91,17 +91,11 @@ class CompressedTensors:
         self, matrix: StoredMatrix, scales: Float[Tensor, "n groups"], bits: int
     ) -> Float[Tensor, "n groups"]:
         """Zero points of unsigned codes; the middle of their range where none are stored."""
-        middle = 2 ** (bits - 1)
         if not matrix.has("weight_zero_point"):
-            return torch.full_like(scales, middle)
-        stored = matrix.read("weight_zero_point")
-        if stored.dtype == torch.int32:
-            return unpack_words(stored.T, bits, len(scales)).T.float()
-        zeros = stored.float() + middle
-        if zeros.min() < 0 or zeros.max() >= 2 * middle:
-            given = f"has zero points {stored.min()} to {stored.max()}"
-            raise matrix.error("weight_zero_point", given, f"{-middle} to {middle - 1}")
-        return zeros
+            return torch.full_like(scales, 2 ** (bits - 1))
+        if matrix.stored_as("weight_zero_point") == "I8":
+            return matrix.read_codes("weight_zero_point", bits).float()
+        return unpack_words(matrix.read("weight_zero_point").T, bits, len(scales)).T.float()
 
 
 def _kind(modules: QuantizationConfig) -> Kind:

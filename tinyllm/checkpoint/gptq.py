@@ -26,7 +26,8 @@ class GPTQ:
         name = "checkpoint_format" if "checkpoint_format" in config.values else "format"
         self.format = config.choice(name, FORMATS, default=STORED_LESS_ONE)
         overrides = config.values.get("dynamic") or {}
-        if any(not str(pattern).startswith("-:") for pattern in overrides):
+        excluded = isinstance(overrides, dict) and all(name.startswith("-:") for name in overrides)
+        if not excluded:
             raise config.error("dynamic", "no modules with other options")
 
     def shape(self, matrix: StoredMatrix) -> tuple[int, int]:

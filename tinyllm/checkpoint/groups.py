@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -65,7 +64,7 @@ def pack_nibbles(codes: UInt8[Tensor, "n k"]) -> UInt8[Tensor, "n _"]:
 
 def num_words(codes: int, bits: int) -> int:
     """Words of 32 bits for so many codes."""
-    return ceil(codes * bits / 32)
+    return -(-codes * bits // 32)
 
 
 def unpack_words(
@@ -92,6 +91,10 @@ class StoredMatrix:
     def has(self, part: str) -> bool:
         """Whether there is such a tensor."""
         return self.name(part) in self.folder.shapes
+
+    def stored_as(self, part: str) -> str:
+        """The number format of a tensor, as safetensors names it."""
+        return self.folder.stored_as(self.name(part))
 
     def shape(self, part: str) -> tuple[int, ...]:
         """The shape of a tensor. Raises ValueError where there is none."""
@@ -122,7 +125,7 @@ class StoredMatrix:
         """Raise ValueError unless a tensor has this shape and one of these number formats."""
         if self.shape(part) != shape:
             raise self.error(part, f"has shape {list(self.shape(part))}", str(list(shape)))
-        kind = self.folder.stored_as(self.name(part))
+        kind = self.stored_as(part)
         if kind not in kinds:
             raise self.error(part, f"is stored as {kind}", f"one of {list(kinds)}")
 
@@ -139,6 +142,17 @@ class StoredMatrix:
         if not scales.isfinite().all():
             raise self.error(part, "has a scale that is no number", "finite scales")
         return scales
+
+    def read_codes(self, part: str, bits: int) -> UInt8[Tensor, "rows columns"]:
+        """Integers around 0 of a few bits, one a byte, from 0 on. Raises ValueError for one of more bits."""
+        middle = 2 ** (bits - 1)
+        codes = self.read(part)
+        smallest = int(codes.min())
+        largest = int(codes.max())
+        if smallest < -middle or largest >= middle:
+            given = f"has values from {smallest} to {largest}"
+            raise self.error(part, given, f"{-middle} to {middle - 1}, which {bits} bits hold")
+        return codes.short().add_(middle).to(torch.uint8)
 
     def read_groups(self, part: str, inputs: int, groups: int) -> Int64[Tensor, " inputs"] | None:
         """The group of every input; None where groups lie one after the other, or the tensor is absent or all -1.

@@ -208,11 +208,19 @@ def verify(decoder: Decoder, family: Family, weights: Weights) -> None:
         )
     for source in weights.shapes:
         unused = source not in needed and source not in tied and source not in others
-        if unused and not source.endswith(BUFFERS):
+        if unused and not source.endswith(BUFFERS) and not is_zero_bias(weights, source):
             raise ValueError(
                 f"{weights.file(source)} has the tensor {source!r}, which a {family.name} decoder with this "
                 "config.json does not use: expected none but its weights"
             )
+
+
+def is_zero_bias(weights: Weights, source: str) -> bool:
+    """Whether a tensor is a bias that changes nothing, in a file: AutoGPTQ stores one beside every matrix."""
+    if isinstance(weights, ModuleWeights) or not source.endswith(".bias"):
+        return False
+    weights.check(source)
+    return not weights.read(source).any()
 
 
 def check_sizes(config: DecoderConfig, family: Family, weights: Weights) -> None:

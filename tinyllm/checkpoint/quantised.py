@@ -16,10 +16,13 @@ from tinyllm.checkpoint.config_files import shorten
 from tinyllm.checkpoint.gptq import GPTQ
 from tinyllm.checkpoint.groups import SMALLEST_BLOCK, Groups, Layout, StoredMatrix
 from tinyllm.checkpoint.quantization_config import ADVICE, find_quantization
+from tinyllm.checkpoint.torchao import TorchAO
 from tinyllm.checkpoint.weights import SafetensorsFolder
 from tinyllm.kernels.weights import PackedRows
 
-METHODS = MappingProxyType({"gptq": GPTQ, "awq": AWQ, "compressed-tensors": CompressedTensors})
+METHODS = MappingProxyType(
+    {"gptq": GPTQ, "awq": AWQ, "compressed-tensors": CompressedTensors, "torchao": TorchAO}
+)
 
 
 def find_layout(folder: Path, values: Mapping[str, Any]) -> Layout | None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinyllm.checkpoint.config_files import CONFIG, shorten
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 KEYS = ("quantization_config", "compression_config")
 ADVICE = (
@@ -62,6 +65,12 @@ class QuantizationConfig(NamedTuple):
         return ValueError(
             f"{self.path}: {self.place}.{name}={given} is not supported: expected {expected}. {ADVICE}"
         )
+
+
+def remove_quantization(config: PreTrainedConfig) -> None:
+    """Let a configuration describe the dense model: transformers would quantise the one that it makes of it."""
+    for key in KEYS:
+        vars(config).pop(key, None)
 
 
 def find_quantization(folder: Path, values: Mapping[str, Any]) -> QuantizationConfig | None:

@@ -22,6 +22,7 @@ from tinyllm.checkpoint.gguf_config import config_of_gguf
 from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.checkpoint.gguf_layout import heads_of
 from tinyllm.checkpoint.quantised import QuantisedFolder, find_layout
+from tinyllm.checkpoint.quantization_config import remove_quantization
 from tinyllm.checkpoint.skeleton import needed_tensors
 from tinyllm.checkpoint.weights import SafetensorsFolder, Weights
 from tinyllm.families import Family, family_named, family_of
@@ -106,6 +107,7 @@ def _open_folder(folder: Path, name: str) -> Checkpoint:
     depths = [values.get("num_hidden_layers"), values.get("n_layer")]
     check_depth(max(depth or 0 for depth in depths), weights)
     config = read_config(folder, family)
+    remove_quantization(config)
     if config.tie_word_embeddings:
         (table,), (head,) = map(family.sources, ("embed_tokens.weight", "lm_head.weight"))
         weights.add_alias(table, head)
