@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tinyllm.checkpoint.module import ModuleWeights
+from tinyllm.checkpoint.quantised import QuantisedFolder
 from tinyllm.checkpoint.quantization_config import ADVICE
 from tinyllm.checkpoint.skeleton import Shard, shard_views, source_shapes
 from tinyllm.checkpoint.sources import Checkpoint
@@ -208,19 +209,13 @@ def verify(decoder: Decoder, family: Family, weights: Weights) -> None:
         )
     for source in weights.shapes:
         unused = source not in needed and source not in tied and source not in others
-        if unused and not source.endswith(BUFFERS) and not is_zero_bias(weights, source):
+        if unused and isinstance(weights, QuantisedFolder) and weights.is_zero_bias(source):
+            continue
+        if unused and not source.endswith(BUFFERS):
             raise ValueError(
                 f"{weights.file(source)} has the tensor {source!r}, which a {family.name} decoder with this "
                 "config.json does not use: expected none but its weights"
             )
-
-
-def is_zero_bias(weights: Weights, source: str) -> bool:
-    """Whether a tensor is a bias that changes nothing, in a file: AutoGPTQ stores one beside every matrix."""
-    if isinstance(weights, ModuleWeights) or not source.endswith(".bias"):
-        return False
-    weights.check(source)
-    return not weights.read(source).any()
 
 
 def check_sizes(config: DecoderConfig, family: Family, weights: Weights) -> None:

@@ -86,6 +86,14 @@ class QuantisedFolder:
         if name not in self.matrices:  # the tensors of a matrix were checked with their shapes
             self.stored.check(name)
 
+    def is_zero_bias(self, name: str) -> bool:
+        """Whether a tensor is a bias of zeros: AutoGPTQ stores one beside every matrix, needed or not."""
+        module, _, kind = name.rpartition(".")
+        if kind != "bias" or f"{module}.weight" not in self.matrices:
+            return False
+        self.check(name)
+        return not self.read(name).any()
+
     def read(self, name: str) -> Tensor:
         """One tensor, matrices decoded to float32."""
         return self._groups(name).dense() if name in self.matrices else self.stored.read(name)
