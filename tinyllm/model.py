@@ -192,7 +192,8 @@ def from_pretrained(
 
     `device` defaults to the best there is (xpu, cuda, cpu), `dtype` to the one that
     its configuration names, or else to that of its weights. `weights` is the format that matrices are kept in:
-    "stored" as a GGUF file has them, "q4_0", "q4_1" or "q8_0" quantised while they are loaded, or a number format.
+    "stored" as a GGUF file or a quantised folder has them, "q4_0", "q4_1" or "q8_0" quantised while they are loaded, or
+    a number format.
     Raises ValueError or FileNotFoundError naming the argument, tensor or file that is wrong.
     """
     stage = pick_stage(stage)

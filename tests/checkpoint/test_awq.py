@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import models
 import quantised_folders as folders
@@ -71,6 +72,16 @@ def test_tensors_that_are_absent(tmp_path, part):
     write(tmp_path)
     damage(tmp_path, f"{MATRIX}.{part}", lambda x: None)
     refused(tmp_path, f"{tmp_path} has no tensor '{MATRIX}.{part}': expected one beside")
+
+
+def test_scales_of_activations(tmp_path):
+    """AutoAWQ divides by them after the activation functions of some families."""
+    write(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    save_file(
+        tensors | {"model.layers.0.mlp.act.scales": torch.ones(256)}, tmp_path / "model.safetensors"
+    )
+    refused(tmp_path, "tensor 'model.layers.0.mlp.act.scales' is of no matrix", "Load the model")
 
 
 def test_a_scale_that_is_no_number(tmp_path):

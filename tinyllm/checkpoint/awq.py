@@ -6,7 +6,7 @@ from jaxtyping import Int32, UInt8
 from torch import Tensor
 
 from tinyllm.checkpoint.groups import SCALES, Groups, StoredMatrix, unpack_words
-from tinyllm.checkpoint.quantization_config import QuantizationConfig
+from tinyllm.checkpoint.quantization_config import ADVICE, QuantizationConfig
 
 NIBBLES = (0, 4, 1, 5, 2, 6, 3, 7)  # where the codes of outputs 0 to 7 lie in a word
 
@@ -24,6 +24,8 @@ class AWQ:
 
     def shape(self, matrix: StoredMatrix) -> tuple[int, int]:
         """Outputs and inputs."""
+        if not matrix.has("qweight") and not matrix.has("qzeros"):
+            raise matrix.error("scales", "is of no matrix", f"none of activations. {ADVICE}")
         k, words = matrix.sizes("qweight")
         groups, _ = matrix.sizes("scales")
         n = words * 32 // self.bits

@@ -47,7 +47,8 @@ class Groups(NamedTuple):
         elements = next(size for size in BLOCK_SIZES if self.size % size == 0)
         blocks = FORMATS[f"INT{self.bits}_{elements}"]
         n, k = self.codes.shape
-        rows = PackedRows(torch.empty(n, blocks.row_bytes(k), dtype=torch.uint8), blocks)
+        empty = torch.empty(n, blocks.row_bytes(k), dtype=torch.uint8, device=self.codes.device)
+        rows = PackedRows(empty, blocks)
         for name, values in (("scale", self.scales), ("zero", self.zeros)):
             of_blocks = values.repeat_interleave(self.size // elements, dim=1)
             rows.fields[name].view(torch.float32).copy_(of_blocks[..., None])
@@ -167,7 +168,8 @@ class StoredMatrix:
         if found.min() < 0 or found.max() >= groups:
             given = f"has groups {found.min()} to {found.max()}"
             raise self.error(part, given, f"groups 0 to {groups - 1}")
-        in_order = torch.arange(groups).repeat_interleave(inputs // groups)
+        one_each = torch.arange(groups, dtype=found.dtype, device=found.device)
+        in_order = one_each.repeat_interleave(inputs // groups)
         return None if torch.equal(found, in_order) else found
 
 
