@@ -81,7 +81,7 @@ def test_scales_of_activations(tmp_path):
     save_file(
         tensors | {"model.layers.0.mlp.act.scales": torch.ones(256)}, tmp_path / "model.safetensors"
     )
-    refused(tmp_path, "tensor 'model.layers.0.mlp.act.scales' is of no matrix", "Load the model")
+    refused(tmp_path, "tensor 'model.layers.0.mlp.act.scales' is of no matrix", "load the model")
 
 
 def test_a_scale_that_is_no_number(tmp_path):

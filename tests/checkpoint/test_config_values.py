@@ -104,7 +104,7 @@ def test_quantised_weights_are_named(folder, method, key):
     options, message = QUANTISED[method]
     edit(folder, **{key: {"quant_method": method} | options})
     (folder / "model.safetensors").unlink()  # said before any weight is looked for
-    refused(folder, f"{folder}/config.json: {key}.{message}", "Load the model that was quantised")
+    refused(folder, f"{folder}/config.json: {key}.{message}", "load the model that was quantised")
 
 
 @pytest.mark.parametrize("method", [None, 4, ["gptq"]])

@@ -25,7 +25,7 @@ class AWQ:
     def shape(self, matrix: StoredMatrix) -> tuple[int, int]:
         """Outputs and inputs."""
         if not matrix.has("qweight") and not matrix.has("qzeros"):
-            raise matrix.error("scales", "is of no matrix", f"none of activations. {ADVICE}")
+            raise matrix.error("scales", "is of no matrix", "none of activations", advice=ADVICE)
         k, words = matrix.sizes("qweight")
         groups, _ = matrix.sizes("scales")
         n = words * 32 // self.bits

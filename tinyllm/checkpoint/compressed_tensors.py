@@ -54,7 +54,9 @@ class CompressedTensors:
         matrix.check("weight_scale", (n, groups), SCALES)
         matrix.check_groups("weight_scale", groups, k, group_size=kind.group_size)
         if not kind.symmetric or matrix.has("weight_zero_point"):
-            self._check_zeros(matrix, (n, groups), kind.bits)
+            packed = matrix.stored_as("weight_zero_point") != "I8"
+            rows = num_words(n, kind.bits) if packed else n
+            matrix.check("weight_zero_point", (rows, groups), ("I32", "I8"))
         if kind.reordered or matrix.has("weight_g_idx"):
             matrix.check("weight_g_idx", (k,), ("I32", "I64"))
         return n, k
@@ -78,14 +80,6 @@ class CompressedTensors:
             return packed != (n, num_words(k, kind.bits)), groups * (kind.group_size or k) != k
 
         return min(self.kinds, key=differences)
-
-    def _check_zeros(self, matrix: StoredMatrix, shape: tuple[int, int], bits: int) -> None:
-        """Raise ValueError unless zero points are packed, or an int8 each."""
-        n, groups = shape
-        if matrix.shape("weight_zero_point") == shape:
-            matrix.check("weight_zero_point", shape, ("I8",))
-        else:
-            matrix.check("weight_zero_point", (num_words(n, bits), groups), ("I32",))
 
     def _read_zeros(
         self, matrix: StoredMatrix, scales: Float[Tensor, "n groups"], bits: int

@@ -62,5 +62,6 @@ class GPTQ:
             raise matrix.error(
                 "qzeros",
                 f"has a zero point of {largest + 1} or 0, which {STORED_LESS_ONE!r} cannot store",
-                f"1 to {largest}; quantise the model again, to {FORMATS[1]!r}",
+                f"1 to {largest}",
+                advice=f"quantise the model again, to {FORMATS[1]!r}",
             )

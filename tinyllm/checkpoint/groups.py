@@ -15,6 +15,7 @@ from tinyllm.kernels.weights import PackedRows
 
 SMALLEST_BLOCK = 32  # weights of a block
 BLOCK_SIZES = (128, 64, SMALLEST_BLOCK)
+AGAIN = "copy or download the quantised model again"
 SCALES = ("F16", "BF16", "F32")  # number formats that float32 holds exactly
 
 
@@ -85,26 +86,27 @@ class StoredMatrix:
     folder: SafetensorsFolder
     module: str
 
-    def name(self, part: str) -> str:
-        """The name of a tensor."""
-        return f"{self.module}.{part}"
-
     def has(self, part: str) -> bool:
         """Whether there is such a tensor."""
-        return self.name(part) in self.folder.shapes
+        return f"{self.module}.{part}" in self.folder.shapes
+
+    def name(self, part: str) -> str:
+        """The name of a tensor. Raises ValueError where there is none."""
+        name = f"{self.module}.{part}"
+        if not self.has(part):
+            raise ValueError(
+                f"{self.folder.file(None)} has no tensor {name!r}: expected one beside the others of {self.module!r}; "
+                f"{AGAIN}"
+            )
+        return name
+
+    def shape(self, part: str) -> tuple[int, ...]:
+        """The shape of a tensor."""
+        return self.folder.shapes[self.name(part)]
 
     def stored_as(self, part: str) -> str:
         """The number format of a tensor, as safetensors names it."""
         return self.folder.stored_as(self.name(part))
-
-    def shape(self, part: str) -> tuple[int, ...]:
-        """The shape of a tensor. Raises ValueError where there is none."""
-        if not self.has(part):
-            raise ValueError(
-                f"{self.folder.file(None)} has no tensor {self.name(part)!r}: expected one beside the others of "
-                f"{self.module!r}; copy or download it again"
-            )
-        return self.folder.shapes[self.name(part)]
 
     def sizes(self, part: str) -> tuple[int, int]:
         """Rows and columns of a tensor. Raises ValueError where it has others."""
@@ -117,10 +119,12 @@ class StoredMatrix:
         """A tensor as it is stored."""
         return self.folder.read(self.name(part))
 
-    def error(self, part: str, given: str, expected: str) -> ValueError:
+    def error(self, part: str, given: str, expected: str, *, advice: str = AGAIN) -> ValueError:
         """A tensor that cannot be read."""
         name = self.name(part)
-        return ValueError(f"{self.folder.file(name)}: tensor {name!r} {given}: expected {expected}")
+        return ValueError(
+            f"{self.folder.file(name)}: tensor {name!r} {given}: expected {expected}; {advice}"
+        )
 
     def check(self, part: str, shape: tuple[int, ...], kinds: tuple[str, ...]) -> None:
         """Raise ValueError unless a tensor has this shape and one of these number formats."""

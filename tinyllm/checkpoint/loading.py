@@ -257,7 +257,7 @@ def refuse_quantised_tensors(weights: Weights) -> None:
         if source.endswith(QUANTISED_ENDINGS):
             raise ValueError(
                 f"{weights.file(source)}: tensor {source!r} is a part of quantised weights that config.json does not "
-                f"describe: expected a quantization_config for it. {ADVICE}"
+                f"describe: expected a quantization_config for it; {ADVICE}"
             )
 
 

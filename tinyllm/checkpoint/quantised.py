@@ -37,7 +37,7 @@ def find_layout(folder: Path, values: Mapping[str, Any]) -> Layout | None:
     if not isinstance(method, str) or method not in METHODS:
         raise ValueError(
             f"{config.path}: {config.place}.quant_method is {shorten(repr(method))}, which is not supported: "
-            f"expected none or one of {list(METHODS)}. {ADVICE}"
+            f"expected none or one of {list(METHODS)}; {ADVICE}"
         )
     return METHODS[method](config)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 KEYS = ("quantization_config", "compression_config")
 ADVICE = (
-    "Load the model that was quantised, or a GGUF file; or restore the weights with transformers' "
+    "load the model that was quantised, or a GGUF file; or restore the weights with transformers' "
     "AutoModelForCausalLM.from_pretrained(folder).dequantize(), and save them with save_pretrained"
 )
 
@@ -24,11 +24,6 @@ class QuantizationConfig(NamedTuple):
     path: Path
     place: str
     values: Mapping[str, Any]
-
-    @property
-    def method(self) -> Any:
-        """The method by which weights are quantised."""
-        return self.values.get("quant_method")
 
     def choice(self, name: str, expected: tuple, default: Any = None) -> Any:
         """An option that has few values. Raises ValueError for another one."""
@@ -63,7 +58,7 @@ class QuantizationConfig(NamedTuple):
         """An option that is not supported."""
         given = shorten(repr(self.values.get(name)))
         return ValueError(
-            f"{self.path}: {self.place}.{name}={given} is not supported: expected {expected}. {ADVICE}"
+            f"{self.path}: {self.place}.{name}={given} is not supported: expected {expected}; {ADVICE}"
         )
 
 
