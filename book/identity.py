@@ -109,7 +109,7 @@ def in_every_stage(first: Model) -> dict[str, Model]:
 
 
 def default_subject(**weights: str) -> Subject:
-    """The default model, loaded by transformers and by tinyllm, dense unless `weights` says otherwise."""
+    """The default model, loaded by transformers and by tinyllm, dense unless `weights` names another format."""
     path = default_model_file()
     hf = AutoModelForCausalLM.from_pretrained(
         path.parent, gguf_file=path.name, dtype=torch.float32

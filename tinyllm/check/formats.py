@@ -38,7 +38,7 @@ def _failures(
     pack: Callable[[Tensor], PackedRows], shape: tuple[int, int], most_bits: float
 ) -> Iterator[str | None]:
     """What is wrong with the blocks of one matrix; None for each question whose answer is right."""
-    weights = _drawn(shape)
+    weights = _normal_weights(shape)
     rows = pack(weights)
     yield _unless(tuple(rows.shape) == shape, f"{list(shape)} became {list(rows.shape)}")
     if tuple(rows.shape) != shape:
@@ -57,11 +57,11 @@ def _failures(
 
 
 def _error(pack: Callable[[Tensor], PackedRows], shape: tuple[int, int]) -> float:
-    weights = _drawn(shape)
+    weights = _normal_weights(shape)
     return float((pack(weights).unpack() - weights).abs().mean() / weights.abs().mean())
 
 
-def _drawn(shape: tuple[int, int]) -> Tensor:
+def _normal_weights(shape: tuple[int, int]) -> Tensor:
     """Normal weights; a row of zeros among several."""
     generator = torch.Generator("cpu").manual_seed(sum(shape))
     weights = torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu")
