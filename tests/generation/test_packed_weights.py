@@ -1,7 +1,10 @@
 """Packed weights in every stage: the tokens of transformers on the same values, dense."""
 
 import copy
+import json
 import pickle
+from itertools import product
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +12,7 @@ import torch
 import models
 import tinyllm
 from models import close
-from packed_models import packed_model
+from packed_models import PACKED, packed_model
 from tinyllm.model import restage
 
 SIZES = {"hidden_size": 256, "intermediate_size": 256, "num_attention_heads": 4}
@@ -73,3 +76,14 @@ def test_the_weights_of_a_cache_are_told_apart():
     )
     assert model.weights_digest != other.weights_digest
     assert model.weights_digest == copy.deepcopy(model).weights_digest
+
+
+def test_recorded_table_of_identity():
+    """Every format, stage, width and batch is in it, and none differs: `python book/identity.py --packed` makes it."""
+    path = Path(__file__).parents[2] / "book" / "results" / "packed-identity.json"
+    rows = json.loads(path.read_text())
+    found = [(row["model"], row["stage"], row["width"], row["batch"]) for row in rows]
+    names = [f"tiny Llama, {name}" for name in (*PACKED, "mixed")]
+    names.append("SmolLM2-135M-Instruct, Q4_1, Q8_0")
+    assert sorted(found) == sorted(product(names, tinyllm.STAGES, (1, 4, 16), (1, 7)))
+    assert all(row["identical"] and row["first_difference"] is None for row in rows)
