@@ -68,6 +68,28 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             num_warps=4,
             num_stages=4,
         ),
+        "packed_vector": LaunchConfig(
+            {
+                "block_k": 4096,
+                "max_rows": 4,
+                "min_rows": 1,
+                "min_programs": 512,
+                "norm_tile": 8192,
+            },
+            num_warps=4,
+            num_stages=1,
+        ),
+        "packed_matrix": LaunchConfig(
+            {
+                "block_k": 512,
+                "max_rows": 64,
+                "min_rows": 16,
+                "min_programs": 128,
+                "norm_tile": 8192,
+            },
+            num_warps=4,
+            num_stages=2,
+        ),
         "attention": LaunchConfig(
             {
                 "block_n": 64,
@@ -116,6 +138,28 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             num_stages=4,
             block_loads=True,
         ),
+        "packed_vector": LaunchConfig(
+            {
+                "block_k": 2048,
+                "max_rows": 4,
+                "min_rows": 1,
+                "min_programs": 256,
+                "norm_tile": 2048,
+            },
+            num_warps=4,
+            num_stages=1,
+        ),
+        "packed_matrix": LaunchConfig(
+            {
+                "block_k": 256,
+                "max_rows": 16,
+                "min_rows": 16,
+                "min_programs": 128,
+                "norm_tile": 1024,
+            },
+            num_warps=4,
+            num_stages=1,
+        ),
         "attention": LaunchConfig(
             {
                 "block_n": 64,
@@ -157,6 +201,24 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         "linear_matrix": LaunchConfig(
             {
                 "tile_bytes": 32768,
+                "max_rows": 32,
+                "min_rows": 16,
+                "min_programs": 1,
+                "norm_tile": 8192,
+            }
+        ),
+        "packed_vector": LaunchConfig(
+            {
+                "block_k": 2048,
+                "max_rows": 16,
+                "min_rows": 1,
+                "min_programs": 1,
+                "norm_tile": 8192,
+            }
+        ),
+        "packed_matrix": LaunchConfig(
+            {
+                "block_k": 512,
                 "max_rows": 32,
                 "min_rows": 16,
                 "min_programs": 1,

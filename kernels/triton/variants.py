@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import triton
 from triton.compiler import ASTSource
 
+from ..block_formats import FORMATS
 from . import activation, attention, beam_mask, norm, prefill, qkv, rope
 from .arguments import (
     BeamMaskPointers,
@@ -27,6 +28,8 @@ from .arguments import (
     Strides,
 )
 from .linear import _linear, gemv_launch
+from .packed_matmul import packed_launch
+from .packed_tiles import PackedPointers
 from .tuning import LAUNCHES, LaunchConfig, key_tile
 
 # Parameters and members of grouped parameters, by name; all other pointers are to the model's format.
@@ -34,6 +37,7 @@ TYPES_OF = {
     "cos_ptr": "*fp32", "sin_ptr": "*fp32", "slopes_ptr": "*fp32", "partials": "*fp32",
     "counters": "*i32", "lengths_ptr": "*i32", "positions_ptr": "*i32", "start_ptr": "*i32",
     "live_slots_ptr": "*i32", "num_dead_ptr": "*i32", "beam_index_ptr": "*i32",
+    "codes_ptr": "*i32", "high_ptr": "*i32", "scales_ptr": "*u8",
     "mask_ptr": "*i64", "beam_idx_ptr": "*i64", "eps": "fp32", "scale": "fp32",
 }  # fmt: skip
 # The tuple that each grouped parameter is.
@@ -78,6 +82,7 @@ def variants(device_type: str) -> list[Variant]:
         *_activations(launches["activation"]),
         *_linears(launches, device_type),
         *_queries(launches, device_type),
+        *_packed(launches, device_type),
         *_attentions(launches["attention"]),
         *_prefills(launches["prefill"]),
         *_beam_masks(launches["norm"]),
@@ -96,18 +101,19 @@ def source_of(variant: Variant, dtype: str) -> ASTSource:
         if name in constants:
             given[path] = constants[name]
             return "constexpr"
-        kind = TYPES_OF.get(member) or (f"*{dtype}" if member.endswith("_ptr") else "i32")
+        is_pointer = member.endswith("_ptr") or member == "weight"
+        kind = TYPES_OF.get(member) or (f"*{dtype}" if is_pointer else "i32")
         if kind[0] == "*" or (kind == "i32" and member != "num_rows" and not variant.odd):
             divisible[path] = [["tt.divisibility", 16]]
         return kind
 
     for i, name in enumerate(variant.kernel.arg_names):
-        if name not in GROUPS:
+        if name not in GROUPS and not (name == "weight" and constants["FORMAT"]):
             signature[name] = type_of((i,), name, name)
             continue
-        members = GROUPS[name]._fields
-        types = (type_of((i, j), f"{name}.{member}", member) for j, member in enumerate(members))
-        signature[name] = GROUPS[name](*types)
+        group = GROUPS.get(name, PackedPointers)
+        types = (type_of((i, j), f"{name}.{one}", one) for j, one in enumerate(group._fields))
+        signature[name] = group(*types)
     return ASTSource(variant.kernel, signature, given, divisible)
 
 
@@ -199,6 +205,32 @@ def _queries(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator
             pairs = qkv.neighbours_of(heads["HEAD_DIM"], heads["HALF"], heads["INTERLEAVED"])
             tiles = _tiles(launches[name], rows, 12288, 4096, device_type, True, pairs)
             yield Variant(title, qkv._qkv_rope_and_store, launches[name], heads | tiles, absent)
+
+
+def _packed(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator[Variant]:
+    """Packed weights, a vector and 16 rows: in each format a gated MLP, and queries in the most frequent one."""
+    absent = ("bias_ptr", "norm.bias_ptr", "residual_ptr", "residual2_ptr")
+    for name, rows in (("packed_vector", 1), ("packed_matrix", 16)):
+        launch = launches[name]
+        more = () if rows == 1 else ("norm.weight_ptr",)
+        for packed in FORMATS.values():
+            _, constants = packed_launch(
+                22016, 4096, packed.name, pairs=True, use_dot=rows > 1, device_type=device_type,
+                launch=launch,
+            )  # fmt: skip
+            tiles = {key: value for key, value in constants.items() if key.isupper()}
+            missing = () if "high" in dict(packed.fields) else ("weight.high_ptr",)
+            silu = {"ACTIVATION": "silu", "GATED": True}
+            yield Variant(
+                f"{name}, {packed.name}, gated", _linear, launch, silu | tiles,
+                (*absent, *more, *missing),
+            )  # fmt: skip
+            if packed.name == "Q4_K":
+                llama = {"HEAD_DIM": 128, "HALF": 64, "INTERLEAVED": False, "PER_HEAD": False}
+                yield Variant(
+                    f"{name}, {packed.name}, queries", qkv._qkv_rope_and_store, launch,
+                    llama | tiles, ("bias_ptr", "norm.bias_ptr", *more, *missing),
+                )  # fmt: skip
 
 
 def _tiles(
