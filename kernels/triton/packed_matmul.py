@@ -29,7 +29,6 @@ from .packed_tiles import (
 from .tuning import LaunchConfig, launch_for
 
 
-
 @triton.jit
 def packed_gemv_or_dot(
     x_ptr, planes, weight_row, norm, num_rows, k, stride_x,
@@ -45,7 +44,9 @@ def packed_gemv_or_dot(
     WORDS: tl.constexpr = BLOCK_K // (4 * HALVES)
     VECTORS: tl.constexpr = WORDS // WORDS_OF_VECTOR
     weight_row = weight_row[:, None]
-    words_of_row = k // 32 * (8 // HALVES)  # whole blocks: a compiler sees that rows begin at 16 bytes
+    words_of_row = (
+        k // 32 * (8 // HALVES)
+    )  # whole blocks: a compiler sees that rows begin at 16 bytes
     row = tl.arange(0, BLOCK_M)[:, None]
     mean = 0.0
     inverse_std = 1.0
@@ -92,9 +93,7 @@ def packed_gemv_or_dot(
                 acc = _add_dot(w2, x2, acc)
                 acc = _add_dot(w3, x3, acc)
             else:
-                acc = _add_products(
-                    codes, scale, minimum, x, acc, HALF, FORMAT, BLOCK_N, WORDS
-                )
+                acc = _add_products(codes, scale, minimum, x, acc, HALF, FORMAT, BLOCK_N, WORDS)
 
     y = acc if USE_DOT else tl.sum(acc, 1, keep_dims=True)
     if norm.weight_ptr is not None and norm.bias_ptr is None:

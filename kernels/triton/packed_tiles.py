@@ -90,9 +90,13 @@ def load_words(ptr, row, words_of_row, word, mask):
 @triton.jit
 def load_high_words(high_ptr, row, k, word, mask, FORMAT: tl.constexpr):
     """The words of high bits for words of codes; the codes' own words where the format has none."""
-    if FORMAT == "Q5_K":  # eight words for a block's 32 words of codes, a bit for each eighth of the block
+    if (
+        FORMAT == "Q5_K"
+    ):  # eight words for a block's 32 words of codes, a bit for each eighth of the block
         words = load_words(high_ptr, row, k // 256 * 8, word // 32 * 8 + word % 8, mask)
-    elif FORMAT == "Q6_K":  # eight words for 16 words of codes, two bits for each quarter of their weights
+    elif (
+        FORMAT == "Q6_K"
+    ):  # eight words for 16 words of codes, two bits for each quarter of their weights
         words = load_words(high_ptr, row, k // 256 * 16, word // 16 * 8 + word % 8, mask)
     else:
         words = tl.zeros(word.shape, tl.uint32)
@@ -206,6 +210,12 @@ def split_bytes(x, ROWS: tl.constexpr, WORDS: tl.constexpr):
     x0, x2 = tl.split(even)
     x1, x3 = tl.split(odd)
     return x0, x1, x2, x3
+
+
+@triton.jit
+def join_bytes(w0, w1, w2, w3, ROWS: tl.constexpr, WORDS: tl.constexpr):
+    """The elements of four bytes of words in order, [ROWS, 4 * WORDS]: `split_bytes` backwards."""
+    return tl.reshape(tl.join(tl.join(w0, w2), tl.join(w1, w3)), (ROWS, 4 * WORDS))
 
 
 @triton.jit

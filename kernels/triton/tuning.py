@@ -68,6 +68,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             num_warps=4,
             num_stages=4,
         ),
+        "unpack": LaunchConfig({"rows": 4, "block_k": 1024}, num_warps=4),
         "packed_vector": LaunchConfig(
             {
                 "block_k": 4096,
@@ -138,6 +139,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             num_stages=4,
             block_loads=True,
         ),
+        "unpack": LaunchConfig({"rows": 4, "block_k": 1024}, num_warps=4),
         "packed_vector": LaunchConfig(
             {
                 "block_k": 2048,
@@ -207,6 +209,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
                 "norm_tile": 8192,
             }
         ),
+        "unpack": LaunchConfig({"rows": 32, "block_k": 1024}),
         "packed_vector": LaunchConfig(
             {
                 "block_k": 2048,
