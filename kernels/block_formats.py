@@ -45,7 +45,7 @@ class BlockFormat:
 
     @property
     def planes(self) -> tuple[Sizes, ...]:
-        """The fields by planes: codes, high bits of codes where there are some, scales with all that belongs to them."""
+        """The fields by planes: codes, high bits where there are some, and the scales with all else."""
         planes = [(field,) for field in self.fields if field[0] == "codes"]
         planes += [(field,) for field in self.fields if field[0] == "high"]
         return *planes, tuple(field for field in self.fields if field[0] not in ("codes", "high"))

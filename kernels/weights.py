@@ -46,8 +46,8 @@ class DenseWeight(NamedTuple):
 class PackedRows(NamedTuple):
     """Rows of a matrix in blocks of one format.
 
-    `planar`: the codes of all blocks of all rows lie together, then their high bits, then the scales of each block; else
-    all fields of a block do, as in a GGUF file.
+    `planar`: the codes of all blocks of all rows lie together, then their high bits, then the scales of each block;
+    else all fields of a block do, as in a GGUF file.
     """
 
     blocks: UInt8[Tensor, "n row_bytes"]
@@ -135,6 +135,10 @@ class PackedWeight(NamedTuple):
     def formats(self) -> tuple[BlockFormat, ...]:
         """The format of each part."""
         return tuple(part.format for part in self.parts)
+
+    def unpack(self) -> Float[Tensor, "n k"]:
+        """All weights, in float32."""
+        return torch.cat([part.unpack() for part in self.parts])
 
 
 Weight = DenseWeight | PackedWeight

@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..weights import DenseWeight
+from ..torch_kernels import TORCH
+from ..weights import DenseWeight, PackedWeight, Weight
 from .build import BuildError, cache_folder, library
 from .structs import (
     ACTIVATIONS,
@@ -147,7 +148,7 @@ class Kernels:
 
 def linear(
     x: Tensor,
-    weight: DenseWeight,
+    weight: Weight,
     bias: Tensor | None = None,
     norm: object | None = None,
     activation: str | None = None,
@@ -159,6 +160,8 @@ def linear(
     The weights are read once. Raises ValueError for shapes, dtypes or an activation that the kernel
     does not take, BuildError where there are no kernels.
     """
+    if isinstance(weight, PackedWeight):
+        return TORCH.linear(x, weight, bias, norm, activation, gated, residuals)
     return kernels().linear(
         x, weight, bias, norm=norm, activation=activation, gated=gated, residuals=residuals
     )

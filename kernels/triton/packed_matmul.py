@@ -167,8 +167,8 @@ def _packed_launch(
 ) -> tuple[tuple[int], dict[str, Any]]:  # fmt: skip
     launch = launch or launch_for("packed_matrix" if use_dot else "packed_vector", device_type)
     block_m = MAX_ROWS if use_dot else 1
-    block_n = launch.blocks["max_rows"]
     least = max(launch.blocks["min_rows"], 2 if pairs else 1)
+    block_n = max(launch.blocks["max_rows"], least)
     while block_n > least and triton.cdiv(n, block_n) < launch.blocks["min_programs"]:
         block_n //= 2
     block_k = min(launch.blocks["block_k"], max(256, triton.next_power_of_2(k)))

@@ -25,7 +25,7 @@ EXPONENT = tl.constexpr(2.0**23)
 
 
 class PackedPointers(NamedTuple):
-    """The planes of packed rows as a kernel receives them: 32-bit words of codes and of their high bits, scales in bytes."""
+    """The planes of packed rows as a kernel receives them: codes and high bits in words of 32 bits, scales in bytes."""
 
     codes_ptr: Tensor
     high_ptr: Tensor | None
@@ -39,7 +39,7 @@ def check_packed(rows: PackedRows, k: int) -> None:
         raise ValueError(f"packed rows in {name}: expected one of {', '.join(FORMATS)}")
     if not rows.planar:
         raise ValueError(
-            f"packed rows in {name} lie block by block: expected planes; `arranged(planar=True)` makes them"
+            f"packed rows in {name} lie block by block: expected planes, from `arranged(planar=True)`"
         )
     if rows.shape[1] != k:
         raise ValueError(f"packed rows are {list(rows.shape)}: expected rows of {k} weights")
@@ -62,7 +62,7 @@ def packed_pointers(rows: PackedRows) -> PackedPointers:
 
 @triton.jit
 def column_of(position, HALF: tl.constexpr, FORMAT: tl.constexpr):
-    """The column of the matrix of byte `position` of a row of codes: of its low half (HALF 0) or of its high one (1)."""
+    """The column of the matrix that byte `position` of a row of codes holds: in its low half (HALF 0) or high one."""
     HALVES: tl.constexpr = 1 if FORMAT == "Q8_0" else 2
     LARGE: tl.constexpr = FORMAT == "Q4_K" or FORMAT == "Q5_K" or FORMAT == "Q6_K"
     GROUP: tl.constexpr = 64 if FORMAT == "Q6_K" else (32 if LARGE else 16)

@@ -173,8 +173,8 @@ def qkv_rope_and_store(
 
     `norm`, `bias` as in `linear`; cos, sin, the slots and `start` as in `rope_and_store`; `per_head`: the rows of
     weight are q, k and v of the first head, then of the next. A packed weight of several parts is `linear`, then
-    `rope_and_store`. Returns q [b, h, t, d], rotated, and the slots. Raises ValueError for more tokens, or for sizes that
-    do not belong together.
+    `rope_and_store`. Returns q [b, h, t, d], rotated, and the slots. Raises ValueError for more tokens, or for sizes
+    that do not belong together.
     """
     b, t, m = x.shape
     _, kv_heads, num_slots, head_dim = k_slot.shape

@@ -1,4 +1,4 @@
-"""Rows of packed weights as dense ones, for the matmul of a prefill: the bytes of the blocks are read once, n*k*s written.
+"""Rows of packed weights as dense ones, for the matmul of a prefill: their blocks are read once, n*k*s bytes written.
 
 The weights are those of `PackedRows.unpack`, which the last of their operations rounds.
 """

@@ -46,7 +46,7 @@ def parameters(function):
 
 def test_the_interface_is_what_the_tables_check():
     assert set(TABLES) - {"attention"} < set(OPERATIONS)
-    assert set(KernelSet.__annotations__) == set(VALUES)
+    assert set(KernelSet.__annotations__) == {*VALUES, "planar_blocks"}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -62,6 +62,7 @@ def test_every_set_says_what_it_can_do(kernels):
     assert isinstance(kernels, KernelSet) and isinstance(kernels, TorchKernels)
     assert {name: type(getattr(kernels, name)) for name in VALUES} == VALUES
     assert kernels.max_prologue_norm_rows >= 1
+    assert kernels.planar_blocks in (None, False, True)
 
 
 def test_sets_go_by_their_names(kernels):
