@@ -145,7 +145,7 @@ def _add_products(
     products += times_code(codes, x2, 2, HALF, FORMAT)
     products += times_code(codes, x3, 3, HALF, FORMAT)
     acc += scale * tl.sum(tl.reshape(products, (BLOCK_N, VECTORS, WORDS_OF_VECTOR)), 2)
-    if FORMAT == "Q4_1" or FORMAT == "Q4_K" or FORMAT == "Q5_K":
+    if (FORMAT == "Q4_1" or FORMAT == "Q4_K") or FORMAT == "Q5_K":
         sums = (x0 + x1) + (x2 + x3)
         acc += minimum * tl.sum(tl.reshape(sums, (1, VECTORS, WORDS_OF_VECTOR)), 2)
     return acc

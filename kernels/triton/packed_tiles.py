@@ -64,26 +64,26 @@ def packed_pointers(rows: PackedRows) -> PackedPointers:
 def column_of(position, HALF: tl.constexpr, FORMAT: tl.constexpr):
     """The column of the matrix that byte `position` of a row of codes holds: in its low half (HALF 0) or high one."""
     HALVES: tl.constexpr = 1 if FORMAT == "Q8_0" else 2
-    LARGE: tl.constexpr = FORMAT == "Q4_K" or FORMAT == "Q5_K" or FORMAT == "Q6_K"
+    LARGE: tl.constexpr = (FORMAT == "Q4_K" or FORMAT == "Q5_K") or FORMAT == "Q6_K"
     GROUP: tl.constexpr = 64 if FORMAT == "Q6_K" else (32 if LARGE else 16)
     return position // GROUP * (GROUP * HALVES) + position % GROUP + HALF * GROUP
 
 
 @triton.jit
-def _load(ptrs, mask, POLICY: tl.constexpr = ""):
-    """Numbers at addresses, zero outside of a mask where there is one."""
+def _load(ptrs, mask, ONCE: tl.constexpr = False):
+    """Numbers at addresses, zero outside of a mask where there is one. ONCE: they leave the cache first."""
     if mask is None:
-        numbers = tl.load(ptrs, eviction_policy=POLICY)
+        numbers = tl.load(ptrs, eviction_policy="evict_first" if ONCE else "")
     else:
-        numbers = tl.load(ptrs, mask=mask, other=0, eviction_policy=POLICY)
+        numbers = tl.load(ptrs, mask=mask, other=0, eviction_policy="evict_first" if ONCE else "")
     return numbers
 
 
 @triton.jit
 def load_words(ptr, row, words_of_row, word, mask):
-    """Words of rows [BLOCK_N, 1] at places [1, WORDS]. They are read once: they leave the cache first."""
+    """Words of rows [BLOCK_N, 1] at places [1, WORDS]."""
     row_ptrs = ptr + row.to(tl.int64) * words_of_row
-    words = _load(row_ptrs + word, mask, "evict_first")
+    words = _load(row_ptrs + word, mask, ONCE=True)
     return words.to(tl.uint32, bitcast=True)
 
 
@@ -126,7 +126,7 @@ def times_code(codes, x, BYTE: tl.constexpr, HALF: tl.constexpr, FORMAT: tl.cons
     A code becomes the last bits of 2^23. Where they have room for it it keeps its place, which saves a shift: it is
     PLACE times as large then, and x is divided by that.
     """
-    SHORT: tl.constexpr = FORMAT == "Q4_0" or FORMAT == "Q4_1" or FORMAT == "Q4_K"
+    SHORT: tl.constexpr = (FORMAT == "Q4_0" or FORMAT == "Q4_1") or FORMAT == "Q4_K"
     BITS: tl.constexpr = 4 if SHORT else (8 if FORMAT == "Q8_0" else 6)
     SIGNED: tl.constexpr = 128 if FORMAT == "Q8_0" else (32 if FORMAT == "Q6_K" else 0)
     OFFSET: tl.constexpr = 8 if FORMAT == "Q4_0" else SIGNED
@@ -229,7 +229,7 @@ def weights_of_half(
     w1 = times_code(codes, scale, 1, HALF, FORMAT)
     w2 = times_code(codes, scale, 2, HALF, FORMAT)
     w3 = times_code(codes, scale, 3, HALF, FORMAT)
-    if FORMAT == "Q4_1" or FORMAT == "Q4_K" or FORMAT == "Q5_K":
+    if (FORMAT == "Q4_1" or FORMAT == "Q4_K") or FORMAT == "Q5_K":
         minimum = _spread(minimum, ROWS, WORDS)
         w0 += minimum
         w1 += minimum
