@@ -170,14 +170,19 @@ def candidates(rows: int) -> list[tuning.LaunchConfig]:
     kernel = "packed_vector" if rows == 1 else "packed_matrix"
     row = tuning.launch_for(kernel, "cuda")
     if rows == 1:
-        widths = ((1, 1024), (2, 1024), (2, 2048), (4, 2048), (4, 4096), (8, 4096))
+        widths = ((1, 512), (2, 512), (2, 1024), (4, 1024), (4, 2048), (8, 2048))
         sizes, stages = (2, 4, 8), (1, 2)
     else:
-        widths = ((4, 256), (4, 512), (4, 1024), (8, 512))
+        widths = ((4, 128), (4, 256), (4, 512), (8, 256))
         sizes, stages = (16, 32, 64), (1, 2, 3)
     found = [row]
-    for (num_warps, block_k), size, num_stages in itertools.product(widths, sizes, stages):
-        tile = {"block_k": block_k, "max_rows": size, "min_rows": min(size, 16), "min_programs": 1}
+    for (num_warps, code_bytes), size, num_stages in itertools.product(widths, sizes, stages):
+        tile = {
+            "code_bytes": code_bytes,
+            "max_rows": size,
+            "min_rows": min(size, 16),
+            "min_programs": 1,
+        }
         blocks = {**row.blocks, **tile}
         found.append(replace(row, blocks=blocks, num_warps=num_warps, num_stages=num_stages))
     return found

@@ -6,11 +6,11 @@ from .attention import Workspace, attention_workspace, segment_attention
 from .beam_mask import BeamMask, make_beam_mask, reorder_beam_index
 from .linear import MAX_PROLOGUE_NORM_ROWS, linear
 from .norm import layer_norm, norm_and_add, rms_norm
+from .packed_unpack import unpack
 from .prefill import prefill_attention
 from .qkv import qkv_rope_and_store
 from .rope import rope_and_store
 from .split_plan import SplitPlan, split_plan_of
-from .unpack import unpack
 
 __all__ = [
     "MAX_PROLOGUE_NORM_ROWS",

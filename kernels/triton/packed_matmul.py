@@ -171,7 +171,8 @@ def _packed_launch(
     block_n = max(launch.blocks["max_rows"], least)
     while block_n > least and triton.cdiv(n, block_n) < launch.blocks["min_programs"]:
         block_n //= 2
-    block_k = min(launch.blocks["block_k"], max(256, triton.next_power_of_2(k)))
+    halves = 1 if format_name == "Q8_0" else 2
+    block_k = min(halves * launch.blocks["code_bytes"], max(256, triton.next_power_of_2(k)))
     constants = {
         "FORMAT": format_name,
         "USE_DOT": use_dot,

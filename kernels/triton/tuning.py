@@ -71,7 +71,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         "unpack": LaunchConfig({"rows": 4, "block_k": 1024}, num_warps=4),
         "packed_vector": LaunchConfig(
             {
-                "block_k": 4096,
+                "code_bytes": 2048,
                 "max_rows": 4,
                 "min_rows": 1,
                 "min_programs": 512,
@@ -82,7 +82,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         ),
         "packed_matrix": LaunchConfig(
             {
-                "block_k": 512,
+                "code_bytes": 256,
                 "max_rows": 64,
                 "min_rows": 16,
                 "min_programs": 128,
@@ -142,18 +142,19 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         "unpack": LaunchConfig({"rows": 4, "block_k": 1024}, num_warps=4),
         "packed_vector": LaunchConfig(
             {
-                "block_k": 2048,
-                "max_rows": 4,
+                "code_bytes": 1024,
+                "max_rows": 2,
                 "min_rows": 1,
                 "min_programs": 256,
                 "norm_tile": 2048,
             },
-            num_warps=4,
+            num_warps=2,
             num_stages=1,
+            grf_mode="256",
         ),
         "packed_matrix": LaunchConfig(
             {
-                "block_k": 256,
+                "code_bytes": 128,
                 "max_rows": 16,
                 "min_rows": 16,
                 "min_programs": 128,
@@ -161,6 +162,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             },
             num_warps=4,
             num_stages=1,
+            grf_mode="256",
         ),
         "attention": LaunchConfig(
             {
@@ -212,7 +214,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         "unpack": LaunchConfig({"rows": 32, "block_k": 1024}),
         "packed_vector": LaunchConfig(
             {
-                "block_k": 2048,
+                "code_bytes": 1024,
                 "max_rows": 16,
                 "min_rows": 1,
                 "min_programs": 1,
@@ -221,7 +223,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         ),
         "packed_matrix": LaunchConfig(
             {
-                "block_k": 512,
+                "code_bytes": 256,
                 "max_rows": 32,
                 "min_rows": 16,
                 "min_programs": 1,

@@ -13,7 +13,7 @@ import triton
 from triton.compiler import ASTSource
 
 from ..block_formats import FORMATS
-from . import activation, attention, beam_mask, norm, prefill, qkv, rope
+from . import activation, attention, beam_mask, norm, packed_unpack, prefill, qkv, rope
 from .arguments import (
     BeamMaskPointers,
     CacheSlots,
@@ -56,6 +56,7 @@ GROUPS = {
     "rope": RopeTables,
     "slots": CacheSlots,
     "shape": QKVShape,
+    "planes": PackedPointers,
 }
 
 
@@ -208,29 +209,36 @@ def _queries(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator
 
 
 def _packed(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator[Variant]:
-    """Packed weights, a vector and 16 rows: in each format a gated MLP, and queries in the most frequent one."""
-    absent = ("bias_ptr", "norm.bias_ptr", "residual_ptr", "residual2_ptr")
-    for name, rows in (("packed_vector", 1), ("packed_matrix", 16)):
-        launch = launches[name]
-        more = () if rows == 1 else ("norm.weight_ptr",)
-        for packed in FORMATS.values():
+    """Packed weights, a vector and 16 rows: a gated MLP in each format, the queries of Llama; rows unpacked."""
+    llama = {"HEAD_DIM": 128, "HALF": 64, "INTERLEAVED": False, "PER_HEAD": False}
+    silu = {"ACTIVATION": "silu", "GATED": True}
+    for packed in FORMATS.values():
+        no_high = () if "high" in dict(packed.fields) else ("high_ptr",)
+        absent = tuple(f"weight.{name}" for name in no_high)
+        for name, rows in (("packed_vector", 1), ("packed_matrix", 16)):
+            launch = launches[name]
+            absent_norm = ("norm.bias_ptr",) if rows == 1 else ("norm.weight_ptr", "norm.bias_ptr")
             _, constants = packed_launch(
                 22016, 4096, packed.name, pairs=True, use_dot=rows > 1, device_type=device_type,
                 launch=launch,
             )  # fmt: skip
             tiles = {key: value for key, value in constants.items() if key.isupper()}
-            missing = () if "high" in dict(packed.fields) else ("weight.high_ptr",)
-            silu = {"ACTIVATION": "silu", "GATED": True}
+            epilogue = ("bias_ptr", "residual_ptr", "residual2_ptr")
             yield Variant(
                 f"{name}, {packed.name}, gated", _linear, launch, silu | tiles,
-                (*absent, *more, *missing),
+                (*epilogue, *absent_norm, *absent),
             )  # fmt: skip
             if packed.name == "Q4_K":
-                llama = {"HEAD_DIM": 128, "HALF": 64, "INTERLEAVED": False, "PER_HEAD": False}
                 yield Variant(
-                    f"{name}, {packed.name}, queries", qkv._qkv_rope_and_store, launch,
-                    llama | tiles, ("bias_ptr", "norm.bias_ptr", *more, *missing),
+                    f"{name}, {packed.name}, queries of Llama", qkv._qkv_rope_and_store, launch,
+                    llama | tiles, ("bias_ptr", *absent_norm, *absent),
                 )  # fmt: skip
+        launch = launches["unpack"]
+        blocks = {"BLOCK_N": launch.blocks["rows"], "BLOCK_K": launch.blocks["block_k"]}
+        yield Variant(
+            f"unpack, {packed.name}", packed_unpack._unpack, launch, {"FORMAT": packed.name} | blocks,
+            tuple(f"planes.{name}" for name in no_high),
+        )  # fmt: skip
 
 
 def _tiles(

@@ -37,11 +37,11 @@ CPU_LAUNCHES = {
     ),
     "unpack": LaunchConfig({"rows": 8, "block_k": 512}, num_warps=4),
     "packed_vector": LaunchConfig(
-        {"block_k": 512, "max_rows": 4, "min_rows": 1, "min_programs": 1, "norm_tile": 8192},
+        {"code_bytes": 256, "max_rows": 4, "min_rows": 1, "min_programs": 1, "norm_tile": 8192},
         num_warps=4,
     ),
     "packed_matrix": LaunchConfig(
-        {"block_k": 256, "max_rows": 16, "min_rows": 16, "min_programs": 1, "norm_tile": 8192},
+        {"code_bytes": 128, "max_rows": 16, "min_rows": 16, "min_programs": 1, "norm_tile": 8192},
         num_warps=16,
     ),
     "attention": LaunchConfig(
