@@ -82,14 +82,14 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         ),
         "packed_matrix": LaunchConfig(
             {
-                "code_bytes": 256,
+                "code_bytes": 128,
                 "max_rows": 64,
                 "min_rows": 16,
                 "min_programs": 128,
                 "norm_tile": 8192,
             },
             num_warps=4,
-            num_stages=2,
+            num_stages=3,
         ),
         "attention": LaunchConfig(
             {

@@ -102,7 +102,7 @@ def source_of(variant: Variant, dtype: str) -> ASTSource:
         if name in constants:
             given[path] = constants[name]
             return "constexpr"
-        is_pointer = member.endswith("_ptr") or member == "weight"
+        is_pointer = member.endswith("_ptr") or name == "weight"
         kind = TYPES_OF.get(member) or (f"*{dtype}" if is_pointer else "i32")
         if kind[0] == "*" or (kind == "i32" and member != "num_rows" and not variant.odd):
             divisible[path] = [["tt.divisibility", 16]]
