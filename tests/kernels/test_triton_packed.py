@@ -137,8 +137,13 @@ def test_parts_write_side_by_side(interpreted):
     parts = [packed_rows(name, n, 256) for name, n in (("Q6_K", 5), ("Q4_1", 8), ("Q8_0", 3))]
     for num_rows in (1, 4):
         x = torch.randn(num_rows, 256)
-        whole = kernels.linear(x, packed_weight(*parts))
-        each = [kernels.linear(x, packed_weight(part)) for part in parts]
+        bias = torch.randn(16)
+        residual = torch.randn(num_rows, 20)[:, 2:18]
+        whole = kernels.linear(x, packed_weight(*parts), bias, residuals=(residual,))
+        each = [
+            kernels.linear(x, packed_weight(part), bias[columns], residuals=(residual[:, columns],))
+            for part, columns in zip(parts, (slice(5), slice(5, 13), slice(13, 16)), strict=True)
+        ]
         assert whole.equal(torch.cat(each, dim=1))
 
 
