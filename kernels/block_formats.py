@@ -1,5 +1,7 @@
 """Block formats of GGUF: how 32 or 256 weights lie in a few bytes, and torch operations that turn them into float32.
 
+Number formats are formats too, with blocks of one weight: a matrix may have rows of either.
+
 A block stores small integers, the codes, and what they are multiplied with: a scale, and in some formats a minimum.
 The K formats store a scale (and a minimum) for every 16 or 32 weights in 4 to 8 bits, themselves multiplied by one of
 16 bits a block. Layouts and names are those of ggml's `block_q4_0` and so on.
@@ -73,6 +75,11 @@ def _nibbles(codes: Tensor, group: int) -> Tensor:
     return torch.cat([codes & 15, codes >> 4], dim=-2).flatten(2)
 
 
+def _decode_dense(dtype: torch.dtype) -> Decode:
+    """Of a number format that packs nothing."""
+    return lambda fields: fields["value"].view(dtype).float()
+
+
 def _decode_q4_0(fields: Fields) -> Tensor:
     codes = _nibbles(fields["codes"], 16).float()
     return _half(fields["scale"]) * (codes - 8)
@@ -127,6 +134,9 @@ FORMATS = MappingProxyType(
     {
         one.name: one
         for one in (
+            BlockFormat("F32", 0, 1, (("value", 4),), _decode_dense(torch.float32)),
+            BlockFormat("F16", 1, 1, (("value", 2),), _decode_dense(torch.float16)),
+            BlockFormat("BF16", 30, 1, (("value", 2),), _decode_dense(torch.bfloat16)),
             BlockFormat("Q4_0", 2, 32, (("scale", 2), ("codes", 16)), _decode_q4_0),
             BlockFormat("Q4_1", 3, 32, (("scale", 2), ("minimum", 2), ("codes", 16)), _decode_q4_1),
             BlockFormat("Q8_0", 8, 32, (("scale", 2), ("codes", 32)), _decode_q8_0),

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .kernel_set import BeamMask, HeadNorms, KernelSet, NormWeights, Workspace
+from .packed import unpack
 from .torch_attention import (
     PartialAttention,
     attention_with_lse,
@@ -165,8 +166,8 @@ class TorchKernels(KernelSet):
         return out
 
     def unpack(self, rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Tensor:
-        """Some ten operations."""
-        return rows.unpack(first, last).to(dtype)
+        """One operation."""
+        return unpack(rows, first, last, dtype)
 
     def norm(self, x: Tensor, norm: NormWeights) -> Tensor:
         """The normalisation that these weights belong to."""

@@ -37,11 +37,6 @@ class DenseWeight(NamedTuple):
         """Bytes that one matmul reads of it."""
         return self.data.nbytes
 
-    @staticmethod
-    def nbytes_of(outputs: int, inputs: int, size: int) -> int:
-        """Bytes of a matrix of so many outputs and inputs, `size` bytes an element."""
-        return outputs * inputs * size
-
 
 class PackedRows(NamedTuple):
     """Rows of a matrix in blocks of one format.
@@ -79,6 +74,13 @@ class PackedRows(NamedTuple):
         widths = [sum(size for _, size in sizes) for sizes in self.format.planes]
         planes = self.blocks.view(-1).split([n * blocks * width for width in widths])
         return tuple(plane.view(n, blocks, -1) for plane in planes)
+
+    @property
+    def has_finite_scales(self) -> bool:
+        """Whether the 16-bit scale and minimum of every block are numbers."""
+        fields = self.fields
+        halves = [fields[name] for name in ("scale", "minimum") if name in fields]
+        return all(bool(x.view(torch.float16).isfinite().all()) for x in halves)
 
     def arranged(self, planar: bool) -> PackedRows:
         """The same rows in the other arrangement, in as many bytes: a copy, unless they have it already."""

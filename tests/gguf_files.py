@@ -4,6 +4,8 @@ import gguf
 import numpy as np
 import torch
 
+from packed_models import encoded
+
 F32 = gguf.GGMLQuantizationType.F32
 # Model type of a configuration -> llama.cpp's name.
 ARCHITECTURES = {
@@ -23,8 +25,9 @@ ARCHITECTURES = {
 def write(path, hf, *, kind=F32, without=(), extra=(), parts=0, **metadata):
     """Store a model, matrices as `kind`, which `hf` takes over; returns the path of the file, the first of `parts`.
 
-    `metadata` are further values under the architecture's name (or, of the tokenizer, under their own), or others
-    of those that are there; `without` names keys that are left out; `extra` are further tensors.
+    `kind` may be a function of a tensor's name. `metadata` are further values under the architecture's name (or, of
+    the tokenizer, under their own), or others of those that are there; `without` names keys that are left out;
+    `extra` are further tensors.
     """
     architecture = ARCHITECTURES[hf.config.model_type]
     names = list(dict(hf.named_parameters()))
@@ -36,12 +39,14 @@ def write(path, hf, *, kind=F32, without=(), extra=(), parts=0, **metadata):
     table = gguf.get_tensor_name_map(arch_of(architecture), hf.config.num_hidden_layers)
     for name, parameter in hf.named_parameters():
         values = parameter.numpy()
-        encoding = kind if values.ndim == 2 else F32
-        stored = np.ascontiguousarray(stored_values(hf.config, name, values))
+        encoding = kind(name) if callable(kind) else kind
+        encoding = encoding if values.ndim == 2 else F32
+        blocks = encoded(values, encoding)
+        stored = np.ascontiguousarray(stored_values(hf.config, name, blocks))
         name = name.removeprefix("transformer.")
         there = table.get_name(name, try_suffixes=(".weight", ".bias"))
-        writer.add_tensor(there, gguf.quants.quantize(stored, encoding), raw_dtype=encoding)
-        decoded = gguf.quants.dequantize(gguf.quants.quantize(values, encoding), encoding)
+        writer.add_tensor(there, stored, raw_dtype=encoding)
+        decoded = gguf.quants.dequantize(blocks, encoding)
         parameter.data = torch.from_numpy(np.array(decoded)).reshape(parameter.shape)
     for name, values in extra:
         writer.add_tensor(name, values)

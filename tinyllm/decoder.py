@@ -14,7 +14,7 @@ from tinyllm.attention.metadata import Attention, Metadata, attention_options
 from tinyllm.cache import LayerCache, PrefillCache
 from tinyllm.config import DecoderConfig
 from tinyllm.kernels import KernelSet
-from tinyllm.linear import Linear, Norm, QKVLinear, weights_digest
+from tinyllm.linear import Linear, Norm, QKVLinear, arrange_blocks, weights_digest
 from tinyllm.ops import Operations
 from tinyllm.ops.embedding import TokenEmbedding
 from tinyllm.ops.rope import RotaryEmbedding, RotaryTables
@@ -106,12 +106,13 @@ class Decoder(nn.Module):
         self.norm = Norm(config.hidden_size, config.norm_eps, config.layer_norm)
         self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=config.head_bias)
         if config.tie_word_embeddings:
-            self.lm_head.weight = self.embed_tokens.weight
+            self.lm_head.tie(self.embed_tokens)
         self.rotary = RotaryEmbedding(config)
 
     def bind(self, kernels: KernelSet) -> None:
         """Run the operations on this set of kernels from now on."""
         self.kernels = kernels
+        arrange_blocks(self, kernels.planar_blocks)
         self.ops = self.operations.on(kernels)
         for layer in self.layers:
             layer.ops = self.ops
@@ -128,7 +129,7 @@ class Decoder(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The number format of the weights."""
+        """The number format of activations, and of weights that are not packed."""
         return self.embed_tokens.storage.dtype
 
     @property

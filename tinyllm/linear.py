@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -11,8 +13,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from tinyllm.config import DecoderConfig
+from tinyllm.kernels.packed import lookup, unpack_matrix
 from tinyllm.kernels.torch_kernels import split_heads
-from tinyllm.kernels.weights import DenseWeight
+from tinyllm.kernels.weights import DenseWeight, PackedRows, PackedWeight, Weight
 
 DIGEST_SIZE = 64  # elements of a weight that its digest is made of
 QKV = tuple[Float[Tensor, "b h t d"], Float[Tensor, "b g t d"], Float[Tensor, "b g t d"]]
@@ -26,8 +29,8 @@ class Norm(nn.Module):
 
     def __init__(self, size: int, eps: float, bias: bool = False) -> None:
         super().__init__()
-        self.weight = nn.Parameter(_empty(size), requires_grad=False)
-        self.bias = nn.Parameter(_empty(size), requires_grad=False) if bias else None
+        self.weight = _fixed(_empty(size))
+        self.bias = _fixed(_empty(size)) if bias else None
         self.eps = eps
 
 
@@ -39,26 +42,73 @@ class HeadNorms(NamedTuple):
     eps: float
 
 
-class Linear(nn.Module):
-    """y = x W^T + b. The weight is read here alone: kernels receive `storage`.
+class PackedBlocks(nn.Module):
+    """The blocks of a packed matrix, a parameter for each of its parts; `.to` changes the dtype of activations."""
 
-    >>> Linear(4, 2).storage.shape
+    def __init__(self, weight: PackedWeight) -> None:
+        super().__init__()
+        self.formats = weight.formats
+        self.planar = weight.parts[0].planar
+        self.blocks = nn.ParameterList(_fixed(part.blocks) for part in weight.parts)
+        self.register_buffer(
+            "activation", torch.empty(0, dtype=weight.dtype, device=weight.device), persistent=False
+        )
+
+    @property
+    def weight(self) -> PackedWeight:
+        """The matrix as kernels receive it."""
+        pairs = zip(self.blocks, self.formats, strict=True)
+        parts = (PackedRows(blocks, one, self.planar) for blocks, one in pairs)
+        return PackedWeight(tuple(parts), self.activation.dtype)
+
+    def arrange(self, planar: bool) -> None:
+        """Arrange the blocks for a set of kernels, in as many bytes."""
+        if planar != self.planar:
+            parts = [part.arranged(planar).blocks for part in self.weight.parts]
+            self.blocks = nn.ParameterList(_fixed(blocks) for blocks in parts)
+            self.planar = planar
+
+
+class Matrix(nn.Module):
+    """A matrix `[n, k]` that owns its storage: dense, the parameter `weight`, or `packed` in blocks.
+
+    >>> Matrix(2, 4).storage.shape
     torch.Size([2, 4])
     """
+
+    weight: Float[Tensor, "n k"] | None
+
+    def __init__(self, rows: int, columns: int) -> None:
+        super().__init__()
+        self.weight = _fixed(_empty(rows, columns))
+        self.packed: PackedBlocks | None = None
+
+    @property
+    def storage(self) -> Weight:
+        """The weight as kernels receive it."""
+        return DenseWeight(self.weight) if self.packed is None else self.packed.weight
+
+    def pack(self, weight: PackedWeight) -> None:
+        """Keep blocks in the place of a dense weight."""
+        self.weight = None
+        self.packed = PackedBlocks(weight)
+
+    def tie(self, other: Matrix) -> None:
+        """Share the storage of another matrix."""
+        self.weight = other.weight
+        self.packed = other.packed
+
+
+class Linear(Matrix):
+    """y = x W^T + b. The weight is read here alone: kernels receive `storage`."""
 
     bias: Float[Tensor, " n"] | None
 
     def __init__(self, in_features: int, out_features: int, bias: bool = False) -> None:
-        super().__init__()
+        super().__init__(out_features, in_features)
         self.in_features = in_features
         self.out_features = out_features
-        self.weight = nn.Parameter(_empty(out_features, in_features), requires_grad=False)
-        self.bias = nn.Parameter(_empty(out_features), requires_grad=False) if bias else None
-
-    @property
-    def storage(self) -> DenseWeight:
-        """The weight as kernels receive it."""
-        return DenseWeight(self.weight)
+        self.bias = _fixed(_empty(out_features)) if bias else None
 
     @property
     def nbytes(self) -> int:
@@ -66,16 +116,26 @@ class Linear(nn.Module):
         return self.storage.nbytes + (0 if self.bias is None else self.bias.nbytes)
 
     def matmul(self, x: Float[Tensor, "*rows k"], *, bias: bool = True) -> Float[Tensor, "*rows n"]:
-        """x W^T + b as torch computes it; without b where `bias` is False."""
-        return F.linear(x, self.weight, self.bias if bias else None)
+        """x W^T + b as torch computes it; without b where `bias` is False. Packed rows are dense for this long."""
+        return F.linear(x, self.dense(0, self.out_features), self.bias if bias else None)
 
     def matmul_blocks(
         self, x: Float[Tensor, "*rows k"], sizes: list[int]
     ) -> list[Float[Tensor, "*rows _"]]:
         """One matmul for each block of so many rows of a merged matrix, as if they had never been merged."""
-        weights = self.weight.split(sizes)
         biases = [None] * len(sizes) if self.bias is None else self.bias.split(sizes)
-        return [F.linear(x, weight, bias) for weight, bias in zip(weights, biases, strict=True)]
+        last = list(accumulate(sizes))
+        first = [0, *last[:-1]]
+        return [
+            F.linear(x, self.dense(*rows), bias)
+            for *rows, bias in zip(first, last, biases, strict=True)
+        ]
+
+    def dense(self, first: int, last: int) -> Float[Tensor, "rows k"]:
+        """Rows `first` to `last`: a view, or unpacked."""
+        if self.packed is None:
+            return self.weight[first:last]
+        return unpack_matrix(self.packed.weight, first, last)
 
 
 class QKVLinear(Linear):
@@ -110,24 +170,13 @@ class QKVLinear(Linear):
         return split_heads(merged, self.num_key_value_heads, self.head_dim, per_head=self.per_head)
 
 
-class Embedding(nn.Module):
-    """A table with one row for each token or position.
-
-    >>> Embedding(5, 3).storage.shape
-    torch.Size([5, 3])
-    """
-
-    def __init__(self, rows: int, size: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(_empty(rows, size), requires_grad=False)
-
-    @property
-    def storage(self) -> DenseWeight:
-        """The table as kernels receive it."""
-        return DenseWeight(self.weight)
+class Embedding(Matrix):
+    """A table with one row for each token or position."""
 
     def forward(self, ids: Int[Tensor, "*ids"]) -> Float[Tensor, "*ids m"]:
         """One row for each id."""
+        if self.packed is not None:
+            return lookup(self.packed.weight, ids)
         return F.embedding(ids, self.weight)
 
 
@@ -141,7 +190,36 @@ class StorageSize(NamedTuple):
 def storage_size(model: nn.Module) -> StorageSize:
     """The weights of all modules together."""
     parameters = list(model.parameters())
-    return StorageSize(sum(p.numel() for p in parameters), sum(p.nbytes for p in parameters))
+    packed = [module.weight for module in model.modules() if isinstance(module, PackedBlocks)]
+    elements = sum(p.numel() for p in parameters)
+    elements += sum(weight.shape.numel() - weight.nbytes for weight in packed)
+    return StorageSize(elements, sum(p.nbytes for p in parameters))
+
+
+def packed_formats(model: nn.Module) -> list[str]:
+    """The formats of packed matrices, the one with most bytes first; none where all are dense."""
+    sizes: Counter[str] = Counter()
+    for module in model.modules():
+        if isinstance(module, PackedBlocks):
+            for part in module.weight.parts:
+                sizes[part.format.name] += part.blocks.nbytes
+    return [name for name, _ in sizes.most_common()]
+
+
+def formats_as_text(model: nn.Module) -> str:
+    """What the weights are kept in."""
+    packed = packed_formats(model)
+    if packed:
+        return f"packed {', '.join(packed)}"
+    dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
+    return f"dense {dtype}"
+
+
+def arrange_blocks(model: nn.Module, planar: bool | None) -> None:
+    """Arrange all packed blocks for a set of kernels; None where either arrangement will do."""
+    for module in model.modules():
+        if planar is not None and isinstance(module, PackedBlocks):
+            module.arrange(planar)
 
 
 def weights_digest(model: nn.Module) -> str:
@@ -154,6 +232,11 @@ def weights_digest(model: nn.Module) -> str:
     dtypes = "".join(str(x.dtype) for x in tensors)
     data = values.cpu().numpy().tobytes() + dtypes.encode()
     return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _fixed(tensor: Tensor) -> nn.Parameter:
+    """A parameter that is never trained."""
+    return nn.Parameter(tensor, requires_grad=False)
 
 
 def _empty(*shape: int) -> Tensor:

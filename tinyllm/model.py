@@ -21,6 +21,7 @@ from tinyllm.checkpoint.module import (
 )
 from tinyllm.checkpoint.module_check import check_parts
 from tinyllm.checkpoint.sources import Checkpoint, open_checkpoint
+from tinyllm.checkpoint.weight_formats import DENSE, WeightFormat, pick_weights
 from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
 from tinyllm.families import family_of
@@ -28,7 +29,7 @@ from tinyllm.generation.generate import generate
 from tinyllm.generation.inputs import check_ids, check_mask, named_arguments
 from tinyllm.generation.sessions import Sessions
 from tinyllm.kernels import TORCH, pick_kernels
-from tinyllm.linear import storage_size
+from tinyllm.linear import formats_as_text, storage_size
 from tinyllm.runtime.device import pick_device, pick_dtype, size_as_text
 from tinyllm.stages import FASTEST, Stage, pick_stage
 
@@ -83,14 +84,13 @@ class Model(Decoder):
     def __repr__(self) -> str:
         weights = storage_size(self)
         size = f"{weights.elements / 1e6:.1f} M parameters, {size_as_text(weights.nbytes)}"
-        dtype = str(self.dtype).removeprefix("torch.")
         rows = {
             "stage": self.stage.name,
             "kernels": self.kernels.name,
             "cache": self.stage.cache.__name__,
             "attention": getattr(self.attention, "__name__", repr(self.attention)),
             "runner": self.stage.runner.describe(self),
-            "weights": f"dense {dtype}, {size}, on {self.device}",
+            "weights": f"{formats_as_text(self)}, {size}, on {self.device}",
         }
         lines = [f"  {name:<10} {value}" for name, value in rows.items()]
         return "\n".join([f"Model({self.config.family},", *lines, ")"])
@@ -155,11 +155,15 @@ def empty_model(config: DecoderConfig, stage: Stage) -> Model:
 
 
 def load_model(
-    checkpoint: Checkpoint, stage: Stage, device: torch.device, dtype: torch.dtype
+    checkpoint: Checkpoint,
+    stage: Stage,
+    device: torch.device,
+    dtype: torch.dtype,
+    weight_format: WeightFormat = DENSE,
 ) -> Model:
-    """A checkpoint's model, read straight to `device` and `dtype`."""
+    """A checkpoint's model, read straight to `device`, activations in `dtype` and matrices in `weight_format`."""
     model = empty_model(config_of(checkpoint.family, checkpoint.config, checkpoint.weights), stage)
-    load_weights(model, checkpoint, device, dtype)
+    load_weights(model, checkpoint, device, dtype, weight_format)
     model.tokenizer = checkpoint.tokenizer
     model.generation_config = checkpoint.generation_config
     return model.bind_stage_kernels()
@@ -182,18 +186,24 @@ def from_pretrained(
     stage: str | Stage = FASTEST,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
+    weights: str | torch.dtype | None = None,
 ) -> Model:
     """Load a model: None for SmolLM2-135M-Instruct, or a folder, a `.gguf` file or a hub id.
 
     `device` defaults to the best there is (xpu, cuda, cpu), `dtype` to the one that
-    its configuration names, or else to that of its weights.
+    its configuration names, or else to that of its weights. `weights` is the format that matrices are kept in:
+    "stored" as a GGUF file packs them, which is the default, or dense in `dtype` where one is given; a number format;
+    or "q4_0", "q4_1" or "q8_0", quantised while they are loaded.
     Raises ValueError or FileNotFoundError naming the argument, tensor or file that is wrong.
     """
     stage = pick_stage(stage)
     device = pick_device(device)
     dtype = pick_dtype(dtype)
+    weight_format = pick_weights(weights, dtype)
     checkpoint = open_checkpoint(name_or_path)
-    return load_model(checkpoint, stage, device, dtype or pick_dtype(checkpoint.dtype))
+    return load_model(
+        checkpoint, stage, device, dtype or pick_dtype(checkpoint.dtype), weight_format
+    )
 
 
 @torch.inference_mode(mode=False)

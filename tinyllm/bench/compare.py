@@ -17,6 +17,7 @@ from tinyllm.bench.machine import Machine, measure_machine
 from tinyllm.bench.rows import Row
 from tinyllm.bench.timing import Measurable, Timing, run_or_raise, time_in_rounds
 from tinyllm.cost.model import layer_cost, least_bytes, pass_cost, reorder_cost
+from tinyllm.cost.packed import packed_sizes
 from tinyllm.cost.workload import Workload
 from tinyllm.lab.counters import observe, observe_reorder
 from tinyllm.lab.launches import launches_in_layer
@@ -135,8 +136,15 @@ def first_difference(answer: Tensor, oracle: Tensor | None, prompt_tokens: int) 
 def workload(engine: Measurable, plan: Plan) -> Workload:
     """The decode step in the middle of an answer."""
     (batch, prompt), steps = plan.input_ids.shape, plan.new_tokens // 2
+    model = getattr(engine, "model", None)
     return Workload(
-        batch, 1, prompt + steps, engine.dtype.itemsize, copies=plan.num_beams, steps=steps
+        batch,
+        1,
+        prompt + steps,
+        engine.dtype.itemsize,
+        copies=plan.num_beams,
+        steps=steps,
+        packed=packed_sizes(model) if isinstance(model, Model) else None,
     )
 
 
@@ -168,6 +176,7 @@ def make_row(
         tokens_per_s=1e3 * batch / timing.next_token_ms,
         peak_bytes=first_run.peak_bytes,
         weight_bytes=engine.weight_bytes,
+        weights=engine.weights,
         predicted_bytes_per_token=least,
         bandwidth_gb_s=gb_s,
         bandwidth_share=1e9 * gb_s / machine.read_bandwidth,

@@ -19,8 +19,10 @@ from tinyllm.bench.timing import Engine
 from tinyllm.bench.worker_client import RemoteEngine, start_engine
 from tinyllm.bench.worker_engines import static_options
 from tinyllm.checkpoint import Checkpoint
+from tinyllm.checkpoint.weight_formats import WeightFormat
 from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
+from tinyllm.linear import packed_formats
 from tinyllm.model import Model, load_model, restage
 from tinyllm.stages import FASTEST, pick_stage
 
@@ -62,12 +64,16 @@ class Failures:
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """The model, device and dtype of all engines; `pythons` are interpreters of peers in environments of their own."""
+    """The model, device and dtype of all engines; `pythons` are interpreters of peers in environments of their own.
+
+    `weights` are formats that the last stage runs in too, beside dense weights.
+    """
 
     checkpoint: Checkpoint
     device: torch.device
     dtype: torch.dtype
     pythons: Mapping[str, str] = field(default_factory=dict)
+    weights: Sequence[WeightFormat] = ()
 
 
 def load_stages(settings: EngineSettings, stages: Sequence[str]) -> list[Model]:
@@ -75,6 +81,21 @@ def load_stages(settings: EngineSettings, stages: Sequence[str]) -> list[Model]:
     chosen = [pick_stage(stage) for stage in stages or (FASTEST,)]
     first = load_model(settings.checkpoint, chosen[0], settings.device, settings.dtype)
     return [first, *(restage(first, stage) for stage in chosen[1:])]
+
+
+def load_formats(settings: EngineSettings, stages: Sequence[str]) -> list[Engine]:
+    """The last stage in each other format of the weights, named by the format that most bytes are in."""
+    stage = pick_stage(stages[-1]) if stages else None
+    found: dict[str, Engine] = {}
+    for weight_format in settings.weights if stage else ():
+        model = load_model(
+            settings.checkpoint, stage, settings.device, settings.dtype, weight_format
+        )
+        name = f"{stage.name}, {next(iter(packed_formats(model)), weight_format.name)}"
+        if name in found:
+            name = f"{stage.name}, {weight_format.name}"
+        found[name] = Engine(name, model)
+    return list(found.values())
 
 
 def load_engines(
@@ -113,6 +134,7 @@ def open_engines(
     """Peers, each in its own process, then stages; transformers shares ours unless `separate` or given a Python."""
     models = load_stages(settings, stages)
     ours = [Engine(model.stage.name, model) for model in models[: len(stages)]]
+    ours += load_formats(settings, stages)
     remote = {
         n: peer
         for n, peer in peers.items()

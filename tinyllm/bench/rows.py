@@ -21,8 +21,9 @@ class Row:
     `counted_bytes_per_token` are the bytes that its operations moved. `first_difference` is the position of the first
     new token that differs from transformers' (None: all equal, or transformers was not in the run). `ready_s` is the
     time from loaded weights to the end of the first answer, with compilation, graph capture and conversion.
-    `seconds` is a complete call, prompt included; times are medians of `repeats` calls. The last three fields belong to
-    a search for the largest batch in a memory budget, weights included. In other fields None means not available.
+    `seconds` is a complete call, prompt included; times are medians of `repeats` calls. Three fields belong to a search
+    for the largest batch in a memory budget, weights included. In other fields None means not available. `weights` is
+    what they are kept in: dense and a number format, or packed and formats of blocks.
     """
 
     stage: str
@@ -55,6 +56,7 @@ class Row:
     largest_batch: int | None = None
     planned_batch: int | None = None
     memory_budget_bytes: int | None = None
+    weights: str | None = None
 
     @property
     def case(self) -> tuple[object, ...]:
@@ -90,9 +92,9 @@ def ratio_to_peer(row: Row, rows: Sequence[Row], peer: str = "hf") -> float | No
 
 
 def is_ours(name: str) -> bool:
-    """Whether an engine is a stage of ours; else it is a peer."""
+    """Whether an engine is a stage of ours, behind whose name a format of weights may stand; else it is a peer."""
     try:
-        return bool(pick_stage(name))
+        return bool(pick_stage(name.partition(",")[0]))
     except ValueError:
         return False
 

@@ -16,6 +16,7 @@ from tinyllm.bench.machine import versions
 from tinyllm.config import DecoderConfig
 from tinyllm.families import family_of
 from tinyllm.lab.memory import peak_bytes
+from tinyllm.linear import formats_as_text
 from tinyllm.model import Model
 from tinyllm.runtime.device import synchronize
 from tinyllm.runtime.progress import progress
@@ -122,6 +123,11 @@ class Engine:
     def weight_bytes(self) -> int:
         """The size of the weights; tied weights count once."""
         return sum(parameter.nbytes for parameter in self.model.parameters())
+
+    @property
+    def weights(self) -> str:
+        """What they are kept in."""
+        return formats_as_text(self.model)
 
     @property
     def versions(self) -> dict[str, str]:

@@ -96,6 +96,7 @@ class RemoteEngine:
         self.name, self.config = name, config
         self.dtype: torch.dtype = getattr(torch, loaded["dtype"])
         self.weight_bytes: int = loaded["weight_bytes"]
+        self.weights = f"dense {loaded['dtype']}"
         self.prepare_s: float = loaded["prepare_s"]
         self.versions: dict[str, str] = loaded["versions"]
         self._worker, self._peaks = worker, {}

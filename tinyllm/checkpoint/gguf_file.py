@@ -13,6 +13,8 @@ from torch import Tensor
 from tinyllm.checkpoint.gguf_header import Header, TensorInfo, block_of
 from tinyllm.checkpoint.gguf_layout import Heads, restore
 from tinyllm.checkpoint.gguf_parts import open_parts
+from tinyllm.kernels.block_formats import BY_GGML_TYPE
+from tinyllm.kernels.weights import PackedRows
 
 # Tensors that hold numbers of RoPE, not weights: `gguf_config` reads them.
 ROPE_FACTORS = "rope_freqs.weight"
@@ -86,6 +88,24 @@ class GGUFFile:
         """Decode one tensor to float32."""
         there = self.names[name]
         return restore(self.architecture, there, self.read_stored(there), self.heads)
+
+    def packed(self, name: str, dtype: torch.dtype) -> PackedRows | None:
+        """A matrix in its blocks, mapped from the file where its rows need no other order.
+
+        None where it takes no fewer bytes than in `dtype`, or has an encoding that kernels do not read.
+        """
+        there = self.names[name]
+        info = self.tensors[there]
+        blocks = BY_GGML_TYPE.get(info.kind)
+        if blocks is None or blocks.bits >= 8 * dtype.itemsize or len(info.shape) != 2:
+            return None
+        raw = self._part_of[there].mapped(info).view(info.shape[0], -1)
+        rows = PackedRows(restore(self.architecture, there, raw, self.heads), blocks)
+        if not rows.has_finite_scales:
+            raise ValueError(
+                f"{self.file(name)}: tensor {there!r} has a block whose scale is no number: copy or download it again"
+            )
+        return rows
 
     def read_stored(self, name: str) -> Tensor:
         """One tensor by its name in the file, in float32 and as it is laid out there."""

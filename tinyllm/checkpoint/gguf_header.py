@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from math import prod
 from operator import attrgetter
@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -181,6 +184,15 @@ class Header:
         """The first so many bytes of a tensor, as a view of the file."""
         start = self.first_byte + info.start
         return self.data[start : start + nbytes]
+
+    def mapped(self, info: TensorInfo) -> UInt8[Tensor, " nbytes"]:
+        """The bytes of a tensor, which the system reads when they are used; to write to them copies them."""
+        start = self.first_byte + info.start
+        return self._mapped_file[start : start + info.nbytes]
+
+    @cached_property
+    def _mapped_file(self) -> UInt8[Tensor, " size"]:
+        return torch.from_file(str(self.path), shared=False, size=len(self.data), dtype=torch.uint8)
 
     def _take(self, layout: struct.Struct) -> tuple:
         """The next values, laid out like this; struct.error where the file ends."""

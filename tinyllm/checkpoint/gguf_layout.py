@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ def heads_of(config: PreTrainedConfig) -> Heads:
     return Heads(query, getattr(config, "num_key_value_heads", None) or query)
 
 
-def half_split(tensor: Float[Tensor, "rows ..."], heads: int) -> Float[Tensor, "rows ..."]:
+def half_split(tensor: Shaped[Tensor, "rows ..."], heads: int) -> Shaped[Tensor, "rows ..."]:
     """Rows of each head in pairs that RoPE rotates, to those of transformers: first all firsts, then all seconds."""
     return tensor.unflatten(0, (heads, -1, 2)).transpose(1, 2).reshape(tensor.shape)
 
 
-def head_by_head(tensor: Float[Tensor, "rows ..."], heads: int) -> Float[Tensor, "rows ..."]:
+def head_by_head(tensor: Shaped[Tensor, "rows ..."], heads: int) -> Shaped[Tensor, "rows ..."]:
     """All queries, all keys, all values, to those of the first head, then of the next."""
     return tensor.unflatten(0, (3, heads, -1)).transpose(0, 1).reshape(tensor.shape)
 
@@ -61,7 +61,7 @@ RESTORE: Mapping[str, Mapping[str, Restore]] = {
 }
 
 
-def restore(architecture: str, name: str, tensor: Float[Tensor, ...], heads: Heads) -> Tensor:
+def restore(architecture: str, name: str, tensor: Shaped[Tensor, ...], heads: Heads) -> Tensor:
     """A tensor by its name in the file, as transformers has it."""
     part = name.split(".")[-2] if "." in name else name
     change = RESTORE.get(architecture, {}).get(part)

@@ -14,12 +14,15 @@ from torch import Tensor, nn
 from tinyllm.checkpoint.module import ModuleWeights
 from tinyllm.checkpoint.skeleton import Shard, shard_views, source_shapes
 from tinyllm.checkpoint.sources import Checkpoint
+from tinyllm.checkpoint.weight_formats import WeightFormat, in_format, in_number_format
 from tinyllm.checkpoint.weights import Weights
 from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
 from tinyllm.families import Family
 from tinyllm.families.family import BUFFERS, OTHER_HEADS
-from tinyllm.linear import Norm
+from tinyllm.kernels.weights import PackedRows, PackedWeight
+from tinyllm.linear import Linear, Matrix, Norm
+from tinyllm.ops.embedding import TokenEmbedding
 from tinyllm.runtime.device import DTYPES
 from tinyllm.runtime.progress import progress
 
@@ -67,18 +70,55 @@ def config_of(family: Family, hf_config: PreTrainedConfig, weights: Weights) -> 
 
 
 def load_weights(
-    decoder: Decoder, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype
+    decoder: Decoder,
+    checkpoint: Checkpoint,
+    device: torch.device,
+    dtype: torch.dtype,
+    weight_format: WeightFormat,
 ) -> None:
-    """Read a checkpoint straight to `device` and `dtype`, holding at most one of its tensors besides the decoder."""
+    """Read a checkpoint straight to `device`, activations in `dtype`, matrices in `weight_format`.
+
+    At most one tensor of the checkpoint is held besides the decoder.
+    """
     family = checkpoint.family
     verify(decoder, family, checkpoint.weights)
     parameters = list(decoder.named_parameters())
     for name, parameter in progress(parameters, desc="loading", unit="tensor", delay=2):
+        matrix = decoder.get_submodule(name.rpartition(".")[0])
+        parts = packed_parts(checkpoint, matrix, name, dtype, weight_format)
+        if parts:
+            on_device = [part._replace(blocks=part.blocks.to(device)) for part in parts]
+            matrix.pack(PackedWeight(tuple(on_device), dtype))
+            continue
         merged = torch.empty(parameter.shape, device=device, dtype=dtype)
         for source, rows in shard_views(decoder, family, name, merged):
             rows.copy_(checkpoint.weights.read(source))
         assign(decoder, name, add_norm_offset(merged, norm_offset(decoder, family, name)))
     tie_and_finalize(decoder, device)
+
+
+def packed_parts(
+    checkpoint: Checkpoint,
+    module: nn.Module,
+    parameter: str,
+    dtype: torch.dtype,
+    weight_format: WeightFormat,
+) -> list[PackedRows]:
+    """The tensors behind a matrix in blocks; none where all of them are to be dense, in `dtype`."""
+    if not isinstance(module, Linear | TokenEmbedding) or not parameter.endswith(".weight"):
+        return []
+    sources = checkpoint.family.sources(parameter)
+    if weight_format.as_stored:
+        found = [checkpoint.weights.packed(source, dtype) for source in sources]
+        if not any(found):
+            return []
+        return [
+            in_number_format(checkpoint.weights.read(source).to(dtype)) if rows is None else rows
+            for source, rows in zip(sources, found, strict=True)
+        ]
+    if weight_format.dtype in (None, dtype) and weight_format.blocks is None:
+        return []
+    return [in_format(checkpoint.weights, source, module, weight_format) for source in sources]
 
 
 def merge_weights(decoder: Decoder, family: Family, weights: ModuleWeights) -> None:
@@ -105,8 +145,12 @@ def merge_weights(decoder: Decoder, family: Family, weights: ModuleWeights) -> N
 
 def share_weights(decoder: Decoder, other: Decoder) -> None:
     """Put a decoder on the weights of another one of the same configuration."""
+    for name, module in other.named_modules():
+        if isinstance(module, Matrix) and module.packed is not None:
+            decoder.get_submodule(name).pack(module.packed.weight)
     for name, parameter in other.named_parameters():
-        assign(decoder, name, parameter.data)
+        if ".packed." not in name:
+            assign(decoder, name, parameter.data)
     tie_and_finalize(decoder, other.device)
     decoder.rotary.frequencies.copy_(other.rotary.frequencies)
 
@@ -223,6 +267,6 @@ def assign(decoder: Decoder, parameter: str, tensor: Float[Tensor, ...]) -> None
 def tie_and_finalize(decoder: Decoder, device: torch.device) -> None:
     """Tie what is tied, and move what is not stored."""
     if decoder.config.tie_word_embeddings:
-        decoder.lm_head.weight = decoder.embed_tokens.weight
+        decoder.lm_head.tie(decoder.embed_tokens)
     decoder.rotary.to(device)
     decoder.eval()

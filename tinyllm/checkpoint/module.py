@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from tinyllm.config import DecoderConfig
 from tinyllm.families import Family
+from tinyllm.kernels.weights import PackedRows
 from tinyllm.ops.rope import RotaryEmbedding
 
 if TYPE_CHECKING:
@@ -69,6 +71,9 @@ class ModuleWeights:
 
     def read(self, name: str) -> Tensor:
         return self.parameters[name].data
+
+    def packed(self, name: str, dtype: torch.dtype) -> PackedRows | None:
+        return None
 
     def file(self, name: str | None) -> str:
         return self._name

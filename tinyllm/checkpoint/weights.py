@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tinyllm.checkpoint.config_files import read_json, shorten
+from tinyllm.kernels.weights import PackedRows
 
 STORED = {
     "F32": torch.float32,
@@ -31,6 +32,10 @@ class Weights(Protocol):
         """Raise ValueError where `name` is stored in a way that cannot be read."""
 
     def read(self, name: str) -> Tensor: ...
+
+    def packed(self, name: str, dtype: torch.dtype) -> PackedRows | None:
+        """A matrix in its blocks; None where it is stored dense, or takes no fewer bytes than in `dtype`."""
+        ...
 
     def file(self, name: str | None) -> str:
         """Where `name` stands, or where it was looked for."""
@@ -85,6 +90,9 @@ class SafetensorsFolder:
             raise ValueError(
                 f"{self.file(name)}: tensor {name!r} is stored as {kind}: expected one of {list(STORED)}"
             )
+
+    def packed(self, name: str, dtype: torch.dtype) -> PackedRows | None:
+        return None
 
     def read(self, name: str) -> Tensor:
         opened, _, own_name = self._files[name]

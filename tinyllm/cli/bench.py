@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from tinyllm.bench.presets import ONE_PROMPT, PRESETS
-from tinyllm.cli.options import add_command, add_model, encode
+from tinyllm.cli.options import WEIGHTS, add_command, add_model, encode
 from tinyllm.runtime.device import free_bytes, pick_device, pick_dtype, size_as_text
 from tinyllm.stages import STAGES, pick_stage
 
@@ -70,6 +70,14 @@ def add_to(commands) -> None:
     )
     add("--preset", choices=list(PRESETS), help="what to measure; see below")
     add("--stages", nargs="*", metavar="STAGE", help=f"stages to measure: {', '.join(STAGES)}")
+    add(
+        "--weights",
+        nargs="*",
+        choices=WEIGHTS,
+        metavar="FORMAT",
+        help=f"formats in which the last stage runs too, beside dense weights: {', '.join(WEIGHTS)}; "
+        "by default as stored, where the model's file packs them",
+    )
     add("--peers", nargs="*", metavar="PEER", help="other engines to measure; see below")
     add(
         "--peer-python",
@@ -233,7 +241,9 @@ def measured(
         report(f"{name} is left out: {reason}")
         del peers[name]
     checkpoint = open_model(options, device, dtype)
-    settings = EngineSettings(checkpoint, device, dtype or checkpoint.dtype, pythons)
+    dtype = dtype or checkpoint.dtype
+    weights = pick_formats(options.weights, checkpoint, dtype)
+    settings = EngineSettings(checkpoint, device, dtype, pythons, weights)
     record = (lambda rows: write_rows(rows, options.json)) if options.json else (lambda rows: None)
     if preset.batches is None:
         budget = memory_budget(options, settings)
@@ -251,6 +261,16 @@ def measured(
         record,
         make_streamer,
     )
+
+
+def pick_formats(names: list[str] | None, checkpoint, dtype: torch.dtype) -> list:
+    """The formats of weights that are named; None is as stored, where a matrix is packed."""
+    from tinyllm.checkpoint.weight_formats import STORED, pick_weights
+
+    if names is not None:
+        return [pick_weights(name, dtype) for name in names]
+    found = (checkpoint.weights.packed(name, dtype) for name in checkpoint.weights.shapes)
+    return [STORED] if any(rows is not None for rows in found) else []
 
 
 def open_model(options: argparse.Namespace, device: torch.device, dtype: torch.dtype | None):

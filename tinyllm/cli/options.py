@@ -9,8 +9,10 @@ from typing import TextIO
 
 import torch
 
-from tinyllm.runtime.device import DTYPES, available
+from tinyllm.runtime.device import DTYPES, QUANTISERS, available
 from tinyllm.stages import FASTEST, STAGES
+
+WEIGHTS = ["stored", *QUANTISERS, *DTYPES]
 
 
 def add_command(
@@ -35,13 +37,18 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--dtype",
         choices=list(DTYPES),
-        help="number format of the weights; the checkpoint's by default",
+        help="number format of activations; the checkpoint's by default",
     )
 
 
 def add_answer(command: argparse.ArgumentParser, longest: int) -> None:
     """Add the options for an answer: stage, length and sampling."""
     add_model(command)
+    command.add_argument(
+        "--weights",
+        choices=WEIGHTS,
+        help="format of the matrices; as stored by default, or dense where --dtype is given",
+    )
     command.add_argument(
         "--stage", default=FASTEST, choices=list(STAGES), help="the stage of the ladder"
     )
@@ -82,7 +89,11 @@ def load(options: argparse.Namespace):
     from tinyllm.model import from_pretrained
 
     model = from_pretrained(
-        options.model, stage=options.stage, device=options.device, dtype=options.dtype
+        options.model,
+        stage=options.stage,
+        device=options.device,
+        dtype=options.dtype,
+        weights=options.weights,
     )
     if model.tokenizer is None:
         raise ValueError(

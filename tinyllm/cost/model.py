@@ -65,8 +65,13 @@ def layer_cost(stage: Stage, config: DecoderConfig, work: Workload, kind: int = 
 
 def layers_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
     """All layers, of which the first makes attention's masks for all."""
-    counts = Counter(config.kind_of_layer)
-    layers = [layer_cost(stage, config, work, kind) * n for kind, n in counts.items()]
+    counts = Counter(enumerate(config.kind_of_layer))
+    if work.packed is None:  # layers of a kind are alike
+        counts = Counter((0, kind) for kind in config.kind_of_layer)
+    layers = [
+        layer_cost(stage, config, replace(work, layer=layer), kind) * n
+        for (layer, kind), n in counts.items()
+    ]
     return sum(layers, MASK_COSTS[stage.attention](config, as_stored(stage, work)))
 
 
@@ -96,15 +101,19 @@ def least_bytes(config: DecoderConfig, work: Workload) -> int:
 
     Of tables, an untied embedding and learned positions, only the rows looked up count.
     """
-    tables = config.learned_positions + (0 if config.tie_word_embeddings else config.vocab_size)
-    rows = work.positions * bool(config.learned_positions) + work.rows * (
-        not config.tie_word_embeddings
-    )
     token = 2 * config.num_key_value_heads * config.head_dim
     in_windows = (
         attention_costs.in_window(config.of_kind(kind), work) for kind in config.kind_of_layer
     )
     keys = work.batch * sum(x.held - x.steps + x.copies * (x.steps + x.tokens) for x in in_windows)
-    return work.size * (
-        weight_elements(config) + (rows - tables) * config.hidden_size + keys * token
-    )
+    row = work.size * config.hidden_size
+    weights = work.size * weight_elements(config)
+    table_row = row
+    if work.packed is not None:
+        weights = work.packed.nbytes
+        table_row = sum(part.row_bytes for part in work.parts("embed_tokens"))
+    if not config.tie_word_embeddings:
+        weights += (work.rows - config.vocab_size) * table_row
+    if config.learned_positions:
+        weights += (work.positions - config.learned_positions) * row
+    return weights + work.size * keys * token

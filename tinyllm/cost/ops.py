@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinyllm.config import DecoderConfig
+from tinyllm.cost.packed import tiled_matmul_cost, unpacked_matmul_cost
 from tinyllm.cost.workload import Cost, Workload, launch
 from tinyllm.ops.matmul import MAX_GEMV_ROWS
 
@@ -65,9 +66,21 @@ def torch_rms_norm_cost(rows: int, m: int, size: int) -> Cost:
     return rms_norm_cost(rows, m, size) + Cost(activations_read=shift, activations_written=shift)
 
 
-def matmul_cost(work: Workload, rows: int, inputs: int, outputs: int, bias: bool) -> Cost:
-    """What one matrix matmul moves and computes."""
-    weights = work.weight_bytes(outputs, inputs) + work.size * outputs * bias
+def matmul_cost(
+    work: Workload,
+    matrix: str,
+    rows: int,
+    inputs: int,
+    outputs: int,
+    bias: bool,
+    first: int = 0,
+) -> Cost:
+    """What one matrix matmul moves and computes, by the rows of `matrix` from `first` on."""
+    parts = work.parts(matrix)
+    if parts:
+        span = range(first, first + outputs)
+        return unpacked_matmul_cost(work, parts, rows, inputs, span, bias)
+    weights = work.size * outputs * (inputs + bias)
     flops = 2 * rows * inputs * outputs
     x = work.size * rows * inputs
     return launch(read=x, weights=weights, write=work.size * rows * outputs, flops=flops)
@@ -92,6 +105,7 @@ def activation_cost(rows: int, f: int, size: int) -> Cost:
 def fused_matmul_cost(
     config: DecoderConfig,
     work: Workload,
+    matrix: str,
     rows: int,
     inputs: int,
     outputs: int,
@@ -112,6 +126,7 @@ def fused_matmul_cost(
     out = size * rows * kept
     own_kernels = work.kernels != "torch"
     few = rows <= MAX_GEMV_ROWS
+    parts = work.parts(matrix)
     unfused_norm = normed and (not own_kernels or norm_is_unfused(work, rows))
     cost = Cost()
     if unfused_norm:
@@ -121,7 +136,8 @@ def fused_matmul_cost(
             else torch_norm_cost(config, rows, size)
         )
     if own_kernels and few:
-        weights = work.weight_bytes(outputs, inputs) + size * outputs * bias
+        packed = sum(part.rows * part.row_bytes for part in parts)
+        weights = (packed or size * outputs * inputs) + size * outputs * bias
         weights += size * norms * inputs * (normed and not unfused_norm)
         return cost + launch(
             read=x + out * residual, weights=weights, write=out, flops=2 * rows * inputs * outputs
@@ -129,27 +145,30 @@ def fused_matmul_cost(
     after = (
         own_kernels and activated and not gated and bias
     )  # the bias is added together with the activation
-    cost += matmul_cost(work, rows, inputs, outputs, bias and not after)
+    fused_residual = residual and not bias
+    if parts:
+        cost += tiled_matmul_cost(work, parts, rows, inputs, bias and not after, residual)
+    else:
+        cost += matmul_cost(work, matrix, rows, inputs, outputs, bias and not after)
+        cost += Cost(activations_read=out * fused_residual)
+        cost += add_cost(rows, outputs, size) if residual and bias else Cost()
     if gated:
         cost += launch(read=2 * out, write=out) if own_kernels else gate_cost(rows, kept, size)
     elif activated:
         cost += activation_cost(rows, kept, size) + Cost(weights=size * outputs * after)
-    fused_residual = residual and not bias
-    return (
-        cost
-        + Cost(activations_read=out * fused_residual)
-        + (add_cost(rows, outputs, size) if residual and bias else Cost())
-    )
+    return cost
 
 
-def matmul_and_add_cost(config: DecoderConfig, work: Workload, inputs: int, bias: bool) -> Cost:
+def matmul_and_add_cost(
+    config: DecoderConfig, work: Workload, matrix: str, inputs: int, bias: bool
+) -> Cost:
     """What `matmul_and_add` moves and computes, back to the residual stream."""
     rows = work.rows
     m = config.hidden_size
     size = work.size
     if not config.post_norms:
-        return fused_matmul_cost(config, work, rows, inputs, m, bias, residual=True)
-    matmul = fused_matmul_cost(config, work, rows, inputs, m, bias)
+        return fused_matmul_cost(config, work, matrix, rows, inputs, m, bias, residual=True)
+    matmul = fused_matmul_cost(config, work, matrix, rows, inputs, m, bias)
     x = size * rows * m
     if work.kernels == "torch":
         return matmul + torch_norm_cost(config, rows, size) + add_cost(rows, m, size)
@@ -165,7 +184,8 @@ def embed_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `embed` moves: the rows looked up, not the table."""
     x = work.size * work.rows * config.hidden_size
     row = work.size * config.hidden_size
-    cost = launch(read=8 * work.rows, weights=x, write=x)
+    looked_up = sum(work.rows * part.row_bytes for part in work.parts("embed_tokens"))
+    cost = launch(read=8 * work.rows, weights=looked_up or x, write=x)
     if config.embedding_scale != 1:
         cost += launch(read=x, write=x)
     if config.learned_positions:
@@ -183,7 +203,7 @@ def naive_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
     v = config.vocab_size
     return (
         norm_cost(config, rows, work.size)
-        + matmul_cost(work, rows, m, v, config.head_bias)
+        + matmul_cost(work, "lm_head", rows, m, v, config.head_bias)
         + softcap_logits_cost(config, rows, work.size)
     )
 
@@ -192,7 +212,9 @@ def fused_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_norm_head` moves and computes for the last token of every sequence."""
     rows = work.batch * work.copies
     sizes = (config.hidden_size, config.vocab_size)
-    matmul = fused_matmul_cost(config, work, rows, *sizes, bias=config.head_bias, normed=True)
+    matmul = fused_matmul_cost(
+        config, work, "lm_head", rows, *sizes, bias=config.head_bias, normed=True
+    )
     return matmul + softcap_logits_cost(config, rows, work.size)
 
 
@@ -303,7 +325,10 @@ def naive_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
     size = work.size
     heads = [config.num_attention_heads, config.num_key_value_heads, config.num_key_value_heads]
     parts = [sum(heads)] if config.qkv_per_head else heads
-    products = [matmul_cost(work, rows, m, n * d, config.qkv_bias) for n in parts]
+    products = [
+        matmul_cost(work, "qkv_proj", rows, m, n * d, config.qkv_bias, first=d * sum(parts[:i]))
+        for i, n in enumerate(parts)
+    ]
     return sum(products, norm_cost(config, rows, size))
 
 
@@ -313,7 +338,7 @@ def naive_project_cost(config: DecoderConfig, work: Workload) -> Cost:
     inner = config.num_attention_heads * config.head_dim
     normed = norm_cost(config, work.rows, work.size) if config.post_norms else Cost()
     return (
-        matmul_cost(work, work.rows, inner, m, config.o_bias)
+        matmul_cost(work, "o_proj", work.rows, inner, m, config.o_bias)
         + normed
         + add_cost(work.rows, m, work.size)
     )
@@ -323,7 +348,14 @@ def fused_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What norm and merged projection move and computes."""
     outputs = (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim
     return fused_matmul_cost(
-        config, work, work.rows, config.hidden_size, outputs, config.qkv_bias, normed=True
+        config,
+        work,
+        "qkv_proj",
+        work.rows,
+        config.hidden_size,
+        outputs,
+        config.qkv_bias,
+        normed=True,
     )
 
 
@@ -351,7 +383,7 @@ def qkv_is_one_launch(config: DecoderConfig, work: Workload) -> bool:
 def fused_project_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_project` moves and computes."""
     return matmul_and_add_cost(
-        config, work, config.num_attention_heads * config.head_dim, config.o_bias
+        config, work, "o_proj", config.num_attention_heads * config.head_dim, config.o_bias
     )
 
 
@@ -363,11 +395,15 @@ def naive_mlp_cost(config: DecoderConfig, work: Workload) -> Cost:
     rows = work.rows
     size = work.size
     activated = gate_cost(rows, f, size) if config.gated else activation_cost(rows, f, size)
+    gate_and_up = [
+        matmul_cost(work, "gate_up_proj", rows, m, f, bias, first=i * f)
+        for i in range(1 + config.gated)
+    ]
     return (
         norm_cost(config, rows, size)
-        + matmul_cost(work, rows, m, f, bias) * (1 + config.gated)  # gate, up
+        + sum(gate_and_up, Cost())
         + activated
-        + matmul_cost(work, rows, f, m, bias)  # down
+        + matmul_cost(work, "down_proj", rows, f, m, bias)
         + (norm_cost(config, rows, size) if config.post_norms else Cost())
         + add_cost(rows, m, size)
     )
@@ -378,9 +414,9 @@ def fused_mlp_cost(config: DecoderConfig, work: Workload) -> Cost:
     m = config.hidden_size
     f = config.intermediate_size
     bias = config.mlp_bias
-    up = (work.rows, m, (1 + config.gated) * f, bias)
+    up = ("gate_up_proj", work.rows, m, (1 + config.gated) * f, bias)
     gate_up = fused_matmul_cost(config, work, *up, normed=True, activated=True, gated=config.gated)
-    return gate_up + matmul_and_add_cost(config, work, f, bias)
+    return gate_up + matmul_and_add_cost(config, work, "down_proj", f, bias)
 
 
 def naive_norm_qkv_rope_cost(config: DecoderConfig, work: Workload) -> Cost:

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
+from typing import NamedTuple
 
-from tinyllm.kernels.weights import DenseWeight
+
+class PackedPart(NamedTuple):
+    """Rows of a matrix in one format, and the bytes of each."""
+
+    rows: int
+    row_bytes: int
+
+
+@dataclass(frozen=True)
+class PackedSizes:
+    """The parts of all packed matrices by name, in each layer and at the two ends, and the bytes of all weights."""
+
+    layers: tuple[Mapping[str, tuple[PackedPart, ...]], ...]
+    ends: Mapping[str, tuple[PackedPart, ...]]
+    nbytes: int
 
 
 @dataclass(frozen=True)
@@ -14,8 +30,8 @@ class Workload:
     Every sequence holds `held` tokens already, `steps` of them after its prompt. `size` is bytes per element; `padded`:
     whether the prompts differ in length; `kernels`: the name of the set that the fused operations run on;
     `reserved_steps`: for how many steps after the prompt there is memory; `segments`: in how many the cache keeps them;
-    `storage`: how the weights lie in memory; `device`: its type; `dead_slots`: slots of a request's response that no
-    sequence reaches any more.
+    `packed`: the sizes of packed matrices, where weights are packed; `layer`: which one is meant; `device`: its type;
+    `dead_slots`: slots of a request's response that no sequence reaches any more.
     """
 
     batch: int
@@ -28,7 +44,8 @@ class Workload:
     steps: int = 0
     reserved_steps: int | None = None
     segments: int = 2
-    storage: type[DenseWeight] = DenseWeight
+    packed: PackedSizes | None = None
+    layer: int = 0
     device: str = "cuda"
     dead_slots: int = 0
 
@@ -42,9 +59,11 @@ class Workload:
         """Whether this is one more token of sequences that hold some already."""
         return self.held > 0 and self.tokens == 1
 
-    def weight_bytes(self, outputs: int, inputs: int) -> int:
-        """Bytes of a matrix as its storage keeps it."""
-        return self.storage.nbytes_of(outputs, inputs, self.size)
+    def parts(self, matrix: str) -> tuple[PackedPart, ...]:
+        """The parts of a packed matrix by its name; none where it is dense."""
+        if self.packed is None:
+            return ()
+        return (self.packed.layers[self.layer] | self.packed.ends).get(matrix, ())
 
     @property
     def rows(self) -> int:

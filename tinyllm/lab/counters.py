@@ -83,6 +83,8 @@ def _operation(func: Any, inputs: list[Tensor], outputs: list[Tensor]) -> Operat
     reads = [(x.untyped_storage(), touched_bytes(x)) for x in inputs]
     if func in LOOKUPS:
         reads[0] = (reads[0][0], touched_bytes(outputs[0]))
+    if func is torch.ops.tinyllm.lookup.default:
+        reads[0] = (reads[0][0], len(outputs[0]) * inputs[0].stride(0))
     if func is aten.copy_.default:
         reads = reads[1:]
     return Operation(

@@ -13,6 +13,7 @@ from tinyllm.checkpoint.skeleton import needed_tensors
 from tinyllm.checkpoint.sources import Checkpoint
 from tinyllm.config import DecoderConfig
 from tinyllm.families import family_of
+from tinyllm.kernels.weights import PackedRows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -108,6 +109,10 @@ class RandomWeights:
         return 0.02 * torch.randn(
             shape, generator=self._generator, device=self._device, dtype=self._dtype
         )
+
+    def packed(self, name: str, dtype: torch.dtype) -> PackedRows | None:
+        """None: random weights are dense."""
+        return None
 
     def file(self, name: str | None) -> str:
         """None: random weights have no file."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from tinyllm.kernels import TORCH, KernelSet
+from tinyllm.kernels import KernelSet
+from tinyllm.kernels.torch_kernels import ACTIVATIONS
 from tinyllm.linear import Linear, Norm
 from tinyllm.ops.norm import fused_norm
 
@@ -36,10 +37,13 @@ def fused_matmul(
             x, linear.storage, linear.bias, norm, activation, gated=gated, residuals=residuals
         )
     if gated:
-        return kernels.activate_and_multiply(linear.matmul(x), activation)
-    if activation is not None and linear.bias is not None:
-        return kernels.bias_and_activate(linear.matmul(x, bias=False), linear.bias, activation)
-    return TORCH.linear(x, linear.storage, linear.bias, None, activation, residuals=residuals)
+        out = kernels.matmul(x, linear.storage, linear.bias)
+        return kernels.activate_and_multiply(out, activation)
+    if activation is None:
+        return kernels.matmul(x, linear.storage, linear.bias, residual)
+    if linear.bias is None:
+        return ACTIVATIONS[activation](kernels.matmul(x, linear.storage))
+    return kernels.bias_and_activate(kernels.matmul(x, linear.storage), linear.bias, activation)
 
 
 def prologue_is_free(kernels: KernelSet, rows: int) -> bool:

@@ -1,0 +1,81 @@
+"""Packed weights in torch: rows of a matrix made dense, as operations of torch's dispatcher.
+
+`torch.ops.tinyllm.unpack` and `lookup` are one operation each where operations are counted, as a kernel is one launch.
+On a CPU `unpack` runs the native code of the folder `cpu`, where it can be built.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .block_formats import FORMATS, BlockFormat
+from .weights import PackedRows, PackedWeight
+
+
+def unpack(rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Float[Tensor, "n k"]:
+    """Rows `first` to `last`, dense. Moves their bytes, and n*k*s."""
+    if not is_listed(rows.format):
+        return rows.unpack(first, last).to(dtype)
+    blocks = rows.blocks
+    if not rows.planar:
+        blocks = blocks[first:last]
+        last = len(blocks)
+        first = 0
+    return torch.ops.tinyllm.unpack(blocks, rows.format.name, rows.planar, first, last, dtype)
+
+
+def lookup(weight: PackedWeight, ids: Int[Tensor, "*ids"]) -> Float[Tensor, "*ids k"]:
+    """The rows of a table of one part that are named, dense."""
+    (rows,) = weight.parts
+    if not is_listed(rows.format):
+        return rows.lookup(ids.flatten()).to(weight.dtype).unflatten(0, ids.shape)
+    found = torch.ops.tinyllm.lookup(
+        rows.blocks, rows.format.name, rows.planar, ids.flatten(), weight.dtype
+    )
+    return found.unflatten(0, ids.shape)
+
+
+def is_listed(blocks: BlockFormat) -> bool:
+    """Whether a format is one of `FORMATS`, which operations find by name; others decode themselves."""
+    return FORMATS.get(blocks.name) is blocks
+
+
+def unpack_matrix(weight: PackedWeight, first: int, last: int) -> Float[Tensor, "n k"]:
+    """Rows `first` to `last` of all parts together, dense."""
+    tiles = []
+    begin = 0
+    for part in weight.parts:
+        end = begin + part.shape[0]
+        if first < end and begin < last:
+            tiles.append(
+                unpack(part, max(first, begin) - begin, min(last, end) - begin, weight.dtype)
+            )
+        begin = end
+    return tiles[0] if len(tiles) == 1 else torch.cat(tiles)
+
+
+def decode_rows(
+    blocks: Tensor, name: str, planar: bool, first: int, last: int, dtype: torch.dtype
+) -> Tensor:
+    """`unpack` by the torch operations of a format."""
+    return PackedRows(blocks, FORMATS[name], planar).unpack(first, last).to(dtype)
+
+
+def _lookup(blocks: Tensor, name: str, planar: bool, ids: Tensor, dtype: torch.dtype) -> Tensor:
+    return PackedRows(blocks, FORMATS[name], planar).lookup(ids).to(dtype)
+
+
+def _register() -> torch.library.Library:
+    library = torch.library.Library("tinyllm", "DEF")
+    blocks = "Tensor blocks, str format, bool planar"
+    library.define(f"unpack({blocks}, int first, int last, ScalarType dtype) -> Tensor")
+    library.define(f"lookup({blocks}, Tensor ids, ScalarType dtype) -> Tensor")
+    library.impl("unpack", decode_rows, "CompositeExplicitAutograd")
+    library.impl("lookup", _lookup, "CompositeExplicitAutograd")
+    return library
+
+
+if __name__.startswith("tinyllm."):  # transformers imports any folder that is called `kernels`
+    LIBRARY = _register()

@@ -1,0 +1,79 @@
+"""The formats that weights are kept in: as a file has them, dense, or quantised while they are loaded."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tinyllm.checkpoint.weights import Weights
+from tinyllm.kernels.block_formats import FORMATS, BlockFormat
+from tinyllm.kernels.weights import PackedRows
+from tinyllm.linear import Embedding
+from tinyllm.runtime.device import DTYPES, QUANTISERS
+
+NUMBER_FORMATS = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
+EMBEDDING_FORMAT = (
+    "Q8_0"  # of token embeddings, which stand close together, and of heads tied to them
+)
+
+
+class WeightFormat(NamedTuple):
+    """What weights are kept in: blocks `as_stored`, or made of dense ones in `blocks`; with neither, `dtype`."""
+
+    name: str
+    as_stored: bool = False
+    blocks: BlockFormat | None = None
+    dtype: torch.dtype | None = None
+
+
+DENSE = WeightFormat("dense")
+STORED = WeightFormat("stored", as_stored=True)
+
+
+def pick_weights(weights: Any, dtype: torch.dtype | None) -> WeightFormat:
+    """A format by its name: for None as stored, or dense where a dtype is given. Raises ValueError for any other."""
+    if weights is None:
+        return DENSE if dtype else STORED
+    name = str(weights).removeprefix("torch.").lower()
+    if name == STORED.name:
+        return STORED
+    if name in QUANTISERS:
+        return WeightFormat(name, blocks=FORMATS[name.upper()])
+    if name in DTYPES:
+        return WeightFormat(name, dtype=DTYPES[name])
+    expected = [STORED.name, *QUANTISERS, *DTYPES]
+    raise ValueError(f"weights {weights!r} are not supported: expected one of {expected}")
+
+
+def in_format(
+    weights: Weights, source: str, module: nn.Module, weight_format: WeightFormat
+) -> PackedRows:
+    """A dense matrix of a checkpoint in the format that its module is to have."""
+    matrix = weights.read(source)
+    if weight_format.blocks is None:
+        return in_number_format(matrix.to(weight_format.dtype))
+    table = isinstance(module, Embedding)
+    blocks = FORMATS[EMBEDDING_FORMAT] if table else weight_format.blocks
+    if matrix.shape[1] % blocks.elements:
+        raise ValueError(
+            f"{weights.file(source)}: tensor {source!r} has rows of {matrix.shape[1]} weights: "
+            f"weights={weight_format.name!r} takes multiples of {blocks.elements}; choose one of {list(DTYPES)}"
+        )
+    return quantise(matrix, blocks)
+
+
+def quantise(matrix: Float[Tensor, "n k"], blocks: BlockFormat) -> PackedRows:
+    """Rows in blocks, by the gguf package's own quantiser."""
+    import gguf
+
+    values = matrix.to("cpu", torch.float32).numpy()
+    packed = gguf.quants.quantize(values, gguf.GGMLQuantizationType(blocks.ggml_type))
+    return PackedRows(torch.from_numpy(packed), blocks)
+
+
+def in_number_format(matrix: Float[Tensor, "n k"]) -> PackedRows:
+    """Dense rows as blocks of one weight each, to stand beside packed ones."""
+    return PackedRows(matrix.contiguous().view(torch.uint8), FORMATS[NUMBER_FORMATS[matrix.dtype]])

@@ -1,0 +1,99 @@
+"""What packed weights move: their bytes as they are stored, and the dense tiles that a vendor's matmul reads."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from torch import nn
+
+from tinyllm.cost.workload import Cost, PackedPart, PackedSizes, Workload, launch
+from tinyllm.decoder import Decoder
+from tinyllm.kernels.torch_kernels import tile_rows
+from tinyllm.kernels.weights import PackedWeight
+from tinyllm.linear import Matrix, storage_size
+
+
+def packed_sizes(decoder: Decoder) -> PackedSizes | None:
+    """The sizes of a decoder's packed matrices; None where it has none."""
+    layers = tuple(_parts_in(layer) for layer in decoder.layers)
+    ends = _parts_in(decoder)
+    if not ends and not any(layers):
+        return None
+    return PackedSizes(layers, ends, storage_size(decoder).nbytes)
+
+
+def _parts_in(module: nn.Module) -> dict[str, tuple[PackedPart, ...]]:
+    """The packed matrices that a module holds itself."""
+    matrices = {
+        name: child.storage for name, child in module.named_children() if isinstance(child, Matrix)
+    }
+    return {
+        name: tuple(PackedPart(*part.blocks.shape) for part in storage.parts)
+        for name, storage in matrices.items()
+        if isinstance(storage, PackedWeight)
+    }
+
+
+def unpacked_matmul_cost(
+    work: Workload,
+    parts: tuple[PackedPart, ...],
+    rows: int,
+    inputs: int,
+    outputs: range,
+    bias: bool,
+) -> Cost:
+    """What naive operations do with the rows `outputs` of a matrix: unpack, multiply, and forget."""
+    dense = work.size * inputs
+    ends = list(accumulate(part.rows for part in parts))
+    starts = [0, *ends[:-1]]
+    taken = [
+        range(max(outputs.start, start), min(outputs.stop, end))
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    cost = sum(
+        (
+            launch(weights=len(span) * part.row_bytes, write=len(span) * dense)
+            for span, part in zip(taken, parts, strict=True)
+            if span
+        ),
+        Cost(),
+    )
+    n = len(outputs)
+    if sum(map(bool, taken)) > 1:
+        cost += launch(read=n * dense, write=n * dense)
+    return cost + launch(
+        read=work.size * rows * inputs + n * dense,
+        weights=work.size * n * bias,
+        write=work.size * rows * n,
+        flops=2 * rows * inputs * n,
+    )
+
+
+def tiled_matmul_cost(
+    work: Workload,
+    parts: tuple[PackedPart, ...],
+    rows: int,
+    inputs: int,
+    bias: bool,
+    residual: bool,
+) -> Cost:
+    """What `TorchKernels.matmul` moves: every tile is unpacked, multiplied, and forgotten."""
+    dense = work.size * inputs
+    height = tile_rows(inputs, work.size)
+    cost = Cost()
+    for part in parts:
+        for first in range(0, part.rows, height):
+            n = min(height, part.rows - first)
+            cost += launch(weights=n * part.row_bytes, write=n * dense)
+            cost += launch(
+                read=rows * dense + n * dense,
+                write=work.size * rows * n,
+                flops=2 * rows * inputs * n,
+            )
+    outputs = sum(part.rows for part in parts)
+    out = work.size * rows * outputs
+    if bias:
+        cost += launch(read=out, weights=work.size * outputs, write=out)
+    if residual:
+        cost += launch(read=2 * out, write=out)
+    return cost
