@@ -71,8 +71,8 @@ class PackedRows(NamedTuple):
         """Views of the planes, in the order of `BlockFormat.planes`."""
         n, row_bytes = self.blocks.shape
         blocks = row_bytes // self.format.nbytes
-        widths = [sum(size for _, size in sizes) for sizes in self.format.planes]
-        planes = self.blocks.view(-1).split([n * blocks * width for width in widths])
+        block_bytes = [sum(size for _, size in sizes) for sizes in self.format.planes]
+        planes = self.blocks.view(-1).split([n * blocks * size for size in block_bytes])
         return tuple(plane.view(n, blocks, -1) for plane in planes)
 
     @property

@@ -49,6 +49,7 @@ SHAPES = {
     "lm_head": (32000, 4096),
 }
 DTYPE = torch.bfloat16
+PACKED = [name for name, one in FORMATS.items() if one.elements > 1]
 MIN_BYTES = 200 << 20  # of all copies of a weight
 PROCESSES = 12
 
@@ -116,7 +117,7 @@ def microseconds(job: Job, weights: list[Weight], device: torch.device, repeats:
 
 
 def error_of(job: Job, weight: Weight, device: torch.device) -> float:
-    """The norm of the error over the norm of the result, of a product with the weights in float32."""
+    """The norm of the error over the norm of the result, of a matmul with the weights in float32."""
     x = torch.randn(job.rows, SHAPES[job.shape][1], device=device, dtype=DTYPE)
     dense = weight.data.float() if job.format == "dense" else weight.parts[0].unpack()
     expected = x.double() @ dense.double().t()
@@ -221,7 +222,7 @@ def main() -> int:
     """Measure or sweep; 2 without a GPU."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="write the rows here")
-    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
+    parser.add_argument("--formats", nargs="+", choices=PACKED, default=PACKED)
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
     parser.add_argument("--rows", nargs="+", type=int, default=[1, 4, 16])
     parser.add_argument("--repeats", type=int, default=5)

@@ -19,13 +19,14 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..torch_kernels import TORCH
 from ..weights import DenseWeight, PackedRows, PackedWeight, Weight
 from .activation import activate, activate_and_multiply, check_activation
 from .arguments import MAX_ROWS, LinearStrides, NormPointers, check_vectors
 from .block_matmul import dot_of_blocks
 from .norm import HEADROOM, as_rows, row_statistics
 from .packed_matmul import packed_gemv_or_dot, packed_launch
-from .packed_tiles import check_packed, packed_pointers
+from .packed_tiles import check_packed, has_tiles, packed_pointers, tile_source
 from .tiles import has_blocks
 from .tuning import LaunchConfig, launch_for, weight_tile
 
@@ -47,14 +48,14 @@ def _partial_sums(tile, ROWS: tl.constexpr, BLOCK_K: tl.constexpr, VECTOR_SIZE: 
 def gemv_or_dot(
     x_ptr, weight_row_ptrs, norm, weight_row_mask, num_rows, k, stride_x,
     USE_DOT: tl.constexpr, EVEN_K: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
-    BLOCK_K: tl.constexpr, VECTOR_SIZE: tl.constexpr, BLOCK_NORM: tl.constexpr,
-    NUM_STAGES: tl.constexpr,
+    BLOCK_K: tl.constexpr, BLOCK_NORM: tl.constexpr, NUM_STAGES: tl.constexpr,
 ):  # fmt: skip
     """The transposed matmul of the rows of x, normalised, with BLOCK_N rows of the weight: [BLOCK_N, BLOCK_M].
 
     `weight_row_ptrs` [BLOCK_N, 1] point to the rows of the weight. One row of x (a GEMV): a partial sum for each 16
     bytes of a weight row, summed up after the loop. Several: tl.dot.
     """
+    VECTOR_SIZE: tl.constexpr = 128 // weight_row_ptrs.dtype.element_ty.primitive_bitwidth
     row = tl.arange(0, BLOCK_M)[:, None]
     if norm.bias_ptr is not None:  # a LayerNorm
         mean, inverse_std = row_statistics(
@@ -103,7 +104,7 @@ def _linear(
     x_ptr, weight, bias_ptr, norm, residual_ptr, residual2_ptr, out_ptr,
     num_rows, n, k, strides,
     ACTIVATION: tl.constexpr, GATED: tl.constexpr, FORMAT: tl.constexpr, USE_DOT: tl.constexpr, EVEN_K: tl.constexpr,
-    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, VECTOR_SIZE: tl.constexpr,
+    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
     BLOCK_NORM: tl.constexpr, NUM_STAGES: tl.constexpr, BLOCK_LOADS: tl.constexpr,
 ):  # fmt: skip
     """BLOCK_N rows of the weight [n, k] with all rows of x; accumulators are transposed, [BLOCK_N, BLOCK_M].
@@ -145,7 +146,7 @@ def _linear(
             weight_row_ptrs = weight + weight_row.to(tl.int64)[:, None] * strides.weight
             y = gemv_or_dot(
                 x_ptr, weight_row_ptrs, norm, weight_row_mask, num_rows, k, strides.x,
-                USE_DOT, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K, VECTOR_SIZE, BLOCK_NORM, NUM_STAGES,
+                USE_DOT, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K, BLOCK_NORM, NUM_STAGES,
             )  # fmt: skip
         else:
             y = packed_gemv_or_dot(
@@ -181,9 +182,12 @@ def linear(
 
     `norm` has `weight`, `bias` and `eps`: a LayerNorm, or an RMSNorm where its bias is None. `gated`: the first half of
     the outputs is activated and multiplied by the second. Returns [..., n], gated [..., n / 2], as are the residuals.
-    A packed weight is one launch for each of its parts, and one for a gate across parts. Raises ValueError for more
+    A packed weight is one launch for each of its parts, and one for a gate across parts; in a format without tiles it
+    is torch's. Raises ValueError for more
     rows, more than two residuals, an unknown activation, or shapes that do not fit.
     """
+    if isinstance(weight, PackedWeight) and not has_tiles(weight):
+        return TORCH.linear(x, weight, bias, norm, activation, gated, residuals)
     n, k = weight.shape
     out_shape = (*x.shape[:-1], n // 2 if gated else n)
     x_rows = as_rows(x)
@@ -196,7 +200,8 @@ def linear(
     if isinstance(weight, DenseWeight):
         _launch(x_rows, weight.data, bias, norm, activation, gated, operands, out_rows, launch)
     elif len(weight.parts) == 1:
-        _launch(x_rows, weight.parts[0], bias, norm, activation, gated, operands, out_rows, launch)
+        part = tile_source(weight.parts[0])
+        _launch(x_rows, part, bias, norm, activation, gated, operands, out_rows, launch)
     elif gated:
         gate_up = linear(x, weight, bias, norm, launch=launch)
         out.copy_(activate_and_multiply(gate_up, activation))
@@ -207,7 +212,7 @@ def linear(
         for part in weight.parts:
             columns = slice(first, first + part.shape[0])
             _launch(
-                x_rows, part, None if bias is None else bias[columns], norm, activation, False,
+                x_rows, tile_source(part), None if bias is None else bias[columns], norm, activation, False,
                 tuple(residual[:, columns] for residual in operands), out_rows[:, columns], launch,
             )  # fmt: skip
             first = columns.stop
@@ -313,7 +318,6 @@ def _gemv_launch(
         "BLOCK_M": block_m,
         "BLOCK_N": block_n,
         "BLOCK_K": block_k,
-        "VECTOR_SIZE": 16 // element_size,  # elements of a thread's 16-byte load
         "BLOCK_NORM": min(triton.next_power_of_2(k), launch.blocks["norm_tile"] // block_m),
         "NUM_STAGES": launch.num_stages,
         "BLOCK_LOADS": block_loads,

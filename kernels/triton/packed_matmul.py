@@ -44,9 +44,8 @@ def packed_gemv_or_dot(
     WORDS: tl.constexpr = BLOCK_K // (4 * HALVES)
     VECTORS: tl.constexpr = WORDS // WORDS_OF_VECTOR
     weight_row = weight_row[:, None]
-    words_of_row = (
-        k // 32 * (8 // HALVES)
-    )  # whole blocks: a compiler sees that rows begin at 16 bytes
+    # Counted by blocks of 32: the compiler sees that rows begin at multiples of 16 bytes.
+    words_of_row = k // 32 * (8 // HALVES)
     row = tl.arange(0, BLOCK_M)[:, None]
     mean = 0.0
     inverse_std = 1.0
@@ -180,7 +179,6 @@ def _packed_launch(
         "BLOCK_M": block_m,
         "BLOCK_N": block_n,
         "BLOCK_K": block_k,
-        "VECTOR_SIZE": 1,
         "BLOCK_NORM": min(triton.next_power_of_2(k), launch.blocks["norm_tile"] // block_m),
         "NUM_STAGES": launch.num_stages,
         "BLOCK_LOADS": False,

@@ -1,8 +1,8 @@
 """Tiles of packed weights: words of codes, the scales of each four words, and what they are in fp32.
 
-A lane loads 16 bytes of codes, a vector of four words, in which the low halves of the bytes are weights of one group
-and the high halves those of the group behind it (Q8_0 has whole bytes). In all formats the halves of one kind in a
-vector have one scale and one minimum: code * scale + minimum. The layouts are those of `kernels/block_formats.py`.
+A lane loads 16 bytes of codes, a vector of four words. The low halves of the bytes are weights of one group, the high
+halves those of the next one (a byte of Q8_0 is one weight). In all formats the halves of one kind in a vector have one
+scale and one minimum: code * scale + minimum. The layouts are those of `kernels/block_formats.py`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ..weights import PackedRows
+from ..packed import is_listed
+from ..weights import PackedRows, PackedWeight
 
-FORMATS = ("Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K")
+TILES = ("Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K")
+NUMBERS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 ALIGNMENT = 16  # bytes of a lane's load
 WORDS_OF_VECTOR = tl.constexpr(4)
 # 2^23 as bits of fp32: with an integer in its last 23 bits it is the sum of both, without a conversion.
@@ -32,17 +34,32 @@ class PackedPointers(NamedTuple):
     scales_ptr: Tensor
 
 
+def is_packed(rows: PackedRows) -> bool:
+    """Whether rows are in a format that kernels decode; others may be numbers, or a format of one's own."""
+    return rows.format.name in TILES and is_listed(rows.format)
+
+
+def has_tiles(weight: PackedWeight) -> bool:
+    """Whether kernels read all parts of a weight: packed ones, and numbers in the format of x."""
+    return all(
+        is_packed(part) or NUMBERS.get(part.format.name) == weight.dtype for part in weight.parts
+    )
+
+
+def tile_source(part: PackedRows) -> PackedRows | Tensor:
+    """A part of a weight with tiles as a launch takes it: packed, or a dense matrix."""
+    return part if is_packed(part) else part.blocks.view(NUMBERS[part.format.name])
+
+
 def check_packed(rows: PackedRows, k: int) -> None:
-    """Raise ValueError unless packed rows are of k weights, in a format that kernels decode, in aligned planes."""
+    """Raise ValueError unless rows are of k weights, and in aligned planes where they are packed."""
     name = rows.format.name
-    if name not in FORMATS:
-        raise ValueError(f"packed rows in {name}: expected one of {', '.join(FORMATS)}")
-    if not rows.planar:
+    if rows.shape[1] != k:
+        raise ValueError(f"packed rows are {list(rows.shape)}: expected rows of {k} weights")
+    if is_packed(rows) and not rows.planar:
         raise ValueError(
             f"packed rows in {name} lie block by block: expected planes, from `arranged(planar=True)`"
         )
-    if rows.shape[1] != k:
-        raise ValueError(f"packed rows are {list(rows.shape)}: expected rows of {k} weights")
     if not rows.blocks.is_contiguous() or rows.blocks.data_ptr() % ALIGNMENT:
         raise ValueError(
             f"packed rows have strides {rows.blocks.stride()} and the address {rows.blocks.data_ptr():#x}: "
@@ -123,7 +140,7 @@ def codes_of_half(words, high_words, word, HALF: tl.constexpr, FORMAT: tl.conste
 def times_code(codes, x, BYTE: tl.constexpr, HALF: tl.constexpr, FORMAT: tl.constexpr):
     """x times the code in byte 0 to 3 of each word of `codes_of_half`, less the offset of signed codes, in fp32.
 
-    A code becomes the last bits of 2^23. Where they have room for it it keeps its place, which saves a shift: it is
+    A code becomes the last bits of 2^23. Where they have the bits for it it keeps its place, which saves a shift: it is
     PLACE times as large then, and x is divided by that.
     """
     SHORT: tl.constexpr = (FORMAT == "Q4_0" or FORMAT == "Q4_1") or FORMAT == "Q4_K"
@@ -133,7 +150,7 @@ def times_code(codes, x, BYTE: tl.constexpr, HALF: tl.constexpr, FORMAT: tl.cons
     FIRST: tl.constexpr = 8 * BYTE + (4 * HALF if SHORT else 0)
     SHIFT: tl.constexpr = 0 if FIRST + BITS <= 23 else FIRST - (8 if BITS == 8 else 16)
     PLACE: tl.constexpr = 2 ** (FIRST - SHIFT)
-    # Mask and exponent in one instruction, which has room for one constant: the other is one that no compiler sees.
+    # Mask and exponent in one instruction, which takes one constant: the compiler does not see the value of the other.
     exponent_bits = tl.program_id(2).to(tl.uint32) + EXPONENT_BITS
     bits = ((codes >> SHIFT) & ((2**BITS - 1) * PLACE)) | exponent_bits
     return (bits.to(tl.float32, bitcast=True) - (EXPONENT + OFFSET * PLACE)) * (x * (1 / PLACE))
@@ -213,7 +230,7 @@ def split_bytes(x, ROWS: tl.constexpr, WORDS: tl.constexpr):
 
 
 @triton.jit
-def join_bytes(w0, w1, w2, w3, ROWS: tl.constexpr, WORDS: tl.constexpr):
+def interleave_bytes(w0, w1, w2, w3, ROWS: tl.constexpr, WORDS: tl.constexpr):
     """The elements of four bytes of words in order, [ROWS, 4 * WORDS]: `split_bytes` backwards."""
     return tl.reshape(tl.join(tl.join(w0, w2), tl.join(w1, w3)), (ROWS, 4 * WORDS))
 

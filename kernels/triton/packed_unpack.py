@@ -10,13 +10,15 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..torch_kernels import TORCH
 from ..weights import PackedRows
 from .packed_tiles import (
     WORDS_OF_VECTOR,
     check_packed,
     codes_of_half,
     column_of,
-    join_bytes,
+    interleave_bytes,
+    is_packed,
     load_high_words,
     load_scales,
     load_words,
@@ -52,7 +54,7 @@ def _unpack(
         scale, minimum = load_scales(planes.scales_ptr, row, k, vector, vector_mask, HALF, FORMAT)
         codes = codes_of_half(words, high_words, word, HALF, FORMAT)
         w0, w1, w2, w3 = weights_of_half(codes, scale, minimum, HALF, FORMAT, BLOCK_N, WORDS)
-        weights = join_bytes(w0, w1, w2, w3, BLOCK_N, WORDS)
+        weights = interleave_bytes(w0, w1, w2, w3, BLOCK_N, WORDS)
         mask = row_mask & (byte < 4 * words_of_row)
         tl.store(out_row_ptrs + column_of(byte, HALF, FORMAT), weights, mask=mask)
 
@@ -67,8 +69,10 @@ def unpack(
 ) -> Tensor:
     """Rows `first` to `last` of packed weights in a format of torch, [last - first, k].
 
-    Raises ValueError for rows that do not exist, blocks that are not in planes, or an unknown format.
+    A format without tiles is torch's. Raises ValueError for rows that do not exist, or blocks that are not in planes.
     """
+    if not is_packed(rows):
+        return TORCH.unpack(rows, first, last, dtype)
     n, k = rows.shape
     check_packed(rows, k)
     if not 0 <= first <= last <= n:

@@ -39,7 +39,7 @@ from .linear import (
 )
 from .norm import as_rows
 from .packed_matmul import packed_gemv_or_dot, packed_launch
-from .packed_tiles import packed_pointers
+from .packed_tiles import is_packed, packed_pointers
 from .rope import rope_and_store
 from .tuning import LaunchConfig
 
@@ -49,7 +49,7 @@ def _qkv_rope_and_store(
     x_ptr, weight, bias_ptr, norm, rope, q_out_ptr, slots, shape, strides,
     HEAD_DIM: tl.constexpr, HALF: tl.constexpr, INTERLEAVED: tl.constexpr, PER_HEAD: tl.constexpr,
     FORMAT: tl.constexpr, USE_DOT: tl.constexpr, EVEN_K: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
-    BLOCK_K: tl.constexpr, VECTOR_SIZE: tl.constexpr, BLOCK_NORM: tl.constexpr,
+    BLOCK_K: tl.constexpr, BLOCK_NORM: tl.constexpr,
     NUM_STAGES: tl.constexpr, BLOCK_LOADS: tl.constexpr,
 ):  # fmt: skip
     """BLOCK_N / 2 pairs of elements of heads, for all rows of x: row = request * num_tokens + token."""
@@ -97,7 +97,7 @@ def _qkv_rope_and_store(
             weight_row_ptrs = weight + weight_row.to(tl.int64)[:, None] * strides.weight
             y = gemv_or_dot(
                 x_ptr, weight_row_ptrs, norm, weight_row_mask, shape.num_rows, shape.k, strides.x,
-                USE_DOT, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K, VECTOR_SIZE, BLOCK_NORM, NUM_STAGES,
+                USE_DOT, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K, BLOCK_NORM, NUM_STAGES,
             )  # fmt: skip
         else:
             y = packed_gemv_or_dot(
@@ -172,9 +172,9 @@ def qkv_rope_and_store(
     """x [b, t, m], at most 16 tokens in all, times weight [(h + 2g) * d, m]; then RoPE and the cache update.
 
     `norm`, `bias` as in `linear`; cos, sin, the slots and `start` as in `rope_and_store`; `per_head`: the rows of
-    weight are q, k and v of the first head, then of the next. A packed weight of several parts is `linear`, then
-    `rope_and_store`. Returns q [b, h, t, d], rotated, and the slots. Raises ValueError for more tokens, or for sizes
-    that do not belong together.
+    weight are q, k and v of the first head, then of the next. A packed weight of several
+    parts, or in a format without tiles, is `linear`, then `rope_and_store`. Returns q [b, h, t, d], rotated, and the
+    slots. Raises ValueError for more tokens, or for sizes that do not belong together.
     """
     b, t, m = x.shape
     _, kv_heads, num_slots, head_dim = k_slot.shape
@@ -195,7 +195,7 @@ def qkv_rope_and_store(
             device_type=x.device.type, launch=launch,
             neighbours=neighbours_of(head_dim, cos.shape[-1], interleaved),
         )  # fmt: skip
-    elif len(weight.parts) == 1:
+    elif len(weight.parts) == 1 and is_packed(weight.parts[0]):
         matrix = packed_pointers(weight.parts[0])
         stride = 0
         grid, constants = packed_launch(

@@ -29,7 +29,7 @@ from .arguments import (
 )
 from .linear import _linear, gemv_launch
 from .packed_matmul import packed_launch
-from .packed_tiles import PackedPointers
+from .packed_tiles import TILES, PackedPointers
 from .tuning import LAUNCHES, LaunchConfig, key_tile
 
 # Parameters and members of grouped parameters, by name; all other pointers are to the model's format.
@@ -212,7 +212,7 @@ def _packed(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator[
     """Packed weights, a vector and 16 rows: a gated MLP in each format, the queries of Llama; rows unpacked."""
     llama = {"HEAD_DIM": 128, "HALF": 64, "INTERLEAVED": False, "PER_HEAD": False}
     silu = {"ACTIVATION": "silu", "GATED": True}
-    for packed in FORMATS.values():
+    for packed in map(FORMATS.get, TILES):
         no_high = () if "high" in dict(packed.fields) else ("high_ptr",)
         absent = tuple(f"weight.{name}" for name in no_high)
         for name, rows in (("packed_vector", 1), ("packed_matrix", 16)):

@@ -17,7 +17,8 @@ from tinyllm.check.cases import Draw
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.block_formats import FORMATS
 from tinyllm.kernels.triton import packed_matmul, tuning
-from tinyllm.kernels.weights import DenseWeight, PackedWeight
+from tinyllm.kernels.triton.packed_tiles import TILES
+from tinyllm.kernels.weights import DenseWeight, PackedRows, PackedWeight
 
 GPUS = ("cuda", "xpu")
 PACKED_CASES = [case for case in TABLES["linear"].cases if "packed" in case.title]
@@ -31,7 +32,7 @@ def packed_weight(*rows, dtype=torch.float32) -> PackedWeight:
     return PackedWeight(rows, dtype)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", TILES)
 def test_planes_have_each_byte_of_the_blocks_once(name):
     rows = packed_rows(name, 3, 512)
     blocks = rows.arranged(planar=False)
@@ -46,7 +47,7 @@ def test_planes_have_each_byte_of_the_blocks_once(name):
     assert starts[-1] % 2 == 0
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", TILES)
 def test_every_weight_of_one_row_is_exact(name, interpreted):
     """x picks a column: what comes out is that weight, whatever its byte, its half and its group."""
     rows = packed_rows(name, 5, 512)
@@ -57,7 +58,7 @@ def test_every_weight_of_one_row_is_exact(name, interpreted):
         assert kernels.linear(x, packed_weight(rows))[0].equal(dense[:, column]), column
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", TILES)
 def test_every_weight_of_several_rows_is_exact(name, interpreted):
     rows = packed_rows(name, 5, 512)
     columns = torch.eye(512)[::5]
@@ -67,7 +68,7 @@ def test_every_weight_of_several_rows_is_exact(name, interpreted):
 
 @settings(max_examples=12, deadline=None)
 @given(
-    name=st.sampled_from(list(FORMATS)), n=st.integers(1, 40), blocks=st.integers(1, 6),
+    name=st.sampled_from(TILES), n=st.integers(1, 40), blocks=st.integers(1, 6),
     dtype=st.sampled_from([torch.float32, torch.float16]), data=st.data(),
 )  # fmt: skip
 def test_unpacked_rows_are_those_of_torch(name, n, blocks, dtype, data):
@@ -80,7 +81,7 @@ def test_unpacked_rows_are_those_of_torch(name, n, blocks, dtype, data):
 
 @settings(max_examples=15, deadline=None)
 @given(
-    name=st.sampled_from(list(FORMATS)), rows=st.integers(1, 16), n=st.integers(1, 40),
+    name=st.sampled_from(TILES), rows=st.integers(1, 16), n=st.integers(1, 40),
     blocks=st.integers(1, 6), code_bytes=st.sampled_from([128, 512]),
 )  # fmt: skip
 def test_any_size_in_tiles_of_any_size(name, rows, n, blocks, code_bytes):
@@ -147,6 +148,27 @@ def test_parts_write_side_by_side(interpreted):
         assert whole.equal(torch.cat(each, dim=1))
 
 
+def numbers(name: str, dtype: torch.dtype, n: int) -> PackedRows:
+    return PackedRows(torch.randn(n, 256).to(dtype).view(torch.uint8), FORMATS[name], planar=True)
+
+
+@pytest.mark.parametrize("num_rows", [1, 3])
+def test_numbers_and_formats_of_ones_own_are_multiplied(num_rows, interpreted):
+    """Parts in the number format of x are dense matrices; a weight with any other part is torch's."""
+    packed = packed_rows("Q4_K", 8, 256)
+    own = packed._replace(format=replace(packed.format, name="mine"))
+    x = torch.randn(num_rows, 256)
+    for part in (numbers("F32", torch.float32, 6), numbers("F16", torch.float16, 6), own):
+        weight = packed_weight(packed, part)
+        found = kernels.linear(x, weight, activation="silu", gated=True)
+        gate, up = (x @ weight.unpack().t()).chunk(2, dim=1)
+        expected = torch.nn.functional.silu(gate) * up
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+        alone = kernels.linear(x, packed_weight(part))
+        torch.testing.assert_close(alone, x @ part.unpack().t(), rtol=1e-4, atol=1e-4)
+    assert kernels.unpack(own, 1, 4, torch.float32).equal(own.unpack(1, 4))
+
+
 def test_a_prefill_multiplies_unpacked_tiles(interpreted, monkeypatch):
     unpacked = []
 
@@ -173,12 +195,10 @@ def test_what_is_refused(interpreted):
             kernels.linear(x, packed_weight(*parts), **more)
 
     blocks = rows.arranged(planar=False)
-    unknown = rows._replace(format=replace(rows.format, name="Q3_K"))
     shifted = torch.empty(rows.blocks.numel() + 1, dtype=torch.uint8)[1:].view_as(rows.blocks)
     refused("block by block: expected planes", blocks)
     refused(r"rows are \[4, 512\]: expected rows of 256", rows, x=x[:, :256])
     refused(r"rows are \[4, 256\]: expected rows of 512", rows, packed_rows("Q4_K", 4, 256))
-    refused("packed rows in Q3_K: expected one of Q4_0", unknown)
     refused("expected contiguous memory at a multiple of 16", rows._replace(blocks=shifted))
     refused("at most 16", rows, x=torch.randn(17, 512))
     refused("gated needs", packed_rows("Q4_K", 3, 512), gated=True, activation="silu")
