@@ -149,20 +149,21 @@ def of_module(name: str, kernels: KernelSet) -> Backend:
         for operation in TABLES
         if operation != "attention" and _is_own(kernels, operation)
     ]
-    return Backend(name, {operation: _arranging(kernels, operation) for operation in own})
+    planar = kernels.planar_blocks
+    functions = {operation: arranging(getattr(kernels, operation), planar) for operation in own}
+    return Backend(name, functions)
 
 
-def _arranging(kernels: KernelSet, operation: str) -> Callable:
-    """An operation of a kernel set, which gets packed weights in the arrangement of that set."""
-    function = getattr(kernels, operation)
-    if kernels.planar_blocks is not False:
+def arranging(function: Callable, planar: bool | None) -> Callable:
+    """A function with a packed weight in the arrangement that it needs; None where either will do."""
+    if planar is None:
         return function
 
     @wraps(function)
     def arranged(**arguments):
         weight = arguments.get("weight")
         if isinstance(weight, PackedWeight):
-            parts = tuple(part.arranged(planar=False) for part in weight.parts)
+            parts = tuple(part.arranged(planar) for part in weight.parts)
             arguments["weight"] = weight._replace(parts=parts)
         return function(**arguments)
 
