@@ -21,6 +21,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 Fields = dict[str, UInt8[Tensor, "n blocks _"]]
+Sizes = tuple[tuple[str, int], ...]
 Decode = Callable[[Fields], Float[Tensor, "n blocks elements"]]
 
 
@@ -35,7 +36,7 @@ class BlockFormat:
     name: str
     ggml_type: int
     elements: int
-    fields: tuple[tuple[str, int], ...]
+    fields: Sizes
     decode: Decode
     scale_dtype: torch.dtype = torch.float16
 
@@ -48,6 +49,13 @@ class BlockFormat:
     def bits(self) -> float:
         """Bits for one weight, scales included."""
         return 8 * self.nbytes / self.elements
+
+    @property
+    def planes(self) -> tuple[Sizes, ...]:
+        """The fields by planes: codes, high bits where there are some, and the scales with all else."""
+        planes = [(field,) for field in self.fields if field[0] == "codes"]
+        planes += [(field,) for field in self.fields if field[0] == "high"]
+        return *planes, tuple(field for field in self.fields if field[0] not in ("codes", "high"))
 
     def row_bytes(self, inputs: int) -> int:
         """Bytes of a row of a matrix. Raises ValueError for a row that ends inside a block."""

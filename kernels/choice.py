@@ -25,6 +25,7 @@ XPU = {
         "triton",
         "limited by bytes; for several rows Triton's has 2D blocks, prefetches and the matrix engine",
     ),
+    "unpack": Choice("triton", ONLY_TRITON),
     "qkv_rope_and_store": Choice("triton", ONLY_TRITON),
     "segment_attention": Choice(
         "triton",

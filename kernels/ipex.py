@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .kernel_set import HeadNorms, NormWeights
 from .torch_kernels import TORCH, TorchKernels
-from .weights import DenseWeight
+from .weights import Weight
 
 __all__ = [
     "IPEX",
@@ -121,7 +121,7 @@ def activate_and_multiply(gate_up: Tensor, activation: str) -> Tensor:
 
 def linear(
     x: Tensor,
-    weight: DenseWeight,
+    weight: Weight,
     bias: Tensor | None = None,
     norm: NormWeights | None = None,
     activation: str | None = None,

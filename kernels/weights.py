@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from .block_formats import BlockFormat, Fields
+from .block_formats import BlockFormat, Fields, Sizes
 
 
 class DenseWeight(NamedTuple):
@@ -40,8 +41,8 @@ class DenseWeight(NamedTuple):
 class PackedRows(NamedTuple):
     """Rows of a matrix in blocks of one format.
 
-    `planar`: each field of all blocks of all rows lies together, the codes first; else the fields of a block do, as in
-    a GGUF file.
+    `planar`: the codes of all blocks of all rows lie together, then their high bits, then the scales of each block;
+    else all fields of a block do, as in a GGUF file.
     """
 
     blocks: UInt8[Tensor, "n row_bytes"]
@@ -57,18 +58,22 @@ class PackedRows(NamedTuple):
     @property
     def fields(self) -> Fields:
         """Every field by its name: views [n, blocks, bytes]."""
+        if self.planar:
+            pairs = zip(self.format.planes, self.planes, strict=True)
+        else:
+            n, row_bytes = self.blocks.shape
+            blocks = self.blocks.view(n, row_bytes // self.format.nbytes, self.format.nbytes)
+            pairs = ((self.format.fields, blocks),)
+        return {name: field for sizes, plane in pairs for name, field in _split(sizes, plane)}
+
+    @property
+    def planes(self) -> tuple[UInt8[Tensor, "n blocks bytes"], ...]:
+        """Views of the planes, in the order of `BlockFormat.planes`."""
         n, row_bytes = self.blocks.shape
         blocks = row_bytes // self.format.nbytes
-        names, sizes = zip(*self.format.fields, strict=True)
-        if not self.planar:
-            parts = self.blocks.unflatten(1, (blocks, -1)).split(sizes, dim=-1)
-            return dict(zip(names, parts, strict=True))
-        largest_first = sorted(self.format.fields, key=lambda field: -field[1])
-        planes = self.blocks.view(-1).split([n * blocks * size for _, size in largest_first])
-        return {
-            name: plane.view(n, blocks, size)
-            for (name, size), plane in zip(largest_first, planes, strict=True)
-        }
+        block_bytes = [sum(size for _, size in sizes) for sizes in self.format.planes]
+        planes = self.blocks.view(-1).split([n * blocks * size for size in block_bytes])
+        return tuple(plane.view(n, blocks, -1) for plane in planes)
 
     @property
     def has_finite_scales(self) -> bool:
@@ -95,6 +100,12 @@ class PackedRows(NamedTuple):
         """The weights of the rows that are named, in float32."""
         fields = {name: field[ids] for name, field in self.fields.items()}
         return self.format.decode(fields).flatten(1)
+
+
+def _split(sizes: Sizes, plane: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """The fields of a plane by their names: views [n, blocks, bytes]."""
+    names = [name for name, _ in sizes]
+    return zip(names, plane.split([size for _, size in sizes], dim=-1), strict=True)
 
 
 class PackedWeight(NamedTuple):
@@ -126,6 +137,10 @@ class PackedWeight(NamedTuple):
     def formats(self) -> tuple[BlockFormat, ...]:
         """The format of each part."""
         return tuple(part.format for part in self.parts)
+
+    def unpack(self) -> Float[Tensor, "n k"]:
+        """All weights, in float32."""
+        return torch.cat([part.unpack() for part in self.parts])
 
 
 Weight = DenseWeight | PackedWeight

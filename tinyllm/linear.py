@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from itertools import accumulate
+from collections.abc import Sequence
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 import torch
@@ -62,11 +63,13 @@ class PackedBlocks(nn.Module):
         return PackedWeight(tuple(parts), self.activation.dtype)
 
     def arrange(self, planar: bool) -> None:
-        """Arrange the blocks for a set of kernels, in as many bytes."""
-        if planar != self.planar:
-            parts = [part.arranged(planar).blocks for part in self.weight.parts]
-            self.blocks = nn.ParameterList(_fixed(blocks) for blocks in parts)
-            self.planar = planar
+        """Arrange the blocks for a set of kernels, in as many bytes; planar ones of one format are one part."""
+        if planar == self.planar:
+            return
+        parts = [part.arranged(planar) for part in _merged(self.weight.parts, planar)]
+        self.blocks = nn.ParameterList(_fixed(part.blocks) for part in parts)
+        self.formats = tuple(part.format for part in parts)
+        self.planar = planar
 
 
 class Matrix(nn.Module):
@@ -232,6 +235,16 @@ def weights_digest(model: nn.Module) -> str:
     dtypes = "".join(str(x.dtype) for x in tensors)
     data = values.cpu().numpy().tobytes() + dtypes.encode()
     return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _merged(parts: Sequence[PackedRows], planar: bool) -> list[PackedRows]:
+    """For planes, one part of neighbours in one format, still block by block; else the parts as they are."""
+    if not planar:
+        return list(parts)
+    groups = [list(group) for _, group in groupby(parts, lambda part: part.format.name)]
+    return [
+        group[0]._replace(blocks=torch.cat([part.blocks for part in group])) for group in groups
+    ]
 
 
 def _fixed(tensor: Tensor) -> nn.Parameter:

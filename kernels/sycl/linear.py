@@ -6,7 +6,8 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from ..weights import DenseWeight
+from ..torch_kernels import TORCH
+from ..weights import PackedWeight, Weight
 from .arguments import activation_code, check_alike, check_shape
 from .runtime import Runtime, runtime_of
 
@@ -29,7 +30,7 @@ class NormWeights(Protocol):
 
 def linear(
     x: Tensor,
-    weight: DenseWeight,
+    weight: Weight,
     bias: Tensor | None = None,
     norm: NormWeights | None = None,
     activation: str | None = None,
@@ -39,9 +40,12 @@ def linear(
     """x [r, k], r up to 16, times weight [n, k].
 
     Prologue: norm; epilogue: bias, activation and up to two residuals. Gated: the first n / 2 rows
-    of weight are gate, the others up, and the result is [r, n / 2]. Raises ValueError; more rows
-    than 16 belong to a library's matmul, which reads the weights once per tile.
+    of weight are gate, the others up, and the result is [r, n / 2]. Packed weights are torch's.
+    Raises ValueError; more rows than 16 belong to a library's matmul, which reads the weights once
+    per tile.
     """
+    if isinstance(weight, PackedWeight):
+        return TORCH.linear(x, weight, bias, norm, activation, gated, residuals)
     w = weight.data
     r, k = x.shape
     n = w.shape[0]

@@ -6,6 +6,7 @@ from .attention import Workspace, attention_workspace, segment_attention
 from .beam_mask import BeamMask, make_beam_mask, reorder_beam_index
 from .linear import MAX_PROLOGUE_NORM_ROWS, linear
 from .norm import layer_norm, norm_and_add, rms_norm
+from .packed_unpack import unpack
 from .prefill import prefill_attention
 from .qkv import qkv_rope_and_store
 from .rope import rope_and_store
@@ -32,6 +33,7 @@ __all__ = [
     "rope_and_store",
     "segment_attention",
     "split_plan_of",
+    "unpack",
 ]
 
 
@@ -41,6 +43,7 @@ class TritonKernels(TorchKernels):
     name = "triton"
     max_prologue_norm_rows = MAX_PROLOGUE_NORM_ROWS
     fuses_qkv_and_rope = True
+    planar_blocks = True
 
     rms_norm = staticmethod(rms_norm)
     layer_norm = staticmethod(layer_norm)
@@ -50,6 +53,7 @@ class TritonKernels(TorchKernels):
     activate_and_multiply = staticmethod(activate_and_multiply)
     bias_and_activate = staticmethod(bias_and_activate)
     linear = staticmethod(linear)
+    unpack = staticmethod(unpack)
     segment_attention = staticmethod(segment_attention)
     prefill_attention = staticmethod(prefill_attention)
     reorder_beam_index = staticmethod(reorder_beam_index)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 MAX_TOKENS = 2**31 - 1  # lengths are int32
+MAX_ROWS = 16  # of x in a matrix product
 
 
 def check_vectors(size: int, **vectors: Tensor | None) -> None:
@@ -104,13 +105,17 @@ class HeadNormPointers(NamedTuple):
 
 
 class LinearStrides(NamedTuple):
-    """Strides from one row to the next; `block`: of the weight's rows in a block, which may leave out every other."""
+    """Strides from one row to the next; `block`: of the weight's rows in a block, which may leave out every other.
+
+    Packed weights have none: their rows lie side by side in each plane.
+    """
 
     x: int
     weight: int
     block: int
     residual: int
     residual2: int
+    out: int
 
 
 class RopeTables(NamedTuple):

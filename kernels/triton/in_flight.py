@@ -102,6 +102,10 @@ def launches(rows: Mapping[str, LaunchConfig] = LAUNCHES["xpu"]) -> list[Loads]:
     for kernel, lanes in (("linear_vector", 32), ("linear_matrix", 16)):
         n, k = weight_tile(COLUMNS, COLUMNS, ELEMENT_SIZE, rows[kernel])
         found.append(loads_of(kernel, rows[kernel], triton.cdiv(COLUMNS, n), n * k, lanes=lanes))
+    packed = rows["packed_vector"]
+    n = packed.blocks["max_rows"]
+    elements = n * packed.blocks["code_bytes"] // ELEMENT_SIZE
+    found.append(loads_of("packed_vector", packed, triton.cdiv(COLUMNS, n), elements))
     return found
 
 

@@ -19,15 +19,17 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ..weights import DenseWeight
-from .activation import activate, check_activation
-from .arguments import LinearStrides, NormPointers, check_vectors
+from ..torch_kernels import TORCH
+from ..weights import DenseWeight, PackedRows, PackedWeight, Weight
+from .activation import activate, activate_and_multiply, check_activation
+from .arguments import MAX_ROWS, LinearStrides, NormPointers, check_vectors
 from .block_matmul import dot_of_blocks
 from .norm import HEADROOM, as_rows, row_statistics
+from .packed_matmul import packed_gemv_or_dot, packed_launch
+from .packed_tiles import check_packed, has_tiles, packed_pointers, tile_source
 from .tiles import has_blocks
 from .tuning import LaunchConfig, launch_for, weight_tile
 
-MAX_ROWS = 16
 # Up to so many rows a norm is a free prologue; of several rows, every program would normalise all again.
 MAX_PROLOGUE_NORM_ROWS = 1
 MIN_ROWS = 16  # of a tile of tl.dot
@@ -46,14 +48,14 @@ def _partial_sums(tile, ROWS: tl.constexpr, BLOCK_K: tl.constexpr, VECTOR_SIZE: 
 def gemv_or_dot(
     x_ptr, weight_row_ptrs, norm, weight_row_mask, num_rows, k, stride_x,
     USE_DOT: tl.constexpr, EVEN_K: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
-    BLOCK_K: tl.constexpr, VECTOR_SIZE: tl.constexpr, BLOCK_NORM: tl.constexpr,
-    NUM_STAGES: tl.constexpr,
+    BLOCK_K: tl.constexpr, BLOCK_NORM: tl.constexpr, NUM_STAGES: tl.constexpr,
 ):  # fmt: skip
     """The transposed matmul of the rows of x, normalised, with BLOCK_N rows of the weight: [BLOCK_N, BLOCK_M].
 
     `weight_row_ptrs` [BLOCK_N, 1] point to the rows of the weight. One row of x (a GEMV): a partial sum for each 16
     bytes of a weight row, summed up after the loop. Several: tl.dot.
     """
+    VECTOR_SIZE: tl.constexpr = 128 // weight_row_ptrs.dtype.element_ty.primitive_bitwidth
     row = tl.arange(0, BLOCK_M)[:, None]
     if norm.bias_ptr is not None:  # a LayerNorm
         mean, inverse_std = row_statistics(
@@ -99,13 +101,16 @@ def gemv_or_dot(
 
 @triton.jit
 def _linear(
-    x_ptr, weight_ptr, bias_ptr, norm, residual_ptr, residual2_ptr, out_ptr,
+    x_ptr, weight, bias_ptr, norm, residual_ptr, residual2_ptr, out_ptr,
     num_rows, n, k, strides,
-    ACTIVATION: tl.constexpr, GATED: tl.constexpr, USE_DOT: tl.constexpr, EVEN_K: tl.constexpr,
-    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, VECTOR_SIZE: tl.constexpr,
+    ACTIVATION: tl.constexpr, GATED: tl.constexpr, FORMAT: tl.constexpr, USE_DOT: tl.constexpr, EVEN_K: tl.constexpr,
+    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
     BLOCK_NORM: tl.constexpr, NUM_STAGES: tl.constexpr, BLOCK_LOADS: tl.constexpr,
 ):  # fmt: skip
-    """BLOCK_N rows of the weight [n, k] with all rows of x; accumulators are transposed, [BLOCK_N, BLOCK_M]."""
+    """BLOCK_N rows of the weight [n, k] with all rows of x; accumulators are transposed, [BLOCK_N, BLOCK_M].
+
+    `weight` is a pointer to a dense one, whose FORMAT is None, or the planes of a packed one.
+    """
     # Offsets. Gated: gate and up rows alternate, so that a pair are neighbours in the accumulator.
     BLOCK_OUT: tl.constexpr = BLOCK_N // 2 if GATED else BLOCK_N
     num_outputs = n // 2 if GATED else n
@@ -113,7 +118,6 @@ def _linear(
     output = tl.program_id(0) * BLOCK_OUT + (lane // 2 if GATED else lane)
     weight_row_mask = output < num_outputs
     weight_row = output + lane % 2 * num_outputs if GATED else output
-    weight_row_ptrs = weight_ptr + weight_row.to(tl.int64)[:, None] * strides.weight
     output = tl.program_id(0) * BLOCK_OUT + tl.arange(0, BLOCK_OUT)[:, None]
     row = tl.arange(0, BLOCK_M)[None, :]
     out_mask = (output < num_outputs) & (row < num_rows)
@@ -133,15 +137,22 @@ def _linear(
     if BLOCK_LOADS:
         first = tl.program_id(0) * BLOCK_OUT
         y, up = dot_of_blocks(
-            x_ptr, weight_ptr, bias_ptr, norm, first, num_outputs + first, num_outputs - first,
+            x_ptr, weight, bias_ptr, norm, first, num_outputs + first, num_outputs - first,
             num_rows, k, strides,
             1, GATED, EVEN_K, BLOCK_M, BLOCK_OUT, BLOCK_K, BLOCK_NORM, NUM_STAGES,
         )  # fmt: skip
     else:
-        y = gemv_or_dot(
-            x_ptr, weight_row_ptrs, norm, weight_row_mask, num_rows, k, strides.x,
-            USE_DOT, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K, VECTOR_SIZE, BLOCK_NORM, NUM_STAGES,
-        )  # fmt: skip
+        if FORMAT is None:
+            weight_row_ptrs = weight + weight_row.to(tl.int64)[:, None] * strides.weight
+            y = gemv_or_dot(
+                x_ptr, weight_row_ptrs, norm, weight_row_mask, num_rows, k, strides.x,
+                USE_DOT, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K, BLOCK_NORM, NUM_STAGES,
+            )  # fmt: skip
+        else:
+            y = packed_gemv_or_dot(
+                x_ptr, weight, tl.minimum(weight_row, n - 1), norm, num_rows, k, strides.x,
+                FORMAT, USE_DOT, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K, BLOCK_NORM, NUM_STAGES,
+            )  # fmt: skip
         if bias_ptr is not None:
             y += bias
         if GATED:
@@ -153,12 +164,12 @@ def _linear(
         y = activate(y, ACTIVATION)
     if residual_ptr is not None:
         y += residual
-    tl.store(out_ptr + row * num_outputs + output, y, mask=out_mask)
+    tl.store(out_ptr + row * strides.out + output, y, mask=out_mask)
 
 
 def linear(
     x: Tensor,
-    weight: DenseWeight,
+    weight: Weight,
     bias: Tensor | None = None,
     norm: Any = None,
     activation: str | None = None,
@@ -171,37 +182,79 @@ def linear(
 
     `norm` has `weight`, `bias` and `eps`: a LayerNorm, or an RMSNorm where its bias is None. `gated`: the first half of
     the outputs is activated and multiplied by the second. Returns [..., n], gated [..., n / 2], as are the residuals.
-    Raises ValueError for more rows, more than two residuals, an unknown activation, or shapes that do not fit.
+    A packed weight is one launch for each of its parts, and one for a gate across parts; in a format without tiles it
+    is torch's. Raises ValueError for more
+    rows, more than two residuals, an unknown activation, or shapes that do not fit.
     """
-    data = weight.data
-    n, k = data.shape
+    if isinstance(weight, PackedWeight) and not has_tiles(weight):
+        return TORCH.linear(x, weight, bias, norm, activation, gated, residuals)
+    n, k = weight.shape
     out_shape = (*x.shape[:-1], n // 2 if gated else n)
     x_rows = as_rows(x)
-    _check(x_rows, data, activation, gated, residuals, out_shape)
+    _check(x_rows, weight, activation, gated, residuals, out_shape)
     check_vectors(n, bias=bias)
     check_norm(norm, k)
-    num_rows = len(x_rows)
-    grid, constants = gemv_launch(
-        n, k, data.element_size(), pairs=gated, use_dot=num_rows > 1,
-        aligned=is_aligned(x_rows, data, launch, first_row=gcd(MIN_ROWS, n // 2 if gated else 0)),
-        device_type=x.device.type, launch=launch,
-    )  # fmt: skip
-    residual = as_rows(residuals[0]) if residuals else None
-    residual2 = as_rows(residuals[1]) if len(residuals) > 1 else None
+    out = torch.empty(out_shape, dtype=x.dtype, device=x.device)
+    out_rows = out.view(-1, out_shape[-1])
+    operands = tuple(as_rows(residual) for residual in residuals)
+    if isinstance(weight, DenseWeight):
+        _launch(x_rows, weight.data, bias, norm, activation, gated, operands, out_rows, launch)
+    elif len(weight.parts) == 1:
+        part = tile_source(weight.parts[0])
+        _launch(x_rows, part, bias, norm, activation, gated, operands, out_rows, launch)
+    elif gated:
+        gate_up = linear(x, weight, bias, norm, launch=launch)
+        out.copy_(activate_and_multiply(gate_up, activation))
+        for residual in residuals:
+            out += residual
+    else:
+        first = 0
+        for part in weight.parts:
+            columns = slice(first, first + part.shape[0])
+            _launch(
+                x_rows, tile_source(part), None if bias is None else bias[columns], norm, activation, False,
+                tuple(residual[:, columns] for residual in operands), out_rows[:, columns], launch,
+            )  # fmt: skip
+            first = columns.stop
+    return out
+
+
+def _launch(
+    x: Tensor, matrix: Tensor | PackedRows, bias: Tensor | None, norm: Any, activation: str | None,
+    gated: bool, residuals: tuple[Tensor, ...], out: Tensor, launch: LaunchConfig | None,
+) -> None:  # fmt: skip
+    """One launch: rows x times a dense matrix, or one part of a packed one, into columns of out."""
+    n, k = matrix.shape
+    use_dot = len(x) > 1
+    if isinstance(matrix, PackedRows):
+        weight = packed_pointers(matrix)
+        stride = 0
+        grid, constants = packed_launch(
+            n, k, matrix.format.name, pairs=gated, use_dot=use_dot,
+            device_type=x.device.type, launch=launch,
+        )  # fmt: skip
+    else:
+        weight = matrix
+        stride = matrix.stride(0)
+        grid, constants = gemv_launch(
+            n, k, matrix.element_size(), pairs=gated, use_dot=use_dot,
+            aligned=is_aligned(x, matrix, launch, first_row=gcd(MIN_ROWS, n // 2 if gated else 0)),
+            device_type=x.device.type, launch=launch,
+        )  # fmt: skip
+    residual, residual2 = (*residuals, None, None)[:2]
     strides = LinearStrides(
-        x=x_rows.stride(0),
-        weight=data.stride(0),
-        block=data.stride(0),
+        x=x.stride(0),
+        weight=stride,
+        block=stride,
         residual=0 if residual is None else residual.stride(0),
         residual2=0 if residual2 is None else residual2.stride(0),
+        out=out.stride(0),
     )
-    out = torch.empty(out_shape, dtype=x.dtype, device=x.device)
     _linear[grid](
-        x_rows, data, bias, norm_pointers(norm), residual, residual2, out,
-        num_rows, n, k, strides,
+        x, weight, bias, norm_pointers(norm), residual, residual2, out,
+        len(x), n, k, strides,
         ACTIVATION=activation, GATED=gated, **constants,
     )  # fmt: skip
-    return out
 
 
 def check_norm(norm: Any, k: int) -> None:
@@ -259,12 +312,12 @@ def _gemv_launch(
         block_n, block_k = weight_tile(n, k, element_size, launch)
         block_n = max(block_n, blocks)
     constants = {
+        "FORMAT": None,
         "USE_DOT": use_dot,
         "EVEN_K": k % block_k == 0,
         "BLOCK_M": block_m,
         "BLOCK_N": block_n,
         "BLOCK_K": block_k,
-        "VECTOR_SIZE": 16 // element_size,  # elements of a thread's 16-byte load
         "BLOCK_NORM": min(triton.next_power_of_2(k), launch.blocks["norm_tile"] // block_m),
         "NUM_STAGES": launch.num_stages,
         "BLOCK_LOADS": block_loads,
@@ -274,7 +327,7 @@ def _gemv_launch(
 
 def _check(
     x: Tensor,
-    weight: Tensor,
+    weight: Weight,
     activation: str | None,
     gated: bool,
     residuals: tuple[Tensor, ...],
@@ -284,18 +337,25 @@ def _check(
         raise ValueError(
             f"x has {len(x)} rows: expected at most {MAX_ROWS}; more belong to torch's matmul"
         )
-    if x.shape[1] != weight.shape[1] or weight.stride(1) != 1:
+    check_weight(weight, x.shape[1])
+    n = weight.shape[0]
+    if gated and (activation is None or n % 2):
         raise ValueError(
-            f"weight is {list(weight.shape)}, strides {weight.stride()}: "
-            f"expected dense [n, {x.shape[1]}]"
-        )
-    if gated and (activation is None or len(weight) % 2):
-        raise ValueError(
-            "gated needs an activation and an even number of outputs: "
-            f"got {activation}, {len(weight)}"
+            f"gated needs an activation and an even number of outputs: got {activation}, {n}"
         )
     if activation is not None:
         check_activation(activation)
     if len(residuals) > 2 or any(r.shape != out_shape for r in residuals):
         shapes = [list(r.shape) for r in residuals]
         raise ValueError(f"residuals are {shapes}: expected at most two {list(out_shape)}")
+
+
+def check_weight(weight: Weight, k: int) -> None:
+    """Raise ValueError unless a weight is of rows of k, and dense or in planes that a kernel can read."""
+    if isinstance(weight, PackedWeight):
+        for part in weight.parts:
+            check_packed(part, k)
+    elif weight.shape[1] != k or weight.data.stride(1) != 1:
+        raise ValueError(
+            f"weight is {list(weight.shape)}, strides {weight.data.stride()}: expected dense [n, {k}]"
+        )

@@ -15,8 +15,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ..weights import DenseWeight
+from ..torch_kernels import split_heads
+from ..weights import DenseWeight, Weight
 from .arguments import (
+    MAX_ROWS,
     CacheSlots,
     LinearStrides,
     QKVShape,
@@ -26,24 +28,28 @@ from .arguments import (
 )
 from .block_matmul import dot_of_blocks
 from .linear import (
-    MAX_ROWS,
     MIN_ROWS,
     check_norm,
+    check_weight,
     gemv_launch,
     gemv_or_dot,
     is_aligned,
+    linear,
     norm_pointers,
 )
 from .norm import as_rows
+from .packed_matmul import packed_gemv_or_dot, packed_launch
+from .packed_tiles import is_packed, packed_pointers
+from .rope import rope_and_store
 from .tuning import LaunchConfig
 
 
 @triton.jit
 def _qkv_rope_and_store(
-    x_ptr, weight_ptr, bias_ptr, norm, rope, q_out_ptr, slots, shape, strides,
+    x_ptr, weight, bias_ptr, norm, rope, q_out_ptr, slots, shape, strides,
     HEAD_DIM: tl.constexpr, HALF: tl.constexpr, INTERLEAVED: tl.constexpr, PER_HEAD: tl.constexpr,
-    USE_DOT: tl.constexpr, EVEN_K: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
-    BLOCK_K: tl.constexpr, VECTOR_SIZE: tl.constexpr, BLOCK_NORM: tl.constexpr,
+    FORMAT: tl.constexpr, USE_DOT: tl.constexpr, EVEN_K: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
+    BLOCK_K: tl.constexpr, BLOCK_NORM: tl.constexpr,
     NUM_STAGES: tl.constexpr, BLOCK_LOADS: tl.constexpr,
 ):  # fmt: skip
     """BLOCK_N / 2 pairs of elements of heads, for all rows of x: row = request * num_tokens + token."""
@@ -81,17 +87,24 @@ def _qkv_rope_and_store(
         first = _element(first_pair % PAIRS, 0, HALF, PAIRS, INTERLEAVED)
         second = _element(first_pair % PAIRS, 1, HALF, PAIRS, INTERLEAVED)
         y1, y2 = dot_of_blocks(
-            x_ptr, weight_ptr, bias_ptr, norm,
+            x_ptr, weight, bias_ptr, norm,
             weight_head * HEAD_DIM + first, weight_head * HEAD_DIM + second, BLOCK_N // 2,
             shape.num_rows, shape.k, strides,
             2 if INTERLEAVED else 1, True, EVEN_K, BLOCK_M, BLOCK_N // 2, BLOCK_K, BLOCK_NORM, NUM_STAGES,
         )  # fmt: skip
     else:
-        weight_row_ptrs = weight_ptr + weight_row.to(tl.int64)[:, None] * strides.weight
-        y = gemv_or_dot(
-            x_ptr, weight_row_ptrs, norm, weight_row_mask, shape.num_rows, shape.k, strides.x,
-            USE_DOT, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K, VECTOR_SIZE, BLOCK_NORM, NUM_STAGES,
-        )  # fmt: skip
+        if FORMAT is None:
+            weight_row_ptrs = weight + weight_row.to(tl.int64)[:, None] * strides.weight
+            y = gemv_or_dot(
+                x_ptr, weight_row_ptrs, norm, weight_row_mask, shape.num_rows, shape.k, strides.x,
+                USE_DOT, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K, BLOCK_NORM, NUM_STAGES,
+            )  # fmt: skip
+        else:
+            y = packed_gemv_or_dot(
+                x_ptr, weight, tl.where(weight_row_mask, weight_row, 0), norm,
+                shape.num_rows, shape.k, strides.x,
+                FORMAT, USE_DOT, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K, BLOCK_NORM, NUM_STAGES,
+            )  # fmt: skip
         if bias_ptr is not None:
             y += bias
         y1, y2 = tl.split(tl.permute(tl.reshape(y, (BLOCK_N // 2, 2, BLOCK_M)), (0, 2, 1)))
@@ -143,7 +156,7 @@ def _element(
 
 def qkv_rope_and_store(
     x: Tensor,
-    weight: DenseWeight,
+    weight: Weight,
     bias: Tensor | None,
     norm: Any,
     cos: Tensor,
@@ -159,25 +172,40 @@ def qkv_rope_and_store(
     """x [b, t, m], at most 16 tokens in all, times weight [(h + 2g) * d, m]; then RoPE and the cache update.
 
     `norm`, `bias` as in `linear`; cos, sin, the slots and `start` as in `rope_and_store`; `per_head`: the rows of
-    weight are q, k and v of the first head, then of the next. Returns q [b, h, t, d], rotated, and the slots. Raises
-    ValueError for more tokens, or for sizes that do not belong together.
+    weight are q, k and v of the first head, then of the next. A packed weight of several
+    parts, or in a format without tiles, is `linear`, then `rope_and_store`. Returns q [b, h, t, d], rotated, and the
+    slots. Raises ValueError for more tokens, or for sizes that do not belong together.
     """
-    data = weight.data
     b, t, m = x.shape
     _, kv_heads, num_slots, head_dim = k_slot.shape
-    query_heads = len(data) // head_dim - 2 * kv_heads
-    _check(x, data, cos, k_slot, v_slot, query_heads)
-    check_vectors(len(data), bias=bias)
+    n = weight.shape[0]
+    query_heads = n // head_dim - 2 * kv_heads
+    _check(x, weight, cos, k_slot, v_slot, query_heads)
+    check_vectors(n, bias=bias)
     check_norm(norm, m)
     check_int32(start=start)
     x_rows = as_rows(x)
     num_rows = b * t
-    grid, constants = gemv_launch(
-        len(data), m, data.element_size(), pairs=True, use_dot=num_rows > 1,
-        aligned=is_aligned(x_rows, data, launch, first_row=1 if interleaved else MIN_ROWS),
-        device_type=x.device.type, launch=launch,
-        neighbours=neighbours_of(head_dim, cos.shape[-1], interleaved),
-    )  # fmt: skip
+    if isinstance(weight, DenseWeight):
+        matrix = weight.data
+        stride = matrix.stride(0)
+        grid, constants = gemv_launch(
+            n, m, matrix.element_size(), pairs=True, use_dot=num_rows > 1,
+            aligned=is_aligned(x_rows, matrix, launch, first_row=1 if interleaved else MIN_ROWS),
+            device_type=x.device.type, launch=launch,
+            neighbours=neighbours_of(head_dim, cos.shape[-1], interleaved),
+        )  # fmt: skip
+    elif len(weight.parts) == 1 and is_packed(weight.parts[0]):
+        matrix = packed_pointers(weight.parts[0])
+        stride = 0
+        grid, constants = packed_launch(
+            n, m, weight.formats[0].name, pairs=True, use_dot=num_rows > 1,
+            device_type=x.device.type, launch=launch,
+        )  # fmt: skip
+    else:
+        merged = linear(x, weight, bias, norm, launch=launch)
+        q, k, v = split_heads(merged, kv_heads, head_dim, per_head=per_head)
+        return rope_and_store(q, k, v, cos, sin, k_slot, v_slot, interleaved, start)
     rope = RopeTables(
         cos_ptr=cos,
         sin_ptr=sin,
@@ -194,14 +222,15 @@ def qkv_rope_and_store(
     )
     out = torch.empty((b, t, query_heads, head_dim), dtype=x.dtype, device=x.device)
     _qkv_rope_and_store[grid](
-        x_rows, data, bias, norm_pointers(norm), rope, out, slots,
+        x_rows, matrix, bias, norm_pointers(norm), rope, out, slots,
         QKVShape(num_rows, num_tokens=t, query_heads=query_heads, kv_heads=kv_heads, k=m),
         LinearStrides(
             x=x_rows.stride(0),
-            weight=data.stride(0),
-            block=data.stride(0) * (2 if interleaved else 1),
+            weight=stride,
+            block=stride * (2 if interleaved else 1),
             residual=0,
             residual2=0,
+            out=0,
         ),
         HEAD_DIM=head_dim, HALF=cos.shape[-1], INTERLEAVED=interleaved, PER_HEAD=per_head,
         **constants,
@@ -215,17 +244,15 @@ def neighbours_of(head_dim: int, half: int, interleaved: bool) -> int:
 
 
 def _check(
-    x: Tensor, weight: Tensor, cos: Tensor, k_slot: Tensor, v_slot: Tensor, query_heads: int
+    x: Tensor, weight: Weight, cos: Tensor, k_slot: Tensor, v_slot: Tensor, query_heads: int
 ) -> None:
     b, t, m = x.shape
     d = k_slot.shape[-1]
     if b * t > MAX_ROWS:
         raise ValueError(f"x is {list(x.shape)}: expected at most {MAX_ROWS} tokens")
-    dense = weight.shape[1] == m and weight.stride(1) == 1
-    if not dense or query_heads < 1 or len(weight) % d or d % 2:
-        raise ValueError(
-            f"weight is {list(weight.shape)}: expected dense rows of {m} for heads of {d}"
-        )
+    check_weight(weight, m)
+    if query_heads < 1 or weight.shape[0] % d or d % 2:
+        raise ValueError(f"weight is {list(weight.shape)}: expected rows for whole heads of {d}")
     alike = v_slot.shape == k_slot.shape and v_slot.stride() == k_slot.stride()
     if not alike or k_slot.stride(-1) != 1 or len(k_slot) != b:
         raise ValueError(

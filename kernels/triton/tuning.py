@@ -68,6 +68,29 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             num_warps=4,
             num_stages=4,
         ),
+        "unpack": LaunchConfig({"rows": 4, "block_k": 1024}, num_warps=4),
+        "packed_vector": LaunchConfig(
+            {
+                "code_bytes": 2048,
+                "max_rows": 4,
+                "min_rows": 1,
+                "min_programs": 512,
+                "norm_tile": 8192,
+            },
+            num_warps=4,
+            num_stages=1,
+        ),
+        "packed_matrix": LaunchConfig(
+            {
+                "code_bytes": 128,
+                "max_rows": 64,
+                "min_rows": 16,
+                "min_programs": 128,
+                "norm_tile": 8192,
+            },
+            num_warps=4,
+            num_stages=3,
+        ),
         "attention": LaunchConfig(
             {
                 "block_n": 64,
@@ -116,6 +139,31 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             num_stages=4,
             block_loads=True,
         ),
+        "unpack": LaunchConfig({"rows": 4, "block_k": 1024}, num_warps=4),
+        "packed_vector": LaunchConfig(
+            {
+                "code_bytes": 1024,
+                "max_rows": 2,
+                "min_rows": 1,
+                "min_programs": 256,
+                "norm_tile": 2048,
+            },
+            num_warps=2,
+            num_stages=1,
+            grf_mode="256",
+        ),
+        "packed_matrix": LaunchConfig(
+            {
+                "code_bytes": 128,
+                "max_rows": 16,
+                "min_rows": 16,
+                "min_programs": 128,
+                "norm_tile": 1024,
+            },
+            num_warps=4,
+            num_stages=1,
+            grf_mode="256",
+        ),
         "attention": LaunchConfig(
             {
                 "block_n": 64,
@@ -157,6 +205,25 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         "linear_matrix": LaunchConfig(
             {
                 "tile_bytes": 32768,
+                "max_rows": 32,
+                "min_rows": 16,
+                "min_programs": 1,
+                "norm_tile": 8192,
+            }
+        ),
+        "unpack": LaunchConfig({"rows": 32, "block_k": 1024}),
+        "packed_vector": LaunchConfig(
+            {
+                "code_bytes": 1024,
+                "max_rows": 16,
+                "min_rows": 1,
+                "min_programs": 1,
+                "norm_tile": 8192,
+            }
+        ),
+        "packed_matrix": LaunchConfig(
+            {
+                "code_bytes": 256,
                 "max_rows": 32,
                 "min_rows": 16,
                 "min_programs": 1,

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import triton
 from triton.compiler import ASTSource
 
-from . import activation, attention, beam_mask, norm, prefill, qkv, rope
+from ..block_formats import FORMATS
+from . import activation, attention, beam_mask, norm, packed_unpack, prefill, qkv, rope
 from .arguments import (
     BeamMaskPointers,
     CacheSlots,
@@ -27,6 +28,8 @@ from .arguments import (
     Strides,
 )
 from .linear import _linear, gemv_launch
+from .packed_matmul import packed_launch
+from .packed_tiles import TILES, PackedPointers
 from .tuning import LAUNCHES, LaunchConfig, key_tile
 
 # Parameters and members of grouped parameters, by name; all other pointers are to the model's format.
@@ -34,6 +37,7 @@ TYPES_OF = {
     "cos_ptr": "*fp32", "sin_ptr": "*fp32", "slopes_ptr": "*fp32", "partials": "*fp32",
     "counters": "*i32", "lengths_ptr": "*i32", "positions_ptr": "*i32", "start_ptr": "*i32",
     "live_slots_ptr": "*i32", "num_dead_ptr": "*i32", "beam_index_ptr": "*i32",
+    "codes_ptr": "*i32", "high_ptr": "*i32", "scales_ptr": "*u8",
     "mask_ptr": "*i64", "beam_idx_ptr": "*i64", "eps": "fp32", "scale": "fp32",
 }  # fmt: skip
 # The tuple that each grouped parameter is.
@@ -52,6 +56,7 @@ GROUPS = {
     "rope": RopeTables,
     "slots": CacheSlots,
     "shape": QKVShape,
+    "planes": PackedPointers,
 }
 
 
@@ -78,6 +83,7 @@ def variants(device_type: str) -> list[Variant]:
         *_activations(launches["activation"]),
         *_linears(launches, device_type),
         *_queries(launches, device_type),
+        *_packed(launches, device_type),
         *_attentions(launches["attention"]),
         *_prefills(launches["prefill"]),
         *_beam_masks(launches["norm"]),
@@ -96,18 +102,19 @@ def source_of(variant: Variant, dtype: str) -> ASTSource:
         if name in constants:
             given[path] = constants[name]
             return "constexpr"
-        kind = TYPES_OF.get(member) or (f"*{dtype}" if member.endswith("_ptr") else "i32")
+        is_pointer = member.endswith("_ptr") or name == "weight"
+        kind = TYPES_OF.get(member) or (f"*{dtype}" if is_pointer else "i32")
         if kind[0] == "*" or (kind == "i32" and member != "num_rows" and not variant.odd):
             divisible[path] = [["tt.divisibility", 16]]
         return kind
 
     for i, name in enumerate(variant.kernel.arg_names):
-        if name not in GROUPS:
+        if name not in GROUPS and not (name == "weight" and constants["FORMAT"]):
             signature[name] = type_of((i,), name, name)
             continue
-        members = GROUPS[name]._fields
-        types = (type_of((i, j), f"{name}.{member}", member) for j, member in enumerate(members))
-        signature[name] = GROUPS[name](*types)
+        group = GROUPS.get(name, PackedPointers)
+        types = (type_of((i, j), f"{name}.{one}", one) for j, one in enumerate(group._fields))
+        signature[name] = group(*types)
     return ASTSource(variant.kernel, signature, given, divisible)
 
 
@@ -199,6 +206,39 @@ def _queries(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator
             pairs = qkv.neighbours_of(heads["HEAD_DIM"], heads["HALF"], heads["INTERLEAVED"])
             tiles = _tiles(launches[name], rows, 12288, 4096, device_type, True, pairs)
             yield Variant(title, qkv._qkv_rope_and_store, launches[name], heads | tiles, absent)
+
+
+def _packed(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator[Variant]:
+    """Packed weights, a vector and 16 rows: a gated MLP in each format, the queries of Llama; rows unpacked."""
+    llama = {"HEAD_DIM": 128, "HALF": 64, "INTERLEAVED": False, "PER_HEAD": False}
+    silu = {"ACTIVATION": "silu", "GATED": True}
+    for packed in map(FORMATS.get, TILES):
+        no_high = () if "high" in dict(packed.fields) else ("high_ptr",)
+        absent = tuple(f"weight.{name}" for name in no_high)
+        for name, rows in (("packed_vector", 1), ("packed_matrix", 16)):
+            launch = launches[name]
+            absent_norm = ("norm.bias_ptr",) if rows == 1 else ("norm.weight_ptr", "norm.bias_ptr")
+            _, constants = packed_launch(
+                22016, 4096, packed.name, pairs=True, use_dot=rows > 1, device_type=device_type,
+                launch=launch,
+            )  # fmt: skip
+            tiles = {key: value for key, value in constants.items() if key.isupper()}
+            epilogue = ("bias_ptr", "residual_ptr", "residual2_ptr")
+            yield Variant(
+                f"{name}, {packed.name}, gated", _linear, launch, silu | tiles,
+                (*epilogue, *absent_norm, *absent),
+            )  # fmt: skip
+            if packed.name == "Q4_K":
+                yield Variant(
+                    f"{name}, {packed.name}, queries of Llama", qkv._qkv_rope_and_store, launch,
+                    llama | tiles, ("bias_ptr", *absent_norm, *absent),
+                )  # fmt: skip
+        launch = launches["unpack"]
+        blocks = {"BLOCK_N": launch.blocks["rows"], "BLOCK_K": launch.blocks["block_k"]}
+        yield Variant(
+            f"unpack, {packed.name}", packed_unpack._unpack, launch, {"FORMAT": packed.name} | blocks,
+            tuple(f"planes.{name}" for name in no_high),
+        )  # fmt: skip
 
 
 def _tiles(

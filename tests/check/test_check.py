@@ -29,7 +29,7 @@ def in_place(table):
     """The reference with narrowed results, which writes in place as the operation does."""
 
     def run(**arguments):
-        dtype = next(iter(arguments.values())).dtype
+        dtype = arguments.get("dtype") or next(iter(arguments.values())).dtype
         results = table.reference(**_widen(arguments))
         if isinstance(results, torch.Tensor):
             return results.to(dtype)

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import models
 import tinyllm
 from models import close
 from packed_models import PACKED, packed_model
+from tinyllm.kernels.block_formats import FORMATS
+from tinyllm.kernels.torch_kernels import TorchKernels
+from tinyllm.linear import arrange_blocks, storage_size
 from tinyllm.model import restage
 
 SIZES = {"hidden_size": 256, "intermediate_size": 256, "num_attention_heads": 4}
@@ -63,6 +67,22 @@ def test_another_dtype():
     assert model.to(torch.bfloat16).dtype == torch.bfloat16
     close(model(ids).float(), expected, tolerance=0.3)
     assert model.layers[0].o_proj.packed.blocks[0].dtype == torch.uint8
+
+
+def test_kernels_that_read_planes():
+    """Neighbouring rows of one format become one part; the answers stay."""
+    names = ["Q4_1", "Q4_1", "Q8_0"]
+    model = packed_model(models.tiny(**SIZES), "final", names)
+    expected = answer(model, do_sample=False)
+    bytes_before = storage_size(model)
+    arrange_blocks(model, planar=True)
+    assert model.layers[0].qkv_proj.packed.formats == (FORMATS["Q4_1"], FORMATS["Q8_0"])
+    assert storage_size(model) == bytes_before
+    kernels = type("Planes", (TorchKernels,), {"planar_blocks": True})()
+    other = restage(model, replace(tinyllm.STAGES["sdpa"], kernels=kernels))
+    assert torch.equal(answer(other, do_sample=False), expected)
+    arrange_blocks(model, planar=False)
+    assert torch.equal(answer(model, do_sample=False), expected)
 
 
 def test_what_a_model_says_of_its_weights():

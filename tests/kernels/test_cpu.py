@@ -10,6 +10,7 @@ from cpu_kernels import DTYPES, OTHER_INSTRUCTION_SETS, draw, kernels_for
 
 from models import close
 from tinyllm.check import TABLES, check, references
+from tinyllm.check.backends import arranging
 from tinyllm.check.tables import TOLERANCES
 from tinyllm.kernels import cpu
 from tinyllm.kernels.cpu import build, structs
@@ -53,7 +54,8 @@ def test_they_are_here():
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_table(operation, dtype, threads, margins):
     torch.set_num_threads(threads)
-    verdict = check(operation, getattr(cpu, operation), dtypes=[dtype])
+    function = arranging(getattr(cpu, operation), planar=False)
+    verdict = check(operation, function, dtypes=[dtype])
     assert verdict.right, str(verdict)
     assert verdict.total == len(TABLES[operation].cases)
 
@@ -67,7 +69,8 @@ def older(request):
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_table_on_older_processors(operation, older, margins):
     torch.set_num_threads(1)
-    verdict = check(operation, getattr(older, operation), dtypes=DTYPES)
+    function = arranging(getattr(older, operation), planar=False)
+    verdict = check(operation, function, dtypes=DTYPES)
     assert verdict.right, str(verdict)
 
 

@@ -7,6 +7,7 @@ import torch
 
 from tinyllm.check import TABLES, check
 from tinyllm.check.backends import of_module
+from tinyllm.check.cases import Draw
 from tinyllm.kernels import (
     DEFAULT_CPU,
     KERNEL_SETS,
@@ -16,8 +17,10 @@ from tinyllm.kernels import (
     for_device,
     pick_kernels,
 )
+from tinyllm.kernels.block_formats import FORMATS
 from tinyllm.kernels.choice import XPU
 from tinyllm.kernels.torch_kernels import TorchKernels
+from tinyllm.kernels.weights import PackedWeight
 
 CPU = torch.device("cpu")
 OPERATIONS = [name for name in vars(KernelSet) if not name.startswith("_")]
@@ -46,7 +49,7 @@ def parameters(function):
 
 def test_the_interface_is_what_the_tables_check():
     assert set(TABLES) - {"attention"} < set(OPERATIONS)
-    assert set(KernelSet.__annotations__) == set(VALUES)
+    assert set(KernelSet.__annotations__) == {*VALUES, "planar_blocks"}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -62,6 +65,16 @@ def test_every_set_says_what_it_can_do(kernels):
     assert isinstance(kernels, KernelSet) and isinstance(kernels, TorchKernels)
     assert {name: type(getattr(kernels, name)) for name in VALUES} == VALUES
     assert kernels.max_prologue_norm_rows >= 1
+    assert kernels.planar_blocks in (None, False, True)
+
+
+def test_every_set_multiplies_packed_weights(kernels):
+    draw = Draw(0, torch.float32, CPU)
+    rows = draw.packed(FORMATS["Q4_K"], 6, 256).arranged(planar=kernels.planar_blocks is not False)
+    x = draw(2, 256)
+    residual = draw(2, 6)
+    found = kernels.linear(x, PackedWeight((rows,), x.dtype), residuals=(residual,))
+    torch.testing.assert_close(found, x @ rows.unpack().t() + residual, rtol=1e-4, atol=1e-4)
 
 
 def test_sets_go_by_their_names(kernels):

@@ -88,8 +88,8 @@ def test_the_joint_kernel_of_qkv(interpreted):
     good = {"x": ones(2, 3, 5), "weight": DenseWeight(ones(48, 5)), "bias": None, "norm": None}
     refused = refusing(kernels.qkv_rope_and_store, good | angles | slots | {"interleaved": False})
     refused("at most 16 tokens", x=ones(6, 3, 5))
-    refused("expected dense rows of 5", weight=DenseWeight(ones(48, 6)))
-    refused("expected dense rows of 5", weight=DenseWeight(ones(5, 48).T))
+    refused(r"expected dense \[n, 5\]", weight=DenseWeight(ones(48, 6)))
+    refused(r"expected dense \[n, 5\]", weight=DenseWeight(ones(5, 48).T))
     refused("heads of 8", weight=DenseWeight(ones(49, 5)))
     refused("heads of 8", weight=DenseWeight(ones(32, 5)))
     odd = ones(2, 2, 3, 7)

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 from tinyllm.check.cases import Case, Draw
 from tinyllm.check.references import HeadNorms, NormWeights
 from tinyllm.check.tables import TABLES, TOLERANCES, Table
-from tinyllm.kernels.weights import DenseWeight
+from tinyllm.kernels.weights import DenseWeight, PackedRows, PackedWeight
 
 __all__ = ["TABLES", "Verdict", "check", "run_case"]
 
@@ -127,6 +127,10 @@ def _widen(value: Any) -> Any:
         return {key: _widen(inner) for key, inner in value.items()}
     if isinstance(value, DenseWeight):
         return DenseWeight(_widen(value.data))
+    if isinstance(value, PackedWeight):
+        return DenseWeight(value.unpack().cpu().double())
+    if isinstance(value, PackedRows):
+        return value._replace(blocks=value.blocks.cpu().clone())
     if isinstance(value, NormWeights | HeadNorms):
         return type(value)(*map(_widen, value))
     if isinstance(value, tuple):

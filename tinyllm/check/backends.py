@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ from tinyllm.check.references import HeadNorms, NormWeights
 from tinyllm.check.tables import TABLES
 from tinyllm.kernels import KernelSet, by_name, cpu, ipex, sycl
 from tinyllm.kernels.torch_kernels import ACTIVATIONS, TorchKernels
-from tinyllm.kernels.weights import DenseWeight
+from tinyllm.kernels.weights import DenseWeight, PackedWeight, Weight
 from tinyllm.ops.norm import naive_norm, rms_norm
 from tinyllm.ops.rope import RotaryTables, apply_partial_rope
 
@@ -89,7 +90,7 @@ def naive_activate_and_multiply(
 
 def naive_linear(
     x: Float[Tensor, "r k"],
-    weight: DenseWeight,
+    weight: Weight,
     bias: Float[Tensor, " n"] | None = None,
     norm: NormWeights | None = None,
     activation: str | None = None,
@@ -101,9 +102,9 @@ def naive_linear(
         x = naive_norm(x, norm)
     blocks = 2 if gated else 1
     biases = [None] * blocks if bias is None else bias.chunk(blocks)
+    matrix = weight.data if isinstance(weight, DenseWeight) else weight.unpack().to(x.dtype)
     parts = [
-        F.linear(x, rows, each)
-        for rows, each in zip(weight.data.chunk(blocks), biases, strict=True)
+        F.linear(x, rows, each) for rows, each in zip(matrix.chunk(blocks), biases, strict=True)
     ]
     out = parts[0] if activation is None else ACTIVATIONS[activation](parts[0])
     if gated:
@@ -137,7 +138,7 @@ NAIVE = Backend(
 
 
 # SHARED: operations that every kernel set is timed with. MORE: attention, and launches that only some sets have.
-MORE = ("attention", "segment_attention", "prefill_attention", "qkv_rope_and_store")
+MORE = ("attention", "segment_attention", "prefill_attention", "qkv_rope_and_store", "unpack")
 SHARED = tuple(name for name in TABLES if name not in MORE)
 
 
@@ -148,7 +149,25 @@ def of_module(name: str, kernels: KernelSet) -> Backend:
         for operation in TABLES
         if operation != "attention" and _is_own(kernels, operation)
     ]
-    return Backend(name, {operation: getattr(kernels, operation) for operation in own})
+    planar = kernels.planar_blocks
+    functions = {operation: arranging(getattr(kernels, operation), planar) for operation in own}
+    return Backend(name, functions)
+
+
+def arranging(function: Callable, planar: bool | None) -> Callable:
+    """A function with a packed weight in the arrangement that it needs; None where either will do."""
+    if planar is None:
+        return function
+
+    @wraps(function)
+    def arranged(**arguments):
+        weight = arguments.get("weight")
+        if isinstance(weight, PackedWeight):
+            parts = tuple(part.arranged(planar) for part in weight.parts)
+            arguments["weight"] = weight._replace(parts=parts)
+        return function(**arguments)
+
+    return arranged
 
 
 def _is_own(kernels: KernelSet, operation: str) -> bool:

@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tinyllm.kernels.block_formats import BlockFormat
+from tinyllm.kernels.weights import PackedRows
+
 
 class Draw:
     """Reproducible random tensors of one format on one device."""
@@ -39,6 +42,20 @@ class Draw:
     def strided(self, rows: int, width: int) -> Tensor:
         """Rows that are not adjacent in memory: the first `width` columns of a wider matrix."""
         return self(rows, width + 3)[:, :width]
+
+    def packed(self, block_format: BlockFormat, n: int, k: int) -> PackedRows:
+        """Random codes and scales [n, k] in planes; the weights' root mean square is about k^-0.5."""
+        blocks = self.integers(256, n, block_format.row_bytes(k)).to(torch.uint8)
+        rows = PackedRows(blocks, block_format, planar=True)
+        halves = {name: field for name, field in rows.fields.items() if field.shape[-1] == 2}
+        numbers = {name: self(*field.shape[:2], 1).float() for name, field in halves.items()}
+        for size in (1.0, k**-0.5):
+            for name, field in halves.items():
+                field.copy_((size * numbers[name]).half().view(torch.uint8))
+            if size == 1.0:
+                rms = rows.unpack().square().mean().sqrt()
+                numbers = {name: number / rms for name, number in numbers.items()}
+        return rows
 
 
 @dataclass(frozen=True)

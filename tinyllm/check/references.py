@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from tinyllm.kernels.weights import DenseWeight
+from tinyllm.kernels.weights import DenseWeight, PackedRows
 
 ACTIVATIONS = {
     "silu": lambda x: x / (1 + torch.exp(-x)),
@@ -126,6 +126,11 @@ def linear(
     elif activation is not None:
         out = ACTIVATIONS[activation](out)
     return out + sum(residuals) if residuals else out
+
+
+def unpack(rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Tensor:
+    """Rows `first` to `last` of a packed matrix."""
+    return rows.unpack(first, last).double()
 
 
 def qkv_rope_and_store(

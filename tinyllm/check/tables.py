@@ -11,6 +11,7 @@ import torch
 from tinyllm.check import references
 from tinyllm.check.attention_cases import attention_cases, prefill_cases, segment_cases
 from tinyllm.check.cases import Case, Draw
+from tinyllm.check.packed_cases import packed_linear_cases, packed_qkv_cases, unpack_cases
 from tinyllm.check.references import HeadNorms, NormWeights
 from tinyllm.kernels.weights import DenseWeight
 
@@ -283,12 +284,13 @@ TABLES = {
         Table(
             "bias_and_activate", references.bias_and_activate, tuple(_activation_cases(gated=False))
         ),
-        Table("linear", references.linear, tuple(_linear_cases())),
+        Table("linear", references.linear, (*_linear_cases(), *packed_linear_cases())),
+        Table("unpack", references.unpack, tuple(unpack_cases())),
         Table("attention", references.attention, tuple(attention_cases())),
         Table(
             "qkv_rope_and_store",
             references.qkv_rope_and_store,
-            tuple(_qkv_cases()),
+            (*_qkv_cases(), *packed_qkv_cases()),
             ("k_slot", "v_slot"),
         ),
         Table("segment_attention", references.segment_attention, tuple(segment_cases())),

@@ -35,6 +35,15 @@ CPU_LAUNCHES = {
         num_warps=16,
         block_loads=True,
     ),
+    "unpack": LaunchConfig({"rows": 8, "block_k": 512}, num_warps=4),
+    "packed_vector": LaunchConfig(
+        {"code_bytes": 256, "max_rows": 4, "min_rows": 1, "min_programs": 1, "norm_tile": 8192},
+        num_warps=4,
+    ),
+    "packed_matrix": LaunchConfig(
+        {"code_bytes": 128, "max_rows": 16, "min_rows": 16, "min_programs": 1, "norm_tile": 8192},
+        num_warps=16,
+    ),
     "attention": LaunchConfig(
         {
             "block_n": 16,
