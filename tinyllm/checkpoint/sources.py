@@ -184,6 +184,11 @@ def tokenizer_of_gguf(file: GGUFFile, config: PreTrainedConfig) -> PreTrainedTok
     return read_tokenizer(folder)
 
 
+def tokenizer_in_gguf(file: GGUFFile) -> PreTrainedTokenizerBase:
+    """The same, read anew. Raises ValueError where transformers cannot read it."""
+    return _as_transformers_reads_it(_tokenizer_class(file), file.path)
+
+
 def _tokenizer_class(file: GGUFFile) -> type:
     """The class that reads a tokenizer: AutoTokenizer, for the architectures whose configuration it can read."""
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
