@@ -26,8 +26,9 @@ class GGUFFile:
 
     def __init__(self, path: Path) -> None:
         parts = open_parts(path)
-        self.path = parts[0].path
-        self.metadata = parts[0].metadata
+        self.header = parts[0]
+        self.path = self.header.path
+        self.metadata = self.header.metadata
         self.tensors = {name: info for part in parts for name, info in part.tensors.items()}
         self.heads = Heads(1, 1)
         self.names = {name: name for name in self.tensors}

@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tinyllm.checkpoint.config_files import shorten
 from tinyllm.checkpoint.gguf_config import config_of_gguf
 from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.checkpoint.gguf_writer_config import add_config, differences
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 ALIGNMENT = "general.alignment"
 ARCHITECTURE = "general.architecture"  # which the gguf package writes itself
-NOT_COPIED = ("GGUF.", "split.")  # beginnings of keys: of the header, and of a file in parts
+SPLIT = "split."  # the beginning of the keys of a file in parts
 # What a tokenizer is compared on.
 TEXTS = (
     "The quick brown fox jumps over the lazy dog.",
@@ -55,16 +56,14 @@ def copy_metadata(writer: GGUFWriter, source: GGUFFile, weight_format: WeightFor
 
     writer.data_alignment = source.metadata.get(ALIGNMENT, writer.data_alignment)
     changed = format_keys(weight_format)
-    fields = gguf.GGUFReader(source.path).fields
-    for key, field in fields.items():
-        value_type, *inner = field.types
-        empty = value_type == gguf.GGUFValueType.ARRAY and not inner
-        if key == ARCHITECTURE or key.startswith(NOT_COPIED) or empty:
+    for key, (kind, element) in source.header.types.items():
+        value = changed[key] if key in changed else source.header.value(key)
+        if key == ARCHITECTURE or key.startswith(SPLIT) or value == []:
             continue
-        value = changed[key] if key in changed else field.contents()
-        writer.add_key_value(key, value, value_type, sub_type=inner[-1] if inner else None)
+        element_type = None if element is None else gguf.GGUFValueType(element)
+        writer.add_key_value(key, value, gguf.GGUFValueType(kind), sub_type=element_type)
     for key in changed:
-        if key not in fields:
+        if key not in source.metadata:
             writer.add_uint32(key, changed[key])
 
 
@@ -108,13 +107,15 @@ def check_metadata(checkpoint: Checkpoint, config: DecoderConfig, path: Path) ->
 
 def check_tokenizer(checkpoint: Checkpoint, read: PreTrainedTokenizerBase) -> None:
     """Warn of the first text of which a reader of the file makes other tokens."""
-    for text in TEXTS:
+    added = checkpoint.tokenizer.get_added_vocab()
+    for text in (*TEXTS, " and".join(["one", *added, "two"])):
         expected = checkpoint.tokenizer(text)["input_ids"]
         ids = read(text)["input_ids"]
         if ids != expected:
             warn(
-                f"{checkpoint.name}: transformers makes other tokens of {text!r} with the tokenizer "
-                f"of the GGUF file, {ids}, than with the original one, {expected}; keep that one"
+                f"{checkpoint.name}: transformers makes other tokens of {shorten(repr(text))} with the "
+                f"tokenizer of the GGUF file, {shorten(repr(ids))}, than with the original one, "
+                f"{shorten(repr(expected))}: to be exact, use the original one with the file"
             )
             return
 
