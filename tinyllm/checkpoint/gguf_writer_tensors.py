@@ -38,10 +38,12 @@ def tensors_of_gguf(source: GGUFFile, weight_format: WeightFormat) -> list[Outpu
 
     Raises ValueError naming a tensor whose rows do not divide into blocks.
     """
+    wanted = weight_format.blocks_of(embedding=False)  # of an embedding too, where it has it already
     tensors = []
     for name, info in source.tensors.items():
         blocks = format_of(name, info.shape, weight_format)
-        if len(info.shape) == 2 and info.kind != blocks.ggml_type:
+        kept = (blocks.ggml_type, wanted.ggml_type)
+        if len(info.shape) == 2 and info.kind not in kept:
             label = f"{source.path}: tensor {name!r}"
             check_rows(label, info.shape[-1], weight_format, blocks)
             read = partial(source.read_stored, name)
