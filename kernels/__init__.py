@@ -20,6 +20,7 @@ class DefaultCpuKernels(TorchKernels):
     """Torch's operations one by one, where a runner may replace a complete decode step by native code."""
 
     native_step = True
+    planar_blocks = False
 
 
 DEFAULT_CPU = DefaultCpuKernels()

@@ -1,10 +1,13 @@
-"""Block formats of GGUF: how 32 or 256 weights lie in a few bytes, and torch operations that turn them into float32.
+"""Block formats: how 32 to 256 weights lie in a few bytes, and torch operations that turn them into float32.
 
 Number formats are formats too, with blocks of one weight: a matrix may have rows of either.
 
 A block stores small integers, the codes, and what they are multiplied with: a scale, and in some formats a minimum.
 The K formats store a scale (and a minimum) for every 16 or 32 weights in 4 to 8 bits, themselves multiplied by one of
 16 bits a block. Layouts and names are those of ggml's `block_q4_0` and so on.
+
+INT4 and INT8 hold the groups of GPTQ, AWQ and compressed-tensors: weights of one scale and one zero point, both in
+float32, so that scales of any number format are exact. ggml has no such formats, and their numbers are none of its own.
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ Decode = Callable[[Fields], Float[Tensor, "n blocks elements"]]
 class BlockFormat:
     """One format: its name and number in GGUF files, the weights of a block, and the bytes of each of its fields.
 
-    `decode` makes float32 of the fields of all blocks, exactly as the `gguf` package does.
+    `decode` makes float32 of the fields of all blocks, exactly as the `gguf` package does. `scale_dtype` is the number
+    format of a block's scale, and of its minimum or zero point.
     """
 
     name: str
@@ -33,6 +37,7 @@ class BlockFormat:
     elements: int
     fields: tuple[tuple[str, int], ...]
     decode: Decode
+    scale_dtype: torch.dtype = torch.float16
 
     @property
     def nbytes(self) -> int:
@@ -102,6 +107,34 @@ def _scale_groups(codes: Tensor, fields: Fields) -> Tensor:
     return (scales * codes.unflatten(-1, (8, 32)) - minimums).flatten(2)
 
 
+def _scale_codes(codes: Tensor, fields: Fields) -> Tensor:
+    """scale * (code - zero)."""
+    scale = fields["scale"].view(torch.float32)
+    zero = fields["zero"].view(torch.float32)
+    return scale * (codes.float() - zero)
+
+
+def _decode_int4(fields: Fields) -> Tensor:
+    return _scale_codes(_nibbles(fields["codes"], 16), fields)
+
+
+def _decode_int8(fields: Fields) -> Tensor:
+    return _scale_codes(fields["codes"], fields)
+
+
+def _int_format(bits: int, elements: int) -> BlockFormat:
+    """Groups of so many unsigned codes; ggml's numbers end below 1000."""
+    fields = (("scale", 4), ("zero", 4), ("codes", elements * bits // 8))
+    return BlockFormat(
+        name=f"INT{bits}_{elements}",
+        ggml_type=1000 * bits + elements,
+        elements=elements,
+        fields=fields,
+        decode=_decode_int4 if bits == 4 else _decode_int8,
+        scale_dtype=torch.float32,
+    )
+
+
 def _decode_q4_k(fields: Fields) -> Tensor:
     return _scale_groups(_nibbles(fields["codes"], 32).float(), fields)
 
@@ -153,6 +186,7 @@ FORMATS = MappingProxyType(
                 (("codes", 128), ("high", 64), ("scales", 16), ("scale", 2)),
                 _decode_q6_k,
             ),
+            *(_int_format(bits, elements) for bits in (4, 8) for elements in (32, 64, 128)),
         )
     }
 )

@@ -1,6 +1,7 @@
 """Packed weights in torch: rows of a matrix made dense, as operations of torch's dispatcher.
 
 `torch.ops.tinyllm.unpack` and `lookup` are one operation each where operations are counted, as a kernel is one launch.
+On a CPU `unpack` runs the native code of the folder `cpu`, where it can be built.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .block_formats import FORMATS
+from .block_formats import FORMATS, BlockFormat
 from .weights import PackedRows, PackedWeight
 
 
 def unpack(rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Float[Tensor, "n k"]:
     """Rows `first` to `last`, dense. Moves their bytes, and n*k*s."""
+    if not is_listed(rows.format):
+        return rows.unpack(first, last).to(dtype)
     blocks = rows.blocks
     if not rows.planar:
         blocks = blocks[first:last]
@@ -26,10 +29,17 @@ def unpack(rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Float
 def lookup(weight: PackedWeight, ids: Int[Tensor, "*ids"]) -> Float[Tensor, "*ids k"]:
     """The rows of a table of one part that are named, dense."""
     (rows,) = weight.parts
+    if not is_listed(rows.format):
+        return rows.lookup(ids.flatten()).to(weight.dtype).unflatten(0, ids.shape)
     found = torch.ops.tinyllm.lookup(
         rows.blocks, rows.format.name, rows.planar, ids.flatten(), weight.dtype
     )
     return found.unflatten(0, ids.shape)
+
+
+def is_listed(blocks: BlockFormat) -> bool:
+    """Whether a format is one of `FORMATS`, which operations find by name; others decode themselves."""
+    return FORMATS.get(blocks.name) is blocks
 
 
 def unpack_matrix(weight: PackedWeight, first: int, last: int) -> Float[Tensor, "n k"]:
@@ -46,9 +56,10 @@ def unpack_matrix(weight: PackedWeight, first: int, last: int) -> Float[Tensor, 
     return tiles[0] if len(tiles) == 1 else torch.cat(tiles)
 
 
-def _unpack(
+def decode_rows(
     blocks: Tensor, name: str, planar: bool, first: int, last: int, dtype: torch.dtype
 ) -> Tensor:
+    """`unpack` by the torch operations of a format."""
     return PackedRows(blocks, FORMATS[name], planar).unpack(first, last).to(dtype)
 
 
@@ -61,7 +72,7 @@ def _register() -> torch.library.Library:
     blocks = "Tensor blocks, str format, bool planar"
     library.define(f"unpack({blocks}, int first, int last, ScalarType dtype) -> Tensor")
     library.define(f"lookup({blocks}, Tensor ids, ScalarType dtype) -> Tensor")
-    library.impl("unpack", _unpack, "CompositeExplicitAutograd")
+    library.impl("unpack", decode_rows, "CompositeExplicitAutograd")
     library.impl("lookup", _lookup, "CompositeExplicitAutograd")
     return library
 

@@ -72,10 +72,10 @@ class PackedRows(NamedTuple):
 
     @property
     def has_finite_scales(self) -> bool:
-        """Whether the 16-bit scale and minimum of every block are numbers."""
+        """Whether scale, minimum and zero point of every block are numbers."""
         fields = self.fields
-        halves = [fields[name] for name in ("scale", "minimum") if name in fields]
-        return all(bool(x.view(torch.float16).isfinite().all()) for x in halves)
+        found = [fields[name] for name in ("scale", "minimum", "zero") if name in fields]
+        return all(bool(x.view(self.format.scale_dtype).isfinite().all()) for x in found)
 
     def arranged(self, planar: bool) -> PackedRows:
         """The same rows in the other arrangement, in as many bytes: a copy, unless they have it already."""

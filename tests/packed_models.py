@@ -12,7 +12,10 @@ from tinyllm.kernels.weights import PackedRows, PackedWeight
 from tinyllm.linear import Linear
 from tinyllm.ops.embedding import TokenEmbedding
 
-PACKED = [name for name in FORMATS if FORMATS[name].elements > 1]
+GROUPED = [
+    name for name in FORMATS if name.startswith("INT")
+]  # formats that GGUF files do not have
+PACKED = [name for name in FORMATS if FORMATS[name].elements > 1 and name not in GROUPED]
 # What the codes of a format are like: their root mean square, and their mean, in units of the block's scale.
 CODES = {
     "Q4_0": (4.7, 0),
@@ -21,6 +24,8 @@ CODES = {
     "Q4_K": (170, 7.5 * 31.5),
     "Q5_K": (340, 15.5 * 31.5),
     "Q6_K": (1360, 0),
+    "INT4": (4.6, 0),
+    "INT8": (74, 0),
 }
 
 
@@ -30,7 +35,7 @@ def draw_blocks(n, k, name, *, seed=0):
     generator = np.random.default_rng(seed)
     blocks = generator.integers(0, 256, (n, one.row_bytes(k)), dtype=np.uint8)
     rows = PackedRows(torch.from_numpy(blocks), one)
-    spread, mean = CODES[name]
+    spread, mean = CODES[name.partition("_")[0] if name in GROUPED else name]
     scale = (
         1.5
         * k**-0.5
@@ -38,7 +43,9 @@ def draw_blocks(n, k, name, *, seed=0):
         * torch.from_numpy(generator.uniform(0.5, 1.5, (n, k // one.elements)))
     )
     fields = rows.fields
-    fields["scale"].view(torch.float16)[..., 0] = scale
+    fields["scale"].view(one.scale_dtype)[..., 0] = scale
+    if "zero" in fields:
+        fields["zero"].view(one.scale_dtype)[..., 0] = 8 if name.startswith("INT4") else 128
     if "minimum" in fields:
         sign = (
             1 if "scales" in fields else -1

@@ -14,7 +14,7 @@ from tinyllm.attention.metadata import Attention, Metadata, attention_options
 from tinyllm.cache import LayerCache, PrefillCache
 from tinyllm.config import DecoderConfig
 from tinyllm.kernels import KernelSet
-from tinyllm.linear import Linear, Norm, QKVLinear, arrange_blocks, weights_digest
+from tinyllm.linear import Linear, Norm, QKVLinear, arrange_blocks, packed_formats, weights_digest
 from tinyllm.ops import Operations
 from tinyllm.ops.embedding import TokenEmbedding
 from tinyllm.ops.rope import RotaryEmbedding, RotaryTables
@@ -131,6 +131,11 @@ class Decoder(nn.Module):
     def dtype(self) -> torch.dtype:
         """The number format of activations, and of weights that are not packed."""
         return self.embed_tokens.storage.dtype
+
+    @property
+    def packed_formats(self) -> list[str]:
+        """The formats of packed matrices; none where all are dense."""
+        return packed_formats(self)
 
     @property
     def weight_addresses(self) -> list[int]:

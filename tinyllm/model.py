@@ -192,8 +192,8 @@ def from_pretrained(
 
     `device` defaults to the best there is (xpu, cuda, cpu), `dtype` to the one that
     its configuration names, or else to that of its weights. `weights` is the format that matrices are kept in:
-    "stored" as a GGUF file packs them, which is the default, or dense in `dtype` where one is given; a number format;
-    or "q4_0", "q4_1" or "q8_0", quantised while they are loaded.
+    "stored" as a GGUF file or a quantised folder packs them, which is the default, or dense in `dtype` where one is
+    given; a number format; or "q4_0", "q4_1" or "q8_0", quantised while they are loaded.
     Raises ValueError or FileNotFoundError naming the argument, tensor or file that is wrong.
     """
     stage = pick_stage(stage)

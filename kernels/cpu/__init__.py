@@ -5,8 +5,15 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
+from ..block_formats import FORMATS
+from ..packed import decode_rows
 from ..torch_kernels import TorchKernels
+from ..weights import PackedRows
 from .build import BuildError, cache_folder
+from .matrices import BLOCK_NAMES
 from .operations import (
     MAX_HEAD_DIM,
     MAX_ROWS,
@@ -15,10 +22,12 @@ from .operations import (
     linear,
     load_kernels,
     segment_attention,
+    unpack,
 )
 from .step import DecoderWeights, DecodeStep
 
 __all__ = [
+    "BLOCK_NAMES",
     "CPU",
     "MAX_HEAD_DIM",
     "MAX_ROWS",
@@ -31,6 +40,7 @@ __all__ = [
     "linear",
     "segment_attention",
     "unavailable",
+    "unpack",
 ]
 
 
@@ -45,9 +55,23 @@ class CpuKernels(TorchKernels):
 
     name = "cpu"
     native_step = True
+    planar_blocks = False
 
     linear = staticmethod(linear)
     segment_attention = staticmethod(segment_attention)
 
 
 CPU = CpuKernels()
+
+
+def _unpack_natively(
+    blocks: Tensor, name: str, planar: bool, first: int, last: int, dtype: torch.dtype
+) -> Tensor:
+    if planar or name not in BLOCK_NAMES or unavailable():
+        return decode_rows(blocks, name, planar, first, last, dtype)
+    return unpack(PackedRows(blocks, FORMATS[name]), first, last, dtype)
+
+
+if __name__.startswith("tinyllm."):  # as in `packed`
+    ON_CPU = torch.library.Library("tinyllm", "IMPL")
+    ON_CPU.impl("unpack", _unpack_natively, "CPU")

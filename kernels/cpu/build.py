@@ -28,6 +28,15 @@ FLAGS = (
 LIBRARY = ("-fPIC", "-shared", "-w")
 NATIVE = ("-march=native",)
 GENERIC = ()  # for a compiler that does not know the processor
+AVX2 = frozenset({"avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"})
+AVX512 = AVX2 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
+# The instruction sets of x86-64 with code of their own, the best first: needed features of the processor, and flags.
+INSTRUCTION_SETS = {
+    "avx512-bf16": (AVX512 | {"avx512_bf16"}, ("-march=x86-64-v4", "-mavx512bf16")),
+    "avx512": (AVX512, ("-march=x86-64-v4",)),
+    "avx2": (AVX2, ("-march=x86-64-v3",)),
+    "generic": (frozenset(), ("-march=x86-64",)),
+}
 # Lines of /proc/cpuinfo that name the processor and its features, on any architecture.
 PROCESSOR_FIELDS = (
     "model name",
@@ -59,7 +68,7 @@ def library(
     compiler = next(filter(None, map(shutil.which, compilers)), None)
     if compiler is None:
         raise BuildError(f"there is no C++ compiler ({' or '.join(compilers)}): apt install g++")
-    tunings = (NATIVE, GENERIC) if tuning is None else (tuning,)
+    tunings = processor_tunings() if tuning is None else (tuning,)
 
     def build(path: Path) -> None:
         with report_build("the CPU kernels"):
@@ -70,6 +79,20 @@ def library(
         return cached(path, build, executable=True)
     except OSError as error:
         raise BuildError(f"there is no place for the CPU kernels: {error}") from error
+
+
+def instruction_sets() -> list[str]:
+    """The names of those that this processor has, the best first; none on other architectures than x86-64."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return []
+    features = _features()
+    return [name for name, (needed, _) in INSTRUCTION_SETS.items() if needed <= features]
+
+
+def processor_tunings() -> tuple[tuple[str, ...], ...]:
+    """Flags for this processor, and others for a compiler that does not know them."""
+    best = [INSTRUCTION_SETS[name][1] for name in instruction_sets()[:1]]
+    return (*best, NATIVE, GENERIC)
 
 
 def digest(compiler: str, tuning: tuple[str, ...]) -> str:
@@ -99,10 +122,24 @@ def openmp() -> tuple[str, ...]:
 
 def _processor() -> str:
     """Model and features of this processor: a folder may be shared by several machines."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    features = {line for line in lines if line.split(":")[0].strip() in PROCESSOR_FIELDS}
+    features = {
+        line for line in _processor_lines() if line.split(":")[0].strip() in PROCESSOR_FIELDS
+    }
     return "\n".join(sorted(features)) or platform.processor() or platform.machine()
+
+
+def _features() -> set[str]:
+    """Features of an x86-64 processor by Linux's names; where there are none, as torch found them."""
+    flags = {line.partition(":")[2] for line in _processor_lines() if line.startswith("flags")}
+    if flags:
+        return set(" ".join(flags).split())
+    known = {"AVX512": AVX512, "AVX2": AVX2}
+    return set(known.get(torch.backends.cpu.get_cpu_capability(), ()))
+
+
+def _processor_lines() -> list[str]:
+    info = Path("/proc/cpuinfo")
+    return info.read_text().splitlines() if info.exists() else []
 
 
 def _build(path: Path, compiler: str, tunings: tuple[tuple[str, ...], ...]) -> None:

@@ -58,6 +58,14 @@ void tinyllm_linear(const GemvArgs* args) {
     });
 }
 
+void tinyllm_unpack(const UnpackArgs* args) {
+    with_dtype(args->dtype, [&](auto dtype) {
+        in_parallel(args->num_threads, [&](int thread, int num_threads) {
+            unpack<decltype(dtype)>(*args, thread, num_threads);
+        });
+    });
+}
+
 int tinyllm_segment_attention(const SegmentAttentionArgs* args, Scratch* scratch) {
     if (!names_slots(args->mask, args->shape)) return BAD_BEAM_INDEX;
     if (!scratch->reserve(attention_floats(args->shape, args->num_threads))) return NO_MEMORY;

@@ -4,12 +4,14 @@
 #include <cstdlib>
 
 #include "attention.hpp"
+#include "matrix.hpp"
 
 enum Dtype : int32_t { FLOAT32, FLOAT16, BFLOAT16 };
 
-struct LayerWeights {  // matrices [outputs, inputs], contiguous; null where there is none
-    const void *attention_norm, *attention_norm_bias, *qkv, *qkv_bias, *o, *o_bias;
-    const void *mlp_norm, *mlp_norm_bias, *gate_up, *gate_up_bias, *down, *down_bias;
+struct LayerWeights {  // matrices [outputs, inputs]; vectors null where there is none
+    Matrix qkv, o, gate_up, down;
+    const void *attention_norm, *attention_norm_bias, *qkv_bias, *o_bias;
+    const void *mlp_norm, *mlp_norm_bias, *gate_up_bias, *down_bias;
     const void *q_norm, *k_norm, *attention_post_norm, *mlp_post_norm;
     int64_t window, frequency_set;  // window 0: none; frequency_set: a row of `frequencies`
 };
@@ -17,7 +19,8 @@ struct LayerWeights {  // matrices [outputs, inputs], contiguous; null where the
 // A model: its weights, sizes and options.
 struct ModelArgs {
     const LayerWeights* layers;
-    const void *embedding, *norm, *norm_bias, *lm_head, *lm_head_bias;
+    Matrix embedding, lm_head;
+    const void *norm, *norm_bias, *lm_head_bias;
     const float *frequencies, *slopes;  // [num_frequency_sets, num_pairs], [h]
     int64_t num_layers, hidden_size, intermediate_size, vocab_size;
     int32_t dtype, h, g, d;
@@ -47,13 +50,22 @@ struct StepArgs {
 
 // One linear layer with its prologue (norm) and epilogue (bias, activation, residuals).
 struct GemvArgs {
-    const void *x, *weight, *bias, *norm, *norm_bias;
+    Matrix weight;
+    const void *x, *bias, *norm, *norm_bias;
     const void* const* residuals;
     const int64_t* residual_strides;
     void* out;  // [rows, gated ? n / 2 : n]
     int64_t x_stride, k, n;
     int32_t dtype, rows, activation, gated, num_residuals, num_threads;
     float eps;
+};
+
+// Rows [first, last) of a part in blocks, as a dense matrix.
+struct UnpackArgs {
+    MatrixPart part;
+    void* out;  // [last - first, k]
+    int64_t first, last, k;
+    int32_t dtype, num_threads;
 };
 
 struct SegmentAttentionArgs {

@@ -9,23 +9,22 @@
 template <class T>
 void linear(const GemvArgs& args, int thread, int num_threads) {
     const T* x = static_cast<const T*>(args.x);
-    const T* weight = static_cast<const T*>(args.weight);
     const T* bias = static_cast<const T*>(args.bias);
     int64_t outputs = args.gated ? args.n / 2 : args.n;
     IndexRange range = thread_range(outputs, thread, num_threads);
-    int64_t width = range.size(), k_padded = round_up(args.k);
-    std::vector<float> x_row(args.k), out(2 * args.rows * width);
-    std::vector<Operand<T>> operand(args.rows * k_padded);
+    int64_t width = range.size();
+    std::vector<float> rows(args.rows * args.k), out(2 * args.rows * width);
+    std::vector<Operand<T>> operand(args.rows * round_up(args.k));
+    std::vector<float> arranged(args.rows * arranged_floats(args.k));
+    Activations<T> activations(operand.data(), arranged.data());
     Norm<T> norm{static_cast<const T*>(args.norm), static_cast<const T*>(args.norm_bias), args.eps};
-    for (int i = 0; i < args.rows; i++) {
-        to_float32(x + i * args.x_stride, args.k, x_row.data());
-        norm_row(x_row.data(), args.k, norm, operand.data() + i * k_padded);
-    }
+    for (int i = 0; i < args.rows; i++)
+        to_float32(x + i * args.x_stride, args.k, rows.data() + i * args.k);
+    activations.assign(rows.data(), args.k, args.k, args.rows, norm);
     for (int half = 0; half <= args.gated; half++) {
         int64_t first = range.begin + half * outputs;
         float* half_out = out.data() + half * args.rows * width;
-        gemv(weight + first * args.k, args.k, 0, width, args.rows, operand.data(), k_padded,
-             half_out, width);
+        gemv(args.weight, first, {0, width}, activations, half_out, width);
         for (int i = 0; bias && i < args.rows; i++)
             add_bias(half_out + i * width, bias + first, 0, width);
     }
@@ -39,6 +38,17 @@ void linear(const GemvArgs& args, int thread, int num_threads) {
         }
         from_float32(row, width, static_cast<T*>(args.out) + i * outputs + range.begin);
     }
+}
+
+// One thread's rows of `unpack`.
+template <class T>
+void unpack(const UnpackArgs& args, int thread, int num_threads) {
+    IndexRange range = thread_range(args.last - args.first, thread, num_threads, 1);
+    for (int64_t i = range.begin; i < range.end; i++)
+        with_block_format(args.part.format, [&](auto format) {
+            unpack_row<decltype(format)>(args.part.row(args.first + i), args.k,
+                                         static_cast<T*>(args.out) + i * args.k);
+        });
 }
 
 // The scratch memory of `segment_attention`.

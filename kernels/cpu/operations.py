@@ -10,8 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..weights import DenseWeight
+from ..kernel_set import NormWeights
+from ..weights import DenseWeight, PackedRows, Weight
 from .build import BuildError, cache_folder, library
+from .matrices import check_packed_rows, check_packed_weight, matrix_of, packed_part
 from .structs import (
     ACTIVATIONS,
     BAD_BEAM_INDEX,
@@ -23,6 +25,7 @@ from .structs import (
     Library,
     Scratch,
     SegmentAttentionArgs,
+    UnpackArgs,
     address,
     check_shape,
     check_tensor,
@@ -42,30 +45,33 @@ class Kernels:
     def linear(
         self,
         x: Tensor,
-        weight: DenseWeight,
+        weight: Weight,
         bias: Tensor | None = None,
-        norm: object | None = None,
+        norm: NormWeights | None = None,
         activation: str | None = None,
         gated: bool = False,
         residuals: tuple[Tensor, ...] = (),
     ) -> Tensor:
         """See `linear`."""
-        data = weight.data
         check_shape("x", x, "rows k")
-        check_shape("weight", data, "n k")
+        _check_activations(x)
         rows, k = x.shape
-        n = len(data)
+        if isinstance(weight, DenseWeight):
+            _check_dense_weight(x, weight.data)
+            weight = DenseWeight(weight.data.contiguous())
+        else:
+            check_packed_weight("weight", weight, x.dtype, k)
+        n = weight.shape[0]
         columns = n // 2 if gated else n
-        _check_linear_input(x, data, bias, norm)
+        _check_prologue(x, n, bias, norm)
         _check_epilogue(x, n, activation, gated, residuals)
         out = x.new_empty(rows, columns)
-        data = data.contiguous()
         count = len(residuals)
         pointers = (ctypes.c_void_p * count)(*(address(residual) for residual in residuals))
         strides = (ctypes.c_int64 * count)(*(residual.stride(0) for residual in residuals))
         args = GemvArgs(
+            weight=matrix_of(weight),
             x=address(x),
-            weight=address(data),
             bias=address(bias),
             residuals=ctypes.addressof(pointers),
             residual_strides=ctypes.addressof(strides),
@@ -85,6 +91,28 @@ class Kernels:
             args.norm_bias = address(norm.bias)
             args.eps = norm.eps
         self.library.linear(args)
+        return out
+
+    def unpack(self, rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Tensor:
+        """See `unpack`."""
+        check_shape("blocks", rows.blocks, "n row_bytes")
+        n, k = rows.shape
+        check_packed_rows("rows", rows, k)
+        if dtype not in DTYPES:
+            raise ValueError(f"weights in {dtype}: expected one of {list(DTYPES)}")
+        if not 0 <= first <= last <= n:
+            raise ValueError(f"rows {first} to {last} of {n}: expected a range within them")
+        out = torch.empty(last - first, k, dtype=dtype, device=rows.blocks.device)
+        args = UnpackArgs(
+            part=packed_part(rows),
+            out=address(out),
+            first=first,
+            last=last,
+            k=k,
+            dtype=DTYPES[dtype],
+            num_threads=torch.get_num_threads(),
+        )
+        self.library.unpack(args)
         return out
 
     def segment_attention(
@@ -147,9 +175,9 @@ class Kernels:
 
 def linear(
     x: Tensor,
-    weight: DenseWeight,
+    weight: Weight,
     bias: Tensor | None = None,
-    norm: object | None = None,
+    norm: NormWeights | None = None,
     activation: str | None = None,
     gated: bool = False,
     residuals: tuple[Tensor, ...] = (),
@@ -162,6 +190,15 @@ def linear(
     return kernels().linear(
         x, weight, bias, norm=norm, activation=activation, gated=gated, residuals=residuals
     )
+
+
+def unpack(rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Tensor:
+    """Rows `first` to `last`, dense.
+
+    Raises ValueError for blocks, rows or a dtype that the kernel does not take, BuildError where
+    there are no kernels.
+    """
+    return kernels().unpack(rows, first, last, dtype)
 
 
 def segment_attention(
@@ -257,17 +294,26 @@ def window_size(window: int | None) -> int:
     return min(window or 0, MAX_WINDOW)
 
 
-def _check_linear_input(x: Tensor, data: Tensor, bias: Tensor | None, norm: object | None) -> None:
-    rows, k = x.shape
-    n = len(data)
+def _check_activations(x: Tensor) -> None:
+    rows = len(x)
     if x.dtype not in DTYPES:
         raise ValueError(f"x is {x.dtype}: expected one of {list(DTYPES)}")
     if not 1 <= rows <= MAX_ROWS:
         raise ValueError(f"x has {rows} rows: expected 1 to {MAX_ROWS}")
     check_tensor("x", x, x.dtype, [1, 1])
+
+
+def _check_dense_weight(x: Tensor, data: Tensor) -> None:
+    k = x.shape[1]
+    check_shape("weight", data, "n k")
+    n = len(data)
     if data.shape[1] != k:
         raise ValueError(f"weight has shape {list(data.shape)}, expected {[n, k]}")
     check_tensor("weight", data, x.dtype, [n, k])
+
+
+def _check_prologue(x: Tensor, n: int, bias: Tensor | None, norm: NormWeights | None) -> None:
+    k = x.shape[1]
     check_tensor("bias", bias, x.dtype, [n])
     if norm is not None:
         check_tensor("norm.weight", norm.weight, x.dtype, [k])

@@ -121,13 +121,3 @@ struct NewQKV {
             std::memcpy(out, x, d * sizeof(float));
     }
 };
-
-template <class T>
-void to_float32(const T* x, int64_t n, float* out) {
-    for (int64_t i = 0; i < n; i += LANES) store_tail(out + i, load_tail(x + i, n - i), n - i);
-}
-
-template <class T>
-void from_float32(const float* x, int64_t n, T* out) {
-    for (int64_t i = 0; i < n; i += LANES) store_tail(out + i, load_tail(x + i, n - i), n - i);
-}

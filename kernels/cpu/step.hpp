@@ -14,7 +14,7 @@ constexpr int64_t MAX_PREFETCH = 64 << 10;  // bytes of the next weights, for a 
 struct StepBuffers {  // float32; shared by the threads, but for the last four
     float *branch, *qkv, *gate, *up, *cos, *sin;
     Partials partials;
-    float *operand, *attention_out, *attention_scratch;
+    float *operand, *arranged, *attention_out, *attention_scratch;
     float* residual;  // shared, in the place of `branch`, where there are no post norms
 
     static int64_t widest(const ModelArgs& model) {
@@ -25,7 +25,7 @@ struct StepBuffers {  // float32; shared by the threads, but for the last four
     }
     static int64_t private_floats(const ModelArgs& model, const AttentionShape& shape) {
         int64_t rows = shape.b * shape.w;
-        int64_t operand = rows * round_up(widest(model));
+        int64_t operand = rows * (round_up(widest(model)) + arranged_floats(widest(model)));
         int64_t attention =
             round_up(rows * model.h * model.d, 16) + Attention<float>::floats(shape);
         int64_t residual = model.post_norms ? round_up(rows * model.hidden_size, 16) : 0;
@@ -56,7 +56,8 @@ struct StepBuffers {  // float32; shared by the threads, but for the last four
         partials.size = Partials::floats(shape);
         int64_t thread_floats = private_floats(model, shape);
         operand = allocator.allocate(num_threads * thread_floats) + thread * thread_floats;
-        attention_out = operand + rows * round_up(widest(model));
+        arranged = operand + rows * round_up(widest(model));
+        attention_out = arranged + rows * arranged_floats(widest(model));
         attention_scratch = attention_out + round_up(rows * model.h * model.d, 16);
         residual = model.post_norms ? attention_scratch + Attention<float>::floats(shape) : branch;
     }
@@ -71,37 +72,38 @@ class DecodeStep {
     Barrier& barrier;
     StepBuffers buffers;
     Prefetcher prefetcher;
+    Activations<T> activations;
 
     const T* typed(const void* p) const { return static_cast<const T*>(p); }
-    Operand<T>* operand() const { return reinterpret_cast<Operand<T>*>(buffers.operand); }
     IndexRange own_range(int64_t outputs) const {
         return thread_range(outputs, thread, num_threads);
     }
 
     // Names the weights that this thread reads after the next barrier.
-    void prefetch_next(const void* weights, int64_t k, int64_t outputs) {
-        IndexRange range = own_range(outputs);
-        int64_t bytes = range.size() * k * sizeof(T);
-        prefetcher = Prefetcher(typed(weights) + range.begin * k, bytes, MAX_PREFETCH);
+    void prefetch_next(const Matrix& weights, int64_t outputs) {
+        prefetcher = {};
+        for_parts(weights, own_range(outputs), [&](const MatrixPart& part, int64_t, IndexRange rows) {
+            int64_t bytes = rows.size() * part.row_bytes;
+            if (!prefetcher.next) prefetcher = Prefetcher(part.row(rows.begin), bytes, MAX_PREFETCH);
+        });
     }
     void synchronize() { barrier.wait(num_threads, prefetcher); }
 
-    // Outputs of `operand()` times the rows of `weight` from `first_row` on.
-    void gemv_bias(const void* weight, const void* bias, int64_t k, IndexRange range, float* out,
+    // `activations` times the rows of `weight` from `first_row` on.
+    void gemv_bias(const Matrix& weight, const void* bias, IndexRange range, float* out,
                    int64_t out_stride, int64_t first_row = 0) {
-        gemv(typed(weight) + first_row * k, k, range.begin, range.end, rows, operand(), round_up(k),
-             out, out_stride);
+        gemv(weight, first_row, range, activations, out, out_stride);
         for (int i = 0; bias && i < rows; i++)
             add_bias(out + i * out_stride, typed(bias) + first_row, range.begin, range.end);
     }
 
-    void gemv_add_residual(const void* weight, const void* bias, int64_t k) {
+    void gemv_add_residual(const Matrix& weight, const void* bias) {
         constexpr int64_t chunk = 64;
         float out[MAX_ROWS * chunk];
         IndexRange range = own_range(model.hidden_size);
         for (int64_t first = range.begin; first < range.end; first += chunk) {
             int64_t count = range.end - first < chunk ? range.end - first : chunk;
-            gemv(typed(weight) + first * k, k, 0, count, rows, operand(), round_up(k), out, chunk);
+            gemv(weight, first, {0, count}, activations, out, chunk);
             for (int i = 0; i < rows; i++) {
                 if (bias) add_bias(out + i * chunk, typed(bias) + first, 0, count);
                 float* residual = buffers.residual + i * model.hidden_size + first;
@@ -112,12 +114,12 @@ class DecodeStep {
 
     // The output projection of a branch: added to the residual stream, or stored for
     // `add_post_normed_branch`.
-    void project_branch(const void* weight, const void* bias, int64_t k) {
+    void project_branch(const Matrix& weight, const void* bias) {
         if (model.post_norms)
-            gemv_bias(weight, bias, k, own_range(model.hidden_size), buffers.branch,
+            gemv_bias(weight, bias, own_range(model.hidden_size), buffers.branch,
                       model.hidden_size);
         else
-            gemv_add_residual(weight, bias, k);
+            gemv_add_residual(weight, bias);
     }
 
     // Adds whole rows to this thread's own residual stream.
@@ -133,16 +135,18 @@ class DecodeStep {
     void norm_residual(const void* weight, const void* bias) {
         prefetcher.fetch(32);  // arrives while the norm is computed
         Norm<T> norm{typed(weight), typed(bias), model.eps};
-        norm_rows(buffers.residual, model.hidden_size, model.hidden_size, rows, norm, operand());
+        activations.assign(buffers.residual, model.hidden_size, model.hidden_size, rows, norm);
     }
 
     void embed() {
         int64_t m = model.hidden_size;
         IndexRange range = model.post_norms ? IndexRange{0, m} : own_range(m);
         for (int i = 0; i < rows; i++) {
-            const T* x = args.inputs_embeds ? typed(args.inputs_embeds) + i * m
-                                            : typed(model.embedding) + args.tokens[i] * m;
-            to_float32(x + range.begin, range.size(), buffers.residual + i * m + range.begin);
+            float* out = buffers.residual + i * m + range.begin;
+            if (args.inputs_embeds)
+                to_float32(typed(args.inputs_embeds) + i * m + range.begin, range.size(), out);
+            else
+                lookup<T>(model.embedding, args.tokens[i], range, out);
         }
     }
 
@@ -207,39 +211,39 @@ class DecodeStep {
         int64_t heads = int64_t(model.h) * model.d, qkv = heads + 2 * model.g * model.d;
         int64_t hidden = model.hidden_size, intermediate = model.intermediate_size;
         norm_residual(layer.attention_norm, layer.attention_norm_bias);
-        gemv_bias(layer.qkv, layer.qkv_bias, hidden, own_range(qkv), buffers.qkv, qkv);
+        gemv_bias(layer.qkv, layer.qkv_bias, own_range(qkv), buffers.qkv, qkv);
         if (model.parallel) {
-            prefetch_next(layer.gate_up, hidden, intermediate);
+            prefetch_next(layer.gate_up, intermediate);
             gate_and_up(layer);
         }
-        prefetch_next(layer.o, heads, hidden);
+        prefetch_next(layer.o, hidden);
         synchronize();
         attend(layer, kv);
-        norm_rows(buffers.attention_out, heads, heads, rows, Norm<T>{}, operand());
-        project_branch(layer.o, layer.o_bias, heads);
+        activations.assign(buffers.attention_out, heads, heads, rows, Norm<T>{});
+        project_branch(layer.o, layer.o_bias);
         if (!model.parallel) {
-            prefetch_next(layer.gate_up, hidden, intermediate);
+            prefetch_next(layer.gate_up, intermediate);
             synchronize();
             add_post_normed_branch(layer.attention_post_norm);
             gate_and_up(layer);
         }
-        prefetch_next(layer.down, intermediate, hidden);
+        prefetch_next(layer.down, hidden);
         if (!model.parallel) synchronize();
         prefetcher.fetch(32);
-        norm_rows(buffers.gate, intermediate, intermediate, rows, Norm<T>{}, operand());
-        project_branch(layer.down, layer.down_bias, intermediate);
+        activations.assign(buffers.gate, intermediate, intermediate, rows, Norm<T>{});
+        project_branch(layer.down, layer.down_bias);
     }
 
     // The first half of the MLP: activation(gate) * up, or activation(up) where it is not gated.
     void gate_and_up(const LayerWeights& layer) {
-        int64_t hidden = model.hidden_size, intermediate = model.intermediate_size;
+        int64_t intermediate = model.intermediate_size;
         IndexRange range = own_range(intermediate);
         bool already_normed = model.parallel && layer.mlp_norm == layer.attention_norm &&
                               layer.mlp_norm_bias == layer.attention_norm_bias;
         if (!already_normed) norm_residual(layer.mlp_norm, layer.mlp_norm_bias);
-        gemv_bias(layer.gate_up, layer.gate_up_bias, hidden, range, buffers.gate, intermediate);
+        gemv_bias(layer.gate_up, layer.gate_up_bias, range, buffers.gate, intermediate);
         if (model.gated)
-            gemv_bias(layer.gate_up, layer.gate_up_bias, hidden, range, buffers.up, intermediate,
+            gemv_bias(layer.gate_up, layer.gate_up_bias, range, buffers.up, intermediate,
                       intermediate);
         for (int i = 0; i < rows; i++) {
             float* up = model.gated ? buffers.up + i * intermediate : nullptr;
@@ -257,25 +261,26 @@ public:
           thread(thread),
           num_threads(num_threads),
           barrier(scratch.barrier),
-          buffers(ScratchAllocator{scratch.begin()}, model, shape, num_threads, thread) {}
+          buffers(ScratchAllocator{scratch.begin()}, model, shape, num_threads, thread),
+          activations(reinterpret_cast<Operand<T>*>(buffers.operand), buffers.arranged) {}
 
     void run() {
         int64_t qkv = (model.h + 2 * model.g) * model.d;
         embed();
         compute_rope_tables();
-        prefetch_next(model.layers[0].qkv, model.hidden_size, qkv);
+        prefetch_next(model.layers[0].qkv, qkv);
         synchronize();
         for (int64_t i = 0; i < model.num_layers; i++) {
             decode_layer(model.layers[i], args.layers[i]);
             if (i + 1 < model.num_layers)
-                prefetch_next(model.layers[i + 1].qkv, model.hidden_size, qkv);
+                prefetch_next(model.layers[i + 1].qkv, qkv);
             else
-                prefetch_next(model.lm_head, model.hidden_size, model.vocab_size);
+                prefetch_next(model.lm_head, model.vocab_size);
             synchronize();
             add_post_normed_branch(model.layers[i].mlp_post_norm);
         }
         norm_residual(model.norm, model.norm_bias);
-        gemv_bias(model.lm_head, model.lm_head_bias, model.hidden_size, own_range(model.vocab_size),
-                  args.logits, model.vocab_size);
+        gemv_bias(model.lm_head, model.lm_head_bias, own_range(model.vocab_size), args.logits,
+                  model.vocab_size);
     }
 };

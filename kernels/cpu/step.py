@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..weights import Weight
+from .matrices import check_matrix, matrix_of, tensors_of
 from .operations import (
     MAX_HEAD_DIM,
     MAX_ROWS,
@@ -36,6 +38,7 @@ from .structs import (
     check_weight,
 )
 
+MATRICES = ("qkv", "o", "gate_up", "down")
 POST_NORMS = ("attention_post_norm", "mlp_post_norm")
 
 
@@ -49,9 +52,9 @@ class Sizes(NamedTuple):
 
 @dataclass(frozen=True)
 class DecoderWeights:
-    """The weights of a decoder. `layers` have the tensors of `LayerWeights` by name.
+    """The weights of a decoder. `layers` have the matrices and tensors of `LayerWeights` by name.
 
-    A matrix is [outputs, inputs]. `q_norm` and `k_norm` [d] normalise every head before RoPE;
+    A matrix [outputs, inputs] is dense or packed. `q_norm` and `k_norm` [d] normalise every head before RoPE;
     `attention_post_norm` and `mlp_post_norm` [m] normalise the output of attention and MLP before
     it is added to their input.
 
@@ -64,11 +67,11 @@ class DecoderWeights:
     `segment_attention`.
     """
 
-    layers: Sequence[dict[str, Tensor | None]]
-    embedding: Tensor
+    layers: Sequence[dict[str, Weight | Tensor | None]]
+    embedding: Weight
     norm: Tensor
     norm_bias: Tensor | None
-    lm_head: Tensor
+    lm_head: Weight
     frequencies: Tensor
     heads: tuple[int, int, int]  # query heads, key/value heads, head size
     activation: str
@@ -88,7 +91,12 @@ class DecoderWeights:
     def sizes(self) -> Sizes:
         """Read from the shapes of the matrices."""
         hidden, intermediate = self.layers[0]["down"].shape
-        return Sizes(hidden, intermediate, vocab=len(self.lm_head))
+        return Sizes(hidden, intermediate, vocab=self.lm_head.shape[0])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format of activations."""
+        return self.embedding.dtype
 
     @property
     def post_norms(self) -> bool:
@@ -102,17 +110,18 @@ class DecoderWeights:
 
     def tensors(self) -> list[Tensor]:
         """All of them."""
+        matrices = [self.embedding, self.lm_head]
         tensors = [
-            self.embedding,
             self.norm,
             self.norm_bias,
-            self.lm_head,
             self.lm_head_bias,
             self.frequencies,
             self.slopes,
         ]
         for layer in self.layers:
-            tensors.extend(layer.values())
+            matrices.extend(layer[name] for name in MATRICES)
+            tensors.extend(x for name, x in layer.items() if name not in MATRICES)
+        tensors.extend(x for matrix in matrices for x in tensors_of(matrix))
         return [x for x in tensors if x is not None]
 
 
@@ -144,7 +153,7 @@ class DecodeStep:
         names = ("prompt_k", "prompt_v", "response_k", "response_v")
         for layer, tensors in zip(self.kv, kv, strict=True):
             for name, x, first in zip(names, tensors, first_of_kind, strict=True):
-                check_tensor(name, x, self.weights.embedding.dtype, first.shape)
+                check_tensor(name, x, self.weights.dtype, first.shape)
                 if x.stride() != first.stride():
                     raise ValueError(
                         f"{name} has strides {x.stride()} in one layer, {first.stride()} in another"
@@ -225,7 +234,6 @@ class DecodeStep:
     def _checked_embeds(self, x: Tensor | None, b: int, w: int) -> Tensor | None:
         """The inputs of the first layer, contiguous; None where tokens are looked up."""
         hidden, _, vocab = self.weights.sizes
-        dtype = self.weights.embedding.dtype
         if x is None:
             rows, width = self.weights.embedding.shape
             if rows < vocab or width != hidden:
@@ -236,7 +244,7 @@ class DecodeStep:
         if x.shape != (b, w, hidden):
             raise ValueError(f"inputs_embeds has shape {list(x.shape)}, expected {[b, w, hidden]}")
         x = x.contiguous()
-        check_tensor("inputs_embeds", x, dtype, x.shape)
+        check_tensor("inputs_embeds", x, self.weights.dtype, x.shape)
         return x
 
 
@@ -255,7 +263,7 @@ def _layer_weights(weights: DecoderWeights) -> ctypes.Array:
         struct.window = window_size(window)
         struct.frequency_set = frequency_set
         for name, x in layer.items():
-            setattr(struct, name, address(x))
+            setattr(struct, name, matrix_of(x) if name in MATRICES else address(x))
     return structs
 
 
@@ -265,10 +273,10 @@ def _model_args(weights: DecoderWeights, layers: ctypes.Array) -> ModelArgs:
     num_frequency_sets, num_pairs = weights.frequency_table.shape
     return ModelArgs(
         layers=ctypes.addressof(layers),
-        embedding=address(weights.embedding),
+        embedding=matrix_of(weights.embedding),
         norm=address(weights.norm),
         norm_bias=address(weights.norm_bias),
-        lm_head=address(weights.lm_head),
+        lm_head=matrix_of(weights.lm_head),
         lm_head_bias=address(weights.lm_head_bias),
         frequencies=address(weights.frequencies),
         slopes=address(weights.slopes),
@@ -276,7 +284,7 @@ def _model_args(weights: DecoderWeights, layers: ctypes.Array) -> ModelArgs:
         hidden_size=sizes.hidden,
         intermediate_size=sizes.intermediate,
         vocab_size=sizes.vocab,
-        dtype=DTYPES[weights.embedding.dtype],
+        dtype=DTYPES[weights.dtype],
         h=h,
         g=g,
         d=d,
@@ -320,25 +328,27 @@ def _check_sizes(weights: DecoderWeights) -> None:
 
 def _check_weights(weights: DecoderWeights) -> None:
     """Raise ValueError for weights that cannot be read in place."""
-    dtype = weights.embedding.dtype
+    dtype = weights.dtype
     if dtype not in DTYPES:
         raise ValueError(f"embedding is {dtype}: expected one of {list(DTYPES)}")
     hidden, _, vocab = weights.sizes
+    matrices, vectors = _layer_shapes(weights)
     for layer in weights.layers:
-        for name, shape in _layer_shapes(weights).items():
+        for name, shape in matrices.items():
+            check_matrix(name, layer[name], dtype, shape)
+        for name, shape in vectors.items():
             check_weight(name, layer.get(name), dtype, shape)
     check_weight("norm", weights.norm, dtype, [hidden])
     check_weight("norm_bias", weights.norm_bias, dtype, [hidden])
-    check_weight("lm_head", weights.lm_head, dtype, [vocab, hidden])
+    check_matrix("lm_head", weights.lm_head, dtype, [vocab, hidden])
+    check_matrix("embedding", weights.embedding, dtype, weights.embedding.shape)
     check_weight("lm_head_bias", weights.lm_head_bias, dtype, [vocab])
     check_weight("slopes", weights.slopes, torch.float32, [weights.heads[0]])
-    for name in ("embedding", "frequencies"):
-        x = getattr(weights, name)
-        check_weight(name, x, x.dtype, x.shape)
+    check_weight("frequencies", weights.frequencies, torch.float32, weights.frequencies.shape)
 
 
-def _layer_shapes(weights: DecoderWeights) -> dict[str, list[int]]:
-    """The shape of every weight of a layer."""
+def _layer_shapes(weights: DecoderWeights) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+    """The shapes of the matrices of a layer, and of its vectors."""
     h, g, d = weights.heads
     m, f, _ = weights.sizes
     matrices = {
@@ -350,4 +360,4 @@ def _layer_shapes(weights: DecoderWeights) -> dict[str, list[int]]:
     biases = {f"{name}_bias": shape[:1] for name, shape in matrices.items()}
     norms = {"attention_norm": [m], "mlp_norm": [m], "q_norm": [d], "k_norm": [d]}
     norm_biases = {"attention_norm_bias": [m], "mlp_norm_bias": [m]}
-    return matrices | biases | norms | norm_biases | {name: [m] for name in POST_NORMS}
+    return matrices, biases | norms | norm_biases | {name: [m] for name in POST_NORMS}

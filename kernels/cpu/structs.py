@@ -21,26 +21,46 @@ def members(**groups: str) -> list[tuple[str, type]]:
     return [(name, types[kind]) for kind, names in groups.items() for name in names.split()]
 
 
+class MatrixPart(Structure):
+    """Rows of one format, by its number in ggml."""
+
+    _fields_ = members(pointer="data", long="rows row_bytes", int="format")
+
+
+class Matrix(Structure):
+    """The rows of its parts, one part below the other. A copy in another structure keeps the array of parts alive."""
+
+    _fields_ = [("parts", POINTER(MatrixPart)), *members(long="num_parts")]
+
+
 class LayerWeights(Structure):
     """Addresses of a layer's weights."""
 
-    _fields_ = members(
-        pointer="attention_norm attention_norm_bias qkv qkv_bias o o_bias"
-        " mlp_norm mlp_norm_bias gate_up gate_up_bias down down_bias"
-        " q_norm k_norm attention_post_norm mlp_post_norm",
-        long="window frequency_set",
-    )
+    _fields_ = [
+        *((name, Matrix) for name in ("qkv", "o", "gate_up", "down")),
+        *members(
+            pointer="attention_norm attention_norm_bias qkv_bias o_bias"
+            " mlp_norm mlp_norm_bias gate_up_bias down_bias"
+            " q_norm k_norm attention_post_norm mlp_post_norm",
+            long="window frequency_set",
+        ),
+    ]
 
 
 class ModelArgs(Structure):
     """A model: addresses of its weights, sizes and options."""
 
-    _fields_ = members(
-        pointer="layers embedding norm norm_bias lm_head lm_head_bias frequencies slopes",
-        long="num_layers hidden_size intermediate_size vocab_size",
-        int="dtype h g d num_frequency_sets num_pairs interleaved activation gated per_head parallel post_norms",
-        float="eps",
-    )
+    _fields_ = [
+        *members(pointer="layers"),
+        ("embedding", Matrix),
+        ("lm_head", Matrix),
+        *members(
+            pointer="norm norm_bias lm_head_bias frequencies slopes",
+            long="num_layers hidden_size intermediate_size vocab_size",
+            int="dtype h g d num_frequency_sets num_pairs interleaved activation gated per_head parallel post_norms",
+            float="eps",
+        ),
+    ]
 
 
 class AttentionMask(Structure):
@@ -75,12 +95,24 @@ class StepArgs(Structure):
 class GemvArgs(Structure):
     """A linear layer with its prologue and epilogue."""
 
-    _fields_ = members(
-        pointer="x weight bias norm norm_bias residuals residual_strides out",
-        long="x_stride k n",
-        int="dtype rows activation gated num_residuals num_threads",
-        float="eps",
-    )
+    _fields_ = [
+        ("weight", Matrix),
+        *members(
+            pointer="x bias norm norm_bias residuals residual_strides out",
+            long="x_stride k n",
+            int="dtype rows activation gated num_residuals num_threads",
+            float="eps",
+        ),
+    ]
+
+
+class UnpackArgs(Structure):
+    """Rows of a part in blocks, as a dense matrix."""
+
+    _fields_ = [
+        ("part", MatrixPart),
+        *members(pointer="out", long="first last k", int="dtype num_threads"),
+    ]
 
 
 class KVSegment(Structure):
@@ -126,6 +158,7 @@ class Library:
         self.lanes = function("lanes", ctypes.c_int)
         self.step = function("step", ctypes.c_int, POINTER(ModelArgs), POINTER(StepArgs), c_void_p)
         self.linear = function("linear", None, POINTER(GemvArgs))
+        self.unpack = function("unpack", None, POINTER(UnpackArgs))
         self.segment_attention = function(
             "segment_attention", ctypes.c_int, attention_args, c_void_p
         )

@@ -57,14 +57,14 @@ INLINE vec load(const bf16* p) {
     return as_float(__builtin_convertvector(load_bytes<hvec>(p), uvec) << 16);
 }
 
-INLINE vec load(const fp16* p) {
+INLINE vec half_to_float(hvec half) {
 #if defined(__AVX512F__)
-    return (vec)_mm512_cvtph_ps(load_bytes<__m256i>(p));
+    return (vec)_mm512_cvtph_ps((__m256i)half);
 #elif defined(__F16C__)
-    return (vec)_mm256_cvtph_ps(load_bytes<__m128i>(p));
+    return (vec)_mm256_cvtph_ps((__m128i)half);
 #else
     // The exponent bits are shifted into place, then scaled, which also converts denormals.
-    uvec h = __builtin_convertvector(load_bytes<hvec>(p), uvec), magnitude = (h & 0x7fff) << 13;
+    uvec h = __builtin_convertvector(half, uvec), magnitude = (h & 0x7fff) << 13;
     vec value = as_float(magnitude) * 0x1p112f;
     ivec special = (ivec)(magnitude >= (uvec{} + 0x0f800000u));  // infinity and NaN
     value = select(special, as_float(magnitude | 0x7f800000u), value);
@@ -72,15 +72,21 @@ INLINE vec load(const fp16* p) {
 #endif
 }
 
+INLINE vec load(const fp16* p) { return half_to_float(load_bytes<hvec>(p)); }
+
 // ---- stores: LANES elements, rounded to nearest even
 // ---------------------------------------------
 
 INLINE void store(float* p, vec v) { std::memcpy(p, &v, sizeof v); }
 
 INLINE void store(bf16* p, vec v) {
+#if defined(__AVX512BF16__)
+    __m256bh out = _mm512_cvtneps_pbh((__m512)v);  // numbers below 2^-126 become 0
+#else
     uvec u = bits_of(v), rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16;
     ivec nan = (ivec)(v != v);
     hvec out = __builtin_convertvector((rounded & (uvec)~nan) | ((uvec)nan & 0x7fc0), hvec);
+#endif
     std::memcpy(p, &out, sizeof out);
 }
 
@@ -121,6 +127,17 @@ INLINE void store_tail(T* p, vec v, int64_t n) {
     T part[LANES];
     store(part, v);
     std::memcpy(p, part, n * sizeof(T));
+}
+
+// A row in another dtype.
+template <class T>
+void to_float32(const T* x, int64_t n, float* out) {
+    for (int64_t i = 0; i < n; i += LANES) store_tail(out + i, load_tail(x + i, n - i), n - i);
+}
+
+template <class T>
+void from_float32(const float* x, int64_t n, T* out) {
+    for (int64_t i = 0; i < n; i += LANES) store_tail(out + i, load_tail(x + i, n - i), n - i);
 }
 
 // ---- sums of lanes -----------------------------------------------------------------------------

@@ -50,15 +50,16 @@ ROPES = {
     "Missing required keys": {"rope_type": "linear"},
 }
 QUANTISED = {
-    "gptq": {"bits": 4},
-    "awq": {"bits": 4},
-    "bitsandbytes": {"load_in_4bit": True},
-    "compressed-tensors": {"format": "pack-quantized"},
-    "torchao": {"quant_type": "int4_weight_only"},
-    "fp8": {"weight_block_size": [128, 128]},
-    "mxfp4": {},
-    "hqq": {},
-    "one of tomorrow": {},
+    "gptq": ({"bits": 2, "group_size": 128}, "bits=2 is not supported: expected one of [4, 8]"),
+    "awq": ({"bits": 3, "group_size": 128}, "bits=3 is not supported: expected one of [4]"),
+    "compressed-tensors": ({"format": "int-quantized"}, "format='int-quantized' is not supported"),
+    "torchao": ({"quant_type": "int4"}, "quant_type='int4' is not supported: expected an object"),
+    "bitsandbytes": ({"load_in_4bit": True}, "quant_method is 'bitsandbytes', which"),
+    "fp8": ({"weight_block_size": [128, 128]}, "quant_method is 'fp8', which is not supported"),
+    "mxfp4": ({}, "quant_method is 'mxfp4', which is not supported"),
+    "hqq": ({}, "quant_method is 'hqq', which is not supported"),
+    "one of tomorrow": ({}, "quant_method is 'one of tomorrow', which is not supported"),
+    "": ({}, "quant_method is '', which is not supported"),
 }
 
 
@@ -100,9 +101,16 @@ def test_rotations_that_cannot_be_meant(folder, part):
 @pytest.mark.parametrize("key", ["quantization_config", "compression_config"])
 @pytest.mark.parametrize("method", QUANTISED)
 def test_quantised_weights_are_named(folder, method, key):
-    edit(folder, **{key: {"quant_method": method} | QUANTISED[method]})
+    options, message = QUANTISED[method]
+    edit(folder, **{key: {"quant_method": method} | options})
     (folder / "model.safetensors").unlink()  # said before any weight is looked for
-    refused(folder, f"{folder}/config.json: {key}.quant_method is '{method}', and quantised")
+    refused(folder, f"{folder}/config.json: {key}.{message}", "load the model that was quantised")
+
+
+@pytest.mark.parametrize("method", [None, 4, ["gptq"]])
+def test_methods_that_are_no_names(folder, method):
+    edit(folder, quantization_config={"quant_method": method, "bits": 4})
+    refused(folder, f"quant_method is {method!r}, which is not supported: expected none or one of")
 
 
 @pytest.mark.parametrize("value", [None, {}])

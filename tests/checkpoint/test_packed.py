@@ -109,14 +109,21 @@ def test_parts_of_a_split_file(tmp_path):
         (TYPES.BF16, "float32", ["BF16"]),
         (TYPES.F16, "bfloat16", None),
         (TYPES.F32, "float32", None),
-        (TYPES.Q5_0, "float32", None),
     ],
 )
 def test_what_is_kept_as_it_is_stored(tmp_path, stored, dtype, kept):
-    """Number formats where they are the smaller one, and no encoding that kernels do not read."""
+    """Number formats, where they are the smaller one."""
     path = gguf_files.write(tmp_path / "m.gguf", tiny("llama"), kind=stored)
     found = formats_of(load(path, weights="stored", dtype=dtype))
     assert found.get("layers.0.down_proj") == kept
+
+
+def test_encodings_without_a_kernel(tmp_path):
+    """They become dense, and a warning says what that costs."""
+    path = gguf_files.write(tmp_path / "m.gguf", tiny("llama"), kind=TYPES.Q5_0)
+    size = "matrices are dense in memory and take 3.1 MiB: no kernel reads Q5_0"
+    with pytest.warns(UserWarning, match=size):
+        assert not formats_of(load(path))
 
 
 def test_dense_rows_beside_packed_ones(tmp_path):

@@ -1,13 +1,12 @@
 """The native kernels of the CPU against float64, and the native step against the ordinary one."""
 
-import platform
 import re
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from cpu_kernels import DTYPES, draw
+from cpu_kernels import DTYPES, OTHER_INSTRUCTION_SETS, draw, kernels_for
 
 from models import close
 from tinyllm.check import TABLES, check, references
@@ -59,23 +58,15 @@ def test_table(operation, dtype, threads, margins):
     assert verdict.total == len(TABLES[operation].cases)
 
 
-PROCESSORS = [("-O1",)]
-if platform.machine() == "x86_64":
-    PROCESSORS = [("-march=x86-64", "-O1")]
-    if torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512"):
-        PROCESSORS.append(("-march=x86-64-v3", "-O1"))
-
-
-@pytest.fixture(scope="module", params=PROCESSORS, ids=lambda flags: flags[0])
-def older(request, tmp_path_factory):
+@pytest.fixture(params=OTHER_INSTRUCTION_SETS)
+def older(request):
     """The kernels as they are on a processor that has less."""
-    return cpu.Kernels(build.library(tmp_path_factory.mktemp("older"), tuning=request.param))
+    return kernels_for(request.param)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_table_on_older_processors(operation, older, margins):
     torch.set_num_threads(1)
-    assert older.library.lanes() == 8
     verdict = check(operation, getattr(older, operation), dtypes=DTYPES)
     assert verdict.right, str(verdict)
 
@@ -155,7 +146,7 @@ def test_what_a_kernel_cannot_take_is_named():
 
 def members_in_cpp(name):
     """The members of a C++ structure in order, without its functions."""
-    sources = (build.HERE / file for file in ("interface.hpp", "segments.hpp"))
+    sources = (build.HERE / file for file in ("interface.hpp", "segments.hpp", "matrix.hpp"))
     text = "\n".join(re.sub(r"//.*", "", path.read_text()) for path in sources)
     body = re.search(rf"struct {name} {{\s*\n(.*?)\n}};", text, re.DOTALL)[1]
     lines = [line for line in re.split(r"\n.*\(", body)[0].split(";") if line.strip()]
@@ -163,8 +154,8 @@ def members_in_cpp(name):
 
 
 STRUCTURES = (
-    "AttentionMask AttentionShape GemvArgs KVSegment LayerKV LayerWeights ModelArgs"
-    " SegmentAttentionArgs StepArgs"
+    "AttentionMask AttentionShape GemvArgs KVSegment LayerKV LayerWeights Matrix MatrixPart"
+    " ModelArgs SegmentAttentionArgs StepArgs UnpackArgs"
 )
 
 

@@ -71,7 +71,7 @@ def test_it_is_built_once(tmp_path, capsys):
 
 def test_its_name_is_a_digest_for_the_processor(tmp_path):
     copies = script(tmp_path / "g++", COPIES)
-    expected = tmp_path / "cache" / f"cpu-{build.digest(copies, build.NATIVE)}.so"
+    expected = tmp_path / "cache" / f"cpu-{build.digest(copies, build.processor_tunings()[0])}.so"
     assert build.library(tmp_path / "cache", (copies,)) == expected
 
 
@@ -92,6 +92,42 @@ def test_what_changes_the_code_changes_the_name(tmp_path, monkeypatch, name, val
     assert build.digest(copies, build.NATIVE) == before
     monkeypatch.setattr(build, name, value)
     assert build.digest(copies, build.NATIVE) != before
+
+
+@pytest.mark.parametrize(
+    ("missing", "best"),
+    [
+        (set(), "avx512-bf16"),
+        ({"avx512_bf16"}, "avx512"),
+        ({"avx512_bf16", "avx512vl"}, "avx2"),
+        ({"avx512f"}, "avx2"),
+        ({"fma", "avx512f"}, "generic"),
+    ],
+)
+def test_the_features_of_a_processor_choose_the_instruction_set(monkeypatch, missing, best):
+    features = build.INSTRUCTION_SETS["avx512-bf16"][0] - missing
+    lines = f"processor : 0\nflags : fpu {' '.join(features)}\n"
+    monkeypatch.setattr(build.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(build, "_processor_lines", lambda: lines.splitlines())
+    assert build.instruction_sets()[0] == best
+    flags = build.INSTRUCTION_SETS[best][1]
+    assert build.processor_tunings() == (flags, build.NATIVE, build.GENERIC)
+
+
+@pytest.mark.parametrize(
+    ("capability", "best"), [("AVX512", "avx512"), ("AVX2", "avx2"), ("DEFAULT", "generic")]
+)
+def test_without_a_list_of_features_torch_has_them(monkeypatch, capability, best):
+    monkeypatch.setattr(build.platform, "machine", lambda: "AMD64")
+    monkeypatch.setattr(build, "_processor_lines", list)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    assert build.instruction_sets()[0] == best
+
+
+def test_other_architectures_are_built_for_the_native_processor(monkeypatch):
+    monkeypatch.setattr(build.platform, "machine", lambda: "aarch64")
+    assert build.instruction_sets() == []
+    assert build.processor_tunings() == (build.NATIVE, build.GENERIC)
 
 
 def test_a_release_of_torch_and_an_edited_source_change_the_name(tmp_path, monkeypatch):
@@ -231,9 +267,7 @@ def test_a_compiler_that_cannot_be_started_is_named(tmp_path):
 
 
 def test_without_native_tuning_any_processor_will_do(tmp_path, capsys):
-    picky = script(
-        tmp_path / "g++", 'case "$*" in *-march=native*) exit 1;; esac\nexec g++ "$@" -O0'
-    )
+    picky = script(tmp_path / "g++", 'case "$*" in *-march=*) exit 1;; esac\nexec g++ "$@" -O0')
     path = build.library(tmp_path / "cache", (picky,))
     x, weight = draw(2, 20), draw(3, 20)
     close(cpu.Kernels(path).linear(x, DenseWeight(weight)), x @ weight.T)

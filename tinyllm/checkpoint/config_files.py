@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +92,6 @@ UNSUPPORTED = (
     "text_config",
     "transformers_weights",
 )
-QUANTISED = ("quantization_config", "compression_config")
 
 
 def is_count(value: Any) -> bool:
@@ -177,23 +176,6 @@ def _without_config(folder: Path) -> str:
     files = sorted(path.name for path in folder.glob("*.gguf"))
     hint = f"; for a GGUF file, name the file itself: {folder / files[0]}" if files else ""
     return f"{folder} has no config.json: expected a folder in the Hugging Face format{hint}"
-
-
-def refuse_quantised(folder: Path, values: Mapping[str, Any]) -> None:
-    """Raise ValueError naming the method, where config.json names one by which the weights are quantised."""
-    path = folder / CONFIG
-    for key in QUANTISED:
-        given = values.get(key)
-        if not given and isinstance(given, dict | None):
-            continue
-        if not isinstance(given, dict):
-            raise ValueError(f"{path}: {key}={shorten(repr(given))}: expected an object, or none")
-        method = given.get("quant_method")
-        raise ValueError(
-            f"{path}: {key}.quant_method is {method!r}, and quantised weights are not supported. Load the model that "
-            "was quantised, or a GGUF file; or restore the weights with transformers' "
-            "AutoModelForCausalLM.from_pretrained(folder).dequantize(), and save them with save_pretrained"
-        )
 
 
 def read_config(folder: Path, family: Family) -> PreTrainedConfig:

@@ -95,6 +95,15 @@ class GGUFFile:
             )
         return rows
 
+    def unread_encoding(self, name: str) -> str | None:
+        """What a matrix is packed in that no kernel reads; None for others."""
+        import gguf
+
+        info = self.tensors[self.names[name]]
+        if info.kind in BY_GGML_TYPE or block_of(info.kind).elements == 1:
+            return None
+        return gguf.GGMLQuantizationType(info.kind).name
+
     def read_stored(self, name: str) -> Tensor:
         """One tensor by its name in the file, in float32 and as it is laid out there."""
         info = self.tensors[name]

@@ -12,6 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tinyllm.checkpoint.module import ModuleWeights
+from tinyllm.checkpoint.quantised import QuantisedFolder
+from tinyllm.checkpoint.quantization_config import ADVICE
 from tinyllm.checkpoint.skeleton import Shard, shard_views, source_shapes
 from tinyllm.checkpoint.sources import Checkpoint
 from tinyllm.checkpoint.weight_formats import WeightFormat, in_format, in_number_format
@@ -23,7 +25,7 @@ from tinyllm.families.family import BUFFERS, OTHER_HEADS
 from tinyllm.kernels.weights import PackedRows, PackedWeight
 from tinyllm.linear import Linear, Matrix, Norm
 from tinyllm.ops.embedding import TokenEmbedding
-from tinyllm.runtime.device import DTYPES
+from tinyllm.runtime.device import DTYPES, size_as_text
 from tinyllm.runtime.progress import progress
 
 if TYPE_CHECKING:
@@ -95,6 +97,34 @@ def load_weights(
             rows.copy_(checkpoint.weights.read(source))
         assign(decoder, name, add_norm_offset(merged, norm_offset(decoder, family, name)))
     tie_and_finalize(decoder, device)
+    if weight_format.as_stored:
+        warn_of_unread_encodings(decoder, checkpoint)
+
+
+def warn_of_unread_encodings(decoder: Decoder, checkpoint: Checkpoint) -> None:
+    """Say what it costs that matrices are dense which the checkpoint packs in a way that no kernel reads."""
+    weights = checkpoint.weights
+    sources = [name for names in source_names(decoder, checkpoint.family) for name in names]
+    unread = {name: weights.unread_encoding(name) for name in sources if name in weights.shapes}
+    names = [name for name, encoding in unread.items() if encoding]
+    if names:
+        elements = sum(prod(weights.shapes[name]) for name in names)
+        size = size_as_text(elements * decoder.dtype.itemsize)
+        encodings = ", ".join(sorted({unread[name] for name in names}))
+        warnings.warn(
+            f"{weights.file(None)}: {len(names)} matrices are dense in memory and take {size}: "
+            f"no kernel reads {encodings}",
+            UserWarning,
+            stacklevel=6,
+        )
+
+
+def source_names(decoder: Decoder, family: Family) -> list[tuple[str, ...]]:
+    """The checkpoint's names behind every matrix."""
+    matrices = [
+        name for name, x in decoder.named_modules() if isinstance(x, Linear | TokenEmbedding)
+    ]
+    return [family.sources(f"{name}.weight") for name in matrices]
 
 
 def packed_parts(
@@ -207,6 +237,8 @@ def verify(decoder: Decoder, family: Family, weights: Weights) -> None:
         )
     for source in weights.shapes:
         unused = source not in needed and source not in tied and source not in others
+        if unused and isinstance(weights, QuantisedFolder) and weights.is_zero_bias(source):
+            continue
         if unused and not source.endswith(BUFFERS):
             raise ValueError(
                 f"{weights.file(source)} has the tensor {source!r}, which a {family.name} decoder with this "
@@ -252,8 +284,8 @@ def refuse_quantised_tensors(weights: Weights) -> None:
     for source in weights.shapes:
         if source.endswith(QUANTISED_ENDINGS):
             raise ValueError(
-                f"{weights.file(source)}: tensor {source!r} is a part of quantised weights, which are not supported. "
-                "Load the model that was quantised, or a GGUF file"
+                f"{weights.file(source)}: tensor {source!r} is a part of quantised weights that config.json does not "
+                f"describe: expected a quantization_config for it; {ADVICE}"
             )
 
 

@@ -75,6 +75,9 @@ class ModuleWeights:
     def packed(self, name: str, dtype: torch.dtype) -> PackedRows | None:
         return None
 
+    def unread_encoding(self, name: str) -> str | None:
+        return None
+
     def file(self, name: str | None) -> str:
         return self._name
 

@@ -20,12 +20,13 @@ from tinyllm.checkpoint.config_files import (
     read_generation_config,
     read_tokenizer,
     read_values,
-    refuse_quantised,
     warn_of_adapter,
 )
 from tinyllm.checkpoint.gguf_config import config_of_gguf
 from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.checkpoint.gguf_layout import heads_of
+from tinyllm.checkpoint.quantised import QuantisedFolder, find_layout
+from tinyllm.checkpoint.quantization_config import remove_quantization
 from tinyllm.checkpoint.skeleton import needed_tensors
 from tinyllm.checkpoint.weights import SafetensorsFolder, Weights
 from tinyllm.families import Family, family_named, family_of
@@ -105,11 +106,13 @@ def _download(name: str) -> Path:
 def _open_folder(folder: Path, name: str) -> Checkpoint:
     values = read_values(folder)
     family = family_named(values["model_type"])
-    refuse_quantised(folder, values)
-    weights = SafetensorsFolder(folder, family.name_today)
+    layout = find_layout(folder, values)
+    stored = SafetensorsFolder(folder, family.name_today)
+    weights = stored if layout is None else QuantisedFolder(stored, layout)
     depths = [values.get("num_hidden_layers"), values.get("n_layer")]
     check_depth(max(depth or 0 for depth in depths), weights)
     config = read_config(folder, family)
+    remove_quantization(config)
     if config.tie_word_embeddings:
         (table,), (head,) = map(family.sources, ("embed_tokens.weight", "lm_head.weight"))
         weights.add_alias(table, head)

@@ -37,6 +37,10 @@ class Weights(Protocol):
         """A matrix in its blocks; None where it is stored dense, or takes no fewer bytes than in `dtype`."""
         ...
 
+    def unread_encoding(self, name: str) -> str | None:
+        """What a matrix is packed in that no kernel reads; None for others."""
+        ...
+
     def file(self, name: str | None) -> str:
         """Where `name` stands, or where it was looked for."""
         ...
@@ -84,6 +88,10 @@ class SafetensorsFolder:
         formats = (STORED[kind] for kind in self._formats.values() if kind in STORED)
         return next(formats, torch.float32)
 
+    def stored_as(self, name: str) -> str:
+        """The number format of a tensor, as safetensors names it."""
+        return self._formats[name]
+
     def check(self, name: str) -> None:
         kind = self._formats[name]
         if kind not in STORED:
@@ -92,6 +100,9 @@ class SafetensorsFolder:
             )
 
     def packed(self, name: str, dtype: torch.dtype) -> PackedRows | None:
+        return None
+
+    def unread_encoding(self, name: str) -> str | None:
         return None
 
     def read(self, name: str) -> Tensor:

@@ -114,6 +114,10 @@ class RandomWeights:
         """None: random weights are dense."""
         return None
 
+    def unread_encoding(self, name: str) -> str | None:
+        """None: random weights are dense."""
+        return None
+
     def file(self, name: str | None) -> str:
         """None: random weights have no file."""
         return "random weights"

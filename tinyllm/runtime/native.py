@@ -15,6 +15,7 @@ from tinyllm.cache import PrefillCache
 from tinyllm.cache.segment import SegmentCache
 from tinyllm.decoder import Decoder, DecoderLayer
 from tinyllm.kernels import cpu
+from tinyllm.kernels.weights import DenseWeight, PackedWeight, Weight
 from tinyllm.ops import FUSED
 from tinyllm.ops.embedding import embed, softcap_logits
 
@@ -38,8 +39,12 @@ def unsupported_reason(decoder: Decoder) -> str | None:
         return "the stage has an attention of its own, which a native step would not run"
     if not decoder.kernels.native_step:
         return f"the stage asks for the kernels {decoder.kernels.name!r}"
-    if not all(x.is_contiguous() and x.dtype == decoder.dtype for x in weights):
+    dtypes = (decoder.dtype, torch.uint8)  # packed weights are bytes
+    if not all(x.is_contiguous() and x.dtype in dtypes for x in weights):
         return "some weights are strided, or of another format than the rest"
+    missing = [name for name in decoder.packed_formats if name not in cpu.BLOCK_NAMES]
+    if missing:
+        return f"native steps do not read weights packed in {', '.join(missing)}"
     return cpu.unavailable()
 
 
@@ -122,10 +127,10 @@ def weights_of(decoder: Decoder) -> cpu.DecoderWeights:
     options = [layer.options for layer in decoder.layers]
     return cpu.DecoderWeights(
         layers=[layer_weights(layer) for layer in decoder.layers],
-        embedding=decoder.embed_tokens.storage.data.detach(),
+        embedding=_detached_weight(decoder.embed_tokens.storage),
         norm=decoder.norm.weight.detach(),
         norm_bias=_detached(decoder.norm.bias),
-        lm_head=decoder.lm_head.storage.data.detach(),
+        lm_head=_detached_weight(decoder.lm_head.storage),
         lm_head_bias=_detached(decoder.lm_head.bias),
         frequencies=decoder.rotary.frequencies.float().contiguous(),
         frequency_sets=[layer.kind for layer in decoder.layers],
@@ -143,7 +148,7 @@ def weights_of(decoder: Decoder) -> cpu.DecoderWeights:
     )
 
 
-def layer_weights(layer: DecoderLayer) -> dict[str, Tensor | None]:
+def layer_weights(layer: DecoderLayer) -> dict[str, Weight | Tensor | None]:
     """Those of one layer."""
     matrices = {
         "qkv": layer.qkv_proj,
@@ -156,7 +161,7 @@ def layer_weights(layer: DecoderLayer) -> dict[str, Tensor | None]:
         "attention_post_norm": layer.attention_post_norm,
         "mlp_post_norm": layer.mlp_post_norm,
     }
-    weights = {name: matrix.storage.data.detach() for name, matrix in matrices.items()}
+    weights = {name: _detached_weight(matrix.storage) for name, matrix in matrices.items()}
     weights |= {name: norm.weight.detach() for name, norm in norms.items()}
     weights |= {f"{name}_bias": _detached(x.bias) for name, x in (matrices | norms).items()}
     weights |= {name: x.weight.detach() for name, x in post_norms.items() if x is not None}
@@ -164,6 +169,14 @@ def layer_weights(layer: DecoderLayer) -> dict[str, Tensor | None]:
     if head_norms is not None:
         weights |= {"q_norm": head_norms.q.detach(), "k_norm": head_norms.k.detach()}
     return weights
+
+
+def _detached_weight(weight: Weight) -> Weight:
+    """The same memory, which stays when a parameter is given another."""
+    if isinstance(weight, DenseWeight):
+        return DenseWeight(weight.data.detach())
+    parts = [rows._replace(blocks=rows.blocks.detach()) for rows in weight.parts]
+    return PackedWeight(tuple(parts), weight.dtype)
 
 
 def _detached(x: Tensor | None) -> Tensor | None:
