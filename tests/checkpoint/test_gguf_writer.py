@@ -12,6 +12,7 @@ from transformers.integrations.ggml import GGUF_CONFIG_MAPPING
 
 import gguf_files
 import models
+import quantised_folders
 import tinyllm
 from models import close, logits_of
 from tinyllm.checkpoint import open_checkpoint
@@ -132,6 +133,19 @@ def test_transformers_reads_it(tmp_path, kind):
     close(logits_of(theirs.eval(), ids), logits_of(hf, ids), tolerance=1e-3)
 
 
+def test_a_quantised_folder(tmp_path):
+    """Matrices in AWQ's groups are decoded, and quantised anew."""
+    hf = quantised_folders.tiny("qwen2")
+    layout = {"quant_method": "awq", "bits": 4, "group_size": 32, "zero_point": True}
+    drawn = {"bits": 4, "group": 32, "symmetric": False, "scale_dtype": torch.float16}
+    quantised_folders.write(
+        tmp_path, hf, layout | {"version": "gemm"}, quantised_folders.awq, **drawn
+    )
+    read = open_checkpoint(written(tmp_path, tmp_path / "out.gguf", "q8_0"))
+    for name, parameter in decoded(hf, "q8_0").named_parameters():
+        close(read.weights.read(name), parameter.data, tolerance=1e-6)
+
+
 # From a GGUF file
 
 
@@ -153,15 +167,13 @@ def test_only_matrices_in_other_formats_are_converted(tmp_path, parts, own_cache
         for tensor in gguf.GGUFReader(part).tensors:
             same = read[tensor.name].data.tobytes() == tensor.data.tobytes()
             assert same == ("attn_v" not in tensor.name)
-    for name, parameter in hf.named_parameters():
-        if "v_proj" in name:
-            blocks = gguf.quants.quantize(parameter.numpy(), TYPES.Q4_1)
-            parameter.data = torch.from_numpy(np.array(gguf.quants.dequantize(blocks, TYPES.Q4_1)))
-    ids, _ = models.ragged(61, (8,))
-    model = load(out)
-    close(model(ids), logits_of(hf, ids))
-    assert model.tokenizer("cab")["input_ids"] == [2, 8]
-    assert model.generation_config.eos_token_id == 60
+    checkpoint = open_checkpoint(out)
+    name = "model.layers.1.self_attn.v_proj.weight"
+    blocks = gguf.quants.quantize(hf.get_parameter(name).numpy(), TYPES.Q4_1)
+    expected = gguf.quants.dequantize(blocks, TYPES.Q4_1)
+    assert np.array_equal(checkpoint.weights.read(name), expected)
+    assert checkpoint.tokenizer("cab")["input_ids"] == [2, 8]
+    assert checkpoint.generation_config.eos_token_id == 60
 
 
 def with_other_codes(path, name):

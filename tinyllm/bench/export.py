@@ -111,3 +111,6 @@ class DecoderWeights:
 
     def file(self, name: str | None) -> str:
         return self._name
+
+    def unread_encoding(self, name: str) -> str | None:
+        return None

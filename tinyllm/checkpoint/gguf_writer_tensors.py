@@ -19,6 +19,7 @@ from tinyllm.checkpoint.weight_formats import NUMBERS, WeightFormat, check_rows,
 from tinyllm.checkpoint.weights import Weights
 from tinyllm.config import DecoderConfig
 from tinyllm.kernels.block_formats import FORMATS, BlockFormat
+from tinyllm.kernels.weights import PackedRows
 
 EMBEDDING = "token_embd.weight"
 
@@ -38,7 +39,9 @@ def tensors_of_gguf(source: GGUFFile, weight_format: WeightFormat) -> list[Outpu
 
     Raises ValueError naming a tensor whose rows do not divide into blocks.
     """
-    wanted = weight_format.blocks_of(embedding=False)  # of an embedding too, where it has it already
+    wanted = weight_format.blocks_of(
+        embedding=False
+    )  # of an embedding too, where it has it already
     tensors = []
     for name, info in source.tensors.items():
         blocks = format_of(name, info.shape, weight_format)
@@ -112,14 +115,18 @@ def converted(
 def encode_checked(label: str, read: Callable[[], Tensor], blocks: BlockFormat) -> np.ndarray:
     """The bytes of a tensor. Raises ValueError for weights that are no numbers, or too large for the format."""
     values = read()
-    packed = encode(values.reshape(-1, values.shape[-1]).cpu(), blocks)
-    if blocks.elements == 1:
-        finite = bool(packed.blocks.view(NUMBERS[blocks.name]).isfinite().all())
-    else:
-        finite = packed.has_finite_scales
-    if not finite:
-        raise ValueError(
-            f"{label} has weights that are no numbers, or too large for {blocks.name}: "
-            "expected finite ones; choose another format, or copy or download the model again"
-        )
-    return packed.blocks.numpy()
+    if bool(values.isfinite().all()):
+        packed = encode(values.reshape(-1, values.shape[-1]).cpu(), blocks)
+        if is_finite(packed):
+            return packed.blocks.numpy()
+    raise ValueError(
+        f"{label} has weights that are no numbers, or too large for {blocks.name}: "
+        "expected finite ones; choose another format, or copy or download the model again"
+    )
+
+
+def is_finite(rows: PackedRows) -> bool:
+    """Whether all weights of rows are numbers."""
+    if rows.format.elements > 1:
+        return rows.has_finite_scales
+    return bool(rows.blocks.view(NUMBERS[rows.format.name]).isfinite().all())
