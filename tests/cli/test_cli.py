@@ -12,6 +12,7 @@ import torch
 import models
 import tinyllm
 from tinyllm.check import backends
+from tinyllm.checkpoint.sources import default_model_file
 from tinyllm.cli import main
 from tinyllm.cli.chat import Chat
 from tinyllm.cli.check import advice, check_kernels
@@ -247,7 +248,10 @@ def test_quantize_writes_a_file_that_answers(tmp_path, capsys):
 
 
 def test_quantize_without_a_model_takes_the_default_one(tmp_path, capsys):
-    assert main(["quantize", str(tmp_path / "out.gguf")]) == 0
+    """Which is stored in q4_1: nothing changes."""
+    out = tmp_path / "out.gguf"
+    assert main(["quantize", str(out)]) == 0
+    assert out.read_bytes() == default_model_file().read_bytes()
     assert (
         "210 x Q4_1, 61 x F32, 1 x Q8_0; 93.8 MiB before, 93.8 MiB after" in capsys.readouterr().out
     )
