@@ -19,7 +19,7 @@ from tinyllm.bench.export import DecoderWeights
 from tinyllm.checkpoint import open_checkpoint
 from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.checkpoint.gguf_writer import check_path, write_gguf
-from tinyllm.checkpoint.gguf_writer_config import ARCHITECTURES
+from tinyllm.checkpoint.gguf_writer_config import ARCHITECTURE_NAMES
 from tinyllm.checkpoint.sources import default_model_file
 from tinyllm.checkpoint.weight_formats import pick_weights
 
@@ -92,7 +92,7 @@ def test_factors_of_rope(tmp_path):
 
 
 def test_all_architectures_are_tried():
-    assert set(ARCHITECTURES) == set(BRANCHES)
+    assert set(ARCHITECTURE_NAMES) == set(BRANCHES)
 
 
 @every_kind

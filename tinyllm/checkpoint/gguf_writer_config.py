@@ -17,6 +17,7 @@ from torch import Tensor
 
 from tinyllm.checkpoint.gguf_config import GEMMA_LARGEST, GEMMA_SCORE_SIZE
 from tinyllm.config import DecoderConfig, FrequencyScaling, Llama3Scaling
+from tinyllm.families.reading import head_dim
 from tinyllm.ops.rope import RotaryEmbedding, rope_frequencies
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 # Model type of a configuration -> llama.cpp's name of the architecture.
-ARCHITECTURES = {
+ARCHITECTURE_NAMES = {
     "llama": "llama",
     "mistral": "llama",
     "qwen2": "qwen2",
@@ -44,15 +45,15 @@ TOLERANCE = 1e-6  # relative, of numbers that a file holds in float32
 
 def architecture_of(config: PreTrainedConfig) -> str:
     """llama.cpp's name of a model type. Raises ValueError for one that cannot be written."""
-    if config.model_type not in ARCHITECTURES:
+    if config.model_type not in ARCHITECTURE_NAMES:
         raise ValueError(
-            f"model type {config.model_type!r} cannot be written as GGUF: expected one of {sorted(ARCHITECTURES)}"
+            f"model type {config.model_type!r} cannot be written as GGUF: expected one of {sorted(ARCHITECTURE_NAMES)}"
         )
-    return ARCHITECTURES[config.model_type]
+    return ARCHITECTURE_NAMES[config.model_type]
 
 
 def add_config(writer: GGUFWriter, config: PreTrainedConfig) -> None:
-    """Add the keys of a configuration, whose type is one of `ARCHITECTURES`."""
+    """Add the keys of a configuration, whose type is one of `ARCHITECTURE_NAMES`."""
     writer.add_block_count(config.num_hidden_layers)
     writer.add_embedding_length(config.hidden_size)
     writer.add_head_count(config.num_attention_heads)
@@ -190,17 +191,12 @@ def add_windows(writer: GGUFWriter, config: PreTrainedConfig, *, default: int) -
 def add_score_size(writer: GGUFWriter, config: PreTrainedConfig) -> None:
     """The factor of Gemma's scores, unless it is the one that readers take for granted."""
     size = GEMMA_SCORE_SIZE
-    if config.num_hidden_layers == GEMMA_LARGEST[ARCHITECTURES[config.model_type]]:
+    if config.num_hidden_layers == GEMMA_LARGEST[ARCHITECTURE_NAMES[config.model_type]]:
         size = config.hidden_size // config.num_attention_heads
     elif head_dim(config) != size:
         size = None
     if config.query_pre_attn_scalar != size:
         writer.add_attention_scale(config.query_pre_attn_scalar**-0.5)
-
-
-def head_dim(config: PreTrainedConfig) -> int:
-    """Elements of a head."""
-    return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
 def full_attention_rope(config: PreTrainedConfig) -> Mapping[str, Any]:

@@ -16,7 +16,6 @@ from tinyllm.checkpoint.loading import verify
 from tinyllm.checkpoint.skeleton import skeleton, source_shapes
 from tinyllm.checkpoint.sources import Checkpoint
 from tinyllm.checkpoint.weight_formats import NUMBERS, WeightFormat, check_rows, encode
-from tinyllm.checkpoint.weights import Weights
 from tinyllm.config import DecoderConfig
 from tinyllm.kernels.block_formats import FORMATS, BlockFormat
 from tinyllm.kernels.weights import PackedRows
@@ -39,13 +38,11 @@ def tensors_of_gguf(source: GGUFFile, weight_format: WeightFormat) -> list[Outpu
 
     Raises ValueError naming a tensor whose rows do not divide into blocks.
     """
-    wanted = weight_format.blocks_of(
-        embedding=False
-    )  # of an embedding too, where it has it already
+    of_most = weight_format.blocks_of(embedding=False)
     tensors = []
     for name, info in source.tensors.items():
         blocks = format_of(name, info.shape, weight_format)
-        kept = (blocks.ggml_type, wanted.ggml_type)
+        kept = (blocks.ggml_type, of_most.ggml_type)  # an embedding in 4 bits gains nothing by 8
         if len(info.shape) == 2 and info.kind not in kept:
             label = f"{source.path}: tensor {name!r}"
             check_rows(label, info.shape[-1], weight_format, blocks)
@@ -84,8 +81,7 @@ def tensors_of(
             raise ValueError(f"{label} has no place in a GGUF file of a {architecture}")
         blocks = format_of(name, shape, weight_format)
         check_rows(label, shape[-1], weight_format, blocks)
-        form = partial(store, architecture, name, heads=heads_of(checkpoint.config))
-        read = partial(read_as, form, weights, source)
+        read = partial(read_to_store, checkpoint, source, name)
         tensors.append(converted(name, shape, blocks, label, read))
     return tensors
 
@@ -97,9 +93,11 @@ def format_of(name: str, shape: tuple[int, ...], weight_format: WeightFormat) ->
     return weight_format.blocks_of(embedding=name == EMBEDDING)
 
 
-def read_as(form: Callable[..., Tensor], weights: Weights, source: str) -> Tensor:
-    """A tensor of a checkpoint in another form."""
-    return form(tensor=weights.read(source))
+def read_to_store(checkpoint: Checkpoint, source: str, name: str) -> Tensor:
+    """A tensor of a checkpoint in the form that a file has it in."""
+    config = checkpoint.config
+    tensor = checkpoint.weights.read(source)
+    return store(architecture_of(config), name, tensor, heads_of(config))
 
 
 def converted(

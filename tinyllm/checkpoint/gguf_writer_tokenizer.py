@@ -101,7 +101,9 @@ def vocabulary_of(tokenizer: PreTrainedTokenizerBase, rows: int) -> Vocabulary:
 
     Raises ValueError for a tokenizer that a GGUF file cannot hold.
     """
-    if not tokenizer.is_fast:
+    from transformers import PreTrainedTokenizerFast
+
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ValueError(f"{type(tokenizer).__name__} is not of the package tokenizers")
     pipeline = json.loads(tokenizer.backend_tokenizer.to_str())
     model = pipeline["model"]
@@ -137,7 +139,7 @@ def pre_tokenizer_name(pipeline: Json) -> str:
 
     *first, last = steps(pipeline["pre_tokenizer"])
     kinds = [step["type"] for step in first]
-    if not last["add_prefix_space"]:
+    if last["type"] == "ByteLevel" and not last["add_prefix_space"]:
         if kinds == [] and last["use_regex"]:
             return "gpt-2"
         if kinds == ["Digits"] and first[0]["individual_digits"] and last["use_regex"]:
