@@ -15,6 +15,7 @@ import beam_tables
 import bench_tables
 import family_table
 import pages
+import weight_errors
 
 from tinyllm.bench.rows import Row
 from tinyllm.draw.attention_cells import attention_runs, draw_attention_cells, middle
@@ -45,6 +46,7 @@ SECTIONS = {
         "run": bench_tables.ladder,
         "beams": beam_tables.beams,
         "attention": attention_table.attention,
+        "weights": weight_errors.table,
         "families": family_table.families,
         "tests": tests,
         "files": pages.files,

@@ -12,10 +12,12 @@ import torch
 import models
 import tinyllm
 from tinyllm.check import backends
+from tinyllm.checkpoint.sources import default_model_file
 from tinyllm.cli import main
 from tinyllm.cli.chat import Chat
 from tinyllm.cli.check import advice, check_kernels
 from tinyllm.model import restage
+from tinyllm.runtime.device import size_as_text
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,9 @@ def small_buffers(monkeypatch):
     monkeypatch.setattr("tinyllm.bench.machine.BUFFER_BYTES", {"cpu": 1 << 20})
 
 
-@pytest.mark.parametrize("command", [[], ["generate"], ["chat"], ["check"], ["bench"]])
+@pytest.mark.parametrize(
+    "command", [[], ["generate"], ["chat"], ["check"], ["bench"], ["quantize"]]
+)
 def test_help_helps(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([*command, "--help"])
@@ -228,6 +232,31 @@ def test_check_fails_where_a_kernel_is_wrong(capsys, monkeypatch):
     assert "1 of" in capsys.readouterr().out.splitlines()[-1]
 
 
+def test_quantize_writes_a_file_that_answers(tmp_path, capsys):
+    models.tiny(hidden_size=64, intermediate_size=96).save_pretrained(tmp_path)
+    out = tmp_path / "out.gguf"
+    assert main(["quantize", str(tmp_path), str(out), "--weights", "q8_0"]) == 0
+    before = (tmp_path / "model.safetensors").stat().st_size
+    sizes = [size_as_text(size) for size in (before, out.stat().st_size)]
+    line = f"{out}: 16 x Q8_0, 5 x F32; {sizes[0]} before, {sizes[1]} after\n"
+    assert capsys.readouterr().out == line
+    assert tinyllm.from_pretrained(out, device="cpu").config.hidden_size == 64
+    assert main(["quantize", str(tmp_path), str(out)]) == 2
+    assert f"{out} exists: name another file, or pass --force" in capsys.readouterr().err
+    assert main(["quantize", str(tmp_path), str(out), "--force"]) == 0
+    assert capsys.readouterr().out.startswith(f"{out}: 15 x Q4_1, 5 x F32, 1 x Q8_0; ")
+
+
+def test_quantize_without_a_model_takes_the_default_one(tmp_path, capsys):
+    """Which is stored in q4_1: nothing changes."""
+    out = tmp_path / "out.gguf"
+    assert main(["quantize", str(out)]) == 0
+    assert out.read_bytes() == default_model_file().read_bytes()
+    assert (
+        "210 x Q4_1, 61 x F32, 1 x Q8_0; 93.8 MiB before, 93.8 MiB after" in capsys.readouterr().out
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -280,6 +309,9 @@ def test_check_fails_where_a_kernel_is_wrong(capsys, monkeypatch):
         (["bench", "--random", "gpt-9"], "shape 'gpt-9' is unknown"),
         (["bench", "--new-tokens", "1"], "--new-tokens 1: expected 2 or more"),
         (["bench", "--batch", "0"], "--batch 0: expected 1 or more"),
+        (["quantize", "./nowhere", "out.gguf"], "./nowhere does not exist"),
+        (["quantize", "./nowhere", "/no/out.gguf"], "/no is no folder; create it, or name another"),
+        (["quantize", "./nowhere", "out.bin"], "out.bin: expected a name that ends in .gguf"),
     ],
 )
 def test_errors_are_one_line_and_exit_2(arguments, message, capsys):

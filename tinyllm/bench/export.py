@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,21 +12,12 @@ from torch import Tensor
 
 from tinyllm.checkpoint import Checkpoint
 from tinyllm.checkpoint.loading import source_tensors
+from tinyllm.checkpoint.weight_formats import pick_weights
 from tinyllm.decoder import Decoder
-from tinyllm.linear import QKVLinear
+from tinyllm.kernels.weights import PackedRows
 from tinyllm.runtime.progress import progress
 
 SHARD_BYTES = 4 << 30  # of one file: held in memory beside the model while it is written
-GGUF_NAMES = {
-    "embed_tokens": "token_embd",
-    "norm": "output_norm",
-    "lm_head": "output",
-    "attention_norm": "attn_norm",
-    "o_proj": "attn_output",
-    "mlp_norm": "ffn_norm",
-    "down_proj": "ffn_down",
-}
-GGUF_PARTS = {"qkv_proj": ("attn_q", "attn_k", "attn_v"), "gate_up_proj": ("ffn_gate", "ffn_up")}
 
 
 def save_folder(decoder: Decoder, checkpoint: Checkpoint, folder: Path) -> None:
@@ -87,67 +79,38 @@ def _config(decoder: Decoder, checkpoint: Checkpoint) -> dict:
 def save_gguf(decoder: Decoder, checkpoint: Checkpoint, path: Path) -> None:
     """Write a GGUF file without a vocabulary, for llama.cpp, in the decoder's own format; norms are float32 there.
 
-    Raises ValueError for models that this conversion does not support: a scaled rotary embedding, another family than
-    Llama.
+    Raises ValueError for models that a GGUF file does not hold.
     """
-    import gguf
+    from tinyllm.checkpoint.gguf_writer import write_gguf
 
-    config = decoder.config
-    if config.family != "llama" or config.rope.scaling is not None:
-        raise ValueError(
-            f"{checkpoint.name} as GGUF: expected a Llama without scaling of its rotary embedding"
-        )
-    writer = gguf.GGUFWriter(path, "llama")
-    _describe_gguf(writer, config)
-    for name, parameter in progress(
-        list(decoder.named_parameters()), desc="writing GGUF", unit="tensor"
-    ):
-        for target, rows in _gguf_tensors(decoder, name, parameter.data):
-            raw, kind = _as_gguf(rows, gguf.GGMLQuantizationType)
-            writer.add_tensor(target, raw, raw_dtype=kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    weights = DecoderWeights(decoder, checkpoint)
+    alone = replace(checkpoint, weights=weights, tokenizer=None)
+    write_gguf(alone, path, pick_weights(decoder.dtype, None))
 
 
-def _describe_gguf(writer, config) -> None:
-    writer.add_vocab_size(config.vocab_size)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_key_length(config.head_dim)
-    writer.add_value_length(config.head_dim)
-    writer.add_rope_dimension_count(config.head_dim)
-    writer.add_rope_freq_base(config.rope.theta)
-    writer.add_layer_norm_rms_eps(config.norm_eps)
-    writer.add_tokenizer_model("no_vocab")
+class DecoderWeights:
+    """The weights of a decoder under the checkpoint's names, as views of its parameters."""
 
+    def __init__(self, decoder: Decoder, checkpoint: Checkpoint) -> None:
+        self.tensors = {
+            name: tensor
+            for parameter, merged in decoder.named_parameters()
+            for name, tensor in source_tensors(checkpoint, decoder, parameter, merged.data)
+        }
+        self.shapes = {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
+        self._name = checkpoint.name
 
-def _gguf_tensors(decoder: Decoder, parameter: str, merged: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """One of our parameters under llama.cpp's names; the halves of each head of q and k interleaved."""
-    module, kind = parameter.rsplit(".", 1)
-    last, config = module.rsplit(".", 1)[-1], decoder.config
-    prefix = f"blk.{module.split('.')[1]}." if module.startswith("layers.") else ""
-    names = GGUF_PARTS.get(last) or (GGUF_NAMES[last],)
-    owner = decoder.get_submodule(module)
-    sizes = [len(merged) // len(names)] * len(names)
-    if isinstance(owner, QKVLinear):
-        sizes = owner.row_sizes
-    for name, rows in zip(names, merged.split(sizes), strict=True):
-        if name in ("attn_q", "attn_k"):
-            rows = rows.unflatten(0, (-1, 2, config.head_dim // 2)).transpose(1, 2).flatten(0, 2)
-        yield f"{prefix}{name}.{kind}", rows
+    def check(self, name: str) -> None:
+        """A decoder has no tensor that cannot be read."""
 
+    def read(self, name: str) -> Tensor:
+        return self.tensors[name]
 
-def _as_gguf(rows: Tensor, kinds):
-    """The bytes of a tensor, and the name of their format."""
-    rows = rows.cpu().contiguous()
-    if rows.ndim == 1 or rows.dtype == torch.float32:
-        return rows.float().numpy(), kinds.F32
-    if rows.dtype == torch.float16:
-        return rows.numpy(), kinds.F16
-    return rows.view(torch.uint8).numpy(), kinds.BF16
+    def packed(self, name: str, dtype: torch.dtype) -> PackedRows | None:
+        return None
+
+    def file(self, name: str | None) -> str:
+        return self._name
+
+    def unread_encoding(self, name: str) -> str | None:
+        return None

@@ -26,8 +26,9 @@ class GGUFFile:
 
     def __init__(self, path: Path) -> None:
         parts = open_parts(path)
-        self.path = parts[0].path
-        self.metadata = parts[0].metadata
+        self.header = parts[0]
+        self.path = self.header.path
+        self.metadata = self.header.metadata
         self.tensors = {name: info for part in parts for name, info in part.tensors.items()}
         self.heads = Heads(1, 1)
         self.names = {name: name for name in self.tensors}
@@ -54,21 +55,8 @@ class GGUFFile:
 
     def rename(self, names: Iterable[str], heads: Heads) -> None:
         """Offer tensors under transformers' `names` (module.kind), which llama.cpp's own table translates."""
-        import gguf
-
         blocks = self.field(f"{self.architecture}.block_count")
-        arch = next(
-            key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == self.architecture
-        )
-        table = gguf.get_tensor_name_map(arch, blocks)
-
-        def translated(name: str) -> str | None:
-            """The name in the table, where some models have a prefix that llama.cpp leaves out."""
-            short = name.removeprefix("transformer.")
-            suffixes = (".weight", ".bias")
-            return table.get_name(name, suffixes) or table.get_name(short, suffixes)
-
-        stored = {name: translated(name) for name in names}
+        stored = stored_names(self.architecture, blocks, names)
         known = {name: there for name, there in stored.items() if there in self.tensors}
         rest = self.tensors.keys() - known.values() - {ROPE_FACTORS}
         self.names = known | {name: name for name in rest if not name.endswith(ROPE_BUFFERS)}
@@ -122,6 +110,11 @@ class GGUFFile:
         values = self._decode(info, info.nbytes)
         return torch.from_numpy(np.require(values, np.float32, "W")).reshape(info.shape)
 
+    def encoded(self, name: str) -> np.ndarray:
+        """The bytes of one tensor by its name in the file."""
+        info = self.tensors[name]
+        return self._part_of[name].encoded(info, info.nbytes)
+
     def _decode(self, info: TensorInfo, nbytes: int) -> np.ndarray:
         import gguf
 
@@ -137,3 +130,19 @@ class GGUFFile:
         """The path of the part that holds a tensor, or of the first part."""
         holder: Header | None = self._part_of.get(self.names.get(name, "")) if name else None
         return str(self.path if holder is None else holder.path)
+
+
+def stored_names(architecture: str, layers: int, names: Iterable[str]) -> dict[str, str | None]:
+    """llama.cpp's names of tensors by transformers' (module.kind), from its own table; None for one it lacks."""
+    import gguf
+
+    arch = next(key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == architecture)
+    table = gguf.get_tensor_name_map(arch, layers)
+    suffixes = (".weight", ".bias")
+
+    def translated(name: str) -> str | None:
+        """The name in the table, where some models have a prefix that llama.cpp leaves out."""
+        short = name.removeprefix("transformer.")
+        return table.get_name(name, suffixes) or table.get_name(short, suffixes)
+
+    return {name: translated(name) for name in names}

@@ -38,9 +38,20 @@ SHAPES = [struct.Struct(f"<{dimensions}Q") for dimensions in range(MOST_DIMENSIO
 
 
 class StringArray(NamedTuple):
-    """An array of strings, which stays in the file: of a vocabulary, transformers reads the words."""
+    """An array of strings, which stays in the file: `start` is the byte at which the first one begins."""
 
     count: int
+    start: int
+
+    def __repr__(self) -> str:
+        return f"{self.count} strings"
+
+
+class ValueType(NamedTuple):
+    """The type of a value of metadata, and of the elements of an array."""
+
+    kind: int
+    element: int | None
 
 
 class TensorInfo(NamedTuple):
@@ -68,6 +79,7 @@ class Header:
         self.data = np.memmap(path, mode="r") if path.stat().st_size else np.empty(0, np.uint8)
         self._view = memoryview(self.data)
         self._at = 0
+        self.types: dict[str, ValueType] = {}
         try:
             tensors, pairs = self._counts()
             self.metadata = self._metadata(pairs)
@@ -100,6 +112,8 @@ class Header:
             if key in found:
                 raise ValueError(f"its metadata has {key!r} twice")
             (kind,) = self._take(KIND)
+            element = KIND.unpack_from(self._view, self._at)[0] if kind == ARRAY else None
+            self.types[key] = ValueType(kind, element)
             try:
                 found[key] = self._value(kind)
             except ValueError as error:
@@ -120,8 +134,9 @@ class Header:
             return self._numbers(kind, count)
         if count * LENGTH.size > len(self._view) - self._at:
             raise struct.error
+        start = self._at
         self._skip_strings(count)
-        return StringArray(count)
+        return StringArray(count, start)
 
     def _numbers(self, kind: int, count: int) -> np.ndarray:
         """So many numbers, as a view of the file."""
@@ -193,6 +208,14 @@ class Header:
     @cached_property
     def _mapped_file(self) -> UInt8[Tensor, " size"]:
         return torch.from_file(str(self.path), shared=False, size=len(self.data), dtype=torch.uint8)
+
+    def value(self, key: str) -> Any:
+        """A value of metadata in Python's own types, strings included."""
+        value = self.metadata[key]
+        if isinstance(value, StringArray):
+            self._at = value.start
+            return [self._string() for _ in range(value.count)]
+        return value.tolist() if isinstance(value, np.ndarray) else value
 
     def _take(self, layout: struct.Struct) -> tuple:
         """The next values, laid out like this; struct.error where the file ends."""

@@ -1,4 +1,4 @@
-"""Tensors that llama.cpp stores in another form than transformers, and the way back.
+"""Tensors that llama.cpp stores in another form than transformers, in both directions.
 
 Its converter orders the rows of some projections anew, and adds to the norms of Gemma what their formula adds.
 """
@@ -40,9 +40,24 @@ def head_by_head(tensor: Shaped[Tensor, "rows ..."], heads: int) -> Shaped[Tenso
     return tensor.unflatten(0, (3, heads, -1)).transpose(0, 1).reshape(tensor.shape)
 
 
+def interleaved(tensor: Shaped[Tensor, "rows ..."], heads: int) -> Shaped[Tensor, "rows ..."]:
+    """The inverse of `half_split`."""
+    return tensor.unflatten(0, (heads, 2, -1)).transpose(1, 2).reshape(tensor.shape)
+
+
+def kind_by_kind(tensor: Shaped[Tensor, "rows ..."], heads: int) -> Shaped[Tensor, "rows ..."]:
+    """The inverse of `head_by_head`."""
+    return tensor.unflatten(0, (heads, 3, -1)).transpose(0, 1).reshape(tensor.shape)
+
+
 def less_one(tensor: Float[Tensor, ...], _heads: int) -> Float[Tensor, ...]:
     """The weights of a norm that multiplies by one more."""
     return tensor - 1
+
+
+def plus_one(tensor: Float[Tensor, ...], _heads: int) -> Float[Tensor, ...]:
+    """The inverse of `less_one`, in float32."""
+    return tensor.float() + 1
 
 
 INTERLEAVED = {"attn_q": half_split, "attn_k": half_split}
@@ -61,10 +76,31 @@ RESTORE: Mapping[str, Mapping[str, Restore]] = {
 }
 
 
+INVERSE = {half_split: interleaved, head_by_head: kind_by_kind, less_one: plus_one}
+
+
 def restore(architecture: str, name: str, tensor: Shaped[Tensor, ...], heads: Heads) -> Tensor:
     """A tensor by its name in the file, as transformers has it."""
-    part = name.split(".")[-2] if "." in name else name
-    change = RESTORE.get(architecture, {}).get(part)
-    if change is None:
-        return tensor
-    return change(tensor, heads.key_value if part == "attn_k" else heads.query)
+    change = change_of(architecture, name)
+    return tensor if change is None else change(tensor, heads_in(name, heads))
+
+
+def store(architecture: str, name: str, tensor: Shaped[Tensor, ...], heads: Heads) -> Tensor:
+    """A tensor of transformers by its name in the file, as llama.cpp's converter stores it."""
+    change = change_of(architecture, name)
+    return tensor if change is None else INVERSE[change](tensor, heads_in(name, heads))
+
+
+def change_of(architecture: str, name: str) -> Restore | None:
+    """What restores a tensor of a file; None where it is stored as transformers has it."""
+    return RESTORE.get(architecture, {}).get(part_of(name))
+
+
+def heads_in(name: str, heads: Heads) -> int:
+    """The heads that the rows of a projection belong to."""
+    return heads.key_value if part_of(name) == "attn_k" else heads.query
+
+
+def part_of(name: str) -> str:
+    """The module in the name of a tensor, without its layer."""
+    return name.split(".")[-2] if "." in name else name

@@ -124,7 +124,7 @@ class Metadata:
         """A value in Python's own types; numbers that are the same for all layers are one number."""
         value = self.file.metadata.get(f"{self.architecture}.{key}")
         if isinstance(value, StringArray):
-            return f"{value.count} strings"
+            return repr(value)
         if not isinstance(value, np.ndarray):
             return value
         if value.dtype == bool:

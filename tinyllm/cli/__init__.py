@@ -1,4 +1,4 @@
-"""`python -m tinyllm`: generate text, chat, check this machine, measure it."""
+"""`python -m tinyllm`: generate text, chat, check this machine, measure it, quantize models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import tinyllm
-from tinyllm.cli import bench, chat, check, generate
+from tinyllm.cli import bench, chat, check, generate, quantize
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +47,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tinyllm {tinyllm.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (generate, chat, check, bench):
+    for command in (generate, chat, check, bench, quantize):
         command.add_to(commands)
     return parser

@@ -16,16 +16,22 @@ WEIGHTS = ["stored", *QUANTISERS, *DTYPES]
 
 
 def add_command(
-    commands, name: str, help: str, run: Callable[[argparse.Namespace], int]
+    commands,
+    name: str,
+    help: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    device: bool = True,
 ) -> argparse.ArgumentParser:
-    """A command that runs `run`, with the options of every command."""
+    """A command that runs `run`, with an option for the device if it uses one."""
     command = commands.add_parser(
         name, help=help, description=help, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     command.set_defaults(run=run)
-    command.add_argument(
-        "--device", help=f"one of {', '.join(available())} here; the fastest one by default"
-    )
+    if device:
+        command.add_argument(
+            "--device", help=f"one of {', '.join(available())} here; the fastest one by default"
+        )
     return command
 
 
