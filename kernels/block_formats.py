@@ -30,7 +30,7 @@ class BlockFormat:
     """One format: its name and number in GGUF files, the weights of a block, and the bytes of each of its fields.
 
     `decode` makes float32 of the fields of all blocks, exactly as the `gguf` package does. `scale_dtype` is the number
-    format of a block's scale, and of its minimum or zero point.
+    format of a block's scale, and of its minimum, zero point or value.
     """
 
     name: str
@@ -167,9 +167,11 @@ FORMATS = MappingProxyType(
     {
         one.name: one
         for one in (
-            BlockFormat("F32", 0, 1, (("value", 4),), _decode_dense(torch.float32)),
+            BlockFormat("F32", 0, 1, (("value", 4),), _decode_dense(torch.float32), torch.float32),
             BlockFormat("F16", 1, 1, (("value", 2),), _decode_dense(torch.float16)),
-            BlockFormat("BF16", 30, 1, (("value", 2),), _decode_dense(torch.bfloat16)),
+            BlockFormat(
+                "BF16", 30, 1, (("value", 2),), _decode_dense(torch.bfloat16), torch.bfloat16
+            ),
             BlockFormat("Q4_0", 2, 32, (("scale", 2), ("codes", 16)), _decode_q4_0),
             BlockFormat("Q4_1", 3, 32, (("scale", 2), ("minimum", 2), ("codes", 16)), _decode_q4_1),
             BlockFormat("Q8_0", 8, 32, (("scale", 2), ("codes", 32)), _decode_q8_0),

@@ -13,7 +13,6 @@ from ..packed import decode_rows
 from ..torch_kernels import TorchKernels
 from ..weights import PackedRows
 from .build import BuildError, cache_folder
-from .matrices import BLOCK_NAMES
 from .operations import (
     MAX_HEAD_DIM,
     MAX_ROWS,
@@ -27,7 +26,6 @@ from .operations import (
 from .step import DecoderWeights, DecodeStep
 
 __all__ = [
-    "BLOCK_NAMES",
     "CPU",
     "MAX_HEAD_DIM",
     "MAX_ROWS",
@@ -67,7 +65,7 @@ CPU = CpuKernels()
 def _unpack_natively(
     blocks: Tensor, name: str, planar: bool, first: int, last: int, dtype: torch.dtype
 ) -> Tensor:
-    if planar or name not in BLOCK_NAMES or unavailable():
+    if planar or unavailable():
         return decode_rows(blocks, name, planar, first, last, dtype)
     return unpack(PackedRows(blocks, FORMATS[name]), first, last, dtype)
 

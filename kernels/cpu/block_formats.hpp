@@ -20,6 +20,9 @@ enum GgmlType : int32_t {  // ggml's numbers of formats
     GGML_BF16 = 30,
 };
 
+// Numbers of INT4 and INT8 with so many weights of a scale, which ggml does not have.
+constexpr int32_t group_format(int bits, int elements) { return 1000 * bits + elements; }
+
 typedef uint32_t uvec4 __attribute__((vector_size(16)));
 typedef uint32_t uvec8 __attribute__((vector_size(32)));
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
@@ -180,13 +183,46 @@ struct Q4_1 {
     }
 };
 
-struct Q8_0 {  // its codes are read one vector of floats at a time: no unit
+// Formats whose codes are read one vector of floats at a time (`Values`), and that have no unit.
+
+struct Q8_0 {
     static constexpr int elements = 32, bytes = 34;
 
-    static INLINE void unpack(const uint8_t* p, float* out) {
-        vec scale = broadcast_half(p);
-        for (int i = 0; i < 32; i += LANES) store(out + i, scale * load_signed_codes(p + 2 + i));
-    }
+    struct Values {
+        const uint8_t* p;
+        vec scale;
+        INLINE explicit Values(const uint8_t* p) : p(p), scale(broadcast_half(p)) {}
+        INLINE vec at(int i) const { return load_signed_codes(p + 2 + i); }
+    };
+};
+
+// ---- groups of weights with a scale and a zero point in float32 ---------------------------------
+
+template <int BITS, int ELEMENTS>
+struct IntGroup {
+    static constexpr int elements = ELEMENTS, bytes = 8 + ELEMENTS * BITS / 8;
+
+    struct Values {
+        const uint8_t* codes;
+        vec scale, zero;
+        INLINE explicit Values(const uint8_t* p)
+            : codes(p + 8),
+              scale(broadcast(load_bytes<float>(p))),
+              zero(broadcast(load_bytes<float>(p + 4))) {}
+        INLINE vec at(int i) const {
+            if constexpr (BITS == 8) return to_float(load_codes(codes + i)) - zero;
+            uvec both = load_codes(codes + i / 32 * 16 + i % 16);
+            return to_float(i % 32 < 16 ? both & 15 : both >> 4) - zero;
+        }
+    };
+};
+
+// ---- number formats: blocks of one weight -------------------------------------------------------
+
+template <class T>
+struct Numbers {
+    typedef T Number;
+    static constexpr int elements = 1, bytes = sizeof(T);
 };
 
 // ---- blocks of 256 weights: a scale for every 16 or 32 ------------------------------------------

@@ -45,7 +45,7 @@ template <class T>
 void unpack(const UnpackArgs& args, int thread, int num_threads) {
     IndexRange range = thread_range(args.last - args.first, thread, num_threads, 1);
     for (int64_t i = range.begin; i < range.end; i++)
-        with_block_format(args.part.format, [&](auto format) {
+        with_format(args.part.format, [&](auto format) {
             unpack_row<decltype(format)>(args.part.row(args.first + i), args.k,
                                          static_cast<T*>(args.out) + i * args.k);
         });

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import torch
 
 from ..block_formats import FORMATS
+from ..packed import is_listed
 from ..weights import DenseWeight, PackedRows, PackedWeight, Weight
 from .structs import Matrix, MatrixPart, address, check_shape, check_tensor, check_weight
 
 DENSE_TYPES = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 30}  # ggml's numbers
-BLOCK_NAMES = ("Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K")
-BLOCK_TYPES = tuple(FORMATS[name] for name in BLOCK_NAMES)
 
 
 def matrix_of(weight: Weight) -> Matrix:
@@ -79,8 +78,8 @@ def check_packed_weight(name: str, weight: PackedWeight, dtype: torch.dtype, k: 
 
 def check_packed_rows(name: str, rows: PackedRows, k: int) -> None:
     """Raise ValueError unless rows of `k` weights can be read in place."""
-    if rows.format not in BLOCK_TYPES:
-        raise ValueError(f"{name} is in {rows.format}: expected one of {list(BLOCK_TYPES)}")
+    if not is_listed(rows.format):
+        raise ValueError(f"{name} is in {rows.format}: expected one of {list(FORMATS)}")
     if rows.planar:
         raise ValueError(
             f"{name} has planar blocks: expected those of a file, `rows.arranged(planar=False)`"

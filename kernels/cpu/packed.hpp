@@ -48,13 +48,16 @@ struct Arrangement {
     }
 };
 
-template <>
-struct Arrangement<Q8_0> {
-    static constexpr int rows = 1, bytes = Q8_0::bytes, elements = 32, floats = 32;
+// Formats without a unit take activations as they are.
+template <class F>
+    requires(!requires { typename F::Unit; })
+struct Arrangement<F> {
+    static constexpr int rows = 1, bytes = F::bytes, elements = F::elements, floats = elements;
 
     template <class X>
     static void arrange(const X* x, int64_t k, float* out) {
         to_float32(x, k, out);
+        for (int64_t i = k; i < round_up(k); i++) out[i] = 0;
     }
 };
 
@@ -117,15 +120,16 @@ INLINE void add_blocks(const uint8_t* a, const uint8_t* b, const float* x, int64
 
 // Codes of eight bits: one vector of floats at a time, with activations in their own order.
 template <class F, int R>
-    requires std::is_same_v<F, Q8_0>
+    requires requires { typename F::Values; }
 INLINE void add_blocks(const uint8_t* p, const uint8_t*, const float* x, int64_t x_stride,
                        vec* totals) {
-    vec dots[R] = {}, scale = broadcast_half(p);
-    for (int i = 0; i < 32; i += LANES) {
-        vec values = load_signed_codes(p + 2 + i);
+    typename F::Values block(p);
+    vec dots[R] = {};
+    for (int i = 0; i < F::elements; i += LANES) {
+        vec values = block.at(i);
         for (int r = 0; r < R; r++) dots[r] += values * load(x + r * x_stride + i);
     }
-    for (int r = 0; r < R; r++) totals[r] += dots[r] * scale;
+    for (int r = 0; r < R; r++) totals[r] += dots[r] * block.scale;
 }
 
 // Dot products of the row at `a`, and of the one at `b` in formats that take two, with R rows of
@@ -190,4 +194,12 @@ void packed_gemv(const uint8_t* w, int64_t row_bytes, int64_t begin, int64_t end
                 default: tile(packed_gemv_tile<F, 4>);
             }
         }
+}
+
+template <class F>
+    requires requires { typename F::Number; }
+void packed_gemv(const uint8_t* w, int64_t row_bytes, int64_t begin, int64_t end, int rows,
+                 const float* x, int64_t x_stride, float* out, int64_t out_stride) {
+    gemv(reinterpret_cast<const typename F::Number*>(w), row_bytes / F::bytes, begin, end, rows, x,
+         x_stride, out, out_stride);
 }

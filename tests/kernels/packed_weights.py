@@ -7,20 +7,25 @@ from tinyllm.kernels.weights import PackedRows, PackedWeight
 
 
 def packed_rows(name, n, k, seed=0):
-    """Rows of random codes; the 16-bit numbers of a block make weights of about k**-0.5."""
+    """Rows of random codes; the numbers of a block make weights of about k**-0.5."""
     generator = torch.Generator().manual_seed(seed)
     block_format = FORMATS[name]
     size = (n, block_format.row_bytes(k))
     blocks = torch.randint(0, 256, size, generator=generator, dtype=torch.uint8)
     rows = PackedRows(blocks, block_format)
-    for field in ("scale", "minimum"):
-        if field in rows.fields:
-            numbers = rows.fields[field].view(torch.float16)
-            numbers.copy_(torch.randn(numbers.shape, generator=generator))
+    numbers = [
+        rows.fields[field].view(block_format.scale_dtype)
+        for field in ("scale", "minimum", "value")
+        if field in rows.fields
+    ]
+    for one in numbers:
+        one.copy_(torch.randn(one.shape, generator=generator))
+    if "zero" in rows.fields:
+        zeros = rows.fields["zero"].view(block_format.scale_dtype)
+        zeros.copy_(torch.randint(0, 16, zeros.shape, generator=generator))
     largest = rows.unpack().square().mean().sqrt() * k**0.5
-    for field in ("scale", "minimum"):
-        if field in rows.fields:
-            rows.fields[field].view(torch.float16).div_(largest)
+    for one in numbers:
+        one.div_(largest)
     return rows
 
 

@@ -10,7 +10,7 @@ from packed_weights import packed_rows, packed_weight, unpacked
 from tinyllm.check import references
 from tinyllm.check.tables import TOLERANCES
 from tinyllm.kernels import DEFAULT_CPU, cpu
-from tinyllm.kernels.block_formats import FORMATS, BlockFormat
+from tinyllm.kernels.block_formats import FORMATS
 from tinyllm.kernels.weights import DenseWeight, PackedRows, PackedWeight
 
 ROWS = (1, 2, 3, 4, 5, 8, 16)
@@ -133,60 +133,3 @@ def test_the_default_set_unpacks_with_torch_where_there_are_no_kernels(monkeypat
     monkeypatch.setattr(cpu, "unavailable", lambda: "no compiler")
     monkeypatch.setattr(cpu, "unpack", lambda *_: pytest.fail("native code ran"))
     assert torch.equal(DEFAULT_CPU.unpack(rows, 2, 5, torch.bfloat16), native)
-
-
-def test_every_format_that_torch_unpacks_has_a_kernel():
-    assert set(cpu.matrices.BLOCK_TYPES) == set(FORMATS.values())
-
-
-@pytest.mark.parametrize("use", ["linear", "unpack"])
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda rows: rows.arranged(planar=True), "planar blocks: expected those of a file"),
-        (lambda rows: rows._replace(blocks=rows.blocks[:, :-1]), "has rows of 319 bytes, expected"),
-        (lambda rows: rows._replace(blocks=rows.blocks[::2]), "expected contiguous blocks"),
-        (lambda rows: rows._replace(blocks=rows.blocks.char()), "is torch.int8 on cpu"),
-        (
-            lambda rows: rows._replace(blocks=rows.blocks.flatten()),
-            r"blocks has shape \[2560\], expected",
-        ),
-        (
-            lambda rows: rows._replace(format=BlockFormat("Q2_K", 10, 32, (("codes", 20),), None)),
-            r"is in Q2_K: expected one of \[Q4_0, Q4_1, Q8_0, Q4_K, Q5_K, Q6_K\]",
-        ),
-    ],
-)
-def test_blocks_that_a_kernel_cannot_read_are_named(use, change, message):
-    rows = change(packed_rows("Q4_1", 8, 512))
-    with pytest.raises(ValueError, match=message):
-        if use == "linear":
-            cpu.linear(draw(1, 512), PackedWeight((rows,), torch.float32))
-        else:
-            cpu.unpack(rows, 0, 1, torch.float32)
-
-
-def test_weights_of_another_shape_or_dtype_are_named():
-    weight = packed_weight(["Q4_1", "Q8_0"], 8, 512)
-    with pytest.raises(ValueError, match="weight has rows of 320 bytes, expected 160: 256 weights"):
-        cpu.linear(draw(1, 256), weight)
-    with pytest.raises(
-        ValueError, match=r"for activations in torch\.float32, expected torch\.float16"
-    ):
-        cpu.linear(draw(1, 512, dtype=torch.float16), weight)
-    parts = (packed_rows("Q4_1", 4, 512), packed_rows("Q4_1", 4, 256))
-    with pytest.raises(ValueError, match="weight has rows of 160 bytes, expected 320: 512 weights"):
-        cpu.linear(draw(1, 512), PackedWeight(parts, torch.float32))
-    with pytest.raises(ValueError, match="weight has no parts"):
-        cpu.linear(draw(1, 512), PackedWeight((), torch.float32))
-    with pytest.raises(ValueError, match="weight is a Tensor: expected a DenseWeight"):
-        cpu.linear(draw(1, 512), draw(8, 512))
-
-
-def test_rows_that_are_not_there_are_refused():
-    rows = packed_rows("Q6_K", 8, 256)
-    for first, last in ((-1, 2), (3, 2), (0, 9)):
-        with pytest.raises(ValueError, match=f"rows {first} to {last} of 8"):
-            cpu.unpack(rows, first, last, torch.float32)
-    with pytest.raises(ValueError, match=r"weights in torch\.float64: expected one of"):
-        cpu.unpack(rows, 0, 1, torch.float64)

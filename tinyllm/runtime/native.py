@@ -15,6 +15,7 @@ from tinyllm.cache import PrefillCache
 from tinyllm.cache.segment import SegmentCache
 from tinyllm.decoder import Decoder, DecoderLayer
 from tinyllm.kernels import cpu
+from tinyllm.kernels.block_formats import FORMATS
 from tinyllm.kernels.weights import DenseWeight, PackedWeight, Weight
 from tinyllm.ops import FUSED
 from tinyllm.ops.embedding import embed, softcap_logits
@@ -42,7 +43,7 @@ def unsupported_reason(decoder: Decoder) -> str | None:
     dtypes = (decoder.dtype, torch.uint8)  # packed weights are bytes
     if not all(x.is_contiguous() and x.dtype in dtypes for x in weights):
         return "some weights are strided, or of another format than the rest"
-    missing = [name for name in decoder.packed_formats if name not in cpu.BLOCK_NAMES]
+    missing = [name for name in decoder.packed_formats if name not in FORMATS]
     if missing:
         return f"native steps do not read weights packed in {', '.join(missing)}"
     return cpu.unavailable()
