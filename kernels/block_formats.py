@@ -68,6 +68,13 @@ class BlockFormat:
     def __repr__(self) -> str:
         return self.name
 
+    def __reduce__(self) -> tuple:
+        """Copied and pickled by its name, where it is listed; else by its fields."""
+        if FORMATS.get(self.name) is self:
+            return listed_format, (self.name,)
+        own = (self.name, self.ggml_type, self.elements, self.fields, self.decode, self.scale_dtype)
+        return BlockFormat, own
+
 
 def _half(field: Tensor) -> Tensor:
     """Float16 numbers, as float32 [n, blocks, numbers]."""
@@ -200,4 +207,11 @@ FORMATS = MappingProxyType(
         )
     }
 )
+
+
+def listed_format(name: str) -> BlockFormat:
+    """One of `FORMATS`."""
+    return FORMATS[name]
+
+
 BY_GGML_TYPE = MappingProxyType({one.ggml_type: one for one in FORMATS.values()})

@@ -1,4 +1,4 @@
-"""Recorded runs of single kernels as text, with device and date."""
+"""Recorded runs of single kernels and of formats as text."""
 
 from __future__ import annotations
 
@@ -60,4 +60,13 @@ def seeded_faults(path: Path = RESULTS / "seeded-faults.json") -> str:
         kernel = row["what"].partition(":")[0]
         seen = f"{words[row['interpreted']]:13}{words[row['compiled']]}"
         lines.append(f"{row['kind']:14}{kernel:26}{seen}")
+    return "\n".join(lines)
+
+
+def weight_error_table(path: Path = RESULTS / "weight-errors.json") -> str:
+    """What formats of weights cost in precision, beside the dense model that they were made of."""
+    lines = [f"{'weights':10}{'bits':>7}{'MB':>8}{'KL divergence':>16}{'perplexity':>13}"]
+    for row in json.loads(path.read_text()):
+        sizes = f"{row['weights']:10}{row['bits']:7.2f}{row['nbytes'] / 1e6:8.1f}"
+        lines.append(f"{sizes}{row['divergence']:16.1e}{row['perplexity']:13.3f}")
     return "\n".join(lines)

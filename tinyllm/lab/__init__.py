@@ -23,7 +23,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.bench.engines": "load_engines",
         "tinyllm.bench.machine": "Machine launch_overhead measure_machine peak_flops seconds versions",
         "tinyllm.bench.peers": "transformers_twin",
-        "tinyllm.bench.recorded": "kernel_table seeded_faults",
+        "tinyllm.bench.recorded": "kernel_table seeded_faults weight_error_table",
         "tinyllm.bench.rows": "as_markdown as_text read_rows",
         "tinyllm.bench.table": "side_by_side",
         "tinyllm.bench.timing": "Engine time_in_rounds",
