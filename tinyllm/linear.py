@@ -212,10 +212,12 @@ def packed_formats(model: nn.Module) -> list[str]:
 def formats_as_text(model: nn.Module) -> str:
     """What the weights are kept in."""
     packed = packed_formats(model)
-    if packed:
-        return f"packed {', '.join(packed)}"
-    dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
-    return f"dense {dtype}"
+    matrices = [x.weight for x in model.modules() if isinstance(x, Matrix) and x.packed is None]
+    tensors = [*matrices, *model.parameters()]
+    dense = f"dense {str(tensors[0].dtype).removeprefix('torch.')}"
+    if not packed:
+        return dense
+    return ", ".join([f"packed {', '.join(packed)}", *([dense] if matrices else [])])
 
 
 def arrange_blocks(model: nn.Module, planar: bool | None) -> None:
