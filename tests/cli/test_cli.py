@@ -126,7 +126,12 @@ def test_plan_says_what_fits_and_loads_nothing(capsys, monkeypatch):
     fits = {name: int(lines[name][-1]) for name in tinyllm.STAGES}
     assert fits["segment"] > 3 * fits["fused"] > 0
     assert main(["bench", "--plan", "--batch", "3"]) == 0
-    assert "3 x 37 tokens, 64 new ones; weights 513.1 MiB" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "3 x 37 tokens, 64 new ones" in printed and "final  513.1 MiB" in printed
+    assert "final, stored   92.1 MiB" in printed
+    packed = [*sizes, "--stages", "final", "--weights", "q4_1"]
+    assert main(["bench", "--plan", "--random", "llama-2-7b", *packed]) == 0
+    assert "final, q4_1   4.0 GiB" in capsys.readouterr().out
 
 
 def test_generate_draws_the_same_tokens_with_the_same_seed(capsys):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tinyllm.checkpoint.module import ModuleWeights
 from tinyllm.checkpoint.quantised import QuantisedFolder
 from tinyllm.checkpoint.quantization_config import ADVICE
-from tinyllm.checkpoint.skeleton import Shard, shard_views, source_shapes
+from tinyllm.checkpoint.skeleton import Shard, shard_views, skeleton, source_shapes
 from tinyllm.checkpoint.sources import Checkpoint
 from tinyllm.checkpoint.weight_formats import WeightFormat, in_format, in_number_format
 from tinyllm.checkpoint.weights import Weights
@@ -135,7 +135,7 @@ def packed_parts(
     weight_format: WeightFormat,
 ) -> list[PackedRows]:
     """The tensors behind a matrix in blocks; none where all of them are to be dense, in `dtype`."""
-    if not isinstance(module, Linear | TokenEmbedding) or not parameter.endswith(".weight"):
+    if not is_packable(module, parameter) or weight_format.is_dense(dtype):
         return []
     sources = checkpoint.family.sources(parameter)
     if weight_format.as_stored:
@@ -146,9 +146,33 @@ def packed_parts(
             in_number_format(checkpoint.weights.read(source).to(dtype)) if rows is None else rows
             for source, rows in zip(sources, found, strict=True)
         ]
-    if weight_format.dtype in (None, dtype) and weight_format.blocks is None:
-        return []
     return [in_format(checkpoint.weights, source, module, weight_format) for source in sources]
+
+
+def weight_bytes(checkpoint: Checkpoint, dtype: torch.dtype, weight_format: WeightFormat) -> int:
+    """Bytes of all weights in a format, before any of them is loaded; tied ones count once."""
+    decoder = skeleton(checkpoint.family.describe(checkpoint.config))
+    total = 0
+    for name, parameter in decoder.named_parameters():
+        module = decoder.get_submodule(name.rpartition(".")[0])
+        packs = is_packable(module, name) and not weight_format.is_dense(dtype)
+        for source, rows in shard_views(decoder, checkpoint.family, name, parameter):
+            blocks = None
+            if packs and weight_format.as_stored:
+                blocks = checkpoint.weights.packed(source, dtype)
+            if blocks is not None:
+                total += blocks.blocks.nbytes
+            elif packs and not weight_format.as_stored:
+                one = weight_format.blocks_of(embedding=isinstance(module, TokenEmbedding))
+                total += len(rows) * one.row_bytes(rows.shape[1])
+            else:
+                total += rows.numel() * dtype.itemsize
+    return total
+
+
+def is_packable(module: nn.Module, parameter: str) -> bool:
+    """Whether a parameter is a matrix that may be packed: of a linear layer, or the table of tokens."""
+    return isinstance(module, Linear | TokenEmbedding) and parameter.endswith(".weight")
 
 
 def merge_weights(decoder: Decoder, family: Family, weights: ModuleWeights) -> None:

@@ -29,6 +29,10 @@ class WeightFormat(NamedTuple):
     blocks: BlockFormat | None = None
     dtype: torch.dtype | None = None
 
+    def is_dense(self, dtype: torch.dtype) -> bool:
+        """Whether matrices are dense in the format of activations."""
+        return not self.as_stored and self.blocks is None and self.dtype in (None, dtype)
+
     def blocks_of(self, *, embedding: bool) -> BlockFormat:
         """The format of a matrix in `blocks` or in `dtype`; of an embedding, a more precise one than 4 bits."""
         if self.blocks is None:
