@@ -68,14 +68,14 @@ def torch_rms_norm_cost(rows: int, m: int, size: int) -> Cost:
 
 def matmul_cost(
     work: Workload,
-    matrix: str,
     rows: int,
     inputs: int,
     outputs: int,
     bias: bool,
+    matrix: str = "",
     first: int = 0,
 ) -> Cost:
-    """What one matrix matmul moves and computes, by the rows of `matrix` from `first` on."""
+    """What one matrix matmul moves and computes: with the rows from `first` on of `matrix`, where that is packed."""
     parts = work.parts(matrix)
     if parts:
         span = range(first, first + outputs)
@@ -149,7 +149,7 @@ def fused_matmul_cost(
     if parts:
         cost += tiled_matmul_cost(work, parts, rows, inputs, bias and not after, residual)
     else:
-        cost += matmul_cost(work, matrix, rows, inputs, outputs, bias and not after)
+        cost += matmul_cost(work, rows, inputs, outputs, bias and not after, matrix)
         cost += Cost(activations_read=out * fused_residual)
         cost += add_cost(rows, outputs, size) if residual and bias else Cost()
     if gated:
@@ -203,7 +203,7 @@ def naive_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
     v = config.vocab_size
     return (
         norm_cost(config, rows, work.size)
-        + matmul_cost(work, "lm_head", rows, m, v, config.head_bias)
+        + matmul_cost(work, rows, m, v, config.head_bias, "lm_head")
         + softcap_logits_cost(config, rows, work.size)
     )
 
@@ -326,7 +326,7 @@ def naive_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
     heads = [config.num_attention_heads, config.num_key_value_heads, config.num_key_value_heads]
     parts = [sum(heads)] if config.qkv_per_head else heads
     products = [
-        matmul_cost(work, "qkv_proj", rows, m, n * d, config.qkv_bias, first=d * sum(parts[:i]))
+        matmul_cost(work, rows, m, n * d, config.qkv_bias, "qkv_proj", first=d * sum(parts[:i]))
         for i, n in enumerate(parts)
     ]
     return sum(products, norm_cost(config, rows, size))
@@ -338,7 +338,7 @@ def naive_project_cost(config: DecoderConfig, work: Workload) -> Cost:
     inner = config.num_attention_heads * config.head_dim
     normed = norm_cost(config, work.rows, work.size) if config.post_norms else Cost()
     return (
-        matmul_cost(work, "o_proj", work.rows, inner, m, config.o_bias)
+        matmul_cost(work, work.rows, inner, m, config.o_bias, "o_proj")
         + normed
         + add_cost(work.rows, m, work.size)
     )
@@ -396,14 +396,14 @@ def naive_mlp_cost(config: DecoderConfig, work: Workload) -> Cost:
     size = work.size
     activated = gate_cost(rows, f, size) if config.gated else activation_cost(rows, f, size)
     gate_and_up = [
-        matmul_cost(work, "gate_up_proj", rows, m, f, bias, first=i * f)
+        matmul_cost(work, rows, m, f, bias, "gate_up_proj", first=i * f)
         for i in range(1 + config.gated)
     ]
     return (
         norm_cost(config, rows, size)
         + sum(gate_and_up, Cost())
         + activated
-        + matmul_cost(work, "down_proj", rows, f, m, bias)
+        + matmul_cost(work, rows, f, m, bias, "down_proj")
         + (norm_cost(config, rows, size) if config.post_norms else Cost())
         + add_cost(rows, m, size)
     )
