@@ -20,9 +20,10 @@ FLAGS = ("-std=c++17", "-O1", "-fPIC", "-shared", "-w")
 
 
 @functools.cache
-def header() -> str:
-    """The text of common.hpp, for `#include "common.hpp"`."""
-    return Path(__file__).with_name("common.hpp").read_text()
+def headers() -> str:
+    """The headers that a kernel source may include: each name and text, ended by zeros."""
+    files = sorted(Path(__file__).parent.glob("*.hpp"))
+    return "".join(f"{file.name}\0{file.read_text()}\0" for file in files)
 
 
 def cache_folder() -> Path:
