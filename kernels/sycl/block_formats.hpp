@@ -8,7 +8,6 @@
 
 using byte = unsigned char;
 using words = vec<unsigned, 4>;  // 16 bytes
-constexpr int PIECES = 16 / VECTOR;  // of a half, with as many weights as a vector of x has
 
 struct Scale {
   float scale, minimum;
@@ -91,26 +90,27 @@ struct Q6_K {
 // Vectors of codes in a row of k weights.
 template <class Format> inline int num_vectors(int k) { return k / (16 * Format::HALVES); }
 
-// Vector `index` of a row, in registers.
+// Vector `index` of a row: its codes in registers, and its block's scales in memory.
 template <class Format> struct CodeVector {
   words codes, high;
-  Scale scales[Format::HALVES];
-  int at;
+  const byte *scales;
+  int index, at;
 
   // `planes` are those of n rows of k weights.
-  void load(const byte *planes, int n, int k, int row, int index) {
+  void load(const byte *planes, int n, int k, int row, int vector) {
     const size_t blocks = k / Format::ELEMENTS, all = n * blocks;
-    const size_t block = row * blocks + index * 16 / Format::CODES;
+    const size_t block = row * blocks + vector * 16 / Format::CODES;
+    index = vector;
     at = index * 16 % Format::CODES;
     codes = load_words(planes + block * Format::CODES + at);
     planes += all * Format::CODES;
     if constexpr (Format::HIGH)
       high = load_words(planes + block * Format::HIGH + Format::high_at(at));
-    planes += all * Format::HIGH;
-    UNROLL
-    for (int half = 0; half < Format::HALVES; ++half)
-      scales[half] = Format::scale(planes + block * Format::SCALES,
-                                   column(index, half) % Format::ELEMENTS);
+    scales = planes + all * Format::HIGH + block * Format::SCALES;
+  }
+
+  Scale scale(int half) const {
+    return Format::scale(scales, column(index, half) % Format::ELEMENTS);
   }
 
   // The first weight of a half, counted from the beginning of the row.
@@ -120,14 +120,24 @@ template <class Format> struct CodeVector {
     return first / GROUP * Format::HALVES * GROUP + first % GROUP + half * GROUP;
   }
 
-  // VECTOR adjacent weights, from piece * VECTOR of a half on.
-  void unpack(int half, int piece, float (&out)[VECTOR]) const {
+  // The 16 codes of a half, a byte each.
+  words codes_of(int half) const {
+    words all;
     UNROLL
-    for (int j = 0; j < VECTOR; ++j) {
-      const int word = (piece * VECTOR + j) / 4, shift = j % 4 * 8;
-      const unsigned bits = Format::code_word(codes[word], high[word], half, at) >> shift;
+    for (int word = 0; word < 4; ++word)
+      all[word] = Format::code_word(codes[word], high[word], half, at);
+    return all;
+  }
+
+  // The weights of the first N codes; the next codes move to their place.
+  template <int N> static void unpack(words &codes, Scale scale, float (&out)[N]) {
+    UNROLL
+    for (int j = 0; j < N; ++j) {
+      const unsigned bits = codes[j / 4] >> j % 4 * 8;
       const float code = Format::HALVES == 1 ? float((signed char)bits) : float(bits & 255);
-      out[j] = scales[half].scale * code + scales[half].minimum;
+      out[j] = scale.scale * code + scale.minimum;
     }
+    constexpr int USED = N / 4;
+    codes = __builtin_shufflevector(codes, codes, USED, USED + 1, USED + 2, USED + 3);
   }
 };

@@ -22,6 +22,7 @@ from .arguments import (
     is_aligned,
     is_packed,
 )
+from .norm import layer_norm
 from .runtime import Runtime, runtime_of
 
 ROWS = (1, 2, 4, 8, 16)  # compiled sizes; for rows in between some of the sums are unused
@@ -30,6 +31,8 @@ MAX_RESIDUALS = 2
 WEIGHT_ROWS = 2  # of a work-group
 VECTORS_PER_LANE = 4  # of a lane's walk along k; beyond, another sub-group is added
 MAX_SUBGROUPS = 16  # as in linear.sycl.cpp
+# Of packed weights; with more rows the sums, the means and a weight's codes fill the registers.
+MAX_LAYER_NORM_ROWS = 8
 
 
 @runtime_checkable
@@ -61,6 +64,9 @@ def linear(
         return TORCH.linear(x, weight, bias, norm, activation, gated, residuals)
     _check(x, weight, bias, norm, activation, gated=gated, residuals=residuals)
     parts = (weight.data,) if isinstance(weight, DenseWeight) else weight.parts
+    if isinstance(weight, PackedWeight) and len(x) > MAX_LAYER_NORM_ROWS and _is_layer_norm(norm):
+        x = layer_norm(x, norm.weight, norm.bias, norm.eps)
+        norm = None
     if gated and len(parts) > 1:  # gate and up in different launches
         y = activate_and_multiply(linear(x, weight, bias, norm), activation)
         for residual in residuals:
@@ -136,6 +142,10 @@ def _launch(
         *(y, y.stride(0)),
         *(r, k, n, activation_code(activation), gated),
     )
+
+
+def _is_layer_norm(norm: NormWeights | None) -> bool:
+    return norm is not None and norm.bias is not None
 
 
 def compiled_rows(r: int) -> int:

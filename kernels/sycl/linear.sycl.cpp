@@ -18,6 +18,13 @@ enum { NO_NORM, RMS_NORM, LAYER_NORM };
 #define WEIGHT_ROWS 2  // even: a gated layer needs a row of gate and its row of up
 #endif
 constexpr int MAX_SUBGROUPS = 16;
+#if ROWS > 8  // their sums leave few registers
+#define PIECE_LOOP KEEP_LOOP
+constexpr int PIECE = 4;  // columns of packed weights at a time
+#else
+#define PIECE_LOOP UNROLL
+constexpr int PIECE = VECTOR;
+#endif
 
 // The partial sums: x . w for each pair of rows, the squares of each row of x, bias . w for each
 // row of W.
@@ -41,14 +48,21 @@ template <class Format> struct WeightRows {  // packed: x and the norm are align
       CodeVector<Format> vectors[WEIGHT_ROWS];
       UNROLL
       for (int c = 0; c < WEIGHT_ROWS; ++c) vectors[c].load(planes, n, k, row[c], v);
-      UNROLL
+      KEEP_LOOP
       for (int half = 0; half < Format::HALVES; ++half) {
+        Scale scales[WEIGHT_ROWS];
+        words codes[WEIGHT_ROWS];
         UNROLL
-        for (int piece = 0; piece < PIECES; ++piece) {
-          float b[WEIGHT_ROWS][VECTOR];
+        for (int c = 0; c < WEIGHT_ROWS; ++c) {
+          scales[c] = vectors[c].scale(half);
+          codes[c] = vectors[c].codes_of(half);
+        }
+        PIECE_LOOP
+        for (int piece = 0; piece < 16; piece += PIECE) {
+          float b[WEIGHT_ROWS][PIECE];
           UNROLL
-          for (int c = 0; c < WEIGHT_ROWS; ++c) vectors[c].unpack(half, piece, b[c]);
-          body(CodeVector<Format>::column(v, half) + piece * VECTOR, b);
+          for (int c = 0; c < WEIGHT_ROWS; ++c) vectors[c].unpack(codes[c], scales[c], b[c]);
+          body(CodeVector<Format>::column(v, half) + piece, b);
         }
       }
     }

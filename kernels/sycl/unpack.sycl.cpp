@@ -17,11 +17,13 @@ unpack(const void *planes, scalar *y, int first, int n, int k) {
     vector.load(static_cast<const byte *>(planes), n, k, first + row, v);
     UNROLL
     for (int half = 0; half < FORMAT::HALVES; ++half) {
+      const Scale scale = vector.scale(half);
+      words codes = vector.codes_of(half);
       UNROLL
-      for (int piece = 0; piece < PIECES; ++piece) {
+      for (int piece = 0; piece < 16; piece += VECTOR) {
         float weights[VECTOR];
-        vector.unpack(half, piece, weights);
-        store(out + vector.column(v, half) + piece * VECTOR, weights);
+        vector.unpack(codes, scale, weights);
+        store(out + vector.column(v, half) + piece, weights);
       }
     }
   }
