@@ -20,10 +20,10 @@ FLAGS = ("-std=c++17", "-O1", "-fPIC", "-shared", "-w")
 
 
 @functools.cache
-def headers() -> str:
-    """The headers that a kernel source may include: each name and text, ended by zeros."""
-    files = sorted(Path(__file__).parent.glob("*.hpp"))
-    return "".join(f"{file.name}\0{file.read_text()}\0" for file in files)
+def header() -> str:
+    """All header files for `#include`, one after the other: each name and text, ended by zeros."""
+    paths = sorted(Path(__file__).parent.glob("*.hpp"))
+    return "".join(f"{path.name}\0{path.read_text()}\0" for path in paths)
 
 
 def cache_folder() -> Path:

@@ -249,7 +249,7 @@ class Runtime:
     def spirv_path(self, source: Source, options: tuple[str, ...]) -> Path:
         """Where the cache keeps the SPIR-V of a source: named by a digest of its inputs."""
         return (
-            self.cache / f"{build.digest(source.name, source.text, build.headers(), *options)}.spv"
+            self.cache / f"{build.digest(source.name, source.text, build.header(), *options)}.spv"
         )
 
     def compile(self, source: Source, options: tuple[str, ...]) -> int:
@@ -260,7 +260,7 @@ class Runtime:
 
     @staticmethod
     def _texts(source: Source, options: tuple[str, ...]) -> tuple[bytes, bytes, bytes]:
-        return source.text.encode(), build.headers().encode(), "\n".join(options).encode()
+        return source.text.encode(), build.header().encode(), "\n".join(options).encode()
 
     def _failed(self, source: Source, options: tuple[str, ...]) -> NoReturn:
         log = self.library.error().decode(errors="replace").strip()
