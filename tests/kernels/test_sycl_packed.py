@@ -16,6 +16,7 @@ from tinyllm.check.references import NormWeights
 from tinyllm.kernels.block_formats import FORMATS
 from tinyllm.kernels.sycl import SYCL, arguments
 from tinyllm.kernels.sycl.linear import MAX_LAYER_NORM_ROWS
+from tinyllm.kernels.sycl.runtime import Kernel
 from tinyllm.kernels.weights import DenseWeight, PackedRows, PackedWeight
 
 DEVICE = torch.device("xpu:0" if torch.xpu.is_available() else "cpu")
@@ -120,7 +121,16 @@ def test_parts_write_side_by_side():
         assert whole.equal(torch.cat(each, dim=1))
 
 
-def test_tensors_at_any_address():
+def test_tensors_at_any_address(monkeypatch):
+    """A kernel receives x and the norm where it can read 16 bytes at a time."""
+    received = []
+    launch = Kernel.__call__
+
+    def recorded(kernel, groups, items, *values):
+        received.append(values)
+        launch(kernel, groups, items, *values)
+
+    monkeypatch.setattr(Kernel, "__call__", recorded)
     rows = packed_rows("Q4_0", 5, 512)
     x = draw(2, 512)
     norm = NormWeights(1 + draw(512) / 8, None, 1e-5)
@@ -130,6 +140,9 @@ def test_tensors_at_any_address():
     weight = torch.zeros(513, device=DEVICE)[1:].copy_(norm.weight)
     found = sycl.linear(shifted, packed_weight(rows), norm=NormWeights(weight, None, norm.eps))
     assert found.equal(expected)
+    for kernel_x, kernel_norm in ((call[0], call[4]) for call in received):
+        assert kernel_x.equal(x) and kernel_norm.equal(norm.weight)
+        assert arguments.is_aligned(kernel_x) and arguments.is_aligned(kernel_norm)
 
 
 def test_every_weight_with_the_sub_groups_of_arc(monkeypatch):
