@@ -23,9 +23,12 @@ XPU = {
     "bias_and_activate": Choice("triton", BY_BYTES),
     "linear": Choice(
         "triton",
-        "limited by bytes; for several rows Triton's has 2D blocks, prefetches and the matrix engine",
+        "limited by bytes, dense or packed; for several rows Triton's has the matrix engine, and of dense "
+        "weights 2D blocks and prefetches",
     ),
-    "unpack": Choice("triton", ONLY_TRITON),
+    "unpack": Choice(
+        "triton", "limited by bytes; either set reads the same planes; neither was timed"
+    ),
     "qkv_rope_and_store": Choice("triton", ONLY_TRITON),
     "segment_attention": Choice(
         "triton",

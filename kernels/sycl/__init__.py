@@ -16,6 +16,7 @@ from .norm import layer_norm, norm_and_add, rms_norm
 from .packages import ToolchainError
 from .rope import rope_and_store
 from .runtime import CompileError, Runtime, runtime_of
+from .unpack import unpack
 
 __all__ = [
     "MAX_ROWS",
@@ -34,6 +35,7 @@ __all__ = [
     "runtime_of",
     "segment_attention",
     "unavailable",
+    "unpack",
 ]
 
 
@@ -55,6 +57,7 @@ class SyclKernels(TorchKernels):
     """The set of these kernels; the signatures are those of `KernelSet`."""
 
     name = "sycl"
+    planar_blocks = True
 
     rms_norm = staticmethod(rms_norm)
     layer_norm = staticmethod(layer_norm)
@@ -63,6 +66,7 @@ class SyclKernels(TorchKernels):
     activate_and_multiply = staticmethod(activate_and_multiply)
     bias_and_activate = staticmethod(bias_and_activate)
     linear = staticmethod(linear)
+    unpack = staticmethod(unpack)
     segment_attention = staticmethod(segment_attention)
 
 

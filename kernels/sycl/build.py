@@ -21,8 +21,9 @@ FLAGS = ("-std=c++17", "-O1", "-fPIC", "-shared", "-w")
 
 @functools.cache
 def header() -> str:
-    """The text of common.hpp, for `#include "common.hpp"`."""
-    return Path(__file__).with_name("common.hpp").read_text()
+    """All header files for `#include`, one after the other: each name and text, ended by zeros."""
+    paths = sorted(Path(__file__).parent.glob("*.hpp"))
+    return "".join(f"{path.name}\0{path.read_text()}\0" for path in paths)
 
 
 def cache_folder() -> Path:

@@ -40,6 +40,8 @@ struct bf16 {
 // Before every loop over a small array: indexed by constants, it stays in registers, and in memory
 // otherwise.
 #define UNROLL _Pragma("unroll")
+// Before a loop with a long body, which compilers would otherwise repeat.
+#define KEEP_LOOP _Pragma("unroll 1")
 
 using scalar = SCALAR;
 constexpr int VECTOR = 16 / sizeof(scalar);  // the widest load of a lane is 16 bytes

@@ -52,18 +52,24 @@ API const char *tinyllm_device(sycl::queue *queue) {
   });
 }
 
-static auto parsed(sycl::queue *queue, const char *source, const char *header) {
-  return xp::create_kernel_bundle_from_source(
-      queue->get_context(), xp::source_language::sycl, std::string(source),
-      xp::properties{xp::include_files{"common.hpp", header}});
+// `headers` has the name of each file and its text, each ended by a zero; then an empty name.
+static auto parsed(sycl::queue *queue, const char *source, const char *headers) {
+  xp::include_files files;
+  for (const char *name = headers; *name;) {
+    const char *text = name + std::strlen(name) + 1;
+    files.add(name, text);
+    name = text + std::strlen(text) + 1;
+  }
+  return xp::create_kernel_bundle_from_source(queue->get_context(), xp::source_language::sycl,
+                                              std::string(source), xp::properties{files});
 }
 
-// Compiles SYCL C++. `options` has one option a line; `header` is what #include "common.hpp" finds.
-API Bundle *tinyllm_compile(sycl::queue *queue, const char *source, const char *header,
+// Compiles SYCL C++. `options` has one option a line; `headers` are the files for its #include.
+API Bundle *tinyllm_compile(sycl::queue *queue, const char *source, const char *headers,
                             const char *options) {
   message.clear();
   return guarded([&] {
-    auto text = parsed(queue, source, header);
+    auto text = parsed(queue, source, headers);
     return new Bundle(
         xp::build(text, std::vector<sycl::device>{queue->get_device()},
                   xp::properties{xp::build_options{lines(options)}, xp::save_log{&message}}));
@@ -79,12 +85,12 @@ struct Image : sycl::detail::device_image_plain {
 };
 
 // The SPIR-V of SYCL C++ for any device, until the next call.
-API const char *tinyllm_translate(sycl::queue *queue, const char *source, const char *header,
+API const char *tinyllm_translate(sycl::queue *queue, const char *source, const char *headers,
                                   const char *options, size_t *size) {
   message.clear();
   return guarded([&] {
     static thread_local std::string spirv;
-    auto text = parsed(queue, source, header);
+    auto text = parsed(queue, source, headers);
     auto object =
         xp::compile(text, std::vector<sycl::device>{queue->get_device()},
                     xp::properties{xp::build_options{lines(options)}, xp::save_log{&message}});

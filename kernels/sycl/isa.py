@@ -20,21 +20,22 @@ import torch
 
 from ..machine_code import MachineCode, read_kernel, replace_section
 from . import ocloc
+from .arguments import FORMATS
 from .ocloc import Compiler
 from .packages import version
 from .runtime import SCALARS, Runtime, Source
 
 TABLE = Path(__file__).resolve().parents[2] / "book" / "device" / "isa.md"
-# The families with their build options: the smallest and the largest GEMV and block of rows. The
-# rest lies in between.
+# The families with their build options: the smallest and the largest GEMV and block of rows, and of
+# packed weights those that need most registers. The rest lies in between.
 VARIANTS: dict[str, tuple[str, dict[str, int | str]]] = {
     "norm": ("norm", {}),
     "rope": ("rope", {}),
     "activation": ("activation", {}),
-    "1 row": ("linear", {"ROWS": 1, "NORM": "NO_NORM"}),
-    "1 row, RMSNorm": ("linear", {"ROWS": 1, "NORM": "RMS_NORM"}),
-    "16 rows, RMSNorm": ("linear", {"ROWS": 16, "NORM": "RMS_NORM"}),
-    "16 rows, LayerNorm": ("linear", {"ROWS": 16, "NORM": "LAYER_NORM"}),
+    "1 row": ("linear", {"ROWS": 1, "NORM": "NO_NORM", "FORMAT": "Dense"}),
+    "1 row, RMSNorm": ("linear", {"ROWS": 1, "NORM": "RMS_NORM", "FORMAT": "Dense"}),
+    "16 rows, RMSNorm": ("linear", {"ROWS": 16, "NORM": "RMS_NORM", "FORMAT": "Dense"}),
+    "16 rows, LayerNorm": ("linear", {"ROWS": 16, "NORM": "LAYER_NORM", "FORMAT": "Dense"}),
     "1 row of 64": ("attention", {"HEAD": 64, "ROWS": 1, "MATRIX": "NONE"}),
     "8 rows of 64": ("attention", {"HEAD": 64, "ROWS": 8, "MATRIX": "NONE"}),
     "2 rows of 256": ("attention", {"HEAD": 256, "ROWS": 2, "MATRIX": "NONE"}),
@@ -53,6 +54,17 @@ VARIANTS: dict[str, tuple[str, dict[str, int | str]]] = {
         {"HEAD": 256, "ROWS": 8, "MATRIX": "DPAS", "SOFTCAP": 1},
     ),
     "reduce_partials": ("reduce_partials", {}),
+    **{
+        f"1 row, RMSNorm, {name}": ("linear", {"ROWS": 1, "NORM": "RMS_NORM", "FORMAT": name})
+        for name in FORMATS
+    },
+    **{
+        f"{rows} rows, {title}, {name}": ("linear", {"ROWS": rows, "NORM": norm, "FORMAT": name})
+        for name in ("Q5_K", "Q6_K")
+        for rows, title, norm in ((16, "RMSNorm", "RMS_NORM"), (8, "LayerNorm", "LAYER_NORM"))
+    },
+    "Q5_K": ("unpack", {"FORMAT": "Q5_K"}),
+    "Q6_K": ("unpack", {"FORMAT": "Q6_K"}),
 }
 COUNTS = (
     "SIMD",
@@ -94,7 +106,7 @@ def kernels() -> dict[str, tuple[str, str]]:
     found = {}
     for variant, (family, _) in VARIANTS.items():
         for name in Source.file(family).signatures:
-            found[f"{name}, {variant}" if family in ("linear", "attention") else name] = (
+            found[f"{name}, {variant}" if family in ("linear", "attention", "unpack") else name] = (
                 variant,
                 name,
             )

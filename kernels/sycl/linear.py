@@ -1,14 +1,28 @@
-"""A GEMV for the few rows of a decode step with its prologue and epilogue: one launch."""
+"""A GEMV for the few rows of a decode step with its prologue and epilogue: one launch.
+
+Rows of a weight are dense or packed; parts in several formats are a launch each.
+"""
 
 from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from ..torch_kernels import TORCH
-from ..weights import PackedWeight, Weight
-from .arguments import activation_code, check_alike, check_shape
+from ..weights import DenseWeight, PackedRows, PackedWeight, Weight
+from .activation import activate_and_multiply
+from .arguments import (
+    VECTOR_BYTES,
+    activation_code,
+    check_alike,
+    check_packed,
+    check_shape,
+    is_aligned,
+    is_packed,
+)
+from .norm import layer_norm
 from .runtime import Runtime, runtime_of
 
 ROWS = (1, 2, 4, 8, 16)  # compiled sizes; for rows in between some of the sums are unused
@@ -17,6 +31,8 @@ MAX_RESIDUALS = 2
 WEIGHT_ROWS = 2  # of a work-group
 VECTORS_PER_LANE = 4  # of a lane's walk along k; beyond, another sub-group is added
 MAX_SUBGROUPS = 16  # as in linear.sycl.cpp
+# Of packed weights; with more rows the sums, the means and a weight's codes fill the registers.
+MAX_LAYER_NORM_ROWS = 8
 
 
 @runtime_checkable
@@ -40,48 +56,96 @@ def linear(
     """x [r, k], r up to 16, times weight [n, k].
 
     Prologue: norm; epilogue: bias, activation and up to two residuals. Gated: the first n / 2 rows
-    of weight are gate, the others up, and the result is [r, n / 2]. Packed weights are torch's.
-    Raises ValueError; more rows than 16 belong to a library's matmul, which reads the weights once
-    per tile.
+    of weight are gate, the others up, and the result is [r, n / 2]. A packed weight with a part in
+    a format that no kernel reads is torch's. Raises ValueError; more rows than 16 belong to a
+    library's matmul, which reads the weights once per tile.
     """
-    if isinstance(weight, PackedWeight):
+    if isinstance(weight, PackedWeight) and not all(map(is_packed, weight.parts)):
         return TORCH.linear(x, weight, bias, norm, activation, gated, residuals)
-    w = weight.data
-    r, k = x.shape
-    n = w.shape[0]
-    columns = n // 2 if gated else n
-    code = activation_code(activation)
-    _check_sizes(x, n, activation, gated=gated, residuals=residuals)
+    _check(x, weight, bias, norm, activation, gated=gated, residuals=residuals)
+    parts = (weight.data,) if isinstance(weight, DenseWeight) else weight.parts
+    if isinstance(weight, PackedWeight) and len(x) > MAX_LAYER_NORM_ROWS and _is_layer_norm(norm):
+        x = layer_norm(x, norm.weight, norm.bias, norm.eps)
+        norm = None
+    if gated and len(parts) > 1:  # gate and up in different launches
+        y = activate_and_multiply(linear(x, weight, bias, norm), activation)
+        for residual in residuals:
+            y += residual
+        return y
+
+    n = weight.shape[0]
+    y = x.new_empty(x.shape[0], n // 2 if gated else n)
+    first = 0
+    for part in parts:
+        columns = slice(first, first + part.shape[0])
+        _launch(
+            x,
+            part,
+            bias=None if bias is None else bias[columns],
+            norm=norm,
+            activation=activation,
+            gated=gated,
+            residuals=tuple(residual[:, columns] for residual in residuals),
+            y=y[:, columns],
+        )
+        first = columns.stop
+    return y
+
+
+def _launch(
+    x: Tensor,
+    weight: Tensor | PackedRows,
+    *,
+    bias: Tensor | None,
+    norm: NormWeights | None,
+    activation: str | None,
+    gated: bool,
+    residuals: tuple[Tensor, ...],
+    y: Tensor,
+) -> None:
+    """x times a dense weight, or one part of a packed one, into y."""
     norm_weight = None if norm is None else norm.weight
     norm_bias = None if norm is None else norm.bias
-    residual = residuals[0] if residuals else None
-    residual2 = residuals[1] if len(residuals) > 1 else None
-    check_alike(x, weight=w, bias=bias, norm_weight=norm_weight, norm_bias=norm_bias)
-    check_alike(x, residual=residual, residual2=residual2)
-    check_shape("weight", w, n, k)
-    check_shape("bias", bias, n)
-    check_shape("norm_weight", norm_weight, k)
-    check_shape("norm_bias", norm_bias, k)
-    check_shape("residual", residual, r, columns)
-    check_shape("residual2", residual2, r, columns)
-
-    y = x.new_empty(r, columns)
+    r, k = x.shape
+    n = weight.shape[0]
+    if isinstance(weight, PackedRows):
+        x, norm_weight, norm_bias = map(_aligned, (x, norm_weight, norm_bias))
+        stored = weight.blocks
+        pitch = 0
+        name = weight.format.name
+        row_bytes = weight.planes[0][0].numel()  # of codes
+    else:
+        stored = weight
+        pitch = weight.stride(0)
+        name = "Dense"
+        row_bytes = k * x.element_size()
+    residual, residual2 = (*residuals, None, None)[:MAX_RESIDUALS]
     device = runtime_of(x.device)
-    norm_name = norm_kind(norm_weight, norm_bias)
-    kernel = device.kernel("linear", "linear", x.dtype, ROWS=compiled_rows(r), NORM=norm_name)
+    kernel = device.kernel(
+        "linear",
+        "linear",
+        x.dtype,
+        ROWS=compiled_rows(r),
+        NORM=norm_kind(norm_weight, norm_bias),
+        FORMAT=name,
+    )
     groups = -(-n // WEIGHT_ROWS)
     kernel(
         (groups,),
-        (_work_items(k, x, device),),
+        (_work_items(row_bytes, device),),
         *(x, x.stride(0)),
-        *(w, w.stride(0)),
+        *(stored, pitch),
         *(norm_weight, norm_bias, 0.0 if norm is None else norm.eps),
         bias,
         *(residual, 0 if residual is None else residual.stride(0)),
         *(residual2, 0 if residual2 is None else residual2.stride(0)),
-        *(y, r, k, n, code, gated),
+        *(y, y.stride(0)),
+        *(r, k, n, activation_code(activation), gated),
     )
-    return y
+
+
+def _is_layer_norm(norm: NormWeights | None) -> bool:
+    return norm is not None and norm.bias is not None
 
 
 def compiled_rows(r: int) -> int:
@@ -96,10 +160,21 @@ def norm_kind(weight: Tensor | None, bias: Tensor | None) -> str:
     return "RMS_NORM" if bias is None else "LAYER_NORM"
 
 
-def _check_sizes(
-    x: Tensor, n: int, activation: str | None, gated: bool, residuals: tuple[Tensor, ...]
+def _check(
+    x: Tensor,
+    weight: Weight,
+    bias: Tensor | None,
+    norm: NormWeights | None,
+    activation: str | None,
+    *,
+    gated: bool,
+    residuals: tuple[Tensor, ...],
 ) -> None:
-    r = x.shape[0]
+    """Raise ValueError for what a kernel cannot take."""
+    r, k = x.shape
+    n = weight.shape[0]
+    columns = n // 2 if gated else n
+    activation_code(activation)
     if not 1 <= r <= MAX_ROWS or len(residuals) > MAX_RESIDUALS:
         raise ValueError(
             f"{r} rows and {len(residuals)} residuals: expected 1 to {MAX_ROWS}, and at most {MAX_RESIDUALS}"
@@ -108,10 +183,32 @@ def _check_sizes(
         raise ValueError(
             f"gated with activation {activation!r} and {n} rows of weight: expected one, and an even number"
         )
+    if isinstance(weight, DenseWeight):
+        check_alike(x, weight=weight.data)
+        check_shape("weight", weight.data, n, k)
+    else:
+        for part in weight.parts:
+            check_packed(part, k, x)
+    norm_weight = None if norm is None else norm.weight
+    norm_bias = None if norm is None else norm.bias
+    check_alike(x, bias=bias, norm_weight=norm_weight, norm_bias=norm_bias)
+    check_shape("bias", bias, n)
+    check_shape("norm_weight", norm_weight, k)
+    check_shape("norm_bias", norm_bias, k)
+    for name, residual in zip(("residual", "residual2"), residuals, strict=False):
+        check_alike(x, **{name: residual})
+        check_shape(name, residual, r, columns)
 
 
-def _work_items(k: int, x: Tensor, device: Runtime) -> int:
-    """Work-items that share a walk along k."""
-    vectors = k * x.element_size() // 16
+def _aligned(tensor: Tensor | None) -> Tensor | None:
+    """The tensor, or a copy that can be read 16 bytes at a time."""
+    if tensor is None or is_aligned(tensor):
+        return tensor
+    return tensor.clone(memory_format=torch.contiguous_format)
+
+
+def _work_items(row_bytes: int, device: Runtime) -> int:
+    """Work-items that share a walk along a row of the weight."""
+    vectors = row_bytes // VECTOR_BYTES
     subgroups = vectors // (VECTORS_PER_LANE * device.lanes)
     return device.lanes * max(1, min(MAX_SUBGROUPS, subgroups))

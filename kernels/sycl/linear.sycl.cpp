@@ -3,38 +3,101 @@
 //
 // Decoding is bound by the bytes of W [n, k]: each is read exactly once, whatever the number of
 // rows, and used for all of them from registers. x, rows * k elements, comes from the cache again
-// for every work-group.
+// for every work-group. Packed weights become floats in registers, and the rest is the same.
 //
 // A work-group owns WEIGHT_ROWS rows of W. Its work-items walk along k together, 16 bytes of each
 // weight row a step, and keep one partial sum per row of x and row of W. Partial sums are reduced
 // at the end: by shuffles within a sub-group, then in local memory.
 //
 // Build options: -DROWS=1 | 2 | 4 | 8 | 16, the rows of x (fewer may be there); -DNORM=NO_NORM |
-// RMS_NORM | LAYER_NORM.
-#include "common.hpp"
+// RMS_NORM | LAYER_NORM; -DFORMAT=Dense | Q4_0 | Q4_1 | Q8_0 | Q4_K | Q5_K | Q6_K, how W is stored.
+#include "block_formats.hpp"
 
 enum { NO_NORM, RMS_NORM, LAYER_NORM };
 #ifndef WEIGHT_ROWS
 #define WEIGHT_ROWS 2  // even: a gated layer needs a row of gate and its row of up
 #endif
 constexpr int MAX_SUBGROUPS = 16;
+#if ROWS > 8  // their sums leave few registers
+#define PIECE_LOOP KEEP_LOOP
+constexpr int PIECE = 4;  // columns of packed weights at a time
+#else
+#define PIECE_LOOP UNROLL
+constexpr int PIECE = VECTOR;
+#endif
 
 // The partial sums: x . w for each pair of rows, the squares of each row of x, bias . w for each
 // row of W.
 constexpr int SQUARES = ROWS * WEIGHT_ROWS, SHIFTS = SQUARES + (NORM != NO_NORM ? ROWS : 0),
               SUMS = SHIFTS + (NORM == LAYER_NORM ? WEIGHT_ROWS : 0);
 
+// The rows of W that a work-group owns. walk() calls body(i, b) with columns i .. i + N - 1 of them,
+// b [WEIGHT_ROWS][N], for this work-item's part of the row.
+template <class Format> struct WeightRows {  // packed: x and the norm are aligned
+  const byte *planes;
+  int n, k, row[WEIGHT_ROWS];
+
+  template <class Rows>
+  WeightRows(const void *weight, long, int n, int k, Rows row_of)
+      : planes(static_cast<const byte *>(weight)), n(n), k(k) {
+    UNROLL
+    for (int c = 0; c < WEIGHT_ROWS; ++c) row[c] = row_of(c);
+  }
+  template <class Body> void walk(bool, int me, int threads, Body body) const {
+    for (int v = me; v < num_vectors<Format>(k); v += threads) {
+      CodeVector<Format> vectors[WEIGHT_ROWS];
+      UNROLL
+      for (int c = 0; c < WEIGHT_ROWS; ++c) vectors[c].load(planes, n, k, row[c], v);
+      KEEP_LOOP
+      for (int half = 0; half < Format::HALVES; ++half) {
+        Scale scales[WEIGHT_ROWS];
+        words codes[WEIGHT_ROWS];
+        UNROLL
+        for (int c = 0; c < WEIGHT_ROWS; ++c) {
+          scales[c] = vectors[c].scale(half);
+          codes[c] = vectors[c].codes_of(half);
+        }
+        PIECE_LOOP
+        for (int piece = 0; piece < 16; piece += PIECE) {
+          float b[WEIGHT_ROWS][PIECE];
+          UNROLL
+          for (int c = 0; c < WEIGHT_ROWS; ++c) vectors[c].unpack(codes[c], scales[c], b[c]);
+          body(CodeVector<Format>::column(v, half) + piece, b);
+        }
+      }
+    }
+  }
+};
+
+struct Dense {};
+template <> struct WeightRows<Dense> {
+  const scalar *w[WEIGHT_ROWS];
+  int k;
+
+  template <class Rows>
+  WeightRows(const void *weight, long pitch, int, int k, Rows row_of) : k(k) {
+    UNROLL
+    for (int c = 0; c < WEIGHT_ROWS; ++c)
+      w[c] = static_cast<const scalar *>(weight) + row_of(c) * pitch;
+  }
+  template <class Body> void walk(bool vectors, int me, int threads, Body body) const {
+    ::walk(k, vectors, me, threads, [&](int i, auto width) {
+      float b[WEIGHT_ROWS][width()];
+      UNROLL
+      for (int c = 0; c < WEIGHT_ROWS; ++c) load(w[c] + i, b[c]);
+      body(i, b);
+    });
+  }
+};
+
 // The norm costs no pass of its own. With the mean subtracted (for LayerNorm), norm(x) . w is
 //   sum((x - mean) * norm_weight * w) / deviation + sum(norm_bias * w),
 // and the deviation, known only at the end of the row, divides once. norm_weight scales w, once for
 // all rows of x.
 template <int N> inline void accumulate(float (&sums)[SUMS], const scalar *const (&x)[ROWS],
-                                        const scalar *const (&w)[WEIGHT_ROWS],
-                                        const scalar *norm_weight, const scalar *norm_bias,
-                                        const float (&mean)[ROWS], int i) {
-  float b[WEIGHT_ROWS][N], scale[N], shift[N], a[N];
-  UNROLL
-  for (int c = 0; c < WEIGHT_ROWS; ++c) load(w[c] + i, b[c]);
+                                        float (&b)[WEIGHT_ROWS][N], const scalar *norm_weight,
+                                        const scalar *norm_bias, const float (&mean)[ROWS], int i) {
+  float scale[N], shift[N], a[N];
   if constexpr (NORM != NO_NORM) load(norm_weight + i, scale);
   if constexpr (NORM == LAYER_NORM) load(norm_bias + i, shift);
   UNROLL
@@ -75,10 +138,10 @@ inline float row_mean(const scalar *x, int k, bool vectors, int me, int threads)
 // n counts rows of W. Gated: the first n / 2 are gate, the others up, and y has n / 2 columns.
 // Null: none.
 KERNEL(1)
-linear(const scalar *x, long x_pitch, const scalar *weight, long weight_pitch,
+linear(const scalar *x, long x_pitch, const void *weight, long weight_pitch,
        const scalar *norm_weight, const scalar *norm_bias, float eps, const scalar *bias,
        const scalar *residual, long residual_pitch, const scalar *residual2, long residual2_pitch,
-       scalar *y, int rows, int k, int n, int activation, int gated) {
+       scalar *y, long y_pitch, int rows, int k, int n, int activation, int gated) {
   const auto item = ext::this_work_item::get_nd_item<1>();
   const auto sub_group = item.get_sub_group();
   const int me = item.get_local_id(0), threads = item.get_local_range(0);
@@ -89,22 +152,21 @@ linear(const scalar *x, long x_pitch, const scalar *weight, long weight_pitch,
   const auto weight_row = [&](int c) {
     return sycl::min(first + c % own, columns - 1) + c / own * columns;
   };
-  const scalar *w[WEIGHT_ROWS], *xs[ROWS];
-  UNROLL
-  for (int c = 0; c < WEIGHT_ROWS; ++c) w[c] = weight + weight_row(c) * weight_pitch;
+  const WeightRows<FORMAT> w(weight, weight_pitch, n, k, weight_row);
+  const scalar *xs[ROWS];
   UNROLL
   for (int r = 0; r < ROWS; ++r) xs[r] = x + sycl::min(r, rows - 1) * x_pitch;
   const bool vectors =
-      aligned(x, weight, norm_weight, norm_bias) && (x_pitch | weight_pitch) % VECTOR == 0;
+      aligned(x, static_cast<const scalar *>(weight), norm_weight, norm_bias) &&
+      (x_pitch | weight_pitch) % VECTOR == 0;
 
   float sums[SUMS] = {}, mean[ROWS] = {};
   if constexpr (NORM == LAYER_NORM) {
     UNROLL
     for (int r = 0; r < ROWS; ++r) mean[r] = row_mean(xs[r], k, vectors, me, threads);
   }
-  walk(k, vectors, me, threads, [&](int i, auto width) {
-    accumulate<width()>(sums, xs, w, norm_weight, norm_bias, mean, i);
-  });
+  w.walk(vectors, me, threads,
+         [&](int i, auto &b) { accumulate(sums, xs, b, norm_weight, norm_bias, mean, i); });
 
   xp::work_group_static<float[MAX_SUBGROUPS][SUMS]> shared;
   UNROLL
@@ -132,6 +194,6 @@ linear(const scalar *x, long x_pitch, const scalar *weight, long weight_pitch,
     if (gated) value *= dot_product(r, c + own);
     if (residual) value += float(residual[r * residual_pitch + column]);
     if (residual2) value += float(residual2[r * residual2_pitch + column]);
-    y[size_t(r) * columns + column] = scalar(value);
+    y[r * y_pitch + column] = scalar(value);
   }
 }

@@ -111,6 +111,15 @@ def test_rows_and_heads_of_small_numbers_need_eps(eps):
     close(sycl.norm_and_add(*arguments, eps), references.norm_and_add(*map(exact, arguments), eps))
 
 
+@pytest.fixture
+def dense_cases(monkeypatch):
+    """Without packed weights, which test_sycl_packed.py has."""
+    table = TABLES["linear"]
+    cases = tuple(case for case in table.cases if "packed" not in case.title)
+    monkeypatch.setitem(TABLES, "linear", replace(table, cases=cases))
+
+
+@pytest.mark.usefixtures("dense_cases")
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_table(operation, dtype):
@@ -122,6 +131,7 @@ def test_table(operation, dtype):
     assert verdict.total == len(TABLES[operation].cases[::every]) > 1
 
 
+@pytest.mark.usefixtures("dense_cases")
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_table_with_the_sub_groups_of_arc(operation, monkeypatch, eight_lanes):
     for family in ("norm", "rope", "activation", "linear", "attention"):

@@ -69,7 +69,9 @@ def check_committed_table(compiler, reports):
 
 def test_a_kernel_that_needs_too_many_registers_is_seen(monkeypatch):
     monkeypatch.setitem(
-        isa.VARIANTS, "too many", ("linear", {"ROWS": 16, "NORM": "RMS_NORM", "WEIGHT_ROWS": 8})
+        isa.VARIANTS,
+        "too many",
+        ("linear", {"ROWS": 16, "NORM": "RMS_NORM", "FORMAT": "Dense", "WEIGHT_ROWS": 8}),
     )
     (report,) = isa.variant_reports(ocloc.installed(), "too many", torch.float32, "pvc")
     assert report.code.spilled > 0
