@@ -19,7 +19,8 @@ from .torch_attention import (
 )
 from .weights import DenseWeight, PackedRows, PackedWeight, Weight
 
-UNPACKED_BYTES = 2 << 20  # of a tile of packed weights that is dense for a moment
+# Of a tile of packed weights that is dense for a moment: it stays in a cache, and is worth a GPU's launches.
+UNPACKED_BYTES = {"cpu": 2 << 20, "cuda": 32 << 20, "xpu": 32 << 20}
 ACTIVATIONS = {
     "silu": F.silu,
     "gelu": F.gelu,
@@ -155,7 +156,7 @@ class TorchKernels(KernelSet):
         """A tile of rows is dense at a time: it stays in the cache until it has been multiplied."""
         n, k = weight.shape
         out = x.new_empty(len(x), n)
-        height = tile_rows(k, x.element_size())
+        height = tile_rows(k, x.element_size(), x.device.type)
         column = 0
         for part in weight.parts:
             for first in range(0, part.shape[0], height):
@@ -276,9 +277,10 @@ class TorchKernels(KernelSet):
         return None
 
 
-def tile_rows(k: int, size: int) -> int:
-    """Rows of a tile that is unpacked at a time, `k` elements of `size` bytes each."""
-    return max(16, UNPACKED_BYTES // (k * size) // 16 * 16)
+def tile_rows(k: int, size: int, device_type: str) -> int:
+    """Rows of a tile that is unpacked at a time, `k` elements of `size` bytes each; of other devices a CPU's."""
+    tile_bytes = UNPACKED_BYTES.get(device_type, UNPACKED_BYTES["cpu"])
+    return max(16, tile_bytes // (k * size) // 16 * 16)
 
 
 def split_heads(

@@ -230,7 +230,7 @@ def _launch(
         weight = packed_pointers(matrix)
         stride = 0
         grid, constants = packed_launch(
-            n, k, matrix.format.name, pairs=gated, use_dot=use_dot,
+            n, k, matrix.format.name, pairs=gated, num_rows=len(x),
             device_type=x.device.type, launch=launch,
         )  # fmt: skip
     else:

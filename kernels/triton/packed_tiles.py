@@ -148,12 +148,18 @@ def times_code(codes, x, BYTE: tl.constexpr, HALF: tl.constexpr, FORMAT: tl.cons
     SIGNED: tl.constexpr = 128 if FORMAT == "Q8_0" else (32 if FORMAT == "Q6_K" else 0)
     OFFSET: tl.constexpr = 8 if FORMAT == "Q4_0" else SIGNED
     FIRST: tl.constexpr = 8 * BYTE + (4 * HALF if SHORT else 0)
-    SHIFT: tl.constexpr = 0 if FIRST + BITS <= 23 else FIRST - (8 if BITS == 8 else 16)
+    SHIFT: tl.constexpr = 0 if FIRST + BITS <= 23 else 16
     PLACE: tl.constexpr = 2 ** (FIRST - SHIFT)
     # Mask and exponent in one instruction, which takes one constant: the compiler does not see the value of the other.
     exponent_bits = tl.program_id(2).to(tl.uint32) + EXPONENT_BITS
     bits = ((codes >> SHIFT) & ((2**BITS - 1) * PLACE)) | exponent_bits
     return (bits.to(tl.float32, bitcast=True) - (EXPONENT + OFFSET * PLACE)) * (x * (1 / PLACE))
+
+
+@triton.constexpr_function
+def vectors_of_scale(format_name):
+    """Neighbouring vectors, of four words each, whose halves have one scale."""
+    return 2 if format_name in ("Q8_0", "Q4_K", "Q5_K") else 1
 
 
 @triton.jit
@@ -164,9 +170,8 @@ def load_scales(scales_ptr, row, k, vector, mask, HALF: tl.constexpr, FORMAT: tl
         scale = _load_half(scales_ptr + row * (k // 32 * 2) + vector * 2, mask)
         minimum = 0.0
     elif FORMAT == "Q4_1":
-        block_ptrs = scales_ptr + row * (k // 32 * 4) + vector * 4
-        scale = _load_half(block_ptrs, mask)
-        minimum = _load_half(block_ptrs + 2, mask)
+        both = _load_word(scales_ptr + row * (k // 32 * 4) + vector * 4, mask)
+        scale, minimum = _halves_of_word(both)
     elif FORMAT == "Q8_0":
         scale = _load_half(scales_ptr + row * (k // 32 * 2) + vector // 2 * 2, mask)
         minimum = 0.0
@@ -195,6 +200,14 @@ def _load_word(ptrs, mask):
 
 
 @triton.jit
+def _halves_of_word(word):
+    """The two numbers in fp16 that lie in a word, in fp32."""
+    first = word.to(tl.uint16).to(tl.float16, bitcast=True)
+    second = (word >> 16).to(tl.uint16).to(tl.float16, bitcast=True)
+    return first.to(tl.float32), second.to(tl.float32)
+
+
+@triton.jit
 def _load_scale_of_6_bits(block_ptrs, pair, mask, HALF: tl.constexpr):
     """Scale and minimum of group 2 * pair + HALF of eight groups of 32 weights, from the 16 bytes of a block.
 
@@ -209,9 +222,8 @@ def _load_scale_of_6_bits(block_ptrs, pair, mask, HALF: tl.constexpr):
     last_minimums = ((both >> 4) & 0x0F0F) | ((first_minimums >> 2) & 0x3030)
     scales = tl.where(pair < 2, first_scales & 0x3F3F, last_scales)
     minimums = tl.where(pair < 2, first_minimums & 0x3F3F, last_minimums)
-    scale = _load_half(block_ptrs, mask) * _number_of_byte(scales, HALF)
-    minimum = _load_half(block_ptrs + 2, mask) * _number_of_byte(minimums, HALF)
-    return scale, -minimum
+    scale, minimum = _halves_of_word(_load_word(block_ptrs, mask))
+    return scale * _number_of_byte(scales, HALF), -minimum * _number_of_byte(minimums, HALF)
 
 
 @triton.jit
@@ -221,26 +233,35 @@ def _number_of_byte(pairs, BYTE: tl.constexpr):
 
 
 @triton.jit
-def split_bytes(x, ROWS: tl.constexpr, WORDS: tl.constexpr):
-    """Elements [ROWS, 4 * WORDS] by the bytes of words that they belong to: four times [ROWS, WORDS]."""
-    even, odd = tl.split(tl.reshape(x, (ROWS, WORDS, 2, 2)))
-    x0, x2 = tl.split(even)
-    x1, x3 = tl.split(odd)
+def load_four(ptr, offset, mask):
+    """Four neighbours from each offset, a multiple of 4, in fp32: of 16 bits each in one load of 64."""
+    DTYPE: tl.constexpr = ptr.dtype.element_ty
+    if DTYPE.primitive_bitwidth == 16:
+        bits = _load((ptr + offset).to(tl.pointer_type(tl.uint64)), mask)
+        x0 = _number_of_16_bits(bits, 0, DTYPE)
+        x1 = _number_of_16_bits(bits, 1, DTYPE)
+        x2 = _number_of_16_bits(bits, 2, DTYPE)
+        x3 = _number_of_16_bits(bits, 3, DTYPE)
+    else:
+        x0 = _load(ptr + offset, mask)
+        x1 = _load(ptr + offset + 1, mask)
+        x2 = _load(ptr + offset + 2, mask)
+        x3 = _load(ptr + offset + 3, mask)
     return x0, x1, x2, x3
 
 
 @triton.jit
-def interleave_bytes(w0, w1, w2, w3, ROWS: tl.constexpr, WORDS: tl.constexpr):
-    """The elements of four bytes of words in order, [ROWS, 4 * WORDS]: `split_bytes` backwards."""
-    return tl.reshape(tl.join(tl.join(w0, w2), tl.join(w1, w3)), (ROWS, 4 * WORDS))
+def _number_of_16_bits(bits, PLACE: tl.constexpr, DTYPE: tl.constexpr):
+    """The number at place 0 to 3 of 64 bits, in fp32."""
+    return (bits >> (16 * PLACE)).to(tl.uint16).to(DTYPE, bitcast=True).to(tl.float32)
 
 
 @triton.jit
 def weights_of_half(
-    codes, scale, minimum, HALF: tl.constexpr, FORMAT: tl.constexpr, ROWS: tl.constexpr,
-    WORDS: tl.constexpr,
+    codes, scale, minimum, DTYPE: tl.constexpr, HALF: tl.constexpr, FORMAT: tl.constexpr,
+    ROWS: tl.constexpr, WORDS: tl.constexpr,
 ):  # fmt: skip
-    """The weights of codes in fp32, by bytes: four times [ROWS, WORDS]."""
+    """The weights of codes in the order of bytes, [ROWS, 4 * WORDS]; computed in fp32."""
     scale = _spread(scale, ROWS, WORDS)
     w0 = times_code(codes, scale, 0, HALF, FORMAT)
     w1 = times_code(codes, scale, 1, HALF, FORMAT)
@@ -252,12 +273,14 @@ def weights_of_half(
         w1 += minimum
         w2 += minimum
         w3 += minimum
-    return w0, w1, w2, w3
+    even = tl.join(w0.to(DTYPE), w2.to(DTYPE))
+    odd = tl.join(w1.to(DTYPE), w3.to(DTYPE))
+    return tl.reshape(tl.join(even, odd), (ROWS, 4 * WORDS))
 
 
 @triton.jit
 def _spread(x, ROWS: tl.constexpr, WORDS: tl.constexpr):
-    """A number of each vector for its four words."""
-    VECTORS: tl.constexpr = WORDS // WORDS_OF_VECTOR
-    x = tl.broadcast_to(x[:, :, None], (ROWS, VECTORS, WORDS_OF_VECTOR))
+    """A number of each group of words for all of its words."""
+    GROUPS: tl.constexpr = x.shape[1]
+    x = tl.broadcast_to(x[:, :, None], (ROWS, GROUPS, WORDS // GROUPS))
     return tl.reshape(x, (ROWS, WORDS))

@@ -199,7 +199,7 @@ def qkv_rope_and_store(
         matrix = packed_pointers(weight.parts[0])
         stride = 0
         grid, constants = packed_launch(
-            n, m, weight.formats[0].name, pairs=True, use_dot=num_rows > 1,
+            n, m, weight.formats[0].name, pairs=True, num_rows=num_rows,
             device_type=x.device.type, launch=launch,
         )  # fmt: skip
     else:

@@ -14,6 +14,7 @@ pytest.importorskip("triton")
 
 from tinyllm.check import TABLES, run_case
 from tinyllm.check.cases import Draw
+from tinyllm.kernels import torch_kernels
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.block_formats import FORMATS
 from tinyllm.kernels.triton import packed_matmul, tuning
@@ -120,7 +121,7 @@ def test_few_weight_rows_make_smaller_tiles():
 
     def tile(n: int, k: int, name: str = "Q4_K", pairs: bool = False) -> tuple[int, int, int]:
         grid, constants = packed_matmul.packed_launch(
-            n, k, name, pairs=pairs, use_dot=False, device_type="cuda", launch=launch
+            n, k, name, pairs=pairs, num_rows=1, device_type="cuda", launch=launch
         )
         return *grid, constants["BLOCK_N"], constants["BLOCK_K"]
 
@@ -177,7 +178,7 @@ def test_a_prefill_multiplies_unpacked_tiles(interpreted, monkeypatch):
         return kernels.unpack(rows, first, last, dtype)
 
     monkeypatch.setattr(kernels.TRITON, "unpack", recorded)
-    monkeypatch.setattr("tinyllm.kernels.torch_kernels.UNPACKED_BYTES", 16 * 256 * 4)
+    monkeypatch.setitem(torch_kernels.UNPACKED_BYTES, "cpu", 16 * 256 * 4)
     parts = [packed_rows("Q4_K", 40, 256), packed_rows("Q6_K", 16, 256)]
     weight = packed_weight(*parts)
     x = torch.randn(33, 256)
