@@ -192,7 +192,10 @@ def packed_launch(
 ) -> tuple[tuple[int], dict[str, Any]]:  # fmt: skip
     """The grid and the constants of a launch for packed rows [n, k]; `pairs` as in `gemv_launch`."""
     compute = _packed_launch if launch is None else _packed_launch.__wrapped__
-    block_m = 1 if num_rows == 1 else max(8 if device_type == "cuda" else 16, triton.next_power_of_2(num_rows))
+    block_m = 1
+    if num_rows > 1:
+        min_columns = (launch or launch_for("packed_matrix", device_type)).blocks["min_columns"]
+        block_m = max(min_columns, triton.next_power_of_2(num_rows))
     return compute(n, k, format_name, pairs, block_m, device_type, launch)
 
 

@@ -51,6 +51,11 @@ def tile_source(part: PackedRows) -> PackedRows | Tensor:
     return part if is_packed(part) else part.blocks.view(NUMBERS[part.format.name])
 
 
+def aligned(x: Tensor) -> Tensor:
+    """One row of x, or a vector, at an address from which several elements are loaded at a time: itself or a copy."""
+    return x if x.data_ptr() % ALIGNMENT == 0 else x.clone()
+
+
 def check_packed(rows: PackedRows, k: int) -> None:
     """Raise ValueError unless rows are of k weights, and in aligned planes where they are packed."""
     name = rows.format.name
@@ -167,13 +172,13 @@ def load_scales(scales_ptr, row, k, vector, mask, HALF: tl.constexpr, FORMAT: tl
     """Scale and minimum of the halves of vectors [1, VECTORS] in rows [BLOCK_N, 1], in fp32; zero for no minimum."""
     row = row.to(tl.int64)
     if FORMAT == "Q4_0":
-        scale = _load_half(scales_ptr + row * (k // 32 * 2) + vector * 2, mask)
+        scale = _load_scale_of_block(scales_ptr + row * (k // 32 * 2), vector, mask)
         minimum = 0.0
     elif FORMAT == "Q4_1":
         both = _load_word(scales_ptr + row * (k // 32 * 4) + vector * 4, mask)
         scale, minimum = _halves_of_word(both)
     elif FORMAT == "Q8_0":
-        scale = _load_half(scales_ptr + row * (k // 32 * 2) + vector // 2 * 2, mask)
+        scale = _load_scale_of_block(scales_ptr + row * (k // 32 * 2), vector // 2, mask)
         minimum = 0.0
     elif FORMAT == "Q6_K":
         block_ptrs = scales_ptr + row * (k // 256 * 18) + vector // 8 * 18
@@ -197,6 +202,20 @@ def _load_half(ptrs, mask):
 def _load_word(ptrs, mask):
     """Words that lie at addresses of bytes."""
     return _load(ptrs.to(tl.pointer_type(tl.uint32)), mask)
+
+
+@triton.jit
+def _load_scale_of_block(row_ptrs, block, mask):
+    """Scales in fp16, one after the other, in fp32; without a mask rows are of an even number of blocks.
+
+    A load of two scales is wide enough for the compiler to prefetch it.
+    """
+    if mask is None:
+        words = _load_word(row_ptrs + block // 2 * 4, mask)
+        scale = _halves_of_word(words >> (block % 2 * 16).to(tl.uint32))[0]
+    else:
+        scale = _load_half(row_ptrs + block * 2, mask)
+    return scale
 
 
 @triton.jit
