@@ -23,7 +23,6 @@ from .packed_tiles import (
     load_scales,
     load_words,
     times_code,
-    vectors_of_scale,
     weights_of_half,
 )
 from .tuning import LaunchConfig, launch_for
@@ -72,7 +71,9 @@ def _packed_dot(
     """Several rows: weights in the order of x's columns, one tl.dot for each half; and the squares of rows."""
     HALVES: tl.constexpr = 1 if FORMAT == "Q8_0" else 2
     WORDS: tl.constexpr = BLOCK_K // (4 * HALVES)
-    VECTORS: tl.constexpr = vectors_of_scale(FORMAT)
+    # Neighbouring vectors whose halves have one scale.
+    SHARED: tl.constexpr = (FORMAT == "Q8_0" or FORMAT == "Q4_K") or FORMAT == "Q5_K"
+    VECTORS_OF_SCALE: tl.constexpr = 2 if SHARED else 1
     # Counted by blocks of 32: the compiler sees that rows begin at multiples of 16 bytes.
     words_of_row = k // 32 * (8 // HALVES)
     row = tl.arange(0, BLOCK_M)[:, None]
@@ -81,7 +82,8 @@ def _packed_dot(
     for first_word in tl.range(0, words_of_row, WORDS, num_stages=NUM_STAGES):
         word = first_word + tl.arange(0, WORDS)[None, :]
         vector = first_word // WORDS_OF_VECTOR
-        vector += VECTORS * tl.arange(0, WORDS // (VECTORS * WORDS_OF_VECTOR))[None, :]
+        scale = tl.arange(0, WORDS // (VECTORS_OF_SCALE * WORDS_OF_VECTOR))[None, :]
+        vector += VECTORS_OF_SCALE * scale
         byte = first_word * 4 + tl.arange(0, WORDS * 4)[None, :]
         word_mask = None if EVEN_K else word < words_of_row
         vector_mask = None if EVEN_K else vector < words_of_row // WORDS_OF_VECTOR

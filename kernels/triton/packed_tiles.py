@@ -161,12 +161,6 @@ def times_code(codes, x, BYTE: tl.constexpr, HALF: tl.constexpr, FORMAT: tl.cons
     return (bits.to(tl.float32, bitcast=True) - (EXPONENT + OFFSET * PLACE)) * (x * (1 / PLACE))
 
 
-@triton.constexpr_function
-def vectors_of_scale(format_name):
-    """Neighbouring vectors, of four words each, whose halves have one scale."""
-    return 2 if format_name in ("Q8_0", "Q4_K", "Q5_K") else 1
-
-
 @triton.jit
 def load_scales(scales_ptr, row, k, vector, mask, HALF: tl.constexpr, FORMAT: tl.constexpr):
     """Scale and minimum of the halves of vectors [1, VECTORS] in rows [BLOCK_N, 1], in fp32; zero for no minimum."""
@@ -254,13 +248,13 @@ def _number_of_byte(pairs, BYTE: tl.constexpr):
 @triton.jit
 def load_four(ptr, offset, mask):
     """Four neighbours from each offset, a multiple of 4, in fp32: of 16 bits each in one load of 64."""
-    DTYPE: tl.constexpr = ptr.dtype.element_ty
-    if DTYPE.primitive_bitwidth == 16:
+    BITS: tl.constexpr = ptr.dtype.element_ty.primitive_bitwidth
+    if BITS == 16:
         bits = _load((ptr + offset).to(tl.pointer_type(tl.uint64)), mask)
-        x0 = _number_of_16_bits(bits, 0, DTYPE)
-        x1 = _number_of_16_bits(bits, 1, DTYPE)
-        x2 = _number_of_16_bits(bits, 2, DTYPE)
-        x3 = _number_of_16_bits(bits, 3, DTYPE)
+        x0 = _number_of_16_bits(ptr, bits)
+        x1 = _number_of_16_bits(ptr, bits >> 16)
+        x2 = _number_of_16_bits(ptr, bits >> 32)
+        x3 = _number_of_16_bits(ptr, bits >> 48)
     else:
         x0 = _load(ptr + offset, mask)
         x1 = _load(ptr + offset + 1, mask)
@@ -270,9 +264,9 @@ def load_four(ptr, offset, mask):
 
 
 @triton.jit
-def _number_of_16_bits(bits, PLACE: tl.constexpr, DTYPE: tl.constexpr):
-    """The number at place 0 to 3 of 64 bits, in fp32."""
-    return (bits >> (16 * PLACE)).to(tl.uint16).to(DTYPE, bitcast=True).to(tl.float32)
+def _number_of_16_bits(ptr, bits):
+    """The number in the last 16 bits, in the format of `ptr`, in fp32."""
+    return bits.to(tl.uint16).to(ptr.dtype.element_ty, bitcast=True).to(tl.float32)
 
 
 @triton.jit

@@ -44,11 +44,14 @@ def test_prediction_equals_count(stage, name):
 
 
 def test_matrices_of_several_tiles(monkeypatch):
-    for device in ("cpu", "cuda"):
-        monkeypatch.setitem(UNPACKED_BYTES, device, 4 * 256 * 48)
+    monkeypatch.setitem(UNPACKED_BYTES, "cpu", 4 * 256 * 48)
     model = packed_model(models.tiny(**SIZES), "sdpa")
-    work = Workload(2, 19, 0, 4, packed=packed_sizes(model), layer=1)
-    assert counted(model, 2, 19)[0].total == pass_cost(model.stage, model.config, work)
+    work = Workload(2, 19, 0, 4, packed=packed_sizes(model), layer=1, device="cpu")
+    cost = pass_cost(model.stage, model.config, work)
+    assert counted(model, 2, 19)[0].total == cost
+    on_gpu = pass_cost(model.stage, model.config, replace(work, device="cuda"))
+    assert on_gpu.launches < cost.launches
+    assert on_gpu.weights == cost.weights
 
 
 def test_least_bytes_are_those_of_the_blocks():
