@@ -18,7 +18,7 @@ from .packed_tiles import (
     WORDS_OF_VECTOR,
     codes_of_half,
     column_of,
-    load_four,
+    load_neighbours,
     load_high_words,
     load_scales,
     load_words,
@@ -164,11 +164,11 @@ def _packed_gemv(
 @triton.jit
 def _load_normalised(x_ptr, column, mask, norm, mean, inverse_std, squares):
     """Four columns of x from each of `column`, with all of its norm but the division by an RMS; and their squares."""
-    x0, x1, x2, x3 = load_four(x_ptr, column, mask)
+    x0, x1, x2, x3 = load_neighbours(x_ptr, column, mask)
     if norm.weight_ptr is not None:
-        gain0, gain1, gain2, gain3 = load_four(norm.weight_ptr, column, mask)
+        gain0, gain1, gain2, gain3 = load_neighbours(norm.weight_ptr, column, mask)
         if norm.bias_ptr is not None:
-            bias0, bias1, bias2, bias3 = load_four(norm.bias_ptr, column, mask)
+            bias0, bias1, bias2, bias3 = load_neighbours(norm.bias_ptr, column, mask)
             x0 = (x0 - mean) * inverse_std * gain0 + bias0
             x1 = (x1 - mean) * inverse_std * gain1 + bias1
             x2 = (x2 - mean) * inverse_std * gain2 + bias2

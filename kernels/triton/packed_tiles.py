@@ -246,7 +246,7 @@ def _number_of_byte(pairs, BYTE: tl.constexpr):
 
 
 @triton.jit
-def load_four(ptr, offset, mask):
+def load_neighbours(ptr, offset, mask):
     """Four neighbours from each offset, a multiple of 4, in fp32: of 16 bits each in one load of 64."""
     BITS: tl.constexpr = ptr.dtype.element_ty.primitive_bitwidth
     if BITS == 16:
