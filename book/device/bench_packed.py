@@ -171,11 +171,11 @@ def candidates(rows: int) -> list[tuning.LaunchConfig]:
     kernel = "packed_vector" if rows == 1 else "packed_matrix"
     row = tuning.launch_for(kernel, "cuda")
     if rows == 1:
-        widths = ((1, 512), (2, 512), (2, 1024), (4, 1024), (4, 2048), (8, 2048))
-        sizes, stages = (2, 4, 8), (1, 2)
+        widths = ((1, 512), (2, 1024), (4, 2048))
+        sizes, stages = (2, 4, 8), (1,)
     else:
-        widths = ((4, 128), (4, 256), (4, 512), (8, 256))
-        sizes, stages = (16, 32, 64), (1, 2, 3)
+        widths = ((2, 128), (2, 256), (4, 128), (4, 256))
+        sizes, stages = (16, 32, 64), (1, 3)
     found = [row]
     for (num_warps, code_bytes), size, num_stages in itertools.product(widths, sizes, stages):
         tile = {

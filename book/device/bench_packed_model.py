@@ -2,7 +2,7 @@
 
     python book/device/bench_packed_model.py --json rows.json [--shape llama-2-7b] [--formats Q4_1 Q4_K Q8_0]
 
-One process, engines alternately, medians; shares are of the read bandwidth of the same run.
+One process, engines in rounds, medians; shares are of the read bandwidth of the same run.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from .arguments import MAX_ROWS, LinearStrides, NormPointers, check_vectors
 from .block_matmul import dot_of_blocks
 from .norm import HEADROOM, as_rows, row_statistics
 from .packed_matmul import packed_gemv_or_dot, packed_launch
-from .packed_tiles import check_packed, has_tiles, packed_pointers, tile_source
+from .packed_tiles import aligned, check_packed, has_tiles, packed_pointers, tile_source
 from .tiles import has_blocks
 from .tuning import LaunchConfig, launch_for, weight_tile
 
@@ -228,9 +228,10 @@ def _launch(
     use_dot = len(x) > 1
     if isinstance(matrix, PackedRows):
         weight = packed_pointers(matrix)
+        x = x if use_dot else aligned(x)
         stride = 0
         grid, constants = packed_launch(
-            n, k, matrix.format.name, pairs=gated, use_dot=use_dot,
+            n, k, matrix.format.name, pairs=gated, num_rows=len(x),
             device_type=x.device.type, launch=launch,
         )  # fmt: skip
     else:
@@ -267,7 +268,8 @@ def norm_pointers(norm: Any) -> NormPointers:
     """The norm in front of a matrix product as a kernel receives it; None: no norm."""
     if norm is None:
         return NormPointers(None, None, 0.0)
-    return NormPointers(norm.weight, norm.bias, norm.eps)
+    bias = None if norm.bias is None else aligned(norm.bias)
+    return NormPointers(aligned(norm.weight), bias, norm.eps)
 
 
 def is_aligned(x: Tensor, weight: Tensor, launch: LaunchConfig | None, *, first_row: int) -> bool:

@@ -51,6 +51,11 @@ def tile_source(part: PackedRows) -> PackedRows | Tensor:
     return part if is_packed(part) else part.blocks.view(NUMBERS[part.format.name])
 
 
+def aligned(x: Tensor) -> Tensor:
+    """One row of x, or a vector, at an address from which several elements are loaded at a time: itself or a copy."""
+    return x if x.data_ptr() % ALIGNMENT == 0 else x.clone()
+
+
 def check_packed(rows: PackedRows, k: int) -> None:
     """Raise ValueError unless rows are of k weights, and in aligned planes where they are packed."""
     name = rows.format.name
@@ -148,7 +153,7 @@ def times_code(codes, x, BYTE: tl.constexpr, HALF: tl.constexpr, FORMAT: tl.cons
     SIGNED: tl.constexpr = 128 if FORMAT == "Q8_0" else (32 if FORMAT == "Q6_K" else 0)
     OFFSET: tl.constexpr = 8 if FORMAT == "Q4_0" else SIGNED
     FIRST: tl.constexpr = 8 * BYTE + (4 * HALF if SHORT else 0)
-    SHIFT: tl.constexpr = 0 if FIRST + BITS <= 23 else FIRST - (8 if BITS == 8 else 16)
+    SHIFT: tl.constexpr = 0 if FIRST + BITS <= 23 else 16
     PLACE: tl.constexpr = 2 ** (FIRST - SHIFT)
     # Mask and exponent in one instruction, which takes one constant: the compiler does not see the value of the other.
     exponent_bits = tl.program_id(2).to(tl.uint32) + EXPONENT_BITS
@@ -161,14 +166,13 @@ def load_scales(scales_ptr, row, k, vector, mask, HALF: tl.constexpr, FORMAT: tl
     """Scale and minimum of the halves of vectors [1, VECTORS] in rows [BLOCK_N, 1], in fp32; zero for no minimum."""
     row = row.to(tl.int64)
     if FORMAT == "Q4_0":
-        scale = _load_half(scales_ptr + row * (k // 32 * 2) + vector * 2, mask)
+        scale = _load_scale_of_block(scales_ptr + row * (k // 32 * 2), vector, mask)
         minimum = 0.0
     elif FORMAT == "Q4_1":
-        block_ptrs = scales_ptr + row * (k // 32 * 4) + vector * 4
-        scale = _load_half(block_ptrs, mask)
-        minimum = _load_half(block_ptrs + 2, mask)
+        both = _load_word(scales_ptr + row * (k // 32 * 4) + vector * 4, mask)
+        scale, minimum = _halves_of_word(both)
     elif FORMAT == "Q8_0":
-        scale = _load_half(scales_ptr + row * (k // 32 * 2) + vector // 2 * 2, mask)
+        scale = _load_scale_of_block(scales_ptr + row * (k // 32 * 2), vector // 2, mask)
         minimum = 0.0
     elif FORMAT == "Q6_K":
         block_ptrs = scales_ptr + row * (k // 256 * 18) + vector // 8 * 18
@@ -195,6 +199,28 @@ def _load_word(ptrs, mask):
 
 
 @triton.jit
+def _load_scale_of_block(row_ptrs, block, mask):
+    """Scales in fp16, one after the other, in fp32; without a mask rows are of an even number of blocks.
+
+    A load of two scales is wide enough for the compiler to prefetch it.
+    """
+    if mask is None:
+        words = _load_word(row_ptrs + block // 2 * 4, mask)
+        scale = _halves_of_word(words >> (block % 2 * 16).to(tl.uint32))[0]
+    else:
+        scale = _load_half(row_ptrs + block * 2, mask)
+    return scale
+
+
+@triton.jit
+def _halves_of_word(word):
+    """The two numbers in fp16 that lie in a word, in fp32."""
+    first = word.to(tl.uint16).to(tl.float16, bitcast=True)
+    second = (word >> 16).to(tl.uint16).to(tl.float16, bitcast=True)
+    return first.to(tl.float32), second.to(tl.float32)
+
+
+@triton.jit
 def _load_scale_of_6_bits(block_ptrs, pair, mask, HALF: tl.constexpr):
     """Scale and minimum of group 2 * pair + HALF of eight groups of 32 weights, from the 16 bytes of a block.
 
@@ -209,9 +235,8 @@ def _load_scale_of_6_bits(block_ptrs, pair, mask, HALF: tl.constexpr):
     last_minimums = ((both >> 4) & 0x0F0F) | ((first_minimums >> 2) & 0x3030)
     scales = tl.where(pair < 2, first_scales & 0x3F3F, last_scales)
     minimums = tl.where(pair < 2, first_minimums & 0x3F3F, last_minimums)
-    scale = _load_half(block_ptrs, mask) * _number_of_byte(scales, HALF)
-    minimum = _load_half(block_ptrs + 2, mask) * _number_of_byte(minimums, HALF)
-    return scale, -minimum
+    scale, minimum = _halves_of_word(_load_word(block_ptrs, mask))
+    return scale * _number_of_byte(scales, HALF), -minimum * _number_of_byte(minimums, HALF)
 
 
 @triton.jit
@@ -221,26 +246,35 @@ def _number_of_byte(pairs, BYTE: tl.constexpr):
 
 
 @triton.jit
-def split_bytes(x, ROWS: tl.constexpr, WORDS: tl.constexpr):
-    """Elements [ROWS, 4 * WORDS] by the bytes of words that they belong to: four times [ROWS, WORDS]."""
-    even, odd = tl.split(tl.reshape(x, (ROWS, WORDS, 2, 2)))
-    x0, x2 = tl.split(even)
-    x1, x3 = tl.split(odd)
+def load_neighbours(ptr, offset, mask):
+    """Four neighbours from each offset, a multiple of 4, in fp32: of 16 bits each in one load of 64."""
+    BITS: tl.constexpr = ptr.dtype.element_ty.primitive_bitwidth
+    if BITS == 16:
+        bits = _load((ptr + offset).to(tl.pointer_type(tl.uint64)), mask)
+        x0 = _number_of_16_bits(ptr, bits)
+        x1 = _number_of_16_bits(ptr, bits >> 16)
+        x2 = _number_of_16_bits(ptr, bits >> 32)
+        x3 = _number_of_16_bits(ptr, bits >> 48)
+    else:
+        x0 = _load(ptr + offset, mask)
+        x1 = _load(ptr + offset + 1, mask)
+        x2 = _load(ptr + offset + 2, mask)
+        x3 = _load(ptr + offset + 3, mask)
     return x0, x1, x2, x3
 
 
 @triton.jit
-def interleave_bytes(w0, w1, w2, w3, ROWS: tl.constexpr, WORDS: tl.constexpr):
-    """The elements of four bytes of words in order, [ROWS, 4 * WORDS]: `split_bytes` backwards."""
-    return tl.reshape(tl.join(tl.join(w0, w2), tl.join(w1, w3)), (ROWS, 4 * WORDS))
+def _number_of_16_bits(ptr, bits):
+    """The number in the last 16 bits, in the format of `ptr`, in fp32."""
+    return bits.to(tl.uint16).to(ptr.dtype.element_ty, bitcast=True).to(tl.float32)
 
 
 @triton.jit
 def weights_of_half(
-    codes, scale, minimum, HALF: tl.constexpr, FORMAT: tl.constexpr, ROWS: tl.constexpr,
-    WORDS: tl.constexpr,
+    codes, scale, minimum, DTYPE: tl.constexpr, HALF: tl.constexpr, FORMAT: tl.constexpr,
+    ROWS: tl.constexpr, WORDS: tl.constexpr,
 ):  # fmt: skip
-    """The weights of codes in fp32, by bytes: four times [ROWS, WORDS]."""
+    """The weights of codes in the order of bytes, [ROWS, 4 * WORDS]; computed in fp32."""
     scale = _spread(scale, ROWS, WORDS)
     w0 = times_code(codes, scale, 0, HALF, FORMAT)
     w1 = times_code(codes, scale, 1, HALF, FORMAT)
@@ -252,12 +286,14 @@ def weights_of_half(
         w1 += minimum
         w2 += minimum
         w3 += minimum
-    return w0, w1, w2, w3
+    even = tl.join(w0.to(DTYPE), w2.to(DTYPE))
+    odd = tl.join(w1.to(DTYPE), w3.to(DTYPE))
+    return tl.reshape(tl.join(even, odd), (ROWS, 4 * WORDS))
 
 
 @triton.jit
 def _spread(x, ROWS: tl.constexpr, WORDS: tl.constexpr):
-    """A number of each vector for its four words."""
-    VECTORS: tl.constexpr = WORDS // WORDS_OF_VECTOR
-    x = tl.broadcast_to(x[:, :, None], (ROWS, VECTORS, WORDS_OF_VECTOR))
+    """A number of each group of words for all of its words."""
+    GROUPS: tl.constexpr = x.shape[1]
+    x = tl.broadcast_to(x[:, :, None], (ROWS, GROUPS, WORDS // GROUPS))
     return tl.reshape(x, (ROWS, WORDS))

@@ -17,7 +17,6 @@ from .packed_tiles import (
     check_packed,
     codes_of_half,
     column_of,
-    interleave_bytes,
     is_packed,
     load_high_words,
     load_scales,
@@ -53,8 +52,9 @@ def _unpack(
     for HALF in tl.static_range(HALVES):
         scale, minimum = load_scales(planes.scales_ptr, row, k, vector, vector_mask, HALF, FORMAT)
         codes = codes_of_half(words, high_words, word, HALF, FORMAT)
-        w0, w1, w2, w3 = weights_of_half(codes, scale, minimum, HALF, FORMAT, BLOCK_N, WORDS)
-        weights = interleave_bytes(w0, w1, w2, w3, BLOCK_N, WORDS)
+        weights = weights_of_half(
+            codes, scale, minimum, out_ptr.dtype.element_ty, HALF, FORMAT, BLOCK_N, WORDS
+        )
         mask = row_mask & (byte < 4 * words_of_row)
         tl.store(out_row_ptrs + column_of(byte, HALF, FORMAT), weights, mask=mask)
 

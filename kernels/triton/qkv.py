@@ -39,7 +39,7 @@ from .linear import (
 )
 from .norm import as_rows
 from .packed_matmul import packed_gemv_or_dot, packed_launch
-from .packed_tiles import is_packed, packed_pointers
+from .packed_tiles import aligned, is_packed, packed_pointers
 from .rope import rope_and_store
 from .tuning import LaunchConfig
 
@@ -197,9 +197,10 @@ def qkv_rope_and_store(
         )  # fmt: skip
     elif len(weight.parts) == 1 and is_packed(weight.parts[0]):
         matrix = packed_pointers(weight.parts[0])
+        x_rows = x_rows if num_rows > 1 else aligned(x_rows)
         stride = 0
         grid, constants = packed_launch(
-            n, m, weight.formats[0].name, pairs=True, use_dot=num_rows > 1,
+            n, m, weight.formats[0].name, pairs=True, num_rows=num_rows,
             device_type=x.device.type, launch=launch,
         )  # fmt: skip
     else:

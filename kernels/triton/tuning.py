@@ -37,6 +37,8 @@ class LaunchConfig:
 # the grid has not `min_programs` programs.
 # A GPU streams at its bandwidth with latency * bandwidth bytes in flight: on an H200
 # 0.8 us * 4.3 TB/s = 3.4 MB, 26 KB for each of 132 multiprocessors: two 16 KB tiles.
+# packed: `code_bytes` of the codes of a weight row are in a tile, and of x at least `min_columns` rows: those of the
+# smallest tl.dot.
 # linear_vector: with 16 bytes * 32 lanes * num_warps of columns or more, x and the weight share one layout of
 # registers; with fewer, every tile is rearranged through shared memory.
 LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
@@ -71,13 +73,13 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         "unpack": LaunchConfig({"rows": 4, "block_k": 1024}, num_warps=4),
         "packed_vector": LaunchConfig(
             {
-                "code_bytes": 2048,
+                "code_bytes": 1024,
                 "max_rows": 4,
                 "min_rows": 1,
                 "min_programs": 512,
                 "norm_tile": 8192,
             },
-            num_warps=4,
+            num_warps=2,
             num_stages=1,
         ),
         "packed_matrix": LaunchConfig(
@@ -85,6 +87,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
                 "code_bytes": 128,
                 "max_rows": 64,
                 "min_rows": 16,
+                "min_columns": 8,
                 "min_programs": 128,
                 "norm_tile": 8192,
             },
@@ -157,6 +160,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
                 "code_bytes": 128,
                 "max_rows": 16,
                 "min_rows": 16,
+                "min_columns": 16,
                 "min_programs": 128,
                 "norm_tile": 1024,
             },
@@ -226,6 +230,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
                 "code_bytes": 256,
                 "max_rows": 32,
                 "min_rows": 16,
+                "min_columns": 16,
                 "min_programs": 1,
                 "norm_tile": 8192,
             }

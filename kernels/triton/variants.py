@@ -219,7 +219,7 @@ def _packed(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator[
             launch = launches[name]
             absent_norm = ("norm.bias_ptr",) if rows == 1 else ("norm.weight_ptr", "norm.bias_ptr")
             _, constants = packed_launch(
-                22016, 4096, packed.name, pairs=True, use_dot=rows > 1, device_type=device_type,
+                22016, 4096, packed.name, pairs=True, num_rows=rows, device_type=device_type,
                 launch=launch,
             )  # fmt: skip
             tiles = {key: value for key, value in constants.items() if key.isupper()}

@@ -12,6 +12,7 @@ from tinyllm.cost.model import layer_cost, least_bytes, pass_cost
 from tinyllm.cost.packed import packed_sizes
 from tinyllm.cost.workload import Workload
 from tinyllm.kernels import TORCH
+from tinyllm.kernels.torch_kernels import UNPACKED_BYTES
 from tinyllm.lab.counters import observe
 
 SIZES = {"hidden_size": 256, "intermediate_size": 512, "num_attention_heads": 4}
@@ -43,10 +44,14 @@ def test_prediction_equals_count(stage, name):
 
 
 def test_matrices_of_several_tiles(monkeypatch):
-    monkeypatch.setattr("tinyllm.kernels.torch_kernels.UNPACKED_BYTES", 4 * 256 * 48)
+    monkeypatch.setitem(UNPACKED_BYTES, "cpu", 4 * 256 * 48)
     model = packed_model(models.tiny(**SIZES), "sdpa")
-    work = Workload(2, 19, 0, 4, packed=packed_sizes(model), layer=1)
-    assert counted(model, 2, 19)[0].total == pass_cost(model.stage, model.config, work)
+    work = Workload(2, 19, 0, 4, packed=packed_sizes(model), layer=1, device="cpu")
+    cost = pass_cost(model.stage, model.config, work)
+    assert counted(model, 2, 19)[0].total == cost
+    on_gpu = pass_cost(model.stage, model.config, replace(work, device="cuda"))
+    assert on_gpu.launches < cost.launches
+    assert on_gpu.weights == cost.weights
 
 
 def test_least_bytes_are_those_of_the_blocks():

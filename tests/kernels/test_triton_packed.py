@@ -14,10 +14,12 @@ pytest.importorskip("triton")
 
 from tinyllm.check import TABLES, run_case
 from tinyllm.check.cases import Draw
+from tinyllm.check.references import NormWeights
+from tinyllm.kernels import torch_kernels
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.block_formats import FORMATS
 from tinyllm.kernels.triton import packed_matmul, tuning
-from tinyllm.kernels.triton.packed_tiles import TILES
+from tinyllm.kernels.triton.packed_tiles import TILES, aligned
 from tinyllm.kernels.weights import DenseWeight, PackedRows, PackedWeight
 
 GPUS = ("cuda", "xpu")
@@ -64,6 +66,32 @@ def test_every_weight_of_several_rows_is_exact(name, interpreted):
     columns = torch.eye(512)[::5]
     found = [kernels.linear(x, packed_weight(rows)) for x in columns.split(16)]
     assert torch.cat(found).equal(rows.unpack().t()[::5])
+
+
+def test_x_and_its_norm_are_aligned_for_loads_of_several_elements():
+    numbers = torch.randn(65)
+    assert aligned(numbers[4:]).data_ptr() == numbers[4:].data_ptr()
+    assert aligned(numbers[1:]).data_ptr() % 16 == 0
+    assert aligned(numbers[1:]).equal(numbers[1:])
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+def test_one_row_at_any_address(dtype, accelerator):
+    packed = Draw(0, dtype, accelerator).packed(FORMATS["Q4_1"], 40, 512)
+    x = torch.randn(513, dtype=dtype, device=accelerator)
+    gain = torch.rand(513, dtype=dtype, device=accelerator)
+    found = [
+        kernels.linear(
+            x[1:][None], packed_weight(packed, dtype=dtype), norm=NormWeights(gain[1:], None, 1e-5)
+        ),
+        kernels.linear(
+            x[1:].clone()[None],
+            packed_weight(packed, dtype=dtype),
+            norm=NormWeights(gain[1:].clone(), None, 1e-5),
+        ),
+    ]
+    assert found[0].equal(found[1])
 
 
 @settings(max_examples=12, deadline=None)
@@ -120,7 +148,7 @@ def test_few_weight_rows_make_smaller_tiles():
 
     def tile(n: int, k: int, name: str = "Q4_K", pairs: bool = False) -> tuple[int, int, int]:
         grid, constants = packed_matmul.packed_launch(
-            n, k, name, pairs=pairs, use_dot=False, device_type="cuda", launch=launch
+            n, k, name, pairs=pairs, num_rows=1, device_type="cuda", launch=launch
         )
         return *grid, constants["BLOCK_N"], constants["BLOCK_K"]
 
@@ -177,7 +205,7 @@ def test_a_prefill_multiplies_unpacked_tiles(interpreted, monkeypatch):
         return kernels.unpack(rows, first, last, dtype)
 
     monkeypatch.setattr(kernels.TRITON, "unpack", recorded)
-    monkeypatch.setattr("tinyllm.kernels.torch_kernels.UNPACKED_BYTES", 16 * 256 * 4)
+    monkeypatch.setitem(torch_kernels.UNPACKED_BYTES, "cpu", 16 * 256 * 4)
     parts = [packed_rows("Q4_K", 40, 256), packed_rows("Q6_K", 16, 256)]
     weight = packed_weight(*parts)
     x = torch.randn(33, 256)

@@ -47,19 +47,16 @@ class Draw:
         """Random codes and scales [n, k] in planes; the weights' root mean square is about k^-0.5."""
         blocks = self.integers(256, n, block_format.row_bytes(k)).to(torch.uint8)
         rows = PackedRows(blocks, block_format, planar=True)
-        fields = rows.fields
-        if "zero" in fields:
-            zeros = self.integers(16, *fields["zero"].shape[:2], 1).float()
-            fields["zero"].copy_(zeros.view(torch.uint8))
-        scales = {name: fields[name] for name in ("scale", "minimum") if name in fields}
-        numbers = {name: self(*field.shape[:2], 1).float() for name, field in scales.items()}
-        for size in (1.0, k**-0.5):
-            for name, field in scales.items():
-                number = (size * numbers[name]).to(block_format.scale_dtype)
-                field.copy_(number.view(torch.uint8))
-            if size == 1.0:
-                rms = rows.unpack().square().mean().sqrt()
-                numbers = {name: number / rms for name, number in numbers.items()}
+        dtype = block_format.scale_dtype
+        fields = {
+            name: rows.fields[name] for name in ("scale", "minimum", "zero") if name in rows.fields
+        }
+        for field in fields.values():
+            field.view(dtype).copy_(self(*field.shape[:2], 1))
+        scale = k**-0.5 / rows.unpack().square().mean().sqrt()
+        for name, field in fields.items():
+            if name != "zero":
+                field.view(dtype).mul_(scale)
         return rows
 
 

@@ -79,7 +79,7 @@ def tiled_matmul_cost(
 ) -> Cost:
     """What `TorchKernels.matmul` moves: every tile is unpacked, multiplied, and forgotten."""
     dense = work.size * inputs
-    height = tile_rows(inputs, work.size)
+    height = tile_rows(inputs, work.size, work.device)
     cost = Cost()
     for part in parts:
         for first in range(0, part.rows, height):
