@@ -6,7 +6,10 @@ import torch.nn.functional as F
 
 from tinyllm.check import TABLES, _widen, check, references
 from tinyllm.check.backends import NAIVE, of_module
+from tinyllm.check.cases import Draw
+from tinyllm.check.packed_cases import PACKED
 from tinyllm.kernels import TORCH
+from tinyllm.kernels.block_formats import FORMATS
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -84,3 +87,10 @@ def test_references_agree_with_torch(activation):
 def test_an_operation_without_a_table_raises():
     with pytest.raises(ValueError, match="operation 'softmax' has no table: expected one of"):
         check("softmax", torch.softmax)
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_packed_weights_have_the_size_of_trained_ones(name):
+    rows = Draw(0, torch.float32, torch.device("cpu")).packed(FORMATS[name], 16, 512)
+    rms = rows.unpack().square().mean().sqrt()
+    torch.testing.assert_close(rms, torch.tensor(512**-0.5), rtol=0.05, atol=0.0)
