@@ -21,7 +21,7 @@ from .weights import DenseWeight, PackedRows, PackedWeight, Weight
 
 # Of a tile of packed weights that is dense for a moment. A CPU's stays in the cache until it has been multiplied; on a
 # GPU, where each tile is two launches, a matrix at a time is faster: measured on an H200, assumed for Intel's.
-UNPACKED_BYTES = {"cpu": 2 << 20, "cuda": 256 << 20, "xpu": 256 << 20}
+UNPACKED_BYTES = {"cpu": 8 << 20, "cuda": 256 << 20, "xpu": 256 << 20}
 ACTIVATIONS = {
     "silu": F.silu,
     "gelu": F.gelu,
@@ -155,17 +155,13 @@ class TorchKernels(KernelSet):
 
     def _unpack_and_multiply(self, x: Tensor, weight: PackedWeight) -> Tensor:
         """A tile of rows is dense at a time."""
-        n, k = weight.shape
-        out = x.new_empty(len(x), n)
-        height = tile_rows(k, x.element_size(), x.device.type)
-        column = 0
+        height = tile_rows(weight.shape[1], x.element_size(), x.device.type)
+        columns = []
         for part in weight.parts:
             for first in range(0, part.shape[0], height):
                 tile = self.unpack(part, first, min(first + height, part.shape[0]), x.dtype)
-                columns = out[:, column : column + len(tile)]
-                torch.mm(x, tile.t(), out=columns)
-                column += len(tile)
-        return out
+                columns.append(F.linear(x, tile))
+        return columns[0] if len(columns) == 1 else torch.cat(columns, dim=1)
 
     def unpack(self, rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Tensor:
         """One operation."""

@@ -81,9 +81,11 @@ def tiled_matmul_cost(
     dense = work.size * inputs
     height = tile_rows(inputs, work.size, work.device)
     cost = Cost()
+    tiles = 0
     for part in parts:
         for first in range(0, part.rows, height):
             n = min(height, part.rows - first)
+            tiles += 1
             cost += launch(weights=n * part.row_bytes, write=n * dense)
             cost += launch(
                 read=rows * dense + n * dense,
@@ -92,6 +94,8 @@ def tiled_matmul_cost(
             )
     outputs = sum(part.rows for part in parts)
     out = work.size * rows * outputs
+    if tiles > 1:  # their columns are put side by side
+        cost += launch(read=out, write=out)
     if bias:
         cost += launch(read=out, weights=work.size * outputs, write=out)
     if residual:
