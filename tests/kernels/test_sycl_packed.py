@@ -17,6 +17,7 @@ from tinyllm.kernels.block_formats import FORMATS
 from tinyllm.kernels.sycl import SYCL, arguments
 from tinyllm.kernels.sycl.linear import MAX_LAYER_NORM_ROWS
 from tinyllm.kernels.sycl.runtime import Kernel
+from tinyllm.kernels.torch_kernels import UNPACKED_BYTES
 from tinyllm.kernels.weights import DenseWeight, PackedRows, PackedWeight
 
 DEVICE = torch.device("xpu:0" if torch.xpu.is_available() else "cpu")
@@ -181,7 +182,7 @@ def test_a_prefill_multiplies_unpacked_tiles(monkeypatch):
         return sycl.unpack(rows, first, last, dtype)
 
     monkeypatch.setattr(SYCL, "unpack", recorded)
-    monkeypatch.setattr("tinyllm.kernels.torch_kernels.UNPACKED_BYTES", 16 * 256 * 4)
+    monkeypatch.setitem(UNPACKED_BYTES, "cpu", 16 * 256 * 4)
     weight = packed_weight(packed_rows("Q4_K", 40, 256), packed_rows("Q6_K", 16, 256))
     x = draw(33, 256)
     torch.testing.assert_close(

@@ -58,7 +58,8 @@ def test_results_are_written_and_nothing_beside_them(name, interpreted, monkeypa
         outputs.append(guarded(shape, dtype, device))
         return outputs[-1]
 
-    cases = [case for case in TABLES[name].cases if re.search(ODD, case.title)]
+    odd = [case for case in TABLES[name].cases if re.search(ODD, case.title)]
+    cases = [case for case in odd if "INT" not in case.title]  # those formats are torch's
     drawn = [case.make(Draw(0, torch.float32, interpreted)) for case in cases]
     monkeypatch.setattr(torch, "empty", remembered)
     monkeypatch.setattr(
