@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 from tinyllm.bench.rows import Row, is_ours
@@ -51,7 +52,8 @@ def engines(rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
     """Colour and marker of each engine: shades of blue for our stages, darker for later ones."""
     names = list(dict.fromkeys(row.stage for row in rows))
     peers, ours = [n for n in names if not is_ours(n)], [n for n in names if is_ours(n)]
-    shades = [*GREYS[: len(peers)], *BLUES[-len(ours) :]] if ours else list(GREYS[: len(peers)])
+    blues = islice(cycle(BLUES[-len(ours) :]), len(ours))
+    shades = [*GREYS[: len(peers)], *blues]
     return {
         name: (shade, MARKERS[i % len(MARKERS)])
         for i, (name, shade) in enumerate(zip(peers + ours, shades, strict=True))

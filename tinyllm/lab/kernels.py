@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 from tinyllm.bench.machine import seconds
 from tinyllm.check.cases import Draw
 from tinyllm.check.references import NormWeights
+from tinyllm.kernels.block_formats import FORMATS
 from tinyllm.kernels.weights import DenseWeight
 from tinyllm.lab.launches import device_seconds
 
@@ -112,6 +113,12 @@ def prefill_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
     return {name: draw(1, s.h, 128, s.d) for name in "qkv"}
 
 
+def unpack_arguments(draw: Draw, s: Sizes) -> dict[str, Any]:
+    """A matrix of the feed-forward block."""
+    rows = draw.packed(FORMATS["Q4_1"], s.f, s.m)
+    return {"rows": rows, "first": 0, "last": s.f, "dtype": draw.dtype}
+
+
 ARGUMENTS: Mapping[str, Callable[[Draw, Sizes], dict[str, Any]]] = {
     "rms_norm": norm_arguments,
     "norm_and_add": lambda draw, s: norm_arguments(draw, s) | {"residual": draw(1, s.m)},
@@ -127,6 +134,7 @@ ARGUMENTS: Mapping[str, Callable[[Draw, Sizes], dict[str, Any]]] = {
     "qkv_rope_and_store": qkv_arguments,
     "segment_attention": segment_arguments,
     "prefill_attention": prefill_arguments,
+    "unpack": unpack_arguments,
     "attention": lambda draw, s: {
         "q": draw(1, s.h, 1, s.d),
         "k": draw(1, s.h, 512, s.d),
