@@ -94,3 +94,12 @@ def test_packed_weights_have_the_size_of_trained_ones(name):
     rows = Draw(0, torch.float32, torch.device("cpu")).packed(FORMATS[name], 16, 512)
     rms = rows.unpack().square().mean().sqrt()
     torch.testing.assert_close(rms, torch.tensor(512**-0.5), rtol=0.05, atol=0.0)
+
+
+def test_packed_weights_are_left_out():
+    """For functions that take a dense weight alone, as a reader's own."""
+    table = TABLES["linear"]
+    dense = [case for case in table.cases if not case.packed]
+    assert 0 < len(dense) < len(table.cases)
+    verdict = check("linear", references.linear, packed=False)
+    assert verdict.right and verdict.total == len(dense)

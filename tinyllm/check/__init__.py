@@ -46,19 +46,20 @@ def check(
     dtypes: Iterable[torch.dtype] = (torch.float32,),
     device: str | torch.device = "cpu",
     without: Collection[str] = (),
+    packed: bool = True,
     every: int = 1,
 ) -> Verdict:
     """Run `function` through the case table of `operation` against float64.
 
     `function` has the arguments of the function of that name in `tinyllm.check.references`. Cases with an argument in
-    `without` are left out; of the others, every `every`-th runs. Raises ValueError for an operation without a table.
+    `without` are left out, and with `packed=False` those whose weight is in blocks; of the others, every `every`-th
+    runs. Raises ValueError for an operation without a table.
     """
     if operation not in TABLES:
         raise ValueError(f"operation {operation!r} has no table: expected one of {list(TABLES)}")
     table, passed, worst, failure = TABLES[operation], 0, 0.0, None
-    cases = [case for case in table.cases if not without or case.arguments.isdisjoint(without)][
-        ::every
-    ]
+    cases = [case for case in table.cases if packed or not case.packed]
+    cases = [case for case in cases if not without or case.arguments.isdisjoint(without)][::every]
     runs = [(case, dtype) for dtype in dtypes for case in cases]
     for case, dtype in runs:
         error, wrong = run_case(table, case, function, dtype, torch.device(device))

@@ -62,10 +62,11 @@ class Draw:
 
 @dataclass(frozen=True)
 class Case:
-    """One row of a table: `make(draw)` gives the arguments."""
+    """One row of a table: `make(draw)` gives the arguments; `packed`: the weight among them is in blocks."""
 
     title: str
     make: Callable[[Draw], dict[str, Any]]
+    packed: bool = False
 
     @property
     def arguments(self) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from tinyllm.kernels.weights import PackedWeight
 PACKED = [name for name, one in FORMATS.items() if one.elements > 1]
 EPS = 1e-5
 GROUP = 256  # a multiple of the weights of every block
+PackedCase = partial(Case, packed=True)
 Parts = tuple[tuple[str, int], ...]  # the format and the rows of each part
 
 
@@ -22,30 +24,32 @@ def packed_linear_cases() -> Iterator[Case]:
     """`linear`: prologue and epilogue with each format, and what parts add to them."""
     for name in PACKED:
         parts = ((name, 46),)
-        yield Case(
+        yield PackedCase(
             f"packed {name}, 1 row, RMSNorm, gated silu, residual",
             _linear_maker(1, GROUP, parts, norm="rms", activation="silu", gated=True, residuals=1),
         )
-        yield Case(f"packed {name}, 5 rows, bias", _linear_maker(5, GROUP, parts, bias=True))
+        yield PackedCase(f"packed {name}, 5 rows, bias", _linear_maker(5, GROUP, parts, bias=True))
     mixed = (("Q4_K", 20), ("Q6_K", 12), ("Q8_0", 8))
     halves = (("Q4_0", 24), ("Q5_K", 24))
     for rows in (1, 16):
         title = f"packed, {rows} row{'s' if rows > 1 else ''}"
-        yield Case(f"{title}, several tiles of Q4_K", _linear_maker(rows, 9 * GROUP, mixed[:1]))
-        yield Case(
+        yield PackedCase(
+            f"{title}, several tiles of Q4_K", _linear_maker(rows, 9 * GROUP, mixed[:1])
+        )
+        yield PackedCase(
             f"{title}, parts, strided x, LayerNorm, bias, gelu, 2 residuals",
             _linear_maker(
                 rows, GROUP, mixed,
                 strided=True, norm="layer", bias=True, activation="gelu", residuals=2,
             ),
         )  # fmt: skip
-        yield Case(
+        yield PackedCase(
             f"{title}, a gate across parts, bias, residual",
             _linear_maker(
                 rows, GROUP, halves, bias=True, activation="silu", gated=True, residuals=1
             ),
         )
-    yield Case("packed Q4_1, 1 row of 32", _linear_maker(1, 32, (("Q4_1", 7),)))
+    yield PackedCase("packed Q4_1, 1 row of 32", _linear_maker(1, 32, (("Q4_1", 7),)))
 
 
 def _linear_maker(
@@ -85,7 +89,7 @@ def packed_qkv_cases() -> Iterator[Case]:
         ("packed Q4_1, 2 x 3 tokens, interleaved", 2, 3, (("Q4_1", 384),), True),
         ("packed, parts, 1 token", 1, 1, (("Q4_K", 320), ("Q6_K", 64)), False),
     ):
-        yield Case(title, _qkv_maker(b, t, parts, interleaved))
+        yield PackedCase(title, _qkv_maker(b, t, parts, interleaved))
 
 
 def _qkv_maker(b: int, t: int, parts: Parts, interleaved: bool) -> Callable[[Draw], dict[str, Any]]:
@@ -113,7 +117,7 @@ def unpack_cases() -> Iterator[Case]:
     """`unpack`: rows within a matrix, in each format, of one tile and of several."""
     for name in PACKED:
         k = 5 * GROUP if name == "Q6_K" else GROUP
-        yield Case(f"{name}, rows 3 to 40 of 41 x {k}", _unpack_maker(name, 41, k, 3, 40))
+        yield PackedCase(f"{name}, rows 3 to 40 of 41 x {k}", _unpack_maker(name, 41, k, 3, 40))
 
 
 def _unpack_maker(
