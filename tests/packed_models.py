@@ -3,56 +3,23 @@
 from itertools import cycle
 
 import gguf
-import numpy as np
 import torch
 
 import tinyllm
+from tinyllm.check.cases import Draw
 from tinyllm.kernels.block_formats import FORMATS
-from tinyllm.kernels.weights import PackedRows, PackedWeight
+from tinyllm.kernels.weights import PackedWeight
 from tinyllm.linear import Linear
 from tinyllm.ops.embedding import TokenEmbedding
 
-GROUPED = [
-    name for name in FORMATS if name.startswith("INT")
-]  # formats that GGUF files do not have
+GROUPED = [name for name in FORMATS if name.startswith("INT")]  # which GGUF files do not have
 PACKED = [name for name in FORMATS if FORMATS[name].elements > 1 and name not in GROUPED]
-# What the codes of a format are like: their root mean square, and their mean, in units of the block's scale.
-CODES = {
-    "Q4_0": (4.7, 0),
-    "Q4_1": (4.6, 7.5),
-    "Q8_0": (74, 0),
-    "Q4_K": (170, 7.5 * 31.5),
-    "Q5_K": (340, 15.5 * 31.5),
-    "Q6_K": (1360, 0),
-    "INT4": (4.6, 0),
-    "INT8": (74, 0),
-}
 
 
 def draw_blocks(n, k, name, *, seed=0):
-    """Random rows whose weights have a mean of about zero and the size of a trained matrix's."""
-    one = FORMATS[name]
-    generator = np.random.default_rng(seed)
-    blocks = generator.integers(0, 256, (n, one.row_bytes(k)), dtype=np.uint8)
-    rows = PackedRows(torch.from_numpy(blocks), one)
-    spread, mean = CODES[name.partition("_")[0] if name in GROUPED else name]
-    scale = (
-        1.5
-        * k**-0.5
-        / spread
-        * torch.from_numpy(generator.uniform(0.5, 1.5, (n, k // one.elements)))
-    )
-    fields = rows.fields
-    fields["scale"].view(one.scale_dtype)[..., 0] = scale
-    if "zero" in fields:
-        fields["zero"].view(one.scale_dtype)[..., 0] = 8 if name.startswith("INT4") else 128
-    if "minimum" in fields:
-        sign = (
-            1 if "scales" in fields else -1
-        )  # the K formats subtract it, and multiply it by 6 bits
-        minimum = sign * scale * mean / (31.5 if sign > 0 else 1)
-        fields["minimum"].view(torch.float16)[..., 0] = minimum
-    return rows
+    """Random rows in the blocks of a file; the weights' root mean square is about k^-0.5."""
+    draw = Draw(seed, torch.float32, torch.device("cpu"))
+    return draw.packed(FORMATS[name], n, k).arranged(planar=False)
 
 
 def encoded(values, kind, *, seed=0):

@@ -37,7 +37,7 @@ except ImportError:  # in a checkout that is not installed, that package is else
     spec = importlib.util.spec_from_file_location("tinyllm.kernels", ROOT / "kernels/__init__.py")
     sys.modules["tinyllm.kernels"] = importlib.util.module_from_spec(spec)
 from tinyllm.kernels import triton as ours  # noqa: E402
-from tinyllm.kernels.block_formats import FORMATS  # noqa: E402
+from tinyllm.kernels.block_formats import FORMATS, BlockFormat  # noqa: E402
 from tinyllm.kernels.triton import timing, tuning  # noqa: E402
 from tinyllm.kernels.weights import DenseWeight, PackedRows, PackedWeight, Weight  # noqa: E402
 
@@ -68,14 +68,20 @@ def make_weight(job: Job, device: torch.device) -> Weight:
     n, k = SHAPES[job.shape]
     if job.format == "dense":
         return DenseWeight(torch.randn(n, k, device=device, dtype=DTYPE))
-    packed = FORMATS[job.format]
+    rows = random_rows(n, k, FORMATS[job.format], device)
+    return PackedWeight((rows,), DTYPE)
+
+
+def random_rows(n: int, k: int, packed: BlockFormat, device: torch.device) -> PackedRows:
+    """Random codes in planes, and scales that give weights a root mean square of about k^-0.5."""
     blocks = torch.randint(256, (n, packed.row_bytes(k)), dtype=torch.uint8, device=device)
     rows = PackedRows(blocks, packed, planar=True)
     for name in {"scale", "minimum"} & rows.fields.keys():
-        field = rows.fields[name]
-        numbers = torch.rand(*field.shape[:2], 1, device=device) / 64
-        field.copy_(numbers.half().view(torch.uint8))
-    return PackedWeight((rows,), DTYPE)
+        rows.fields[name].view(packed.scale_dtype).fill_(2.0**-10)
+    size = rows.unpack(0, min(n, 64)).square().mean().sqrt().item()
+    for name in {"scale", "minimum"} & rows.fields.keys():
+        rows.fields[name].view(packed.scale_dtype).mul_(k**-0.5 / size)
+    return rows
 
 
 def compile_job(job: Job) -> str | None:

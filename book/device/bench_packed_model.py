@@ -14,31 +14,19 @@ import sys
 from pathlib import Path
 
 import torch
+from bench_packed import random_rows
 
 import tinyllm
 from tinyllm import lab
 from tinyllm.cost.packed import packed_sizes
 from tinyllm.kernels.block_formats import FORMATS, BlockFormat
-from tinyllm.kernels.weights import PackedRows, PackedWeight
+from tinyllm.kernels.weights import PackedWeight
 from tinyllm.lab.shapes import random_checkpoint
 from tinyllm.linear import Linear
 from tinyllm.model import Model, load_model, restage
 from tinyllm.ops.embedding import TokenEmbedding
 
 DTYPE = torch.bfloat16
-SCALES = {"Q4_0": 4e-3, "Q4_1": 4e-3, "Q8_0": 3e-4, "Q4_K": 1e-4, "Q5_K": 6e-5, "Q6_K": 1.5e-5}
-
-
-def random_rows(n: int, k: int, one: BlockFormat, device: torch.device) -> PackedRows:
-    """Random codes; scales for weights with a standard deviation of about 0.02."""
-    blocks = torch.randint(0, 256, (n, one.row_bytes(k)), dtype=torch.uint8, device=device)
-    rows = PackedRows(blocks, one)
-    fields = rows.fields
-    fields["scale"].view(torch.float16).fill_(SCALES[one.name])
-    if "minimum" in fields:
-        least = 7.5 * SCALES[one.name] * (-1 if one.elements == 32 else 1)
-        fields["minimum"].view(torch.float16).fill_(least)
-    return rows
 
 
 def packed_copy(dense: Model, one: BlockFormat) -> Model:
@@ -58,7 +46,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the rows here")
     parser.add_argument("--shape", default="llama-2-7b", help="%(default)s by default")
     parser.add_argument(
-        "--formats", nargs="+", choices=list(SCALES), default=["Q4_1", "Q4_K", "Q8_0"]
+        "--formats", nargs="+", choices=list(FORMATS), default=["Q4_1", "Q4_K", "Q8_0"]
     )
     parser.add_argument("--beams", nargs="+", type=int, default=[1, 4])
     parser.add_argument("--repeats", type=int, default=3)

@@ -5,8 +5,9 @@ import torch
 from cpu_kernels import DTYPES, OTHER_INSTRUCTION_SETS, draw, kernels_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from packed_weights import packed_rows, packed_weight, unpacked
+from packed_weights import packed_weight, unpacked
 
+from packed_models import draw_blocks
 from tinyllm.check import references
 from tinyllm.check.tables import TOLERANCES
 from tinyllm.kernels import DEFAULT_CPU, cpu
@@ -108,7 +109,7 @@ def test_parts_of_several_formats(names, n, rows, threads, gated):
 @pytest.mark.parametrize("name", FORMATS)
 def test_unpacked_rows_are_those_of_torch(kernels, name, dtype):
     for k in sizes_of_rows(name):
-        rows = packed_rows(name, 11, k, seed=k)
+        rows = draw_blocks(11, k, name, seed=k)
         for first, last, threads in ((0, 11, 2), (3, 8, 1), (10, 11, 5), (4, 4, 1)):
             torch.set_num_threads(threads)
             got = kernels.unpack(rows, first, last, dtype)
@@ -117,7 +118,7 @@ def test_unpacked_rows_are_those_of_torch(kernels, name, dtype):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_blocks_of_a_part_of_a_file(name):
-    rows = packed_rows(name, 9, 512)
+    rows = draw_blocks(9, 512, name)
     shifted = torch.empty(rows.blocks.numel() + 32, dtype=torch.uint8)[32:].view_as(rows.blocks)
     shifted.copy_(rows.blocks)
     part = PackedRows(shifted[2:7], rows.format)
@@ -128,7 +129,7 @@ def test_blocks_of_a_part_of_a_file(name):
 
 
 def test_the_default_set_unpacks_with_torch_where_there_are_no_kernels(monkeypatch):
-    rows = packed_rows("Q5_K", 7, 512)
+    rows = draw_blocks(7, 512, "Q5_K")
     native = DEFAULT_CPU.unpack(rows, 2, 5, torch.bfloat16)
     monkeypatch.setattr(cpu, "unavailable", lambda: "no compiler")
     monkeypatch.setattr(cpu, "unpack", lambda *_: pytest.fail("native code ran"))

@@ -7,11 +7,12 @@ import pytest
 import torch
 from cpu_decoders import KINDS, MATRICES, compare, dense, weights
 from cpu_kernels import DTYPES, draw
-from packed_weights import packed_rows, packed_weight
+from packed_weights import packed_weight
 from torch import nn
 
 import tinyllm
 from models import close, tiny
+from packed_models import draw_blocks
 from tinyllm.kernels import cpu
 from tinyllm.kernels.block_formats import FORMATS
 from tinyllm.kernels.weights import DenseWeight, PackedWeight
@@ -93,7 +94,7 @@ def test_matrices_that_do_not_fit_are_named():
     model = weights(torch.float32, matrix=maker(["Q8_0"]), **SIZES)
     for name in MATRICES:
         right = model.layers[1][name]
-        short = PackedWeight((packed_rows("Q8_0", 7, right.shape[1]),), torch.float32)
+        short = PackedWeight((draw_blocks(7, right.shape[1], "Q8_0"),), torch.float32)
         layers = [model.layers[0], model.layers[1] | {name: short}]
         with pytest.raises(ValueError, match=rf"{name} has shape \[7, .*, expected \["):
             cpu.DecodeStep(cpu.kernels(), replace(model, layers=layers))

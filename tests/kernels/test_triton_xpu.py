@@ -42,7 +42,8 @@ CASES = {
     "activate_and_multiply": "^2 x (7|1000) (silu|gelu)$",
     "bias_and_activate": "^2 x (7|255) (gelu|gelu_pytorch_tanh|relu)$",
     "linear": "^1 x 64 -> 7$|^1 strided|^3 x 5 -> 3$|^4 rows, bias$",
-    "qkv_rope_and_store": "^b1 t1 h4 g2 d64, 32 rotated, interleaved, norm rms",
+    "unpack": "^Q6_K",
+    "qkv_rope_and_store": "^b1 t1 h4 g2 d64, 32 rotated, interleaved, norm rms|^packed Q4_K",
     "segment_attention": "^b2 h6 g2 w4 d64, 33 . 5 tokens, paths",
     "prefill_attention": "^b1 h4 g4 d64, 5 tokens of 5, padded$",
 }

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from tinyllm.checkpoint import Checkpoint
 from tinyllm.checkpoint.loading import source_tensors
 from tinyllm.checkpoint.weight_formats import pick_weights
+from tinyllm.checkpoint.weights import Weights
 from tinyllm.decoder import Decoder
-from tinyllm.kernels.weights import PackedRows
 from tinyllm.runtime.progress import progress
 
 SHARD_BYTES = 4 << 30  # of one file: held in memory beside the model while it is written
@@ -88,7 +87,7 @@ def save_gguf(decoder: Decoder, checkpoint: Checkpoint, path: Path) -> None:
     write_gguf(alone, path, pick_weights(decoder.dtype, None))
 
 
-class DecoderWeights:
+class DecoderWeights(Weights):
     """The weights of a decoder under the checkpoint's names, as views of its parameters."""
 
     def __init__(self, decoder: Decoder, checkpoint: Checkpoint) -> None:
@@ -100,17 +99,8 @@ class DecoderWeights:
         self.shapes = {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
         self._name = checkpoint.name
 
-    def check(self, name: str) -> None:
-        """A decoder has no tensor that cannot be read."""
-
     def read(self, name: str) -> Tensor:
         return self.tensors[name]
 
-    def packed(self, name: str, dtype: torch.dtype) -> PackedRows | None:
-        return None
-
     def file(self, name: str | None) -> str:
         return self._name
-
-    def unread_encoding(self, name: str) -> str | None:
-        return None

@@ -48,9 +48,8 @@ class Draw:
         blocks = self.integers(256, n, block_format.row_bytes(k)).to(torch.uint8)
         rows = PackedRows(blocks, block_format, planar=True)
         dtype = block_format.scale_dtype
-        fields = {
-            name: rows.fields[name] for name in ("scale", "minimum", "zero") if name in rows.fields
-        }
+        numbers = ("scale", "minimum", "zero", "value")
+        fields = {name: rows.fields[name] for name in numbers if name in rows.fields}
         for field in fields.values():
             field.view(dtype).copy_(self(*field.shape[:2], 1))
         scale = k**-0.5 / rows.unpack().square().mean().sqrt()

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor, nn
 
+from tinyllm.checkpoint.weights import Weights
 from tinyllm.config import DecoderConfig
 from tinyllm.families import Family
-from tinyllm.kernels.weights import PackedRows
 from tinyllm.ops.rope import RotaryEmbedding
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def _expected(hf_model: Any, kind: str) -> str:
     return f"hf_model is a {given}: expected {kind}{hint}"
 
 
-class ModuleWeights:
+class ModuleWeights(Weights):
     """The parameters of a transformers model already in memory; a shared one under each of its names."""
 
     def __init__(self, module: nn.Module, name_today: Callable[[str], str] = str) -> None:
@@ -71,12 +70,6 @@ class ModuleWeights:
 
     def read(self, name: str) -> Tensor:
         return self.parameters[name].data
-
-    def packed(self, name: str, dtype: torch.dtype) -> PackedRows | None:
-        return None
-
-    def unread_encoding(self, name: str) -> str | None:
-        return None
 
     def file(self, name: str | None) -> str:
         return self._name

@@ -12,13 +12,13 @@ from tinyllm.checkpoint.weights import Weights
 from tinyllm.kernels.block_formats import FORMATS, BlockFormat
 from tinyllm.kernels.weights import PackedRows
 from tinyllm.linear import Embedding
-from tinyllm.runtime.device import DTYPES, QUANTISERS
+from tinyllm.runtime.device import DTYPES
 
 NUMBER_FORMATS = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 NUMBERS = {name: dtype for dtype, name in NUMBER_FORMATS.items()}
-EMBEDDING_FORMAT = (
-    "Q8_0"  # of token embeddings, which stand close together, and of heads tied to them
-)
+QUANTISERS = ("q4_0", "q4_1", "q8_0")  # formats of blocks that the gguf package can make
+WRITTEN = (*QUANTISERS, *DTYPES)  # formats that dense weights can be converted to
+EMBEDDING_FORMAT = "Q8_0"  # of token embeddings beside 4 bits, and of heads tied to them
 
 
 class WeightFormat(NamedTuple):
@@ -42,6 +42,7 @@ class WeightFormat(NamedTuple):
 
 DENSE = WeightFormat("dense")
 STORED = WeightFormat("stored", as_stored=True)
+WEIGHTS = (STORED.name, *WRITTEN)
 
 
 def pick_weights(weights: Any, dtype: torch.dtype | None) -> WeightFormat:
@@ -55,8 +56,7 @@ def pick_weights(weights: Any, dtype: torch.dtype | None) -> WeightFormat:
         return WeightFormat(name, blocks=FORMATS[name.upper()])
     if name in DTYPES:
         return WeightFormat(name, dtype=DTYPES[name])
-    expected = [STORED.name, *QUANTISERS, *DTYPES]
-    raise ValueError(f"weights {weights!r} are not supported: expected one of {expected}")
+    raise ValueError(f"weights {weights!r} are not supported: expected one of {list(WEIGHTS)}")
 
 
 def in_format(

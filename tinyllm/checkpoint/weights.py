@@ -24,7 +24,10 @@ LONGEST_NAME = 255  # characters, of a file
 
 @runtime_checkable
 class Weights(Protocol):
-    """Tensors under the names transformers gives them; shapes are known before anything is read."""
+    """Tensors under the names transformers gives them; shapes are known before anything is read.
+
+    A class that inherits this has dense tensors, unless it defines how they are packed.
+    """
 
     shapes: Mapping[str, tuple[int, ...]]
 
@@ -46,7 +49,7 @@ class Weights(Protocol):
         ...
 
 
-class SafetensorsFolder:
+class SafetensorsFolder(Weights):
     """One or many safetensors files in a folder, memory-mapped; `name_today` may give their tensors other names."""
 
     def __init__(self, folder: Path, name_today: Callable[[str], str] = str) -> None:
@@ -98,12 +101,6 @@ class SafetensorsFolder:
             raise ValueError(
                 f"{self.file(name)}: tensor {name!r} is stored as {kind}: expected one of {list(STORED)}"
             )
-
-    def packed(self, name: str, dtype: torch.dtype) -> PackedRows | None:
-        return None
-
-    def unread_encoding(self, name: str) -> str | None:
-        return None
 
     def read(self, name: str) -> Tensor:
         opened, _, own_name = self._files[name]

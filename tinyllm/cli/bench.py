@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from tinyllm.bench.presets import ONE_PROMPT, PRESETS
-from tinyllm.cli.options import WEIGHTS, add_command, add_model, encode
+from tinyllm.checkpoint.weight_formats import WEIGHTS
+from tinyllm.cli.options import add_command, add_model, encode
 from tinyllm.runtime.device import free_bytes, pick_device, pick_dtype, size_as_text
 from tinyllm.stages import STAGES, pick_stage
 

@@ -9,10 +9,9 @@ from typing import TextIO
 
 import torch
 
-from tinyllm.runtime.device import DTYPES, QUANTISERS, available
+from tinyllm.checkpoint.weight_formats import WEIGHTS
+from tinyllm.runtime.device import DTYPES, available
 from tinyllm.stages import FASTEST, STAGES
-
-WEIGHTS = ["stored", *QUANTISERS, *DTYPES]
 
 
 def add_command(

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tinyllm.checkpoint.weight_formats import WRITTEN
 from tinyllm.cli.options import add_command
-from tinyllm.runtime.device import DTYPES, QUANTISERS, size_as_text
-
-FORMATS = [*QUANTISERS, *DTYPES]
+from tinyllm.runtime.device import size_as_text
 
 
 def add_to(commands) -> None:
@@ -29,7 +28,7 @@ def add_to(commands) -> None:
     command.add_argument(
         "--weights",
         default="q4_1",
-        choices=FORMATS,
+        choices=WRITTEN,
         help="format of the matrices; with q4_0, q4_1 and q8_0 the token embedding has 8 bits",
     )
     command.add_argument("--force", action="store_true", help="replace a file that exists")

@@ -1,8 +1,8 @@
-"""Weights packed in blocks: the levels that a block can store, and the error of formats over their bits."""
+"""Weights packed in blocks: the levels that a block can store."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tinyllm.draw.ladder import LIMIT, OURS, PEER
@@ -29,20 +29,4 @@ def draw_block(
     axis.spines[["top", "right"]].set_visible(False)
     if dense is not None:
         axis.legend(frameon=False, fontsize=8, loc="upper right")
-    return figure
-
-
-def draw_format_errors(errors: Mapping[str, tuple[float, float]], label: str) -> Figure:
-    """Formats by name: bits for one weight, and their error, which `label` names."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 3.2), layout="constrained", dpi=100)
-    axis = figure.subplots()
-    for name, (bits, error) in errors.items():
-        axis.semilogy(bits, error, "o", color=OURS)
-        axis.annotate(name, (bits, error), xytext=(5, 4), textcoords="offset points", fontsize=8)
-    axis.set_xlabel("bits for one weight")
-    axis.set_ylabel(label)
-    axis.margins(0.15)
-    axis.spines[["top", "right"]].set_visible(False)
     return figure

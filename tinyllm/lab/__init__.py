@@ -56,7 +56,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.draw.ladder_picker": "pick_from_ladder",
         "tinyllm.draw.launches": "draw_launches",
         "tinyllm.draw.memory_over_time": "draw_memory_over_time",
-        "tinyllm.draw.packed_blocks": "draw_block draw_format_errors",
+        "tinyllm.draw.packed_blocks": "draw_block",
         "tinyllm.draw.picture": "picture",
         "tinyllm.draw.recorded_runs": "no_run recorded_runs",
         "tinyllm.draw.roofline": "draw_roofline",

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from tinyllm.checkpoint.skeleton import needed_tensors
 from tinyllm.checkpoint.sources import Checkpoint
+from tinyllm.checkpoint.weights import Weights
 from tinyllm.config import DecoderConfig
 from tinyllm.families import family_of
-from tinyllm.kernels.weights import PackedRows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -88,7 +88,7 @@ SHAPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
-class RandomWeights:
+class RandomWeights(Weights):
     """Normal weights, sampled when they are read; their standard deviation keeps activations in range."""
 
     def __init__(
@@ -109,14 +109,6 @@ class RandomWeights:
         return 0.02 * torch.randn(
             shape, generator=self._generator, device=self._device, dtype=self._dtype
         )
-
-    def packed(self, name: str, dtype: torch.dtype) -> PackedRows | None:
-        """None: random weights are dense."""
-        return None
-
-    def unread_encoding(self, name: str) -> str | None:
-        """None: random weights are dense."""
-        return None
 
     def file(self, name: str | None) -> str:
         """None: random weights have no file."""

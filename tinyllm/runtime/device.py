@@ -10,7 +10,6 @@ import torch
 
 KINDS = ("xpu", "cuda", "cpu")
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-QUANTISERS = ("q4_0", "q4_1", "q8_0")  # formats of blocks that the gguf package can make
 
 
 def available() -> list[str]:

@@ -41,7 +41,14 @@ CPU_LAUNCHES = {
         num_warps=4,
     ),
     "packed_matrix": LaunchConfig(
-        {"code_bytes": 128, "max_rows": 16, "min_rows": 16, "min_programs": 1, "norm_tile": 8192},
+        {
+            "code_bytes": 128,
+            "max_rows": 16,
+            "min_rows": 16,
+            "min_columns": 16,
+            "min_programs": 1,
+            "norm_tile": 8192,
+        },
         num_warps=16,
     ),
     "attention": LaunchConfig(
