@@ -11,7 +11,7 @@ from tinyllm.bench.peers import pick_peers
 from tinyllm.bench.rows import is_ours, read_rows, write_rows
 from tinyllm.checkpoint import open_checkpoint
 from tinyllm.checkpoint.weight_formats import STORED, pick_weights
-from tinyllm.cli.bench import pick_formats
+from tinyllm.cli.bench_inputs import pick_formats
 
 CPU = torch.device("cpu")
 MACHINE = Machine("a machine", 1e9, 1e9, 1e-6)

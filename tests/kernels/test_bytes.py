@@ -10,7 +10,8 @@ pytest.importorskip("triton")
 from tinyllm.check.references import NormWeights
 from tinyllm.config import LayerKind, Rope
 from tinyllm.cost.attention import kernel_attention_cost
-from tinyllm.cost.ops import fused_matmul_cost, fused_norm_qkv_rope_cost
+from tinyllm.cost.matmul import fused_matmul_cost
+from tinyllm.cost.ops import fused_norm_qkv_rope_cost
 from tinyllm.cost.workload import Workload
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.kernel_set import BeamMask

@@ -12,17 +12,23 @@ import torch
 
 from tinyllm.bench.presets import ONE_PROMPT, PRESETS
 from tinyllm.checkpoint.weight_formats import WEIGHTS
-from tinyllm.cli.options import add_command, add_model, encode
+from tinyllm.cli.bench_inputs import (
+    RANDOM_TOKENS,
+    bench_prompt,
+    different_prompts,
+    open_model,
+    pick_formats,
+)
+from tinyllm.cli.bench_plan import print_plan
+from tinyllm.cli.options import add_command, add_model
 from tinyllm.runtime.device import free_bytes, pick_device, pick_dtype, size_as_text
 from tinyllm.stages import STAGES, pick_stage
 
 if TYPE_CHECKING:
-    from tinyllm.bench.presets import BenchCase, Preset
+    from tinyllm.bench.presets import Preset
     from tinyllm.bench.rows import Row
-    from tinyllm.config import DecoderConfig
 
 PROMPT = "What is a KV cache?"
-RANDOM_TOKENS = 32  # in a prompt for random weights
 LEAST = {
     "batch": 1,
     "num_beams": 1,
@@ -265,26 +271,6 @@ def measured(
     )
 
 
-def pick_formats(names: list[str] | None, checkpoint, dtype: torch.dtype) -> list:
-    """The formats of weights that are named; None is as stored, where a matrix is packed."""
-    from tinyllm.checkpoint.weight_formats import STORED, pick_weights
-
-    if names is not None:
-        return [pick_weights(name, dtype) for name in names]
-    found = (checkpoint.weights.packed(name, dtype) for name in checkpoint.weights.shapes)
-    return [STORED] if any(rows is not None for rows in found) else []
-
-
-def open_model(options: argparse.Namespace, device: torch.device, dtype: torch.dtype | None):
-    """The checkpoint to measure."""
-    from tinyllm.checkpoint import open_checkpoint
-    from tinyllm.lab.shapes import random_checkpoint
-
-    if options.random:
-        return random_checkpoint(options.random, device, dtype or torch.bfloat16)
-    return open_checkpoint(options.model)
-
-
 def memory_budget(options: argparse.Namespace, settings) -> int:
     """Bytes that each engine may hold. Raises ValueError where the weights alone need more."""
     from tinyllm.cost.model import weight_elements
@@ -313,94 +299,6 @@ def show(rows: Sequence[Row]) -> None:
     for group in grouped(rows):
         print(f"\n{group[0].model}, {group[0].device}, {title(group)}")
         print(as_text(group))
-
-
-def print_plan(
-    options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None
-) -> int:
-    """Print the memory of every stage in every case and the batch that fits; no weights are loaded."""
-    from tinyllm.checkpoint.loading import weight_bytes
-    from tinyllm.checkpoint.weight_formats import DENSE
-
-    checkpoint = open_model(options, device, dtype)
-    dtype = dtype or checkpoint.dtype
-    tokens = RANDOM_TOKENS
-    if checkpoint.tokenizer is not None:
-        tokens = encode(checkpoint.tokenizer, options.prompt, raw=False)["input_ids"].shape[1]
-    config = checkpoint.family.describe(checkpoint.config)
-    free = free_bytes(device) if options.memory_budget is None else int(options.memory_budget * 1e9)
-    dense = weight_bytes(checkpoint, dtype, DENSE)
-    rows = [(name, name, dense) for name in preset.stages]
-    if preset.stages:
-        last = preset.stages[-1]
-        for one in pick_formats(options.weights, checkpoint, dtype):
-            rows.append((f"{last}, {one.name}", last, weight_bytes(checkpoint, dtype, one)))
-    for case in preset.cases:
-        print_case(case, case.prompt_tokens or tokens, rows, config, dtype.itemsize, free)
-    return 0
-
-
-def print_case(
-    case: BenchCase,
-    tokens: int,
-    rows: Sequence[tuple[str, str, int]],
-    config: DecoderConfig,
-    size: int,
-    free: int | None,
-) -> None:
-    """Print the plan of one case as a table; `rows` are names, their stages, and the bytes of their weights."""
-    from tinyllm.bench.table import aligned
-    from tinyllm.generation.memory import CallShape, max_prompts, memory_need
-
-    call = CallShape(
-        case.batch or 1, tokens, case.new_tokens, case.num_beams, beams=case.num_beams > 1
-    )
-    lines = [
-        ("stage", "weights", "keys and values", "activations", "with weights", "prompts that fit")
-    ]
-    for name, stage_name, weights in rows:
-        stage = pick_stage(stage_name)
-        need = memory_need(stage, config, call, size)
-        fit = (
-            "unknown"
-            if free is None
-            else str(max_prompts(stage, config, call, size, free - weights))
-        )
-        sizes = (weights, need.keys_and_values, need.activations, need.total + weights)
-        lines.append((name, *map(size_as_text, sizes), fit))
-    beams = f" in {call.copies} beams" if call.beams else ""
-    print(f"{call.prompts} x {call.tokens} tokens, {call.new} new ones{beams}")
-    print("memory is unknown" if free is None else f"memory for all of it: {size_as_text(free)}")
-    print(aligned(lines))
-
-
-def bench_prompt(checkpoint, case: BenchCase, text: str) -> torch.Tensor:
-    """Token ids `[batch, t]`: the prompt's text, or `case.prompt_tokens` tokens."""
-    if checkpoint.tokenizer is not None and case.prompt_tokens is None:
-        ids = encode(checkpoint.tokenizer, text, raw=False)["input_ids"]
-    else:
-        ids = different_prompts(checkpoint, case.prompt_tokens or RANDOM_TOKENS, 1)
-    return ids.repeat(case.batch, 1)
-
-
-def different_prompts(checkpoint, tokens: int, many: int) -> torch.Tensor:
-    """Token ids `[many, tokens]`: pieces of Python's documentation; random ids without a tokenizer."""
-    if checkpoint.tokenizer is None:
-        generator = torch.Generator("cpu").manual_seed(0)
-        return torch.randint(
-            checkpoint.config.vocab_size,
-            (many, tokens),
-            generator=generator,
-            dtype=torch.int64,
-            device="cpu",
-        )
-    from pydoc_data.topics import topics
-
-    text = "\n".join(topics[name] for name in sorted(topics))
-    ids = checkpoint.tokenizer(text, verbose=False)["input_ids"]
-    starts = [101 * i % max(1, len(ids) - tokens) for i in range(many)]
-    pieces = [ids[start : start + tokens] for start in starts]
-    return torch.tensor(pieces, dtype=torch.int64, device="cpu")
 
 
 def streamers(tokenizer):

@@ -1,0 +1,77 @@
+"""`bench --plan`: the memory of each case, and the prompts that fit, before any weights are loaded."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from tinyllm.cli.bench_inputs import RANDOM_TOKENS, open_model, pick_formats
+from tinyllm.cli.options import encode
+from tinyllm.runtime.device import free_bytes, size_as_text
+from tinyllm.stages import pick_stage
+
+if TYPE_CHECKING:
+    from tinyllm.bench.presets import BenchCase, Preset
+    from tinyllm.config import DecoderConfig
+
+
+def print_plan(
+    options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None
+) -> int:
+    """Print the memory of every stage in every case and the batch that fits; no weights are loaded."""
+    from tinyllm.checkpoint.loading import weight_bytes
+    from tinyllm.checkpoint.weight_formats import DENSE
+
+    checkpoint = open_model(options, device, dtype)
+    dtype = dtype or checkpoint.dtype
+    tokens = RANDOM_TOKENS
+    if checkpoint.tokenizer is not None:
+        tokens = encode(checkpoint.tokenizer, options.prompt, raw=False)["input_ids"].shape[1]
+    config = checkpoint.family.describe(checkpoint.config)
+    free = free_bytes(device) if options.memory_budget is None else int(options.memory_budget * 1e9)
+    dense = weight_bytes(checkpoint, dtype, DENSE)
+    rows = [(name, name, dense) for name in preset.stages]
+    if preset.stages:
+        last = preset.stages[-1]
+        for one in pick_formats(options.weights, checkpoint, dtype):
+            rows.append((f"{last}, {one.name}", last, weight_bytes(checkpoint, dtype, one)))
+    for case in preset.cases:
+        print_case(case, case.prompt_tokens or tokens, rows, config, dtype.itemsize, free)
+    return 0
+
+
+def print_case(
+    case: BenchCase,
+    tokens: int,
+    rows: Sequence[tuple[str, str, int]],
+    config: DecoderConfig,
+    size: int,
+    free: int | None,
+) -> None:
+    """Print the plan of one case as a table; `rows` are names, their stages, and the bytes of their weights."""
+    from tinyllm.bench.table import aligned
+    from tinyllm.generation.memory import CallShape, max_prompts, memory_need
+
+    call = CallShape(
+        case.batch or 1, tokens, case.new_tokens, case.num_beams, beams=case.num_beams > 1
+    )
+    lines = [
+        ("stage", "weights", "keys and values", "activations", "with weights", "prompts that fit")
+    ]
+    for name, stage_name, weights in rows:
+        stage = pick_stage(stage_name)
+        need = memory_need(stage, config, call, size)
+        fit = (
+            "unknown"
+            if free is None
+            else str(max_prompts(stage, config, call, size, free - weights))
+        )
+        sizes = (weights, need.keys_and_values, need.activations, need.total + weights)
+        lines.append((name, *map(size_as_text, sizes), fit))
+    beams = f" in {call.copies} beams" if call.beams else ""
+    print(f"{call.prompts} x {call.tokens} tokens, {call.new} new ones{beams}")
+    print("memory is unknown" if free is None else f"memory for all of it: {size_as_text(free)}")
+    print(aligned(lines))
