@@ -13,6 +13,16 @@ from torch import Tensor
 from .block_formats import FORMATS, BlockFormat
 from .weights import PackedRows, PackedWeight
 
+GPU_FORMATS = (
+    "Q4_0",
+    "Q4_1",
+    "Q8_0",
+    "Q4_K",
+    "Q5_K",
+    "Q6_K",
+)  # that Triton's and SYCL's kernels decode
+PLANE_ALIGNMENT = 16  # bytes of a lane's widest load
+
 
 def unpack(rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Float[Tensor, "n k"]:
     """Rows `first` to `last`, dense. Moves their bytes, and n*k*s."""
@@ -40,6 +50,27 @@ def lookup(weight: PackedWeight, ids: Int[Tensor, "*ids"]) -> Float[Tensor, "*id
 def is_listed(blocks: BlockFormat) -> bool:
     """Whether a format is one of `FORMATS`, which operations find by name; others decode themselves."""
     return FORMATS.get(blocks.name) is blocks
+
+
+def has_gpu_kernel(rows: PackedRows) -> bool:
+    """Whether the kernels of GPUs decode a format; others are number formats, groups, or a reader's own."""
+    return rows.format.name in GPU_FORMATS and is_listed(rows.format)
+
+
+def check_planes(rows: PackedRows, k: int) -> None:
+    """Raise ValueError unless rows are of `k` weights, and where GPU kernels decode them in aligned planes."""
+    blocks = rows.blocks
+    if rows.shape[1] != k:
+        raise ValueError(f"packed rows are {list(rows.shape)}: expected rows of {k} weights")
+    if has_gpu_kernel(rows) and not rows.planar:
+        raise ValueError(
+            f"packed rows in {rows.format} lie block by block: expected planes, from `arranged(planar=True)`"
+        )
+    if not blocks.is_contiguous() or blocks.data_ptr() % PLANE_ALIGNMENT:
+        raise ValueError(
+            f"packed rows have strides {blocks.stride()} and the address {blocks.data_ptr():#x}: "
+            f"expected contiguous memory at a multiple of {PLANE_ALIGNMENT} bytes"
+        )
 
 
 def unpack_matrix(weight: PackedWeight, first: int, last: int) -> Float[Tensor, "n k"]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..packed import is_listed
+from ..packed import PLANE_ALIGNMENT, check_planes
 from ..weights import PackedRows
 
-FORMATS = ("Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K")  # as in block_formats.hpp
-VECTOR_BYTES = 16  # of a lane's widest load
 ACTIVATIONS = {None: 0, "silu": 1, "gelu": 2, "gelu_pytorch_tanh": 3, "relu": 4}  # as in common.hpp
 
 
@@ -37,33 +35,17 @@ def check_shape(name: str, tensor: Tensor | None, *shape: int) -> None:
         raise ValueError(f"{name} has shape {list(tensor.shape)}, expected {list(shape)}")
 
 
-def is_packed(rows: PackedRows) -> bool:
-    """Whether the kernels read a format; others are number formats, or a reader's own."""
-    return rows.format.name in FORMATS and is_listed(rows.format)
-
-
 def is_aligned(tensor: Tensor) -> bool:
     """Whether all rows can be read 16 bytes at a time."""
     steps = (stride * tensor.element_size() for stride in tensor.stride()[:-1])
-    return not any(step % VECTOR_BYTES for step in (tensor.data_ptr(), *steps))
+    return not any(step % PLANE_ALIGNMENT for step in (tensor.data_ptr(), *steps))
 
 
 def check_packed(rows: PackedRows, k: int, like: Tensor) -> None:
     """Raise ValueError unless packed rows have k weights, lie in planes, and beside `like`."""
-    blocks = rows.blocks
-    if rows.shape[1] != k:
-        raise ValueError(f"packed rows are {list(rows.shape)}: expected rows of {k} weights")
-    if blocks.device != like.device:
-        raise ValueError(f"packed rows are on {blocks.device}, expected {like.device}")
-    if not rows.planar:
-        raise ValueError(
-            f"packed rows in {rows.format} lie block by block: expected planes, from `arranged(planar=True)`"
-        )
-    if not blocks.is_contiguous() or not is_aligned(blocks[0]):
-        raise ValueError(
-            f"packed rows have strides {blocks.stride()} and the address {blocks.data_ptr():#x}: "
-            f"expected contiguous memory at a multiple of {VECTOR_BYTES} bytes"
-        )
+    check_planes(rows, k)
+    if rows.blocks.device != like.device:
+        raise ValueError(f"packed rows are on {rows.blocks.device}, expected {like.device}")
 
 
 def as_matrix(x: Tensor) -> Tensor:

@@ -10,17 +10,16 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from ..packed import PLANE_ALIGNMENT, has_gpu_kernel
 from ..torch_kernels import TORCH
 from ..weights import DenseWeight, PackedRows, PackedWeight, Weight
 from .activation import activate_and_multiply
 from .arguments import (
-    VECTOR_BYTES,
     activation_code,
     check_alike,
     check_packed,
     check_shape,
     is_aligned,
-    is_packed,
 )
 from .norm import layer_norm
 from .runtime import Runtime, runtime_of
@@ -60,7 +59,7 @@ def linear(
     a format that no kernel reads is torch's. Raises ValueError; more rows than 16 belong to a
     library's matmul, which reads the weights once per tile.
     """
-    if isinstance(weight, PackedWeight) and not all(map(is_packed, weight.parts)):
+    if isinstance(weight, PackedWeight) and not all(map(has_gpu_kernel, weight.parts)):
         return TORCH.linear(x, weight, bias, norm, activation, gated, residuals)
     _check(x, weight, bias, norm, activation, gated=gated, residuals=residuals)
     parts = (weight.data,) if isinstance(weight, DenseWeight) else weight.parts
@@ -209,6 +208,6 @@ def _aligned(tensor: Tensor | None) -> Tensor | None:
 
 def _work_items(row_bytes: int, device: Runtime) -> int:
     """Work-items that share a walk along a row of the weight."""
-    vectors = row_bytes // VECTOR_BYTES
+    vectors = row_bytes // PLANE_ALIGNMENT
     subgroups = vectors // (VECTORS_PER_LANE * device.lanes)
     return device.lanes * max(1, min(MAX_SUBGROUPS, subgroups))

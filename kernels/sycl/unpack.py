@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..packed import has_gpu_kernel
 from ..torch_kernels import TORCH
 from ..weights import PackedRows
-from .arguments import check_packed, is_packed, work_items
+from .arguments import check_packed, work_items
 from .runtime import runtime_of
 
 
@@ -17,7 +18,7 @@ def unpack(rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Tenso
     A format that no kernel reads is torch's. Raises ValueError for rows that do not exist, or
     blocks that are not in planes.
     """
-    if not is_packed(rows):
+    if not has_gpu_kernel(rows):
         return TORCH.unpack(rows, first, last, dtype)
     n, k = rows.shape
     check_packed(rows, k, rows.blocks)

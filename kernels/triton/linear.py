@@ -19,6 +19,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..packed import check_planes
 from ..torch_kernels import TORCH
 from ..weights import DenseWeight, PackedRows, PackedWeight, Weight
 from .activation import activate, activate_and_multiply, check_activation
@@ -26,7 +27,7 @@ from .arguments import MAX_ROWS, LinearStrides, NormPointers, check_vectors
 from .block_matmul import dot_of_blocks
 from .norm import HEADROOM, as_rows, row_statistics
 from .packed_matmul import packed_gemv_or_dot, packed_launch
-from .packed_tiles import aligned, check_packed, has_tiles, packed_pointers, tile_source
+from .packed_tiles import aligned, has_tiles, packed_pointers, tile_source
 from .tiles import has_blocks
 from .tuning import LaunchConfig, launch_for, weight_tile
 
@@ -183,8 +184,8 @@ def linear(
     `norm` has `weight`, `bias` and `eps`: a LayerNorm, or an RMSNorm where its bias is None. `gated`: the first half of
     the outputs is activated and multiplied by the second. Returns [..., n], gated [..., n / 2], as are the residuals.
     A packed weight is one launch for each of its parts, and one for a gate across parts; in a format without tiles it
-    is torch's. Raises ValueError for more
-    rows, more than two residuals, an unknown activation, or shapes that do not fit.
+    is torch's. Raises ValueError for more rows, more than two residuals, an unknown activation, or shapes that do not
+    fit.
     """
     if isinstance(weight, PackedWeight) and not has_tiles(weight):
         return TORCH.linear(x, weight, bias, norm, activation, gated, residuals)
@@ -356,7 +357,7 @@ def check_weight(weight: Weight, k: int) -> None:
     """Raise ValueError unless a weight is of rows of k, and dense or in planes that a kernel can read."""
     if isinstance(weight, PackedWeight):
         for part in weight.parts:
-            check_packed(part, k)
+            check_planes(part, k)
     elif weight.shape[1] != k or weight.data.stride(1) != 1:
         raise ValueError(
             f"weight is {list(weight.shape)}, strides {weight.data.stride()}: expected dense [n, {k}]"

@@ -14,12 +14,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ..packed import is_listed
+from ..packed import PLANE_ALIGNMENT, has_gpu_kernel
 from ..weights import PackedRows, PackedWeight
 
-TILES = ("Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K")
 NUMBERS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-ALIGNMENT = 16  # bytes of a lane's load
 WORDS_OF_VECTOR = tl.constexpr(4)
 # 2^23 as bits of fp32: with an integer in its last 23 bits it is the sum of both, without a conversion.
 EXPONENT_BITS = tl.constexpr(0x4B000000)
@@ -34,42 +32,22 @@ class PackedPointers(NamedTuple):
     scales_ptr: Tensor
 
 
-def is_packed(rows: PackedRows) -> bool:
-    """Whether rows are in a format that kernels decode; others may be numbers, or a format of one's own."""
-    return rows.format.name in TILES and is_listed(rows.format)
-
-
 def has_tiles(weight: PackedWeight) -> bool:
     """Whether kernels read all parts of a weight: packed ones, and numbers in the format of x."""
     return all(
-        is_packed(part) or NUMBERS.get(part.format.name) == weight.dtype for part in weight.parts
+        has_gpu_kernel(part) or NUMBERS.get(part.format.name) == weight.dtype
+        for part in weight.parts
     )
 
 
 def tile_source(part: PackedRows) -> PackedRows | Tensor:
     """A part of a weight with tiles as a launch takes it: packed, or a dense matrix."""
-    return part if is_packed(part) else part.blocks.view(NUMBERS[part.format.name])
+    return part if has_gpu_kernel(part) else part.blocks.view(NUMBERS[part.format.name])
 
 
 def aligned(x: Tensor) -> Tensor:
     """One row of x, or a vector, at an address from which several elements are loaded at a time: itself or a copy."""
-    return x if x.data_ptr() % ALIGNMENT == 0 else x.clone()
-
-
-def check_packed(rows: PackedRows, k: int) -> None:
-    """Raise ValueError unless rows are of k weights, and in aligned planes where they are packed."""
-    name = rows.format.name
-    if rows.shape[1] != k:
-        raise ValueError(f"packed rows are {list(rows.shape)}: expected rows of {k} weights")
-    if is_packed(rows) and not rows.planar:
-        raise ValueError(
-            f"packed rows in {name} lie block by block: expected planes, from `arranged(planar=True)`"
-        )
-    if not rows.blocks.is_contiguous() or rows.blocks.data_ptr() % ALIGNMENT:
-        raise ValueError(
-            f"packed rows have strides {rows.blocks.stride()} and the address {rows.blocks.data_ptr():#x}: "
-            f"expected contiguous memory at a multiple of {ALIGNMENT} bytes"
-        )
+    return x if x.data_ptr() % PLANE_ALIGNMENT == 0 else x.clone()
 
 
 def packed_pointers(rows: PackedRows) -> PackedPointers:

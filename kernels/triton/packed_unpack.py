@@ -10,14 +10,13 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..packed import check_planes, has_gpu_kernel
 from ..torch_kernels import TORCH
 from ..weights import PackedRows
 from .packed_tiles import (
     WORDS_OF_VECTOR,
-    check_packed,
     codes_of_half,
     column_of,
-    is_packed,
     load_high_words,
     load_scales,
     load_words,
@@ -71,10 +70,10 @@ def unpack(
 
     A format without tiles is torch's. Raises ValueError for rows that do not exist, or blocks that are not in planes.
     """
-    if not is_packed(rows):
+    if not has_gpu_kernel(rows):
         return TORCH.unpack(rows, first, last, dtype)
     n, k = rows.shape
-    check_packed(rows, k)
+    check_planes(rows, k)
     if not 0 <= first <= last <= n:
         raise ValueError(f"rows {first} to {last} of {n}: expected 0 <= first <= last <= {n}")
     launch = launch or launch_for("unpack", rows.blocks.device.type)

@@ -15,6 +15,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..packed import has_gpu_kernel
 from ..torch_kernels import split_heads
 from ..weights import DenseWeight, Weight
 from .arguments import (
@@ -39,7 +40,7 @@ from .linear import (
 )
 from .norm import as_rows
 from .packed_matmul import packed_gemv_or_dot, packed_launch
-from .packed_tiles import aligned, is_packed, packed_pointers
+from .packed_tiles import aligned, packed_pointers
 from .rope import rope_and_store
 from .tuning import LaunchConfig
 
@@ -195,7 +196,7 @@ def qkv_rope_and_store(
             device_type=x.device.type, launch=launch,
             neighbours=neighbours_of(head_dim, cos.shape[-1], interleaved),
         )  # fmt: skip
-    elif len(weight.parts) == 1 and is_packed(weight.parts[0]):
+    elif len(weight.parts) == 1 and has_gpu_kernel(weight.parts[0]):
         matrix = packed_pointers(weight.parts[0])
         x_rows = x_rows if num_rows > 1 else aligned(x_rows)
         stride = 0

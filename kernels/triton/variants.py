@@ -13,6 +13,7 @@ import triton
 from triton.compiler import ASTSource
 
 from ..block_formats import FORMATS
+from ..packed import GPU_FORMATS
 from . import activation, attention, beam_mask, norm, packed_unpack, prefill, qkv, rope
 from .arguments import (
     BeamMaskPointers,
@@ -29,7 +30,7 @@ from .arguments import (
 )
 from .linear import _linear, gemv_launch
 from .packed_matmul import packed_launch
-from .packed_tiles import TILES, PackedPointers
+from .packed_tiles import PackedPointers
 from .tuning import LAUNCHES, LaunchConfig, key_tile
 
 # Parameters and members of grouped parameters, by name; all other pointers are to the model's format.
@@ -212,7 +213,7 @@ def _packed(launches: Mapping[str, LaunchConfig], device_type: str) -> Iterator[
     """Packed weights, a vector and 16 rows: a gated MLP in each format, the queries of Llama; rows unpacked."""
     llama = {"HEAD_DIM": 128, "HALF": 64, "INTERLEAVED": False, "PER_HEAD": False}
     silu = {"ACTIVATION": "silu", "GATED": True}
-    for packed in map(FORMATS.get, TILES):
+    for packed in map(FORMATS.get, GPU_FORMATS):
         no_high = () if "high" in dict(packed.fields) else ("high_ptr",)
         absent = tuple(f"weight.{name}" for name in no_high)
         for name, rows in (("packed_vector", 1), ("packed_matrix", 16)):

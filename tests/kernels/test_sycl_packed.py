@@ -14,6 +14,7 @@ from tinyllm.check import TABLES, references, run_case
 from tinyllm.check.cases import Draw
 from tinyllm.check.references import NormWeights
 from tinyllm.kernels.block_formats import FORMATS
+from tinyllm.kernels.packed import GPU_FORMATS
 from tinyllm.kernels.sycl import SYCL, arguments
 from tinyllm.kernels.sycl.linear import MAX_LAYER_NORM_ROWS
 from tinyllm.kernels.sycl.runtime import Kernel
@@ -39,7 +40,7 @@ def draw(*shape: int) -> torch.Tensor:
     return Draw(sum(shape), torch.float32, DEVICE)(*shape)
 
 
-@pytest.mark.parametrize("name", arguments.FORMATS)
+@pytest.mark.parametrize("name", GPU_FORMATS)
 def test_every_weight_of_one_row_is_exact(name):
     """x picks a column: what comes out is that weight, whatever its byte, its half and its group."""
     rows = packed_rows(name, 5, 512)
@@ -58,7 +59,7 @@ def test_every_weight_of_several_rows_is_exact(name):
 
 @pytest.mark.parametrize(
     ("name", "dtype"),
-    [*((name, torch.float32) for name in arguments.FORMATS), ("Q6_K", torch.bfloat16)],
+    [*((name, torch.float32) for name in GPU_FORMATS), ("Q6_K", torch.bfloat16)],
     ids=str,
 )
 def test_unpacked_rows_are_those_of_torch(name, dtype):

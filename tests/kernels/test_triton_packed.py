@@ -18,8 +18,9 @@ from tinyllm.check.references import NormWeights
 from tinyllm.kernels import torch_kernels
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.block_formats import FORMATS
+from tinyllm.kernels.packed import GPU_FORMATS
 from tinyllm.kernels.triton import packed_matmul, tuning
-from tinyllm.kernels.triton.packed_tiles import TILES, aligned
+from tinyllm.kernels.triton.packed_tiles import aligned
 from tinyllm.kernels.weights import DenseWeight, PackedRows, PackedWeight
 
 GPUS = ("cuda", "xpu")
@@ -34,7 +35,7 @@ def packed_weight(*rows, dtype=torch.float32) -> PackedWeight:
     return PackedWeight(rows, dtype)
 
 
-@pytest.mark.parametrize("name", TILES)
+@pytest.mark.parametrize("name", GPU_FORMATS)
 def test_planes_have_each_byte_of_the_blocks_once(name):
     rows = packed_rows(name, 3, 512)
     blocks = rows.arranged(planar=False)
@@ -49,7 +50,7 @@ def test_planes_have_each_byte_of_the_blocks_once(name):
     assert starts[-1] % 2 == 0
 
 
-@pytest.mark.parametrize("name", TILES)
+@pytest.mark.parametrize("name", GPU_FORMATS)
 def test_every_weight_of_one_row_is_exact(name, interpreted):
     """x picks a column: what comes out is that weight, whatever its byte, its half and its group."""
     rows = packed_rows(name, 5, 512)
@@ -60,7 +61,7 @@ def test_every_weight_of_one_row_is_exact(name, interpreted):
         assert kernels.linear(x, packed_weight(rows))[0].equal(dense[:, column]), column
 
 
-@pytest.mark.parametrize("name", TILES)
+@pytest.mark.parametrize("name", GPU_FORMATS)
 def test_every_weight_of_several_rows_is_exact(name, interpreted):
     rows = packed_rows(name, 5, 512)
     columns = torch.eye(512)[::5]
@@ -96,7 +97,7 @@ def test_one_row_at_any_address(dtype, accelerator):
 
 @settings(max_examples=12, deadline=None)
 @given(
-    name=st.sampled_from(TILES), n=st.integers(1, 40), blocks=st.integers(1, 6),
+    name=st.sampled_from(GPU_FORMATS), n=st.integers(1, 40), blocks=st.integers(1, 6),
     dtype=st.sampled_from([torch.float32, torch.float16]), data=st.data(),
 )  # fmt: skip
 def test_unpacked_rows_are_those_of_torch(name, n, blocks, dtype, data):
@@ -109,7 +110,7 @@ def test_unpacked_rows_are_those_of_torch(name, n, blocks, dtype, data):
 
 @settings(max_examples=15, deadline=None)
 @given(
-    name=st.sampled_from(TILES), rows=st.integers(1, 16), n=st.integers(1, 40),
+    name=st.sampled_from(GPU_FORMATS), rows=st.integers(1, 16), n=st.integers(1, 40),
     blocks=st.integers(1, 6), code_bytes=st.sampled_from([128, 512]),
 )  # fmt: skip
 def test_any_size_in_tiles_of_any_size(name, rows, n, blocks, code_bytes):
