@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 
 from ..machine_code import MachineCode, read_kernel, replace_section
+from ..packed import GPU_FORMATS
 from . import ocloc
-from .arguments import FORMATS
 from .ocloc import Compiler
 from .packages import version
 from .runtime import SCALARS, Runtime, Source
@@ -56,7 +56,7 @@ VARIANTS: dict[str, tuple[str, dict[str, int | str]]] = {
     "reduce_partials": ("reduce_partials", {}),
     **{
         f"1 row, RMSNorm, {name}": ("linear", {"ROWS": 1, "NORM": "RMS_NORM", "FORMAT": name})
-        for name in FORMATS
+        for name in GPU_FORMATS
     },
     **{
         f"{rows} rows, {title}, {name}": ("linear", {"ROWS": rows, "NORM": norm, "FORMAT": name})
