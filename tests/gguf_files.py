@@ -19,6 +19,7 @@ ARCHITECTURES = {
     "gemma3_text": "gemma3",
     "gpt_neox": "gptneox",
     "bloom": "bloom",
+    "lfm2": "lfm2",
 }
 
 
@@ -100,6 +101,16 @@ def keys_of(config):
         "embedding_length": config.hidden_size,
         "attention.head_count": heads,
     }
+    if kind == "lfm2":
+        attends = [one == "full_attention" for one in config.layer_types]
+        return keys | {
+            "context_length": config.max_position_embeddings,
+            "feed_forward_length": config.intermediate_size,
+            "attention.head_count_kv": [config.num_key_value_heads * one for one in attends],
+            "attention.layer_norm_rms_epsilon": config.norm_eps,
+            "shortconv.l_cache": config.conv_L_cache,
+            "rope.freq_base": float(config.rope_parameters["rope_theta"]),
+        }
     if kind == "bloom":
         return keys | {
             "context_length": config.hidden_size,
@@ -169,6 +180,8 @@ def stored_values(config, name, values):
         )
     if architecture in ("gemma2", "gemma3") and part.endswith("norm"):
         return values + 1
+    if name.endswith("conv.conv.weight"):
+        return values[:, 0]
     if part == "query_key_value":
         per_head = values.reshape(config.num_attention_heads, 3, -1, *values.shape[1:])
         return np.concatenate(list(per_head.swapaxes(0, 1))).reshape(values.shape)
