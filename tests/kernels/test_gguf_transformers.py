@@ -90,7 +90,11 @@ def load(path, *, dequantize, device="cpu"):
 def generate(model, **options):
     prompt = PROMPT.to(model.device)
     return model.generate(
-        prompt, attention_mask=torch.ones_like(prompt), do_sample=False, max_new_tokens=12, **options
+        prompt,
+        attention_mask=torch.ones_like(prompt),
+        do_sample=False,
+        max_new_tokens=12,
+        **options,
     ).tolist()
 
 
