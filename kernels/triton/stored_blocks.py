@@ -213,21 +213,18 @@ def _unpack(
         tl.store(out_row_ptrs + column_of(byte, HALF, FORMAT), weights, mask=mask)
 
 
-def _constants(rows: PackedRows, n: int, *, num_rows: int) -> dict[str, Any]:
-    """Tiles and options of a launch for experts of n rows, or one matrix, as for planes of that size."""
-    device_type = rows.blocks.device.type
+def stored_launch(
+    n: int, k: int, blocks: BlockFormat, *, num_rows: int, device_type: str
+) -> dict[str, Any]:
+    """The constants of a launch for rows [n, k] and `num_rows` of x: the tiles that planes of that size have."""
     launch = launch_for("packed_vector" if num_rows == 1 else "packed_matrix", device_type)
     _, tiles = packed_launch(
-        n, rows.shape[1], rows.format.name,
-        pairs=False, num_rows=num_rows, device_type=device_type, launch=None,
-    )  # fmt: skip
-    names = ("FORMAT", "BLOCK_N", "BLOCK_K", "NUM_STAGES")
-    return (
-        {name: tiles[name] for name in names}
-        | {"LAYOUT": block_layout(rows.format)}
-        | launch.options
-        | ({"BLOCK_M": tiles["BLOCK_M"]} if num_rows > 1 else {})
+        n, k, blocks.name, pairs=False, num_rows=num_rows, device_type=device_type, launch=None
     )
+    names = ["FORMAT", "BLOCK_N", "BLOCK_K", "NUM_STAGES"]
+    names += ["BLOCK_M"] if num_rows > 1 else []
+    constants = {name: tiles[name] for name in names}
+    return constants | {"LAYOUT": block_layout(blocks)} | launch.options
 
 
 def gemv(rows: PackedRows, x: Tensor, experts: Tensor | None = None, *, n: int) -> Tensor:
@@ -238,7 +235,7 @@ def gemv(rows: PackedRows, x: Tensor, experts: Tensor | None = None, *, n: int) 
     k = x.shape[1]
     choices = 1 if experts is None else experts.shape[1]
     out = torch.empty(len(x), choices, n, dtype=torch.float32, device=x.device)
-    constants = _constants(rows, n, num_rows=1)
+    constants = stored_launch(n, k, rows.format, num_rows=1, device_type=x.device.type)
     if out.numel():
         _gemv[(len(x) * choices, triton.cdiv(n, constants["BLOCK_N"]))](
             aligned(x.contiguous()), rows.blocks,
@@ -253,7 +250,7 @@ def matmul(rows: PackedRows, x: Tensor) -> Tensor:
     if len(x) <= 1:
         return gemv(rows, x, n=n)[:, 0]
     out = torch.empty(len(x), n, dtype=torch.float32, device=x.device)
-    constants = _constants(rows, n, num_rows=len(x))
+    constants = stored_launch(n, k, rows.format, num_rows=len(x), device_type=x.device.type)
     _dot[(triton.cdiv(n, constants["BLOCK_N"]),)](
         x.contiguous(), rows.blocks, out, len(x), n, k, **constants
     )
