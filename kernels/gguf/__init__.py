@@ -49,14 +49,15 @@ def mul_mat_vec(weight: Tensor, x: Tensor, ggml_type: int, out_features: int) ->
     if _has_kernels(weight):
         from ..triton import stored_blocks
 
-        return stored_blocks.matmul(rows, x)
+        with torch.accelerator.device_index(weight.device.index):
+            return stored_blocks.matmul(rows, x)
     return torch.cat([F.linear(x.float(), tile) for tile in _tiles(rows)], dim=1)
 
 
 def mul_mat_id(weight: Tensor, x: Tensor, ids: Tensor, ggml_type: int, out_features: int) -> Tensor:
-    """x [m, k] times the experts of each row, of weights [experts, n, k]: float32 [m, choices, n].
+    """x [m, k] times the experts of each row, of weights [experts, n, k]: float32 [m, top_k, n].
 
-    `ids` [m, choices] are the numbers of the experts. Raises ValueError as `mul_mat_vec` does, for any number of rows.
+    `ids` [m, top_k] are the numbers of the experts. Raises ValueError as `mul_mat_vec` does, for any number of rows.
     """
     if weight.ndim != 3 or weight.shape[1] != out_features:
         raise ValueError(
@@ -65,7 +66,7 @@ def mul_mat_id(weight: Tensor, x: Tensor, ids: Tensor, ggml_type: int, out_featu
     if x.ndim != 2 or ids.ndim != 2 or len(ids) != len(x) or ids.is_floating_point():
         raise ValueError(
             f"x is {list(x.shape)} and ids are {list(ids.shape)} of {ids.dtype}: "
-            "expected [m, k] and integers [m, choices]"
+            "expected [m, k] and integers [m, top_k]"
         )
     experts = len(weight)
     rows = _packed_rows(weight.flatten(0, 1), ggml_type, x.shape[1], experts * out_features)
@@ -73,7 +74,8 @@ def mul_mat_id(weight: Tensor, x: Tensor, ids: Tensor, ggml_type: int, out_featu
     if _has_kernels(weight):
         from ..triton import stored_blocks
 
-        return stored_blocks.gemv(rows, x, ids, n=out_features)
+        with torch.accelerator.device_index(weight.device.index):
+            return stored_blocks.gemv(rows, x, ids, n=out_features)
     out = torch.empty(*ids.shape, out_features, dtype=torch.float32, device=x.device)
     for expert in ids.unique().tolist():
         row, choice = (ids == expert).nonzero(as_tuple=True)
@@ -99,7 +101,8 @@ def get_rows(
     if _has_kernels(weight):
         from ..triton import stored_blocks
 
-        return stored_blocks.unpack(rows, indices, dtype)
+        with torch.accelerator.device_index(weight.device.index):
+            return stored_blocks.unpack(rows, indices, dtype)
     return rows.lookup(indices).to(dtype)
 
 
@@ -110,7 +113,8 @@ def dequantize(weight: Tensor, ggml_type: int, rows: int, cols: int, dtype: torc
     if _has_kernels(weight):
         from ..triton import stored_blocks
 
-        return stored_blocks.unpack(stored, None, dtype)
+        with torch.accelerator.device_index(weight.device.index):
+            return stored_blocks.unpack(stored, None, dtype)
     return torch.cat([tile.to(dtype) for tile in _tiles(stored)])
 
 

@@ -27,7 +27,7 @@ def export(folder: Path) -> None:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder} is there and not empty: expected a new or empty folder")
-    files = exported_files()
+    files = source_files()
     for backend in BACKENDS:
         variant = folder / "build" / f"torch-{backend}"
         for name, text in (files | {"metadata.json": metadata(files, backend)}).items():
@@ -36,20 +36,20 @@ def export(folder: Path) -> None:
             path.write_text(text)
 
 
-def exported_files() -> dict[str, str]:
+def source_files() -> dict[str, str]:
     """The text of every file by its path: the interface and all it imports, in packages that import nothing else."""
     files = {"__init__.py": ROOT}
     found = [INTERFACE]
     for path in found:
         text = path.read_text()
-        files[str(path.relative_to(KERNELS))] = without_jaxtyping(text)
+        files[str(path.relative_to(KERNELS))] = replace_annotations(text)
         package = path.parent / "__init__.py"
         files.setdefault(str(package.relative_to(KERNELS)), f'"""{path.parent.name}."""\n')
-        found += [target for target in imported_files(path, text) if target not in found]
+        found += [target for target in imports(path, text) if target not in found]
     return files
 
 
-def imported_files(path: Path, text: str) -> Iterator[Path]:
+def imports(path: Path, text: str) -> Iterator[Path]:
     """The modules of `kernels` that a file imports, at its head or within a function."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -60,14 +60,14 @@ def imported_files(path: Path, text: str) -> Iterator[Path]:
                 yield folder.with_suffix(".py")
 
 
-def without_jaxtyping(text: str) -> str:
+def replace_annotations(text: str) -> str:
     """The same annotations of shapes as `typing` has them."""
 
-    def annotated(found: re.Match) -> str:
+    def replace(found: re.Match) -> str:
         names = found[1].split(", ")
         return "from typing import " + ", ".join(f"Annotated as {name}" for name in names)
 
-    return re.sub(r"^from jaxtyping import (.+)$", annotated, text, flags=re.MULTILINE)
+    return re.sub(r"^from jaxtyping import (.+)$", replace, text, flags=re.MULTILINE)
 
 
 def metadata(files: dict[str, str], backend: str) -> str:

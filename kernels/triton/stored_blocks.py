@@ -101,18 +101,18 @@ def _load_scales(
 
 @triton.jit
 def _gemv(
-    x_ptr, weight_ptr, experts_ptr, out_ptr, n, k, choices,
+    x_ptr, weight_ptr, experts_ptr, out_ptr, n, k, top_k,
     LAYOUT: tl.constexpr, FORMAT: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
     NUM_STAGES: tl.constexpr,
 ):  # fmt: skip
-    """BLOCK_N outputs of one row of x, or of one of the `choices` of experts [n, k] that the row has."""
+    """BLOCK_N outputs of one row of x, or of one of the `top_k` of experts [n, k] that the row has."""
     HALVES: tl.constexpr = 1 if FORMAT == "Q8_0" else 2
     WORDS: tl.constexpr = BLOCK_K // (4 * HALVES)
     VECTORS: tl.constexpr = WORDS // WORDS_OF_VECTOR
     words_of_row = k // 32 * (8 // HALVES)
     row_bytes = words_of_row // LAYOUT.code_words * LAYOUT.nbytes
     choice = tl.program_id(0).to(tl.int64)
-    x_row_ptr = x_ptr + choice // choices * k
+    x_row_ptr = x_ptr + choice // top_k * k
     output = tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N)[:, None]
     weight_row = tl.minimum(output, n - 1).to(tl.int64)
     if experts_ptr is not None:
@@ -228,18 +228,18 @@ def stored_launch(
 
 
 def gemv(rows: PackedRows, x: Tensor, experts: Tensor | None = None, *, n: int) -> Tensor:
-    """Every row of x [m, k] times the experts that it has, of `rows` [experts * n, k]: float32 [m, choices, n].
+    """Every row of x [m, k] times the experts that it has, of `rows` [experts * n, k]: float32 [m, top_k, n].
 
-    `experts` [m, choices] are their numbers; None: there is one, of n rows. Each choice reads the bytes of an expert.
+    `experts` [m, top_k] are their numbers; None: there is one, of n rows. Each choice reads the bytes of an expert.
     """
     k = x.shape[1]
-    choices = 1 if experts is None else experts.shape[1]
-    out = torch.empty(len(x), choices, n, dtype=torch.float32, device=x.device)
+    top_k = 1 if experts is None else experts.shape[1]
+    out = torch.empty(len(x), top_k, n, dtype=torch.float32, device=x.device)
     constants = stored_launch(n, k, rows.format, num_rows=1, device_type=x.device.type)
     if out.numel():
-        _gemv[(len(x) * choices, triton.cdiv(n, constants["BLOCK_N"]))](
+        _gemv[(len(x) * top_k, triton.cdiv(n, constants["BLOCK_N"]))](
             aligned(x.contiguous()), rows.blocks,
-            None if experts is None else experts.contiguous(), out, n, k, choices, **constants,
+            None if experts is None else experts.contiguous(), out, n, k, top_k, **constants,
         )  # fmt: skip
     return out
 

@@ -59,7 +59,7 @@ def main() -> None:
         layout = {"FORMAT": name, "LAYOUT": stored_blocks.block_layout(blocks)}
         for kernel, num_rows, more in (
             (stored_blocks._gemv, 1, {}),
-            (stored_blocks._gemv, 1, {"experts_ptr": None, "choices": 1}),
+            (stored_blocks._gemv, 1, {"experts_ptr": None, "top_k": 1}),
             (stored_blocks._dot, 8, {}),
             (stored_blocks._unpack, None, tiles | layout | unpack.options),
         ):

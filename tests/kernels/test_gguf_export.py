@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 
 import pytest
 
-from tinyllm.kernels.gguf.export import BACKENDS, INTERFACE, exported_files, imported_files
+from tinyllm.kernels.gguf.export import BACKENDS, INTERFACE, imports, source_files
 
 # In a process where tinyllm and jaxtyping cannot be imported; LOAD makes `kernel` of the folder in the arguments.
 USE = """
@@ -124,12 +124,12 @@ def test_every_backend_has_the_same_files(exported):
         assert description["backend"] == {"type": backend}
         assert f"_{backend}_" in description["id"]
         files[backend] = texts
-    assert files["cpu"] == files["cuda"] == files["xpu"] == exported_files()
+    assert files["cpu"] == files["cuda"] == files["xpu"] == source_files()
 
 
 def test_it_imports_the_standard_library_torch_and_triton():
     names = set()
-    for text in exported_files().values():
+    for text in source_files().values():
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Import):
                 names |= {alias.name.split(".")[0] for alias in node.names}
@@ -139,5 +139,5 @@ def test_it_imports_the_standard_library_torch_and_triton():
 
 
 def test_imports_within_functions_are_exported():
-    names = {path.name for path in imported_files(INTERFACE, INTERFACE.read_text())}
+    names = {path.name for path in imports(INTERFACE, INTERFACE.read_text())}
     assert names == {"block_formats.py", "packed.py", "weights.py", "stored_blocks.py"}
