@@ -114,6 +114,31 @@ def static_options(device: torch.device, **compile_options) -> dict:
     return {"cache_implementation": "static", "compile_config": config}
 
 
+def load_hf_packed(
+    folder: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    file: str | None = None,
+    weights: str | None = None,
+    table_bytes: int | None = None,
+) -> Transformers:
+    """transformers with the blocks of a GGUF file in its own modules, on the kernel `tinyllm.kernels.gguf`."""
+    if file is None:
+        raise ValueError(
+            "hf-packed runs on the blocks of a GGUF file: pass --weights stored, or q4_1 or q8_0"
+        )
+    find_tinyllm()
+    from tinyllm.bench.packed_twin import pack_twin
+    from tinyllm.checkpoint import open_checkpoint
+
+    model = _read(folder, torch.device("cpu"), dtype)
+    pack_twin(model, open_checkpoint(Path(file)).weights)
+    engine = Transformers(model.to(device), device, dtype)
+    engine.weights, engine.table_bytes = weights, table_bytes
+    return engine
+
+
 def load_ipex(folder: Path, device: torch.device, dtype: torch.dtype) -> Autocast:
     """Intel Extension for PyTorch: `ipex.llm.optimize`."""
     import intel_extension_for_pytorch as ipex
@@ -272,6 +297,7 @@ class LlamaCpp:
 LOADERS = {
     "hf": load_hf,
     "hf-static": load_hf_static,
+    "hf-packed": load_hf_packed,
     "ipex": load_ipex,
     "openvino": OpenVINO,
     "llama.cpp": LlamaCpp,

@@ -43,10 +43,10 @@ presets:
 Without a preset: {without}. These options replace the values of a preset: --prompts, --beams,
 --batch, --new-tokens, --repeats, --stages and --peers.
 
-peers: hf (transformers, eager), hf-static (static cache, torch.compile), ipex, openvino, llama.cpp. Each runs in a
-process of its own on a copy of the weights in TMPDIR. hf and hf-static share our weights, except in the presets latency
-(unless --one-copy) and throughput. A peer that is not installed is reported and left out; --peer-python gives the
-interpreter of a peer in another environment.
+peers: hf (transformers, eager), hf-static (static cache, torch.compile), hf-packed (its modules for blocks of a GGUF
+file, on our kernel and a GPU), ipex, openvino, llama.cpp. Each runs in a process of its own on a copy of the weights in
+TMPDIR. hf and hf-static share our weights, except in the presets latency (unless --one-copy) and throughput. A peer
+that is not installed is reported and left out; --peer-python gives the interpreter of a peer in another environment.
 
 examples:
   tinyllm bench --preset quick --png quick.png
