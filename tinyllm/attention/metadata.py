@@ -163,7 +163,8 @@ class DecodeMetadata:
     def bias(self, like: Float[Tensor, ...]) -> SegmentBias:
         """What is added to scores in torch's attention, made by the first layer and kept for all.
 
-        A sliding window is no part of it: attention does not read what lies outside.
+        The response's is of all slots where there is a beam index, else of the steps of one sequence. A sliding window
+        is no part of it: attention does not read what lies outside.
         """
         if not self._biases:
             self._biases.append(self._make_bias(like))
@@ -173,7 +174,7 @@ class DecodeMetadata:
         prompt = response = None
         if self.mask is not None:
             prompt = bias_of_mask(self.mask[:, None, None, :].bool(), like.dtype)
-        w = self.copies
+        w = 1 if self.beam_index is None else self.copies  # sequences whose slots a row finds
         if w > 1 and self.steps:
             visible = self.visible_slots(like.device)[:, None].expand(-1, self.group, -1, -1, -1)
             visible = visible.reshape(-1, 1, self.group * w, self.steps * w)
@@ -182,7 +183,7 @@ class DecodeMetadata:
             return SegmentBias(prompt, response)
         positions = token_positions(self.mask, 0, self.prompt_tokens, like.device)
         distances = positions - (positions[:, -1:] + self.steps)
-        prompt = self._add_alibi(prompt, distances, w, like.dtype)
+        prompt = self._add_alibi(prompt, distances, self.copies, like.dtype)
         if self.steps:
             slot = torch.arange(self.steps * w, dtype=torch.int64, device=like.device)
             response = self._add_alibi(
