@@ -56,6 +56,18 @@ def _weighted_mean(a: PartialAttention, b: PartialAttention) -> Tensor:
     return torch.lerp(a.out, b.out, weight_b.to(a.out.dtype))
 
 
+def by_sequence(x: Tensor, w: int) -> Tensor:
+    """[b, g, n * w, d] as [b * g, w, n, d], in place where it can be: the `n` rows or slots of every sequence."""
+    return x.unflatten(2, (-1, w)).flatten(0, 1).transpose(1, 2)
+
+
+def by_request(part: PartialAttention, q: Tensor) -> PartialAttention:
+    """Attention of `by_sequence(q, w)` as that of q [b, g, n * w, d]."""
+    out = part.out.transpose(1, 2).reshape(q.shape)
+    lse = part.lse.transpose(1, 2).reshape(q.shape[:-1])
+    return PartialAttention(out, lse)
+
+
 def attention_with_lse(
     q: Tensor,
     k: Tensor,

@@ -14,6 +14,8 @@ from .torch_attention import (
     PartialAttention,
     attention_with_lse,
     bias_of_mask,
+    by_request,
+    by_sequence,
     merge_by_lse,
     unfused_attention,
 )
@@ -191,14 +193,17 @@ class TorchKernels(KernelSet):
         beam_mask: BeamMask | None = None,
         workspace: Workspace | None = None,
     ) -> Tensor:
-        """Torch's attention over each segment, every key read once, the two merged by log-sum-exp."""
+        """Torch's attention over the prompt, read once for all, and over every sequence's path, merged by log-sum-exp.
+
+        The paths of beams are copied side by side; sequences without a beam index read their own slots in place.
+        """
         b, h, w, d = q.shape
         g = prompt_k.shape[1]
         t, steps = lengths.tolist()
         grouped = q.reshape(b, g, -1, d)
         hidden = 0 if window is None else max(0, t + steps - window)  # tokens outside the window
         positions = None if prompt_positions is None else prompt_positions[:, :t]
-        prompt_alibi, response_alibi = _alibi(slopes, positions, t, steps, w, g)
+        prompt_alibi, response_alibi = _alibi(slopes, positions, t, steps, q.shape, g)
         parts = []
         if hidden < t:
             keys = slice(hidden, t)
@@ -210,13 +215,23 @@ class TorchKernels(KernelSet):
         if steps:
             first_step = max(0, hidden - t)
             slots = slice(first_step * w, steps * w)
-            visible = None
-            if w > 1:
-                visible = _visible_slots(beam_index, h // g, first_step, steps, w, q.device)
-            alibi = None if response_alibi is None else response_alibi[..., slots]
             k = response_k[:, :, slots]
             v = response_v[:, :, slots]
-            parts.append(_attend(grouped, k, v, visible, alibi, scale=scale, softcap=softcap))
+            if beam_index is not None:
+                path = _slots_of_paths(beam_index[:, :, first_step:steps])
+                k = _selected(k, path)
+                v = _selected(v, path)
+            alibi = None if response_alibi is None else response_alibi[..., first_step:]
+            part = _attend(
+                by_sequence(grouped, w),
+                by_sequence(k, w),
+                by_sequence(v, w),
+                visible=None,
+                alibi=alibi,
+                scale=scale,
+                softcap=softcap,
+            )
+            parts.append(by_request(part, grouped))
         return merge_by_lse(parts).view(b, h, w, d).transpose(1, 2).reshape(b, w, h * d)
 
     def prefill_attention(
@@ -333,29 +348,35 @@ def _attend(
 
 
 def _alibi(
-    slopes: Tensor | None, positions: Tensor | None, t: int, steps: int, w: int, g: int
+    slopes: Tensor | None, positions: Tensor | None, t: int, steps: int, q_shape: torch.Size, g: int
 ) -> tuple[Tensor | None, Tensor | None]:
-    """ALiBi's bias of the prompt's tokens and of the response's slots: [#b, g, group * w, n] each."""
+    """ALiBi's bias of the prompt's tokens [#b, g, group * w, t], of a sequence's steps [b * g, 1, group, steps]."""
     if slopes is None:
         return None, None
+    b, _, w, _ = q_shape
     if positions is None:
         positions = torch.arange(t, dtype=torch.int64, device=slopes.device)[None]
-    slot = torch.arange(steps * w, dtype=torch.int64, device=slopes.device)
-    response_positions = positions[:, -1:] + (slot // w + 1)
-    slopes = slopes[:, None].expand(-1, w).reshape(1, g, -1, 1)
-    return slopes * positions[:, None, None], slopes * response_positions[:, None, None]
+    step = torch.arange(1, steps + 1, dtype=torch.int64, device=slopes.device)
+    response_positions = positions[:, -1:] + step
+    prompt = slopes[:, None].expand(-1, w).reshape(1, g, -1, 1) * positions[:, None, None]
+    response = slopes.view(1, g, -1, 1) * response_positions[:, None, None]
+    return prompt, response.expand(b, -1, -1, -1).flatten(0, 1)[:, None]
 
 
-def _visible_slots(
-    beam_index: Tensor | None, group: int, first_step: int, steps: int, w: int, device: torch.device
-) -> Tensor:
-    """Whether each row sees each slot, [#b, 1, group * w, slots]: at every step the one that its beam index names."""
-    own = torch.arange(w, dtype=torch.int64, device=device)
-    index = (
-        own[None, :, None].expand(-1, -1, steps) if beam_index is None else beam_index[:, :, :steps]
-    )
-    visible = index[..., first_step:, None] == own
-    return visible.flatten(2)[:, None].repeat(1, 1, group, 1)
+def _slots_of_paths(beam_index: Tensor) -> Tensor:
+    """The slots that sequences read, [b, steps * w]: those of a step side by side, as the sequences write them."""
+    _, w, steps = beam_index.shape
+    first_slots = torch.arange(0, steps * w, w, dtype=torch.int32, device=beam_index.device)
+    return (beam_index + first_slots).transpose(1, 2).flatten(1)
+
+
+def _selected(x: Tensor, slots: Tensor) -> Tensor:
+    """A copy of these slots [b, n] of x [b, g, slots, d]."""
+    b, g, _, d = x.shape
+    out = x.new_empty(b, g, slots.shape[1], d)
+    for request in range(b):
+        torch.index_select(x[request], 1, slots[request], out=out[request])
+    return out
 
 
 TORCH = TorchKernels()

@@ -95,9 +95,16 @@ class Model(Decoder):
         lines = [f"  {name:<10} {value}" for name, value in rows.items()]
         return "\n".join([f"Model({self.config.family},", *lines, ")"])
 
-    def new_cache(self, prompts: int, copies: int = 1, steps: int | None = None) -> Cache:
+    def new_cache(
+        self,
+        prompts: int,
+        copies: int = 1,
+        steps: int | None = None,
+        *,
+        independent: bool = False,
+    ) -> Cache:
         """An empty cache of this stage's kind; see `Stage.new_cache`."""
-        return self.stage.new_cache(self, prompts, copies, steps)
+        return self.stage.new_cache(self, prompts, copies, steps, independent=independent)
 
     @torch.inference_mode()
     @no_type_check  # what users pass is checked below, with messages of our own

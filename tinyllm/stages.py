@@ -38,11 +38,18 @@ class Stage:
     kernels: str | KernelSet | None = None
 
     def new_cache(
-        self, decoder: Decoder, prompts: int, copies: int = 1, steps: int | None = None
+        self,
+        decoder: Decoder,
+        prompts: int,
+        copies: int = 1,
+        steps: int | None = None,
+        *,
+        independent: bool = False,
     ) -> Cache:
         """An empty cache for so many prompts, each continued by `copies` sequences.
 
         Where the number of `steps` after the prompt is known, a cache may reserve the memory for all of them.
+        `independent`: the sequences are never reordered, as samples are not.
         """
         return self.cache(
             decoder.config,
@@ -52,6 +59,7 @@ class Stage:
             device=decoder.device,
             dtype=decoder.dtype,
             kernels=decoder.kernels,
+            independent=independent,
         )
 
 

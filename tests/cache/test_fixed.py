@@ -193,7 +193,7 @@ def test_a_longer_answer_takes_the_place_of_one_that_is_too_short_for_it(hf, rep
 def test_few_sessions_are_kept_and_none_that_are_large(replaying, monkeypatch):
     for batch in range(1, sessions.MAX_SESSIONS + 3):
         answer(replaying, (5,) * batch)
-    assert [len(s.cache.beam_index) for s in replaying.sessions.kept.values()] == [3, 4, 5, 6]
+    assert [s.cache.prompts for s in replaying.sessions.kept.values()] == [3, 4, 5, 6]
     assert 0 < replaying.sessions.nbytes <= sessions.MEMORY_SHARE * (1 << 30)
     replaying.sessions.clear()
     monkeypatch.setattr(sessions, "total_bytes", lambda device: 64)

@@ -182,17 +182,18 @@ class Paths:
     dtype=formats,
     reserved=st.booleans(),
     padded=st.booleans(),
+    independent=st.booleans(),
     data=st.data(),
 )
 def test_every_sequence_sees_its_own_path_after_any_reorders(
-    sizes, d, dtype, reserved, padded, data
+    sizes, d, dtype, reserved, padded, independent, data
 ):
     b, w, g, group, t, steps = sizes
     generator = torch.Generator().manual_seed(data.draw(st.integers(0, 2**31)))
     make = lambda *shape: torch.randn(shape, generator=generator).to(dtype)  # noqa: E731
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(segment, "FIRST_STEPS", 2)  # unless reserved: memory for 2, 4, 8, 16 steps
-        where = {"device": CPU, "dtype": dtype, "kernels": DEFAULT_CPU}
+        where = {"device": CPU, "dtype": dtype, "kernels": DEFAULT_CPU, "independent": independent}
         cache = SegmentCache(config_of(g, group, d), b, w, steps if reserved else None, **where)
     mask = (
         torch.arange(t)
@@ -203,17 +204,16 @@ def test_every_sequence_sees_its_own_path_after_any_reorders(
     layer.append(*prompt)
     paths = Paths(b, w, prompt, mask)
     for step in range(steps):
-        parents = [r * w + data.draw(st.integers(0, w - 1)) for r in range(b) for _ in range(w)]
-        cache.reorder(torch.tensor(parents))
-        paths.reorder(parents)
+        if not independent:
+            parents = [r * w + data.draw(st.integers(0, w - 1)) for r in range(b) for _ in range(w)]
+            cache.reorder(torch.tensor(parents))
+            paths.reorder(parents)
         positions, metadata = cache.prepare(w, None)
         k, v, q = make(b, g, w, d), make(b, g, w, d), make(b, g * group, w, d)
         layer.append(k, v)
         paths.add(k, v, step)
-        assert (
-            cache.beam_index[:, :, : step + 1].add(w * torch.arange(step + 1)).tolist()
-            == paths.slots()
-        )
+        index = metadata.visible_slots(CPU).int().argmax(dim=-1).expand(b, -1, -1)
+        assert index.add(w * torch.arange(step + 1)).tolist() == paths.slots()
         assert (positions == mask.sum(1, keepdim=True) + step).all() or not padded
         for attention in (stock_attention, kernel_attention):
             near(attention(q, layer.segments, metadata), paths.attention(q), dtype)
@@ -260,6 +260,29 @@ def addresses(parts):
 
 def held_bytes(cache):
     return sum({s._cdata: s.nbytes() for layer in cache.layers for s in storages(layer)}.values())
+
+
+def test_independent_sequences_have_no_beam_index_and_are_not_reordered(model):
+    cache = model.new_cache(B, W, 3, independent=True)
+    assert cache.beam_index is None and cache.beam_mask is None
+    with pytest.raises(ValueError, match=r"3 independent sequences: expected .* independent=False"):
+        cache.reorder(torch.zeros(B * W, dtype=torch.int64))
+    cache.resume(W, 3)
+    cache.reorder(torch.zeros(B * W, dtype=torch.int64))
+    model.new_cache(B, 1, 3, independent=True).reorder(torch.zeros(B, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("how", [{"do_sample": True}, {"num_beams": W}], ids=str)
+def test_generation_makes_a_beam_index_for_beam_search_alone(model, how, monkeypatch):
+    caches = []
+    new_cache = type(model.stage).new_cache
+    monkeypatch.setattr(
+        type(model.stage),
+        "new_cache",
+        lambda *args, **kwargs: caches.append(new_cache(*args, **kwargs)) or caches[-1],
+    )
+    model.generate(tokens(1, B, T), max_new_tokens=3, num_return_sequences=W, **how)
+    assert [cache.beam_index is None for cache in caches] == ["do_sample" in how]
 
 
 def copied(cache):

@@ -48,7 +48,8 @@ def steps_of_several_sequences(draw):
     prompt, steps = draw(st.integers(1, 6)), draw(st.integers(0, 5))
     size, padded = draw(st.sampled_from(DTYPES)).itemsize, draw(st.booleans())
     batch, copies = draw(st.integers(1, 3)), draw(st.integers(1, 5))
-    return Workload(batch, 1, prompt + steps, size, padded, copies=copies, steps=steps)
+    one_step = Workload(batch, 1, prompt + steps, size, padded, copies=copies, steps=steps)
+    return replace(one_step, independent=draw(st.booleans()))
 
 
 def ones(*shape):
@@ -70,7 +71,7 @@ def prompt_and_mask(model, cache, work, tokens):
 
 def filled(model, work):
     """A cache with the tokens of `work`."""
-    cache = model.new_cache(work.batch, work.copies, work.steps + 1)
+    cache = model.new_cache(work.batch, work.copies, work.steps + 1, independent=work.independent)
     model.step(*prompt_and_mask(model, cache, work, work.held - work.steps), cache)
     for _ in range(work.steps):
         model.step(ones(work.batch * work.copies // cache.copies, cache.copies), None, cache)
@@ -80,7 +81,7 @@ def filled(model, work):
 def observed(model, work):
     """Fill a cache with `work.held` tokens, then count one more step."""
     if not work.held:
-        cache = model.new_cache(work.batch, work.copies)
+        cache = model.new_cache(work.batch, work.copies, independent=work.independent)
         return observe(model, *prompt_and_mask(model, cache, work, work.tokens), cache)
     cache = filled(model, work)
     return observe(model, ones(work.batch * work.copies // cache.copies, cache.copies), None, cache)

@@ -97,6 +97,10 @@ WORKS = {  # a pass, and how many steps the cache has taken before it
     "step": Workload(2, 1, 7, 4),
     "padded, after two steps": Workload(2, 1, 9, 4, padded=True, steps=2, reserved_steps=4),
     "three padded beams": Workload(2, 1, 9, 4, padded=True, steps=2, copies=3, reserved_steps=4),
+    "three padded samples": Workload(
+        2, 1, 9, 4, padded=True, steps=2, copies=3, reserved_steps=4, independent=True
+    ),
+    "three samples, one step": Workload(2, 1, 7, 4, copies=3, reserved_steps=1, independent=True),
 }
 SHARED = [
     stage for stage in tinyllm.STAGES if stage not in ("naive", "fused")
@@ -112,7 +116,9 @@ def test_prediction_equals_count(kind, branch, work):
     begin = (branch + list(WORKS.values()).index(work)) % 2
     for stage in stages[begin::2]:  # over the works, every stage
         model = tinyllm.optimize(hf, stage=stage)
-        cache, mask = model.new_cache(work.batch, work.copies, 4), None
+        reserved = work.reserved_steps or 4
+        cache = model.new_cache(work.batch, work.copies, reserved, independent=work.independent)
+        mask = None
         ones = lambda tokens: torch.ones(work.batch, tokens, dtype=torch.int64)  # noqa: E731
         if work.padded:
             mask = ones(work.held - work.steps or work.tokens)

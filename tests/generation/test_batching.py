@@ -29,7 +29,7 @@ HOWS = {
 
 def budget(model, prompts, new=9, copies=1):
     """Bytes for so many prompts of nine tokens."""
-    call = CallShape(prompts, 9, new, copies, padded=True, beams=copies > 1)
+    call = CallShape(prompts, 9, new, copies, padded=True, beams=copies > 1, kernels="torch")
     return memory_need(model.stage, model.config, call, 4).total
 
 

@@ -44,6 +44,11 @@ def tiny(stage, dtype=torch.float32, **changes):
     )
 
 
+def on_cpu(call):
+    """The call on torch's operations, which copy the paths of beams."""
+    return replace(call, kernels="torch")
+
+
 def carried_out(model, call):
     ids, mask = torch.ones(call.prompts, call.tokens, dtype=torch.int64), None
     if call.padded:
@@ -66,7 +71,7 @@ SIZES = [(torch.float32, SMALL_TABLE), (torch.bfloat16, LARGE_TABLE)]
 def test_planned_is_what_is_allocated(stage, dtype, shape):
     model = tiny(stage, dtype, num_hidden_layers=3, **shape)
     for name, call in CALLS.items():
-        planned = memory_need(model.stage, model.config, call, dtype.itemsize).total
+        planned = memory_need(model.stage, model.config, on_cpu(call), dtype.itemsize).total
         counted = peak_bytes(carried_out(model, call), CPU)
         figures = f"{size_as_text(planned)} planned, {size_as_text(counted)} counted"
         assert counted <= planned <= 2 * counted, f"{name}: {figures}"
@@ -81,7 +86,7 @@ def test_what_other_families_hold_beside_it_is_planned_too(stage, kind):
     sizes = {"max_position_embeddings": 512, "num_hidden_layers": 3, "vocab_size": 1000}
     model = tinyllm.optimize(models.tiny(kind, **WIDE | sizes | FAMILIES[kind]), stage=stage)
     for name in ("long prompt", "padded beams", "long answer"):
-        planned = memory_need(model.stage, model.config, CALLS[name], 4).total
+        planned = memory_need(model.stage, model.config, on_cpu(CALLS[name]), 4).total
         counted = peak_bytes(carried_out(model, CALLS[name]), CPU)
         figures = f"{size_as_text(planned)} planned, {size_as_text(counted)} counted"
         assert counted <= planned <= 2 * counted, f"{name}: {figures}"
@@ -126,9 +131,8 @@ def little_memory(monkeypatch):
     """A device on which no more than so many prompts of a call fit."""
 
     def leave(model, call, prompts):
-        free = memory_need(
-            model.stage, model.config, CallShape(**vars(call) | {"prompts": prompts}), 4
-        ).total
+        fitting = replace(on_cpu(call), prompts=prompts)
+        free = memory_need(model.stage, model.config, fitting, 4).total
         monkeypatch.setattr(memory, "free_bytes", lambda device: free)
         return free
 
@@ -138,7 +142,7 @@ def little_memory(monkeypatch):
 @every_stage
 def test_too_large_a_call_is_refused_with_figures_before_any_work(stage, little_memory):
     model, ids = tiny(stage), torch.ones(5, 7, dtype=torch.int64)
-    call = CallShape(5, 7, 6, copies=3, beams=True)
+    call = on_cpu(CallShape(5, 7, 6, copies=3, beams=True))
     free, steps = little_memory(model, call, 2), []
     model.register_forward_hook(steps.append)
     with pytest.raises(MemoryError) as caught:

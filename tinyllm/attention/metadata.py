@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int, Int32
+from jaxtyping import Bool, Float, Int, Int32
 from torch import Tensor
 
 from tinyllm.attention.mask import alibi_bias, causal_bias, prompt_positions, token_positions
@@ -128,8 +128,9 @@ class DecodeMetadata:
     """One new token of each of `w` sequences attends to its prompt and its path through the response.
 
     `prompt_tokens` and `steps`, this one among them, are numbers of the host; `lengths` are the same numbers on the
-    device, which a captured graph reads. `beam_index` has the slot that holds each step of a sequence's path (None: its
-    own), `beam_mask` is the same in the form that the kernels of the cache read. A cache of one segment has no steps.
+    device, which a captured graph reads. `copies` sequences share a prompt. `beam_index` has the slot that holds
+    each step of a sequence's path, `beam_mask` is the same in the form that the kernels of the cache read; both are
+    None where every sequence reads its own slots. A cache of one segment has no steps.
     """
 
     prompt_tokens: int
@@ -138,6 +139,7 @@ class DecodeMetadata:
     mask: Int[Tensor, "b t"] | None
     slopes: Float[Tensor, " h"] | None
     kernels: KernelSet
+    copies: int = 1
     device_lengths: Int32[Tensor, " 2"] | None = None
     device_positions: Int32[Tensor, "b capacity"] | None = None
     beam_index: Int32[Tensor, "b w steps"] | None = None
@@ -161,7 +163,8 @@ class DecodeMetadata:
     def bias(self, like: Float[Tensor, ...]) -> SegmentBias:
         """What is added to scores in torch's attention, made by the first layer and kept for all.
 
-        A sliding window is no part of it: attention does not read what lies outside.
+        The response's is of all slots where there is a beam index, else of the steps of one sequence. A sliding window
+        is no part of it: attention does not read what lies outside.
         """
         if not self._biases:
             self._biases.append(self._make_bias(like))
@@ -171,14 +174,16 @@ class DecodeMetadata:
         prompt = response = None
         if self.mask is not None:
             prompt = bias_of_mask(self.mask[:, None, None, :].bool(), like.dtype)
-        if self.beam_index is not None and self.steps:
-            response = self._beam_bias(like.dtype)
+        w = 1 if self.beam_index is None else self.copies  # sequences whose slots a row finds
+        if w > 1 and self.steps:
+            visible = self.visible_slots(like.device)[:, None].expand(-1, self.group, -1, -1, -1)
+            visible = visible.reshape(-1, 1, self.group * w, self.steps * w)
+            response = bias_of_mask(visible, like.dtype)
         if self.slopes is None:
             return SegmentBias(prompt, response)
-        w = 1 if self.beam_index is None else self.beam_index.shape[1]
         positions = token_positions(self.mask, 0, self.prompt_tokens, like.device)
         distances = positions - (positions[:, -1:] + self.steps)
-        prompt = self._add_alibi(prompt, distances, w, like.dtype)
+        prompt = self._add_alibi(prompt, distances, self.copies, like.dtype)
         if self.steps:
             slot = torch.arange(self.steps * w, dtype=torch.int64, device=like.device)
             response = self._add_alibi(
@@ -186,13 +191,14 @@ class DecodeMetadata:
             )
         return SegmentBias(prompt, response)
 
-    def _beam_bias(self, dtype: torch.dtype) -> Float[Tensor, "b 1 rows slots"]:
-        """A sequence sees, at every step, the slot that its beam index names, whichever sequence wrote it."""
-        b, w, _ = self.beam_index.shape
-        own = torch.arange(w, dtype=torch.int32, device=self.beam_index.device)
-        index = self.beam_index[:, None, :, : self.steps, None].expand(-1, self.group, -1, -1, -1)
-        visible = index == own  # [b, group, w, steps, w]
-        return bias_of_mask(visible.view(b, 1, self.group * w, self.steps * w), dtype)
+    def visible_slots(self, device: torch.device) -> Bool[Tensor, "#b w steps w"]:
+        """Whether each sequence sees each slot of the response: of every step one, whichever sequence wrote it."""
+        own = torch.arange(self.copies, dtype=torch.int32, device=device)
+        if self.beam_index is None:
+            index = own[None, :, None].expand(-1, -1, self.steps)
+        else:
+            index = self.beam_index[:, :, : self.steps].to(device)
+        return index[..., None] == own
 
     def _add_alibi(
         self, bias: Tensor | None, distances: Tensor, w: int, dtype: torch.dtype

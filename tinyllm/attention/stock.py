@@ -20,6 +20,8 @@ from tinyllm.kernels.torch_attention import (
     PartialAttention,
     align_rows,
     attention_with_lse,
+    by_request,
+    by_sequence,
     merge_by_lse,
 )
 
@@ -112,15 +114,15 @@ def decode(
         keys = prompt.part(visible.first_token, metadata.prompt_tokens)
         return one_segment(q, keys, visible_bias(bias.prompt, visible.first_token), options)
     grouped = q.reshape(b, prompt.k.shape[1], -1, d)
-    ranges = [(prompt, bias.prompt, visible.first_token, metadata.prompt_tokens)]
-    ranges += [(r, bias.response, visible.first_step * w, metadata.steps * w) for r in responses]
-    parts = [
-        segment_part(
-            grouped, segment.part(start, end), visible_bias(bias, start), options, segment is prompt
+    parts = []
+    if visible.first_token < metadata.prompt_tokens:
+        keys = prompt.part(visible.first_token, metadata.prompt_tokens)
+        prompt_bias = visible_bias(bias.prompt, visible.first_token)
+        parts.append(segment_part(grouped, keys, prompt_bias, options, fixed_length=True))
+    for response in responses:
+        parts.append(
+            response_part(grouped, response, bias.response, visible.first_step, metadata, options)
         )
-        for segment, bias, start, end in ranges
-        if start < end
-    ]
     return merge_by_lse(parts).reshape(b, h, w, d).transpose(1, 2).reshape(b, w, h * d)
 
 
@@ -143,12 +145,33 @@ def visible_bias(
     return bias if bias is None or start == 0 else align_rows(bias[..., start:])
 
 
+def response_part(
+    q: Float[Tensor, "b g rows d"],
+    response: Segment,
+    bias: Float[Tensor, "#b #g #rows n"] | None,
+    first_step: int,
+    metadata: DecodeMetadata,
+    options: AttentionOptions,
+) -> PartialAttention:
+    """Beams attend to all slots of their request, of which a bias leaves each its path; others to their own alone."""
+    w = metadata.copies
+    keys = response.part(first_step * w, metadata.steps * w)
+    if w == 1 or metadata.beam_index is not None:
+        return segment_part(q, keys, visible_bias(bias, first_step * w), options)
+    own = Segment(by_sequence(keys.k, w), by_sequence(keys.v, w))
+    bias = visible_bias(bias, first_step)
+    if bias is not None:  # of the heads [1, g, group, steps]; every request has them
+        bias = bias.expand(len(q), -1, -1, -1).flatten(0, 1)[:, None]
+    return by_request(segment_part(by_sequence(q, w), own, bias, options), q)
+
+
 def segment_part(
     q: Float[Tensor, "b g rows d"],
     segment: Segment,
     bias: Float[Tensor, "#b #g #rows n"] | None,
     options: AttentionOptions,
-    fixed_length: bool,
+    *,
+    fixed_length: bool = False,
 ) -> PartialAttention:
     """Attention over the keys of one segment, with its log-sum-exp."""
     return attention_with_lse(

@@ -102,8 +102,11 @@ class Cache(PrefillCache, Protocol):
     def reorder(self, beam_idx: Int[Tensor, " r"]) -> None:
         """Let every sequence continue the one whose number it names; both continue the same prompt."""
 
-    def resume(self, copies: int, steps: int | None) -> None:
-        """Get ready for more prompt after what is held, which so many sequences will then share."""
+    def resume(self, copies: int, steps: int | None, *, independent: bool = False) -> None:
+        """Get ready for more prompt after what is held, which so many sequences will then share.
+
+        `independent`: they are never reordered.
+        """
 
 
 @runtime_checkable
@@ -122,5 +125,9 @@ class CacheFactory(Protocol):
         device: torch.device,
         dtype: torch.dtype,
         kernels: KernelSet,
+        independent: bool = False,
     ) -> Cache:
-        """An empty cache for prompts that `copies` sequences each continue by so many steps, where that is known."""
+        """An empty cache for prompts that `copies` sequences each continue by so many steps, where that is known.
+
+        `independent`: the sequences are never reordered.
+        """

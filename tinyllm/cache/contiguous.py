@@ -71,6 +71,7 @@ class ContiguousCache:
         device: torch.device,
         dtype: torch.dtype,
         kernels: KernelSet,
+        independent: bool = False,
     ) -> None:
         shape = prompts * copies, config.num_key_value_heads, 0, config.head_dim
         empty = torch.empty(shape, device=device, dtype=dtype)
@@ -133,7 +134,7 @@ class ContiguousCache:
         """All prompts in one pass: a layer's buffer is complete."""
         return [(slice(None), self)]
 
-    def resume(self, copies: int, steps: int | None) -> None:
+    def resume(self, copies: int, steps: int | None, *, independent: bool = False) -> None:
         """Get ready for a further turn, of so many sequences for each: everything held is copied to each."""
         if copies > 1:
             device = self.layers[0].k.device

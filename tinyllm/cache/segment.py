@@ -3,6 +3,7 @@
 The idea of the paper (arXiv 2401.05391, section 3.2). The sequences of a request (beams, or samples) are to its prompt
 what tokens side by side are. The response segment holds their keys and values step by step, `w` slots to a step. A beam
 reorder writes indices: `beam_index[request, sequence, step]` is the slot of that step on the sequence's own path.
+Independent sequences (samples) need no index: each reads the slots that it wrote.
 
 All memory stays at its address, and where a step writes is a number on the device: a step launches the same work on the
 same memory as the one before, so that it can be captured once and replayed.
@@ -129,7 +130,7 @@ class SegmentLayer:
 
 
 class SegmentCache:
-    """A `SegmentLayer` for each layer, and the beam index they share."""
+    """A `SegmentLayer` for each layer, and the beam index they share; independent sequences are never reordered."""
 
     fixed_addresses = True
 
@@ -143,6 +144,7 @@ class SegmentCache:
         device: torch.device,
         dtype: torch.dtype,
         kernels: KernelSet,
+        independent: bool = False,
     ) -> None:
         self.config = config
         self.prompts = prompts
@@ -162,7 +164,7 @@ class SegmentCache:
         )
         self.layers = [SegmentLayer(self.state) for _ in range(config.num_hidden_layers)]
         self.text: CachedText | None = None
-        self._start_response(copies, steps)
+        self._start_response(copies, steps, independent)
 
     def __copy__(self) -> SegmentCache:
         """A copy with memory of its own, as `copy.deepcopy` makes it: both continue independently."""
@@ -173,11 +175,12 @@ class SegmentCache:
         vars(self).update(state)
         self.state.start = self.counters[2]
 
-    def _start_response(self, copies: int, steps: int | None) -> None:
+    def _start_response(self, copies: int, steps: int | None, independent: bool) -> None:
         """The beam index, and the counters that a step reads on the device."""
         self.copies = copies
-        self.state.reserved_slots = (steps or FIRST_STEPS) * copies
-        self.beam_index = self._own_slots(steps or FIRST_STEPS)
+        self.reserved_steps = steps or FIRST_STEPS
+        self.state.reserved_slots = self.reserved_steps * copies
+        self.beam_index: Int32[Tensor, "b w steps"] | None = None
         self.beam_mask: BeamMask | None = None
         self.workspace: Workspace | None = None
         self.positions: Int[Tensor, "#b w"] | None = None
@@ -187,17 +190,18 @@ class SegmentCache:
         self.advance = torch.zeros_like(self.counters)
         self.advance[1:2].fill_(1)
         self.advance[2:].fill_(copies)
-        self._publish_beam_index()
+        if copies > 1 and not independent:
+            self._publish_beam_index(self._own_slots(self.reserved_steps))
 
     def _own_slots(self, steps: int) -> Int32[Tensor, "b w steps"]:
         """The index of sequences that continue themselves."""
         own = torch.arange(self.copies, dtype=torch.int32, device=self.device)
         return own[:, None].repeat(self.prompts, 1, steps)  # never a view: it is written to
 
-    def _publish_beam_index(self) -> None:
-        """The beam index as the kernels' attention reads it."""
-        if self.copies > 1:
-            self.beam_mask = self.kernels.make_beam_mask(self.beam_index)
+    def _publish_beam_index(self, beam_index: Int32[Tensor, "b w steps"]) -> None:
+        """A beam index, also as the kernels' attention reads it."""
+        self.beam_index = beam_index
+        self.beam_mask = self.kernels.make_beam_mask(beam_index)
 
     @property
     def rows(self) -> int:
@@ -274,7 +278,7 @@ class SegmentCache:
             self._reserve_response()
         self.state.prefilling = False
         self.steps += 1
-        if self.steps > self.beam_index.shape[2]:
+        if self.steps > self.reserved_steps:
             self._grow()
         self.counters += self.advance
         self.positions += 1
@@ -289,9 +293,10 @@ class SegmentCache:
             mask=self.mask,
             slopes=self.slopes,
             kernels=self.kernels,
+            copies=self.copies,
             device_lengths=self.counters[:2],
             device_positions=self.prompt_positions,
-            beam_index=self.beam_index if self.copies > 1 else None,
+            beam_index=self.beam_index,
             beam_mask=self.beam_mask,
             workspace=self.workspace,
         )
@@ -311,17 +316,27 @@ class SegmentCache:
         """Twice the memory for steps, where their number was not known."""
         for layer in self.layers:
             layer.grow_response()
-        more = self._own_slots(self.beam_index.shape[2])
-        self.beam_index = torch.cat([self.beam_index, more], dim=2)
-        self._publish_beam_index()
+        if self.beam_index is not None:
+            more = self._own_slots(self.reserved_steps)
+            self._publish_beam_index(torch.cat([self.beam_index, more], dim=2))
+        self.reserved_steps *= 2
         self._reserve_workspace()
 
     @torch.inference_mode()  # as the step is, in which the beam index may have grown
     def reorder(self, beam_idx: Int[Tensor, " r"]) -> None:
-        """Let every sequence continue another of its request: the beam index is rewritten, no key and no value."""
-        if self.copies > 1:
-            lengths = self.counters[:2]
-            self.kernels.reorder_beam_index(self.beam_index, self.beam_mask, beam_idx, lengths)
+        """Let every sequence continue another of its request: the beam index is rewritten, no key and no value.
+
+        Raises ValueError for a cache of independent sequences.
+        """
+        if self.copies == 1:
+            return
+        if self.beam_index is None:
+            raise ValueError(
+                f"a reorder of {self.copies} independent sequences: "
+                "expected a cache made with independent=False"
+            )
+        lengths = self.counters[:2]
+        self.kernels.reorder_beam_index(self.beam_index, self.beam_mask, beam_idx, lengths)
 
     def sync_from_device(self) -> None:
         """Read how many steps were taken: the host does not see those that are replayed."""
@@ -338,14 +353,14 @@ class SegmentCache:
         self.new_turn = False
         self.state.prefilling = True
 
-    def resume(self, copies: int, steps: int | None) -> None:
+    def resume(self, copies: int, steps: int | None, *, independent: bool = False) -> None:
         """Get ready for a further turn: what was answered becomes part of the prompt."""
         if self.steps and self.copies > 1 and not self.new_turn:
             raise ValueError(
                 f"{self.copies} sequences share a prompt: expected one that the next turn goes on from"
             )
         self.new_turn = True
-        self._start_response(copies, steps)
+        self._start_response(copies, steps, independent)
 
     def prefill_batches(
         self, tokens: int, mask: Int[Tensor, "b t"] | None

@@ -1,114 +1,19 @@
-"""What attention moves, computes and launches, and what its masks do."""
+"""What attention moves, computes and launches."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
-from tinyllm.attention.metadata import visible_range
+from tinyllm.cache.segment import aligned_slots
 from tinyllm.config import DecoderConfig, LayerKind
+from tinyllm.cost.masks import (
+    align_cost,
+    bias_elements,
+    biases_of,
+    in_window,
+    visible_keys,
+)
 from tinyllm.cost.workload import Cost, Workload, launch
-
-
-def bias_elements(config: DecoderConfig, work: Workload) -> int:
-    """Elements of the bias that `causal_bias` makes for the first kind of layer; 0 where it makes none."""
-    full = config.score_softcap is None and (work.tokens == 1 or not work.held)
-    windowed = window_masks(config.kinds[0], work)
-    if not (work.padded or config.alibi or windowed) and (full or work.tokens == 1):
-        return 0
-    heads = config.num_attention_heads if config.alibi else 1
-    batch = work.batch if work.padded else 1
-    return batch * heads * work.tokens * work.total
-
-
-def window_masks(kind: LayerKind, work: Workload) -> bool:
-    """Whether a window is shorter than the keys of a prompt; that of a cache hides none of the same pass."""
-    return kind.window is not None and kind.window < work.total and not kind.windowed_cache
-
-
-def position_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `extend_mask` and `token_positions` move where only a prompt comes with a mask."""
-    if not work.padded:
-        return launch(write=8 * work.tokens)
-    row = 8 * work.batch * work.total
-    cost = launch(read=row, write=row) * 3  # cumsum, - 1, clamp
-    if not work.held:
-        return cost
-    return (
-        cost + launch(write=8 * work.batch * work.tokens) + launch(read=row, write=row)
-    )  # ones, cat
-
-
-def stock_mask_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What the first layer makes for all: the bias of every sliding window, or that of each segment."""
-    if work.decodes:
-        return decode_bias_cost(config, work)
-    kinds = [config.of_kind(kind) for kind in kinds_of_windows(config)]
-    return sum((bias_cost(kind, work) for kind in kinds), Cost())
-
-
-def kernel_mask_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """Of a prefill the same, on a CPU; in a decode step the kernel masks by itself."""
-    return Cost() if work.decodes else stock_mask_cost(config, work)
-
-
-def beam_bias_elements(config: DecoderConfig, work: Workload) -> int:
-    """Elements of the bias of the response's slots, which torch's attention needs for several sequences."""
-    slots = (work.steps + 1) * work.copies
-    return work.batch * work.copies * config.group * slots * (work.copies > 1)
-
-
-def kinds_of_windows(config: DecoderConfig) -> list[int]:
-    """A kind of layer for every window that there is."""
-    return list({kind.window: number for number, kind in enumerate(config.kinds)}.values())
-
-
-def bias_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `causal_bias` moves for the first kind of layer."""
-    if not bias_elements(config, work):
-        return Cost()
-    b = work.batch if work.padded else 1
-    t = work.tokens
-    total = work.total
-    size = work.size
-    square = t * total
-    scores = b * t * total
-    compare = launch(read=8 * (total + t), write=square)
-    cost = launch(write=8 * total) + compare  # arange, <=
-    if window_masks(config.kinds[0], work):
-        cost += (
-            launch(read=8 * t, write=8 * t) + compare + launch(read=2 * square, write=square)
-        )  # -, >, &
-    if work.padded:
-        cost += (
-            compare  # ==
-            + launch(read=8 * b * total, write=b * total)  # to bool
-            + launch(read=square + b * total, write=scores)  # &
-            + launch(read=square + scores, write=scores)  # |
-        )
-    cost += (
-        launch(read=scores, write=scores)  # ~
-        + launch(write=size * scores)  # zeros
-        + launch(read=(size + 1) * scores, write=size * scores)  # masked_fill_
-    )
-    return cost + (_alibi_cost(config, work) if config.alibi else Cost())
-
-
-def _alibi_cost(config: DecoderConfig, work: Workload) -> Cost:
-    b = work.batch if work.padded else 1
-    h = config.num_attention_heads
-    size = work.size
-    row = 8 * b * work.total
-    scores = b * work.tokens * work.total
-    where = launch(read=row, write=row) * 3 if work.padded else launch(write=row)
-    narrow = launch(read=4 * h * scores, write=size * h * scores) if size != 4 else Cost()
-    return (
-        where
-        + launch(read=row + 8 * b * work.tokens, write=8 * scores)  # how many tokens lie in between
-        + launch(read=4 * h + 8 * scores, write=4 * h * scores)  # * slope
-        + narrow
-        + launch(read=size * (scores + h * scores), write=size * h * scores)  # -
-    )
 
 
 def stock_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
@@ -153,27 +58,6 @@ def softcapped_attention_cost(config: DecoderConfig, work: Workload, keys: int, 
     )
 
 
-class VisibleKeys(NamedTuple):
-    """What a decode step sees: tokens of the prompt and steps after it, and from which on."""
-
-    prompt: int
-    steps: int
-    first_token: int
-    first_step: int
-
-
-def visible_keys(config: DecoderConfig, work: Workload) -> VisibleKeys:
-    """What a step in the first kind of layer sees; in a cache of one segment all of it is prompt."""
-    prompt, steps = held_segments(work)
-    first = visible_range(prompt, steps, config.kinds[0].window)
-    return VisibleKeys(prompt - first.first_token, steps - first.first_step, *first)
-
-
-def held_segments(work: Workload) -> tuple[int, int]:
-    """Tokens of the prompt, and steps after it with the one in hand."""
-    return (work.total, 0) if work.segments == 1 else (work.held - work.steps, work.steps + 1)
-
-
 def stock_decode_cost(config: DecoderConfig, work: Workload) -> Cost:
     """A decode step on each segment by kernels that return their log-sum-exp, and the merge."""
     visible = visible_keys(config, work)
@@ -185,98 +69,106 @@ def stock_decode_cost(config: DecoderConfig, work: Workload) -> Cost:
     parts = []
     if visible.prompt:
         cut = visible.first_token > 0
-        parts.append(part_cost(config, work, visible.prompt, prompt_bias, cut))
-    slots = visible.steps * work.copies
-    parts.append(part_cost(config, work, slots, response_bias, visible.first_step > 0))
-    side_by_side = work.copies > 1 and config.group > 1  # q grouped, heads side by side
-    out = work.size * work.rows * config.num_attention_heads * config.head_dim
-    copies = launch(read=out, write=out) * 2 if side_by_side else Cost()
-    return sum(parts, copies) + (merge_cost(config, work) if len(parts) > 1 else Cost())
+        parts.append(part_cost(config, work, visible.prompt, prompt_bias, cut=cut))
+    parts.append(response_cost(config, work, response_bias))
+    return merged_cost(config, work, parts, by_sequence=not work.has_beam_index)
 
 
-def decode_bias_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `DecodeMetadata.bias` moves: padding of the prompt, slots of other sequences, ALiBi."""
-    b = work.batch
-    w = work.copies
-    size = work.size
-    prompt, steps = held_segments(work)
-    cost = Cost()
-    if work.padded:
-        cost += launch(read=8 * b * prompt, write=b * prompt)  # to bool
-        cost += launch(read=b * prompt, write=size * b * prompt)  # log
-    if w > 1 and steps:
-        visible = b * w * config.group * steps * w
-        cost += launch(write=4 * w)  # arange
-        cost += launch(read=4 * b * w * steps + 4 * w, write=visible)  # ==
-        cost += launch(read=visible, write=size * visible)  # log
-    return cost + (_decode_alibi_cost(config, work) if config.alibi else Cost())
-
-
-def _decode_alibi_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """Distances, times slopes, added to the masks and copied to where rows are aligned."""
-    many = work.batch if work.padded else 1
-    prompt, steps = held_segments(work)
-    slots = steps * work.copies
-    row = 8 * many * prompt
-    positions = launch(read=row, write=row) * 3 if work.padded else launch(write=row)
-    distances = launch(read=8 * many, write=8 * many) + launch(read=row + 8 * many, write=row)
-    cost = positions + distances + _alibi_bias_cost(config, work, many, prompt)
-    cost += _masked_alibi_cost(config, work, many, prompt, work.batch * prompt * work.padded)
-    if not steps:
-        return cost
-    cost += launch(write=8 * slots) + launch(read=8 * slots, write=8 * slots) * 2  # arange, //, -
-    mask = work.batch * work.copies * config.group * slots * (work.copies > 1)
-    return (
-        cost
-        + _alibi_bias_cost(config, work, 1, slots)
-        + _masked_alibi_cost(config, work, 1, slots, mask)
-    )
-
-
-def _alibi_bias_cost(config: DecoderConfig, work: Workload, many: int, keys: int) -> Cost:
-    """What `alibi_bias` moves."""
-    heads = config.num_attention_heads
-    w = work.copies
-    spread = w > 1 and config.group > 1
-    slopes = 4 * heads * (w if spread else 1)
-    wide = 4 * many * heads * w * keys
-    cost = launch(read=4 * heads, write=slopes) if spread else Cost()
-    cost += launch(read=slopes + 8 * many * keys, write=wide)
-    narrow = work.size * many * heads * w * keys
-    return cost + (launch(read=wide, write=narrow) if work.size != 4 else Cost())
-
-
-def _masked_alibi_cost(
-    config: DecoderConfig, work: Workload, many: int, keys: int, mask: int
+def merged_cost(
+    config: DecoderConfig, work: Workload, parts: list[Cost], *, by_sequence: bool
 ) -> Cost:
-    """ALiBi's bias added to a mask of so many elements, if there is one, and copied to aligned rows."""
-    rows = work.size * config.num_attention_heads * work.copies * keys
-    if not mask:
-        return launch(read=many * rows, write=many * rows)
-    total = work.batch * rows
-    return launch(read=work.size * mask + many * rows, write=total) + launch(
-        read=total, write=total
-    )
+    """Parts of attention, what puts them together, and the heads side by side before and after.
+
+    `by_sequence`: each sequence attends to slots of its own in the response.
+    """
+    out = work.size * work.rows * config.num_attention_heads * config.head_dim
+    copy = launch(read=out, write=out)
+    cost = sum(parts, Cost())
+    if work.copies > 1 and config.group > 1:
+        cost += copy * 2
+    elif work.copies > 1 and config.num_attention_heads > 1:
+        # A kernel of torch returns its result in the layout of the queries: heads are side by side already.
+        in_layout_of_q = config.score_softcap is None and (
+            len(parts) > 1 or not (by_sequence and are_queries_copied(config, work))
+        )
+        cost += Cost() if in_layout_of_q else copy
+    return cost + (merge_cost(config, work) if len(parts) > 1 else Cost())
 
 
-def biases_of(config: DecoderConfig, work: Workload, visible: VisibleKeys) -> tuple[int, int]:
-    """Elements of the bias of each segment; 0 for none."""
-    b = work.batch
-    w = work.copies
-    slots = visible.steps * work.copies
-    if not config.alibi:
-        return b * visible.prompt * work.padded, b * w * config.group * slots * (w > 1)
-    rows = config.num_attention_heads * w
-    return (b if work.padded else 1) * rows * visible.prompt, (b if w > 1 else 1) * rows * slots
+def are_queries_copied(config: DecoderConfig, work: Workload) -> bool:
+    """Whether queries that are no groups, of several requests, are copied to lie sequence by sequence."""
+    is_group = config.group > 1 or config.num_key_value_heads == 1
+    return work.copies > 1 and work.batch > 1 and not is_group
 
 
-def align_cost(work: Workload, bias: int, cut: bool) -> Cost:
-    """What `align_rows` moves for a bias of so many elements, where a window cuts it."""
-    moved = work.size * bias
-    return launch(read=moved, write=moved) if cut and bias else Cost()
+def response_cost(config: DecoderConfig, work: Workload, bias: int) -> Cost:
+    """The response's part in a decode step: all slots of a request for every beam, else every sequence's own."""
+    visible = visible_keys(config, work)
+    cut = visible.first_step > 0
+    if work.copies == 1 or work.has_beam_index:
+        return part_cost(config, work, visible.steps * work.copies, bias, cut=cut)
+    cost = align_cost(work, bias, cut)
+    if bias and work.batch > 1:
+        cost += launch(read=work.size * bias, write=work.size * bias * work.batch)
+    contiguous = is_one_step(config, work)
+    return cost + path_cost(config, work, visible.steps, bias * work.batch, contiguous=contiguous)
 
 
-def part_cost(config: DecoderConfig, work: Workload, keys: int, bias: int, cut: bool) -> Cost:
+def is_one_step(config: DecoderConfig, work: Workload) -> bool:
+    """Whether there is memory for one step alone, so that all slots of a request lie side by side."""
+    row_bytes = work.size * config.head_dim
+    return aligned_slots(work.reserved * work.copies, row_bytes) == work.copies
+
+
+def path_cost(
+    config: DecoderConfig,
+    work: Workload,
+    steps: int,
+    bias: int,
+    *,
+    contiguous: bool,
+    unfused: bool = False,
+) -> Cost:
+    """Attention of every sequence to `steps` keys of its own, with so many elements of bias.
+
+    `unfused`: operation by operation also where scores are not soft-capped. Torch's matmul then copies queries, and
+    keys and values that are not `contiguous`.
+    """
+    unfused = unfused or config.score_softcap is not None
+    cost = part_cost(config, work.expanded, steps, bias, unfused=unfused)
+    if work.copies == 1:
+        return cost
+    heads = work.batch * config.num_key_value_heads
+    rows = work.rows * config.num_attention_heads
+    out = work.size * rows * config.head_dim
+    copy = launch(read=out, write=out)
+    if not unfused:
+        return cost + copy if are_queries_copied(config, work) else cost
+    if config.group > 1:  # rows of a sequence, then sequences of a row
+        cost += copy + launch(read=4 * rows, write=4 * rows)
+    if heads == 1:
+        return cost
+    if contiguous:
+        return cost + copy
+    kv = cost.kv_read // 2
+    return as_activations(cost) + copy + launch(kv_read=kv, write=kv) * 2
+
+
+def as_activations(cost: Cost) -> Cost:
+    """The same where keys and values are read from copies outside the cache."""
+    read = cost.activations_read + cost.kv_read
+    return replace(cost, kv_read=0, activations_read=read)
+
+
+def part_cost(
+    config: DecoderConfig,
+    work: Workload,
+    keys: int,
+    bias: int,
+    *,
+    cut: bool = False,
+    unfused: bool = False,
+) -> Cost:
     """Attention over so many keys of every request; a bias that is `cut` is copied to where its rows are aligned."""
     h = config.num_attention_heads
     g = config.num_key_value_heads
@@ -286,7 +178,7 @@ def part_cost(config: DecoderConfig, work: Workload, keys: int, bias: int, cut: 
     lse = 4 * work.rows * h
     kv = size * work.batch * g * keys * d
     copied = align_cost(work, bias, cut)
-    if config.score_softcap is not None:
+    if unfused or config.score_softcap is not None:
         return copied + unfused_attention_cost(config, work, keys, size * bias)
     flops = 4 * work.rows * h * keys * d
     return copied + launch(read=out + size * bias, kv_read=2 * kv, write=out + lse, flops=flops)
@@ -304,10 +196,8 @@ def unfused_attention_cost(config: DecoderConfig, work: Workload, keys: int, bia
     wide = 4 * scores
     kv = size * work.batch * g * keys * d
     flops = 2 * scores * d
-    strided = (
-        work.copies > 1 and config.group == 1
-    )  # the queries of a head are not contiguous, and are copied for the matmul
-    cost = launch(read=out, write=out) if strided else Cost()
+    is_copied = are_queries_copied(config, work)  # for the matmul
+    cost = launch(read=out, write=out) if is_copied else Cost()
     cost += launch(read=out, kv_read=kv, write=size * scores, flops=flops)
     cost += (
         launch(read=size * scores, write=wide) + launch(read=wide, write=size * scores)
@@ -367,49 +257,72 @@ def kernel_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
         slots -= work.dead_slots
         paths = work.batch * (4 + (4 + 8) * slots)  # the number of dead slots, the list, the mask
     tables = (
-        8 + paths * (work.copies > 1) + 4 * work.batch * prompt * work.padded + 4 * h * config.alibi
+        8
+        + paths * work.has_beam_index
+        + 4 * work.batch * prompt * work.padded
+        + 4 * h * config.alibi
     )
     keys = size * work.batch * g * (prompt + slots) * d
+    visible_keys_of_row = prompt + (slots if work.has_beam_index else visible.steps)
     return launch(
         read=out + tables,
         kv_read=2 * keys,
         write=out,
-        flops=4 * work.rows * h * (prompt + slots) * d,
+        flops=4 * work.rows * h * visible_keys_of_row * d,
     )
 
 
 def _torch_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """Torch's operations for it: two parts and their merger, and what they may see made anew in every layer."""
+    """Torch's operations for it: two parts and their merger; what they may see is made anew in every layer."""
     b = work.batch
-    w = work.copies
-    size = work.size
     visible = visible_keys(config, work)
-    slots = visible.steps * w
+    windowed = in_window(config, work)
+    config = replace(config, kinds=(LayerKind(None),))
     cost = Cost()
     if work.padded and visible.prompt:
         cost += launch(read=4 * b * visible.prompt, write=b * visible.prompt)  # >=
-    if w > 1:
-        one = b * w * slots
-        visible_slots = b * config.group * w * slots
-        cost += launch(write=8 * w) + launch(
-            read=4 * b * w * visible.steps + 8 * w, write=one
-        )  # arange, ==
-        cost += launch(read=one, write=visible_slots)  # for every head
     if config.alibi:
         return cost + _torch_alibi_cost(config, work)
     if work.padded and visible.prompt:
-        cost += launch(read=b * visible.prompt, write=size * b * visible.prompt)  # log
-    if w > 1:
-        cost += launch(read=visible_slots, write=size * visible_slots)  # log
-    return cost + stock_decode_cost(
-        replace(config, kinds=(LayerKind(None),)), in_window(config, work)
+        cost += launch(read=b * visible.prompt, write=work.size * b * visible.prompt)  # log
+    if work.segments == 1:
+        return cost + stock_decode_cost(config, windowed)
+    parts = [torch_path_cost(config, windowed, bias=0)]
+    if visible.prompt:
+        parts.append(part_cost(config, work, visible.prompt, b * visible.prompt * work.padded))
+    return cost + merged_cost(config, work, parts, by_sequence=True)
+
+
+def copied_elements(config: DecoderConfig, work: Workload) -> int:
+    """Elements of keys and values that torch's operations copy in a layer, side by side on the path of every beam."""
+    keys = work.rows * (work.steps + 1) * work.has_beam_index
+    return 2 * keys * config.num_key_value_heads * config.head_dim
+
+
+def torch_path_cost(
+    config: DecoderConfig, work: Workload, bias: int, *, unfused: bool = False
+) -> Cost:
+    """The response's part: slots of a sequence's own are read in place, those on the paths of beams are copied."""
+    steps = work.steps + 1
+    if not work.has_beam_index:
+        contiguous = is_one_step(config, work)
+        return path_cost(config, work, steps, bias, contiguous=contiguous, unfused=unfused)
+    attention = path_cost(config, work, steps, bias, contiguous=steps == 1, unfused=unfused)
+    slots = 4 * work.rows * steps
+    kv = work.size * copied_elements(config, work)
+    selected = Cost(
+        launches=2 * work.batch,
+        kv_read=kv,
+        activations_read=2 * slots,
+        activations_written=kv,
     )
-
-
-def in_window(config: DecoderConfig, work: Workload) -> Workload:
-    """The same work in a cache that holds no more than is in sight."""
-    visible = visible_keys(config, work)
-    return replace(work, held=visible.prompt + visible.steps - 1, steps=visible.steps - 1)
+    return (
+        as_activations(attention)
+        + launch(write=4 * steps)  # arange
+        + launch(read=slots + 4 * steps, write=slots)  # +
+        + (launch(read=slots, write=slots) if steps > 1 else Cost())  # step by step
+        + selected
+    )
 
 
 def _torch_alibi_cost(config: DecoderConfig, work: Workload) -> Cost:
@@ -417,30 +330,28 @@ def _torch_alibi_cost(config: DecoderConfig, work: Workload) -> Cost:
     b = work.batch
     w = work.copies
     h = config.num_attention_heads
-    size = work.size
     many = b if work.padded else 1
     prompt = work.held - work.steps
-    slots = (work.steps + 1) * work.copies
+    steps = work.steps + 1
     place = 4 if work.padded else 8  # bytes of a position
     cost = Cost() if work.padded else launch(write=8 * prompt)
-    cost += launch(write=8 * slots) + launch(read=8 * slots, write=8 * slots) * 2  # arange, //, + 1
-    cost += launch(read=place * many + 8 * slots, write=8 * many * slots)  # + the last position
+    cost += launch(write=8 * steps)  # arange
+    cost += launch(read=place * many + 8 * steps, write=8 * many * steps)  # + the last position
     cost += launch(read=4 * h + place * many * prompt, write=4 * many * h * w * prompt)  # * slope
-    cost += launch(read=4 * h + 8 * many * slots, write=4 * many * h * w * slots)
-    masks = [
-        (many, prompt, b * prompt, work.padded),
-        (many, slots, b * w * config.group * slots, w > 1),
-    ]
-    for biases, keys, visible_slots, masked in masks:
-        elements = (b if masked else biases) * h * w * keys
-        if masked:
-            cost += launch(read=visible_slots, write=visible_slots) + launch(
-                read=4 * biases * h * w * keys + visible_slots, write=4 * elements
-            )
-        cost += widened_cost(config, work, keys) + unfused_attention_cost(
-            config, replace(work, size=4), keys, 4 * elements
-        )
-    out = size * work.rows * h * config.head_dim
+    cost += launch(read=4 * h + 8 * many * steps, write=4 * many * h * steps)
+    if many < b:  # every request has the bias of the steps
+        cost += launch(read=4 * h * steps, write=4 * b * h * steps)
+    elements = b * h * w * prompt if work.padded else h * w * prompt
+    if work.padded:
+        visible = b * prompt
+        cost += launch(read=visible, write=visible)
+        cost += launch(read=4 * elements + visible, write=4 * elements)
+    in_float32 = replace(work, size=4)
+    cost += unfused_attention_cost(config, in_float32, prompt, 4 * elements)
+    cost += torch_path_cost(config, in_float32, b * h * steps, unfused=True)
+    for keys in (prompt, steps * w):
+        cost += widened_cost(config, work, keys)
+    out = work.size * work.rows * h * config.head_dim
     return cost + merge_cost(config, work) + (launch(read=out, write=out) if w > 1 else Cost())
 
 

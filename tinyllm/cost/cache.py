@@ -10,7 +10,7 @@ from tinyllm.cache import CacheFactory
 from tinyllm.cache.contiguous import ContiguousCache
 from tinyllm.cache.segment import SegmentCache, aligned_slots, prompts_per_pass
 from tinyllm.config import DecoderConfig
-from tinyllm.cost.attention import position_cost
+from tinyllm.cost.masks import position_cost
 from tinyllm.cost.workload import Cost, Workload, launch
 from tinyllm.ops import NAIVE, Operations
 
@@ -63,12 +63,12 @@ def response_slots(work: Workload) -> int:
 
 
 def segment_held_bytes(config: DecoderConfig, work: Workload) -> int:
-    """Bytes of prompts, once; in a step after them of the response too, once per sequence, and its beam index."""
+    """Bytes of prompts, once; in a step after them of the response too, once per sequence, and the beam index."""
     row_bytes = work.size * config.head_dim
     token = 2 * config.num_hidden_layers * config.num_key_value_heads * row_bytes
     prompt = work.held - work.steps if work.held else work.tokens
     slots = sum(aligned_slots(n, row_bytes) for n in (prompt, response_slots(work)))
-    beam_index = (4 + 8) * work.batch * response_slots(work) if work.copies > 1 else 0
+    beam_index = (4 + 8) * work.batch * response_slots(work) if work.has_beam_index else 0
     return token * work.batch * slots + beam_index
 
 
@@ -114,7 +114,7 @@ def segment_append_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def segment_reorder_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `SegmentCache.reorder` moves: the beam index, as long as it may become, and no key and no value."""
-    if work.copies == 1:
+    if not work.has_beam_index:
         return Cost()
     rows = work.batch * work.copies
     steps = work.reserved

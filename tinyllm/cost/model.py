@@ -13,6 +13,7 @@ from tinyllm.cache.contiguous import ContiguousCache
 from tinyllm.checkpoint.skeleton import skeleton
 from tinyllm.config import DecoderConfig
 from tinyllm.cost import attention as attention_costs
+from tinyllm.cost import masks as mask_costs
 from tinyllm.cost import ops as op_costs
 from tinyllm.cost.cache import CostOf, costs_of
 from tinyllm.cost.workload import Cost, Workload
@@ -40,8 +41,8 @@ COSTS: Mapping[Callable, CostOf] = MappingProxyType(
 )
 MASK_COSTS: Mapping[Callable, CostOf] = MappingProxyType(
     {
-        stock_attention: attention_costs.stock_mask_cost,
-        kernel_attention: attention_costs.kernel_mask_cost,
+        stock_attention: mask_costs.stock_mask_cost,
+        kernel_attention: mask_costs.kernel_mask_cost,
     }
 )
 
@@ -102,9 +103,7 @@ def least_bytes(config: DecoderConfig, work: Workload) -> int:
     Of tables, an untied embedding and learned positions, only the rows looked up count.
     """
     token = 2 * config.num_key_value_heads * config.head_dim
-    in_windows = (
-        attention_costs.in_window(config.of_kind(kind), work) for kind in config.kind_of_layer
-    )
+    in_windows = (mask_costs.in_window(config.of_kind(kind), work) for kind in config.kind_of_layer)
     keys = work.batch * sum(x.held - x.steps + x.copies * (x.steps + x.tokens) for x in in_windows)
     row = work.size * config.hidden_size
     weights = work.size * weight_elements(config)

@@ -31,7 +31,8 @@ class Workload:
     whether the prompts differ in length; `kernels`: the name of the set that the fused operations run on;
     `reserved_steps`: for how many steps after the prompt there is memory; `segments`: in how many the cache keeps them;
     `packed`: the sizes of packed matrices, where weights are packed; `layer`: which one is meant; `device`: its type;
-    `dead_slots`: slots of a request's response that no sequence reaches any more.
+    `dead_slots`: slots of a request's response that no sequence reaches any more; `independent`: the sequences of a
+    prompt are samples, which read their own slots alone, and not beams.
     """
 
     batch: int
@@ -48,11 +49,17 @@ class Workload:
     layer: int = 0
     device: str = "cuda"
     dead_slots: int = 0
+    independent: bool = False
 
     @property
     def reserved(self) -> int:
         """Steps after the prompt that there is memory for: this one and those before it, unless more are reserved."""
         return self.steps + 1 if self.reserved_steps is None else self.reserved_steps
+
+    @property
+    def has_beam_index(self) -> bool:
+        """Whether a beam index names the slots that a sequence reads: beams have one."""
+        return self.copies > 1 and not self.independent
 
     @property
     def decodes(self) -> bool:

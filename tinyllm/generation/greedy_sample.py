@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from tinyllm.generation.multinomial import multinomial
 from tinyllm.generation.request import Request
 from tinyllm.generation.session import GenerationSession
 
@@ -28,7 +29,7 @@ def sample(scores: Float[Tensor, "n v"], k: int) -> Int[Tensor, "n k"]:
     """
     probabilities = scores.softmax(dim=-1)
     if scores.device.type == "cpu":
-        return torch.multinomial(probabilities, num_samples=k)
+        return multinomial(probabilities, k)
     return argmax(probabilities / torch.empty_like(probabilities).exponential_(1), k)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tinyllm.attention.kernel import kernel_attention
 from tinyllm.attention.stock import stock_attention
 from tinyllm.config import DecoderConfig
-from tinyllm.cost.attention import beam_bias_elements, bias_elements, kinds_of_windows
+from tinyllm.cost.attention import copied_elements
 from tinyllm.cost.cache import costs_of
+from tinyllm.cost.masks import beam_bias_elements, bias_elements, kinds_of_windows
 from tinyllm.cost.workload import Workload
 from tinyllm.decoder import Decoder
 from tinyllm.generation.request import Request
@@ -23,7 +25,8 @@ MARGIN = 1.03  # allocators round up, and kernels take workspaces
 class CallShape:
     """What the memory of a call of `generate` depends on.
 
-    `prompts` of `tokens`, and `new` more for each of the `copies` sequences of a prompt.
+    `prompts` of `tokens`, and `new` more for each of the `copies` sequences of a prompt; `kernels`: the name of the set
+    that attention runs on.
     """
 
     prompts: int
@@ -32,6 +35,7 @@ class CallShape:
     copies: int = 1
     padded: bool = False
     beams: bool = False
+    kernels: str = "triton"
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,16 @@ class MemoryNeed:
 
 def memory_need(stage: Stage, config: DecoderConfig, call: CallShape, size: int) -> MemoryNeed:
     """The larger of two peaks: after the prefill, and at the last token; `size` is bytes per element."""
-    prefill = Workload(call.prompts, call.tokens, 0, size, call.padded, copies=call.copies)
+    prefill = Workload(
+        call.prompts,
+        call.tokens,
+        0,
+        size,
+        call.padded,
+        copies=call.copies,
+        independent=not call.beams,
+        kernels=call.kernels,
+    )
     steps = max(0, call.new - 2)  # the last new token is never attended to
     last = replace(prefill, tokens=1, held=call.tokens + steps, steps=steps)
     peaks = [_peak_at(stage, config, work, call) for work in (prefill, last)]
@@ -76,6 +89,9 @@ def _peak_at(stage: Stage, config: DecoderConfig, work: Workload, call: CallShap
     bias *= 1 + 2 * config.alibi  # made inside a layer, from distances that are wider
     if work.held and stage.attention is stock_attention:
         bias += 2 * beam_bias_elements(config, work)  # as booleans, and as numbers
+    paths = 0
+    if work.held and stage.attention is kernel_attention and work.kernels == "torch":
+        paths = copied_elements(config, work)
     unfused = config.score_softcap is not None or (config.alibi and work.held > 0)
     keys = work.total
     if work.held:
@@ -87,7 +103,7 @@ def _peak_at(stage: Stage, config: DecoderConfig, work: Workload, call: CallShap
         work.batch * work.copies * config.vocab_size * (work.size + 16)
     )  # and four times in float32
     kept = (1 + 4 * call.beams) * work.copies  # running, ended, and twice as many candidates
-    in_layers = work.size * (rows * layer + bias) + (16 + 4 * config.alibi) * scores
+    in_layers = work.size * (rows * layer + bias + paths) + (16 + 4 * config.alibi) * scores
     return MemoryNeed(
         keys_and_values=costs.held_bytes(config, work),
         activations=max(in_layers, logits),
@@ -115,7 +131,7 @@ def max_prompts(stage: Stage, config: DecoderConfig, call: CallShape, size: int,
     return low
 
 
-def call_shape(request: Request) -> CallShape:
+def call_shape(decoder: Decoder, request: Request) -> CallShape:
     """What memory depends on in a request."""
     prompts, tokens = request.input_ids.shape
     return CallShape(
@@ -125,6 +141,7 @@ def call_shape(request: Request) -> CallShape:
         copies=request.copies,
         padded=request.mask is not None,
         beams=request.beams is not None,
+        kernels=decoder.kernels.name,
     )
 
 
@@ -174,7 +191,7 @@ def find_memory_budget(
 
     Sessions that are kept for later are dropped where the request needs their memory.
     """
-    call = call_shape(request)
+    call = call_shape(decoder, request)
     budget = _budget(decoder, stage, call, limit)
     if budget is None or budget.fits(call.prompts):
         return budget

@@ -49,11 +49,14 @@ class GenerationSession(ABC):
         self.runner = stage.runner
         self.step = self.runner.step(decoder)
         steps = max(1, self.max_new_tokens - 1)  # the last token is never attended to
+        independent = request.beams is None
         if request.cache is None:
-            self.cache = stage.new_cache(decoder, prompts, request.copies, steps)
+            self.cache = stage.new_cache(
+                decoder, prompts, request.copies, steps, independent=independent
+            )
         else:
             self.cache = request.cache
-            self.cache.resume(request.copies, steps)
+            self.cache.resume(request.copies, steps, independent=independent)
         self.tokens = torch.zeros(rows, dtype=torch.int64, device=device)
         self.column = torch.zeros(1, dtype=torch.int64, device=device)
         self.stopped = torch.zeros((), dtype=torch.bool, device=device)

@@ -28,7 +28,12 @@ ALLOCATIONS = (
     aten.empty_strided.default,
 )
 # Operations that read only the indexed elements of their first argument.
-LOOKUPS = (aten.embedding.default, aten.index_select.default, aten.gather.default)
+LOOKUPS = (
+    aten.embedding.default,
+    aten.index_select.default,
+    aten.index_select.out,
+    aten.gather.default,
+)
 
 
 @dataclass(frozen=True)

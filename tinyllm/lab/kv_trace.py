@@ -360,14 +360,11 @@ def _visible_prompt(
 def _visible_response(
     metadata: DecodeMetadata, beams: int, first_step: int
 ) -> Bool[Tensor, "beams slots"]:
-    """At every step in the window, the slot in the beam index; without a beam index, the only slot."""
+    """At every step in the window, the slot on the beam's path."""
     near = torch.arange(metadata.steps, dtype=torch.int64, device="cpu") >= first_step
-    if metadata.beam_index is None:
-        return near.expand(beams, -1)
-    width = metadata.beam_index.shape[1]
-    index = metadata.beam_index[:, :, : metadata.steps, None].cpu()
-    visible = index == torch.arange(width, dtype=torch.int32, device="cpu")
-    return (visible & near[:, None]).reshape(beams, -1)
+    visible = metadata.visible_slots(torch.device("cpu")) & near[:, None]
+    rows = visible.flatten(2).expand(beams // metadata.copies, -1, -1)
+    return rows.reshape(beams, -1)
 
 
 def shown(text: str) -> str:
