@@ -13,7 +13,7 @@ from tinyllm.cache import Cache, CachedText
 from tinyllm.decoder import Decoder
 from tinyllm.generation.batching import generate_in_batches, plan_batches
 from tinyllm.generation.beam_search import BeamResult, beam_options, beam_sampling
-from tinyllm.generation.greedy_sample import argmax, sample
+from tinyllm.generation.greedy_sample import SampleResult, argmax, sample
 from tinyllm.generation.inputs import (
     check_cache,
     check_ids,
@@ -24,7 +24,7 @@ from tinyllm.generation.inputs import (
 )
 from tinyllm.generation.lengths import check_length, total_length
 from tinyllm.generation.memory import check_memory_budget, find_memory_budget
-from tinyllm.generation.options import pad_token, resolve
+from tinyllm.generation.options import check_output_logprobs, pad_token, resolve
 from tinyllm.generation.output import beam_output, output
 from tinyllm.generation.request import Request, StepRecord, repeat_rows
 from tinyllm.generation.sessions import Sessions
@@ -66,6 +66,7 @@ def generate(
     cache: Cache | None = None,
     split_batch: bool = False,
     memory_budget: int | float | None = None,
+    output_logprobs: bool = False,
     **kwargs: Any,
 ) -> Output:
     """See `tinyllm.model.Model.generate`; `defaults` are the checkpoint's own options."""
@@ -77,9 +78,11 @@ def generate(
         "logits_processor": logits_processor,
         "stopping_criteria": stopping_criteria,
         "prefix_allowed_tokens_fn": prefix_allowed_tokens_fn,
+        "output_logprobs": output_logprobs,
     }
     check_memory_budget(memory_budget)
     options = resolve(defaults, generation_config, kwargs, decoder.config)
+    check_output_logprobs(output_logprobs, options)
     input_ids = pick_prompt(input_ids, inputs, options)
     request = prepare(decoder, stage, input_ids, attention_mask, options, **parts)
     budget = find_memory_budget(decoder, stage, sessions, request, memory_budget)
@@ -121,6 +124,7 @@ def prepare(
     prefix_allowed_tokens_fn: PrefixFunction | None,
     tokenizer: PreTrainedTokenizerBase | None,
     cache: Cache | None,
+    output_logprobs: bool = False,
 ) -> Request:
     """Check the arguments, before any work is done, and choose the parts that carry the call out."""
     from tinyllm.generation.logits import criteria, processors
@@ -177,6 +181,7 @@ def prepare(
         beams=beam_options(options) if width > 1 else None,
         cache=cache,
         record=record,
+        output_logprobs=output_logprobs,
     )
 
 
@@ -209,19 +214,19 @@ def run(
             return output(result, request, cache)
         return beam_output(result, request, cache, with_scores=bool(options.output_scores))
     sessions.put(session)
-    return result if request.beams is None else result.sequences
+    return result.sequences
 
 
 def cached_text(
     decoder: Decoder,
     request: Request,
-    result: Int[Tensor, "r total"] | BeamResult,
+    result: SampleResult | BeamResult,
     held: int,
 ) -> CachedText:
     """What the first `held` tokens of a cache are, for `check_cache` of a later call."""
     if request.beams is not None:
         return CachedText(None, None, decoder.weights_digest)
-    ids = result[:, :held].clone()
+    ids = result.sequences[:, :held].clone()
     mask = repeat_rows(request.mask, request.copies)
     if mask is not None:
         mask = extend_mask(mask, None, mask.shape[1], held - mask.shape[1])

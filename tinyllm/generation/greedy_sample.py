@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -38,6 +38,19 @@ def sample_best_first(scores: Float[Tensor, "n v"], k: int) -> Int[Tensor, "n k"
     return chosen.gather(1, scores.gather(1, chosen).sort(dim=-1, descending=True).indices)
 
 
+def chosen_logprobs(scores: Float[Tensor, "n v"], chosen: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """Log-probabilities of the chosen tokens; of a pad token beyond the vocabulary, those of its last token."""
+    index = chosen.clamp(0, scores.shape[1] - 1)[:, None]
+    return scores.log_softmax(dim=-1).gather(1, index)[:, 0]
+
+
+class SampleResult(NamedTuple):
+    """Prompts and their continuations, and where requested the log-probability of every new token."""
+
+    sequences: Int[Tensor, "r total"]
+    logprobs: Float[Tensor, "r new"] | None
+
+
 class GreedyOrSampling(GenerationSession):
     """Every row on its own; ended ones are filled up with the pad token."""
 
@@ -47,6 +60,10 @@ class GreedyOrSampling(GenerationSession):
         super().__init__(decoder, stage, request, key)
         self.sequences = request.input_ids.new_empty(len(self.tokens), request.total)
         self.unfinished = torch.ones(len(self.tokens), dtype=torch.bool, device=self.device)
+        self.logprobs: Float[Tensor, "r new"] | None = None
+        if request.output_logprobs:
+            shape = len(self.tokens), self.max_new_tokens
+            self.logprobs = torch.zeros(shape, dtype=torch.float32, device=self.device)
 
     def begin(self) -> None:
         rows = self.request.rows
@@ -67,6 +84,8 @@ class GreedyOrSampling(GenerationSession):
         )
         self.sequences.index_copy_(1, self.column, chosen[:, None])
         self.tokens.copy_(chosen)
+        if self.logprobs is not None:
+            self._keep_logprobs(scores, chosen)
         self.column += 1
         ends = request.criteria(
             self.visible_ids(self.sequences, self.tokens, self.length + 1), request.record.scores
@@ -74,6 +93,14 @@ class GreedyOrSampling(GenerationSession):
         self.unfinished &= ~ends
         torch.logical_not(self.unfinished.any(), out=self.stopped)
 
-    def result(self) -> Int[Tensor, "r total"]:
-        """Prompts and their continuations."""
-        return self.sequences[:, : self.length].clone()
+    def _keep_logprobs(self, scores: Float[Tensor, "r v"], chosen: Int[Tensor, " r"]) -> None:
+        logprobs = chosen_logprobs(scores, chosen)
+        self.logprobs.index_copy_(1, self.new_column, logprobs[:, None])
+        self.new_column += 1
+
+    def result(self) -> SampleResult:
+        sequences = self.sequences[:, : self.length].clone()
+        if self.logprobs is None:
+            return SampleResult(sequences, None)
+        new_tokens = self.length - self.request.input_ids.shape[1]
+        return SampleResult(sequences, self.logprobs[:, :new_tokens].clone())

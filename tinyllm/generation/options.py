@@ -141,6 +141,17 @@ def resolve(
     return GenerationConfig(**options)
 
 
+def check_output_logprobs(output_logprobs: Any, options: GenerationConfig) -> None:
+    """Raise ValueError unless this is True or False, and the call returns an output that can hold them."""
+    if not isinstance(output_logprobs, bool):
+        raise ValueError(f"output_logprobs={output_logprobs!r}: expected True or False")
+    if output_logprobs and not options.return_dict_in_generate:
+        raise ValueError(
+            "output_logprobs=True without return_dict_in_generate: expected an output that holds more than the "
+            "sequences; pass return_dict_in_generate=True"
+        )
+
+
 def _check_names(kwargs: dict[str, Any], known: dict[str, Any]) -> None:
     """Raise TypeError for a name that nothing has; transformers' other arguments may be None or False."""
     for name, value in kwargs.items():

@@ -72,6 +72,7 @@ class Request:
     beams: BeamOptions | None = None
     cache: Cache | None = None
     record: StepRecord = field(default_factory=StepRecord)
+    output_logprobs: bool = False
 
     @property
     def prompts(self) -> int:

@@ -56,6 +56,7 @@ class GenerationSession(ABC):
             self.cache.resume(request.copies, steps)
         self.tokens = torch.zeros(rows, dtype=torch.int64, device=device)
         self.column = torch.zeros(1, dtype=torch.int64, device=device)
+        self.new_column = torch.zeros_like(self.column)  # among the new tokens
         self.stopped = torch.zeros((), dtype=torch.bool, device=device)
         self.logits: Float[Tensor, "r v"] | None = None
         self.weight_addresses = decoder.weight_addresses
@@ -105,6 +106,7 @@ class GenerationSession(ABC):
         stop_flag = AsyncStopFlag(self.device, sync=request.watched)
         self.length = request.input_ids.shape[1]
         self.column.fill_(self.length)
+        self.new_column.zero_()
         self.stopped.zero_()
         if self.forward is None:
             self.forward = self._forward if self.replayable else self._maybe_capture(self._forward)
