@@ -169,6 +169,9 @@ class BeamSearch(GenerationSession):
         self.column += 1
         self.new_column += 1
 
+    def compact(self) -> None:
+        """Beams do not end one by one."""
+
     def _advanced(self, log_probs: Float[Tensor, "r v"]) -> tuple[BeamState, Bool[Tensor, ""]]:
         """The state after one more token, given the log-probabilities of every next one; whether it was the last."""
         state = self.state

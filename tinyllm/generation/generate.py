@@ -24,9 +24,9 @@ from tinyllm.generation.inputs import (
 )
 from tinyllm.generation.lengths import check_length, total_length
 from tinyllm.generation.memory import check_memory_budget, find_memory_budget
-from tinyllm.generation.options import check_output_logprobs, pad_token, resolve
+from tinyllm.generation.options import check_on_answer, check_output_logprobs, pad_token, resolve
 from tinyllm.generation.output import beam_output, output
-from tinyllm.generation.request import Request, StepRecord, repeat_rows
+from tinyllm.generation.request import AnswerCallback, Request, StepRecord, repeat_rows
 from tinyllm.generation.sessions import Sessions
 from tinyllm.generation.values import token_list
 from tinyllm.stages import Stage
@@ -67,6 +67,7 @@ def generate(
     split_batch: bool = False,
     memory_budget: int | float | None = None,
     output_logprobs: bool = False,
+    on_answer: AnswerCallback | None = None,
     **kwargs: Any,
 ) -> Output:
     """See `tinyllm.model.Model.generate`; `defaults` are the checkpoint's own options."""
@@ -79,10 +80,12 @@ def generate(
         "stopping_criteria": stopping_criteria,
         "prefix_allowed_tokens_fn": prefix_allowed_tokens_fn,
         "output_logprobs": output_logprobs,
+        "on_answer": on_answer,
     }
     check_memory_budget(memory_budget)
     options = resolve(defaults, generation_config, kwargs, decoder.config)
     check_output_logprobs(output_logprobs, options)
+    check_on_answer(on_answer, options)
     input_ids = pick_prompt(input_ids, inputs, options)
     request = prepare(decoder, stage, input_ids, attention_mask, options, **parts)
     budget = find_memory_budget(decoder, stage, sessions, request, memory_budget)
@@ -125,6 +128,7 @@ def prepare(
     tokenizer: PreTrainedTokenizerBase | None,
     cache: Cache | None,
     output_logprobs: bool = False,
+    on_answer: AnswerCallback | None = None,
 ) -> Request:
     """Check the arguments, before any work is done, and choose the parts that carry the call out."""
     from tinyllm.generation.logits import criteria, processors
@@ -164,14 +168,17 @@ def prepare(
         prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
     )
     select = beam_sampling() if width > 1 else sample
-    own_parts = [streamer, logits_processor, prefix_allowed_tokens_fn, custom_criteria]
+    own_parts = [streamer, logits_processor, prefix_allowed_tokens_fn, custom_criteria, on_answer]
+    pad = pad_token(options) if has_ends else None
+    # Every row stays where the caller gets the cache or sees the scores of all rows, and where ended rows grow on.
+    compacts = not (wants_dict or logits_processor or cache is not None or pad is None)
     return Request(
         input_ids=input_ids,
         mask=mask,
         copies=copies,
         longest=total,
         total=stop.max_length,
-        pad=pad_token(options) if has_ends else None,
+        pad=pad,
         select=select if options.do_sample else argmax,
         processors=chosen,
         criteria=stop,
@@ -182,6 +189,8 @@ def prepare(
         cache=cache,
         record=record,
         output_logprobs=output_logprobs,
+        compacts=compacts,
+        on_answer=on_answer,
     )
 
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from tinyllm.generation.compaction import STEPS_BETWEEN_READS, pays, remaining_rows
 from tinyllm.generation.request import Request
 from tinyllm.generation.session import GenerationSession
 
@@ -70,6 +71,7 @@ class GreedyOrSampling(GenerationSession):
         self.sequences[:, : self.length] = rows
         self.tokens.copy_(rows[:, -1])
         self.unfinished.fill_(True)
+        self.reported = torch.zeros(len(rows), dtype=torch.bool, device="cpu")
 
     def choose_tokens(self) -> None:
         request = self.request
@@ -92,6 +94,39 @@ class GreedyOrSampling(GenerationSession):
         )
         self.unfinished &= ~ends
         torch.logical_not(self.unfinished.any(), out=self.stopped)
+
+    def compact(self) -> None:
+        steps = self.length - self.request.input_ids.shape[1]
+        on_host = self.device.type == "cpu"
+        if not self.request.compacts or (steps % STEPS_BETWEEN_READS and not on_host):
+            return
+        unfinished = self.unfinished if self.live_rows is None else self.unfinished[self.live_rows]
+        if not unfinished.any():
+            return
+        rows = remaining_rows(unfinished, self.cache.copies)
+        if not pays(
+            len(unfinished),
+            rows.numel(),
+            steps=steps,
+            steps_left=self.request.total - self.length,
+            captured=bool(self.captures),
+        ):
+            return
+        self.cache.compact(rows)
+        live = rows.flatten()
+        self.live_rows = live if self.live_rows is None else self.live_rows[live]
+        self.logits = self.logits.clone()  # ordinary memory, in place of a captured step's
+        self.reset_steps()
+
+    def _report_tokens(self) -> None:
+        super()._report_tokens()
+        if self.request.on_answer is None:
+            return
+        ended = ~self.unfinished.cpu()
+        first = self.request.input_ids.shape[1]
+        for row in (ended & ~self.reported).nonzero()[:, 0].tolist():
+            self.request.on_answer(row, self.sequences[row, first : self.length].cpu())
+        self.reported = ended
 
     def _keep_logprobs(self, scores: Float[Tensor, "r v"], chosen: Int[Tensor, " r"]) -> None:
         logprobs = chosen_logprobs(scores, chosen)
