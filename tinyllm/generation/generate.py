@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, no_type_check
 
 import torch
@@ -11,9 +13,15 @@ from torch import Tensor
 from tinyllm.attention.mask import extend_mask
 from tinyllm.cache import Cache, CachedText
 from tinyllm.decoder import Decoder
-from tinyllm.generation.batching import generate_in_batches, plan_batches
+from tinyllm.generation.batching import (
+    even_size,
+    generate_in_batches,
+    generate_samples_in_batches,
+    numbered,
+    plan_batches,
+)
 from tinyllm.generation.beam_search import BeamResult, beam_options, beam_sampling
-from tinyllm.generation.greedy_sample import SampleResult, argmax, sample
+from tinyllm.generation.greedy_sample import SampleResult, SampleRows, argmax, sample
 from tinyllm.generation.inputs import (
     check_cache,
     check_ids,
@@ -92,11 +100,15 @@ def generate(
     if budget is None or budget.fits(request.prompts):
         return run(decoder, stage, sessions, request, options)
     batches = []
+    copies = request.copies
     if split_batch or memory_budget is not None:
         from tinyllm.generation.logits import reads_padding
 
         trim = not reads_padding(request) and not stopping_criteria
         batches = plan_batches(request, budget.max_prompts, trim=trim)
+        if not batches:  # not even one prompt with all its samples fits
+            copies = budget.max_copies(request.input_ids.shape[1])
+            batches = plan_batches(request, lambda tokens: min(1, copies), trim=trim)
     if not batches:
         raise MemoryError(budget.too_small())
     if streamer or cache or prefix_allowed_tokens_fn or options.return_dict_in_generate:
@@ -106,8 +118,17 @@ def generate(
             "return_dict_in_generate"
         )
 
-    def answer(ids: Tensor, mask: Tensor | None, options: GenerationConfig) -> Tensor:
+    def answer(
+        rows: list[int], ids: Tensor, mask: Tensor | None, options: GenerationConfig
+    ) -> Tensor:
+        numbers = [row * request.copies + i for row in rows for i in range(request.copies)]
+        parts["on_answer"] = numbered(on_answer, numbers)
+        if copies < request.copies:
+            options = copy(options)
+            options.num_return_sequences = even_size(request.copies, copies)
         part = prepare(decoder, stage, ids, mask, options, **parts)
+        if copies < request.copies:
+            return run_samples(decoder, stage, sessions, part, total=request.copies)
         return run(decoder, stage, sessions, part, options)
 
     return generate_in_batches(answer, request, options, batches)
@@ -224,6 +245,21 @@ def run(
         return beam_output(result, request, cache, with_scores=bool(options.output_scores))
     sessions.put(session)
     return result.sequences
+
+
+@torch.no_grad()
+@torch.inference_mode(False)
+def run_samples(
+    decoder: Decoder, stage: Stage, sessions: Sessions, request: Request, *, total: int
+) -> Int[Tensor, "n total"]:
+    """`total` samples of the request's prompt, as many at a time as the request has copies."""
+    rows = torch.zeros(request.copies, dtype=torch.int64, device=decoder.device)
+    sampler = SampleRows(rows, total)
+    session = sessions.take(decoder, stage, replace(request, select=sampler))
+    try:
+        return generate_samples_in_batches(session, sampler)
+    finally:
+        session.close()
 
 
 def cached_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -31,6 +32,19 @@ def sample(scores: Float[Tensor, "n v"], k: int) -> Int[Tensor, "n k"]:
     if scores.device.type == "cpu":
         return torch.multinomial(probabilities, num_samples=k)
     return argmax(probabilities / torch.empty_like(probabilities).exponential_(1), k)
+
+
+@dataclass(frozen=True, eq=False)
+class SampleRows:
+    """Sampling for some of the `total` rows of a call: `rows` get what they would get in a pass of all rows."""
+
+    rows: Int[Tensor, " n"]
+    total: int
+
+    def __call__(self, scores: Float[Tensor, "n v"], k: int) -> Int[Tensor, "n k"]:
+        probabilities = scores.softmax(dim=-1)
+        noise = probabilities.new_empty(self.total, probabilities.shape[1]).exponential_(1)
+        return argmax(probabilities / noise[self.rows], k)
 
 
 def sample_best_first(scores: Float[Tensor, "n v"], k: int) -> Int[Tensor, "n k"]:
