@@ -102,6 +102,12 @@ class Cache(PrefillCache, Protocol):
     def reorder(self, beam_idx: Int[Tensor, " r"]) -> None:
         """Let every sequence continue the one whose number it names; both continue the same prompt."""
 
+    def compact(self, rows: Int[Tensor, "b w"]) -> None:
+        """Hold these sequences alone, each of which continues itself: `w` of each of `b` prompts."""
+
+    def rewind(self, tokens: int, copies: int) -> None:
+        """Hold the `tokens` of one prompt alone, which so many sequences then continue."""
+
     def resume(self, copies: int, steps: int | None, *, independent: bool = False) -> None:
         """Get ready for more prompt after what is held, which so many sequences will then share.
 

@@ -134,6 +134,19 @@ class ContiguousCache:
         """All prompts in one pass: a layer's buffer is complete."""
         return [(slice(None), self)]
 
+    def compact(self, rows: Int[Tensor, "b 1"]) -> None:
+        """Hold these rows alone: their keys and values are copied."""
+        self.reorder(rows[:, 0])
+        self.mask = None if self.mask is None else self.mask[rows[:, 0]]
+
+    def rewind(self, tokens: int, copies: int) -> None:
+        """Hold the `tokens` of one prompt alone, in so many rows: copied when a row grows."""
+        for layer in self.layers:
+            layer.k = layer.k[:1, :, :tokens].expand(copies, -1, -1, -1)
+            layer.v = layer.v[:1, :, :tokens].expand(copies, -1, -1, -1)
+        if self.mask is not None:
+            self.mask = self.mask[:1, :tokens].expand(copies, -1)
+
     def resume(self, copies: int, steps: int | None, *, independent: bool = False) -> None:
         """Get ready for a further turn, of so many sequences for each: everything held is copied to each."""
         if copies > 1:

@@ -110,6 +110,19 @@ class SegmentLayer:
         self.response = self.state.empty(2 * old.capacity)
         self.response.part(0, old.capacity).fill(*old)
 
+    def compact(self, rows: Int[Tensor, "b w"], copies: int, steps: int) -> None:
+        """Keep some of the `copies` sequences of some prompts, `steps` steps of each, in memory of their own."""
+        prompts = rows[:, 0] // copies
+        old = self.response
+        if len(prompts) < len(old.k):
+            self.prompt = Segment(self.prompt.k[prompts], self.prompt.v[prompts])
+        self.response = self.state.empty(self.state.reserved_slots)
+        for new, held in zip(self.response, old, strict=True):
+            by_step = held[:, :, : steps * copies].unflatten(2, (steps, copies))
+            kept = by_step[prompts[:, None], :, :, rows % copies]  # [b, w, g, steps, d]
+            part = new[:, :, : steps * rows.shape[1]].unflatten(2, (steps, rows.shape[1]))
+            part.copy_(kept.permute(0, 2, 3, 1, 4))
+
     def _prompt_slots(self, tokens: int) -> Segment:
         """A prompt gets its memory once; a further turn takes prompt and answer into a longer one."""
         parts = [
@@ -254,15 +267,22 @@ class SegmentCache:
         self.state.prefilling = True
         self.state.prompt_tokens = self.prompt_tokens
         self.state.response_slots = self.steps
-        self.state.start = self.counters[2]
         self.prompt_tokens = held + tokens
         self.steps = 0
         self.new_turn = False
-        for counter, value in zip(
-            self.counters.split(1), (held + tokens, 0, -self.copies), strict=True
-        ):
+        self._set_counters()
+        self._set_positions()
+
+    def _set_counters(self) -> None:
+        """The counters on the device, from the numbers of the host."""
+        values = (self.prompt_tokens, self.steps, (self.steps - 1) * self.copies)
+        for counter, value in zip(self.counters.split(1), values, strict=True):
             counter.fill_(value)
-        last = self._last_positions() - 1
+        self.state.start = self.counters[2]
+
+    def _set_positions(self) -> None:
+        """Positions of the prompt, and of the last token of every sequence."""
+        last = self._last_positions() - 1 + self.steps
         self.positions = _refilled(self.positions, last.expand(-1, self.copies))
         if self.mask is not None:
             self.prompt_positions = _refilled(self.prompt_positions, prompt_positions(self.mask))
@@ -352,6 +372,36 @@ class SegmentCache:
         self.steps = 0
         self.new_turn = False
         self.state.prefilling = True
+
+    @torch.inference_mode()  # as the steps are, in which the memory was made
+    def compact(self, rows: Int[Tensor, "b w"]) -> None:
+        """Hold these sequences alone, `w` of each of `b` prompts; responses are copied, and what remains of prompts.
+
+        A layer's old memory is free before the next one's new memory is needed.
+        """
+        self.sync_from_device()
+        b, w = rows.shape
+        old = self.copies
+        if b < self.prompts and self.mask is not None:
+            self.mask = self.mask[rows[:, 0] // old]
+        self.prompts = self.state.prompts = b
+        self._start_response(w, self.reserved_steps, independent=True)
+        for layer in self.layers:
+            layer.compact(rows, old, self.steps)
+        self._reserve_workspace()
+        self._set_counters()
+        self._set_positions()
+
+    @torch.inference_mode()
+    def rewind(self, tokens: int, copies: int) -> None:
+        """Hold the `tokens` of one prompt alone, which so many sequences then continue."""
+        if copies != self.copies:  # compacted
+            self._start_response(copies, self.reserved_steps, independent=True)
+            for layer in self.layers:
+                layer.response = self.state.empty(0)
+        self.steps = 0
+        self._set_counters()
+        self._set_positions()
 
     def resume(self, copies: int, steps: int | None, *, independent: bool = False) -> None:
         """Get ready for a further turn: what was answered becomes part of the prompt."""

@@ -58,11 +58,15 @@ def beam_sampling() -> Callable[[Float[Tensor, "n v"], int], Int[Tensor, "n k"]]
 
 
 class Hypotheses(NamedTuple):
-    """`k` sequences of every request: tokens, score, and for every new token the row that it continued."""
+    """`k` sequences of every request: tokens, score, and for every new token the row that it continued.
+
+    `logprobs` are the log-probabilities of the new tokens, and have no columns where they are not requested.
+    """
 
     sequences: Int[Tensor, "b k total"]
     scores: Float[Tensor, "b k"]
     beam_indices: Int[Tensor, "b k new"]
+    logprobs: Float[Tensor, "b k kept"]
 
     def take(self, order: Int[Tensor, "b n"]) -> Hypotheses:
         """Those that `order` names, in its order."""
@@ -95,6 +99,7 @@ class BeamResult(NamedTuple):
     sequences: Int[Tensor, "n total"]
     scores: Float[Tensor, " n"]
     beam_indices: Int[Tensor, "n new"]
+    logprobs: Float[Tensor, "n new"] | None
 
 
 class BeamSearch(GenerationSession):
@@ -111,11 +116,13 @@ class BeamSearch(GenerationSession):
         w = request.beams.width
         tokens = self.max_prompt_tokens
         new = self.max_new_tokens
+        kept = new if request.output_logprobs else 0
         running, ended = (
             Hypotheses(
                 torch.empty(b, w, tokens + new, dtype=torch.int64, device=self.device),
                 torch.empty(b, w, dtype=torch.float32, device=self.device),
                 torch.empty(b, w, new, dtype=torch.int32, device=self.device),
+                torch.empty(b, w, kept, dtype=torch.float32, device=self.device),
             )
             for _ in range(2)
         )
@@ -123,7 +130,6 @@ class BeamSearch(GenerationSession):
         self.state = BeamState(running, ended, full, still_open)
         self.beam_idx = torch.zeros_like(self.tokens)
         self.first_rows = w * torch.arange(b, dtype=torch.int64, device=self.device)[:, None]
-        self.new_column = torch.zeros_like(self.column)  # among the new tokens
         self.penalties = length_penalties(new, request.beams.length_penalty).to(self.device)
         self.final_penalty = torch.ones(1, dtype=torch.float32, device=self.device)
 
@@ -136,10 +142,10 @@ class BeamSearch(GenerationSession):
             hypotheses.sequences[:, :, :t] = self.request.input_ids[:, None]
             hypotheses.scores.fill_(NEVER)
             hypotheses.beam_indices.fill_(-1)
+            hypotheses.logprobs.zero_()
         self.state.running.scores[:, 0] = 0.0
         self.state.full.fill_(False)
         self.state.open.fill_(True)
-        self.new_column.zero_()
         self.final_penalty.copy_(
             length_penalties(self.request.longest - t, options.length_penalty)[-1:]
         )
@@ -152,7 +158,7 @@ class BeamSearch(GenerationSession):
         )
         scores = request.processors(rows, self.logits.log_softmax(dim=-1))
         request.record.keep(self.logits, scores)
-        state, stopped = self._advanced(scores.view(*self.state.running.scores.shape, -1))
+        state, stopped = self._advanced(scores)
         for old, new in zip(self.state.tensors, state.tensors, strict=True):
             old.copy_(new)
         self.stopped |= stopped
@@ -163,7 +169,10 @@ class BeamSearch(GenerationSession):
         self.column += 1
         self.new_column += 1
 
-    def _advanced(self, log_probs: Float[Tensor, "b w v"]) -> tuple[BeamState, Bool[Tensor, ""]]:
+    def compact(self) -> None:
+        """Beams do not end one by one."""
+
+    def _advanced(self, log_probs: Float[Tensor, "r v"]) -> tuple[BeamState, Bool[Tensor, ""]]:
         """The state after one more token, given the log-probabilities of every next one; whether it was the last."""
         state = self.state
         request = self.request
@@ -184,31 +193,37 @@ class BeamSearch(GenerationSession):
             stopped = stopped | full.all()
         return BeamState(running, ended, full, still_open), stopped
 
-    def _candidates(
-        self, log_probs: Float[Tensor, "b w v"]
-    ) -> tuple[Hypotheses, Int[Tensor, " n"]]:
+    def _candidates(self, log_probs: Float[Tensor, "r v"]) -> tuple[Hypotheses, Int[Tensor, " n"]]:
         """The best continuations of every request among all tokens of all its beams, and the token each ends with."""
         running = self.state.running
-        v = log_probs.shape[2]
-        scores = (log_probs + running.scores[:, :, None]).flatten(1)
+        v = log_probs.shape[1]
+        scores = log_probs.view(*running.scores.shape, v) + running.scores[:, :, None]
+        scores = scores.flatten(1)
         chosen = self.request.select(scores, self.request.beams.kept)
         beams = chosen // v
         tokens = chosen % v
         candidates = running.take(beams)._replace(scores=scores.gather(1, chosen))
         candidates.sequences.index_copy_(2, self.column, tokens[..., None])
-        candidates.beam_indices.index_copy_(
-            2, self.new_column, (beams + self.first_rows).int()[..., None]
-        )
+        rows = beams + self.first_rows
+        candidates.beam_indices.index_copy_(2, self.new_column, rows.int()[..., None])
+        if self.request.output_logprobs:
+            logprobs = log_probs.log_softmax(dim=-1)[rows, tokens]
+            candidates.logprobs.index_copy_(2, self.new_column, logprobs[..., None])
         return candidates, tokens.flatten()
 
     def result(self) -> BeamResult:
         """The best that ended."""
         returned = self.request.beams.returned
         t = self.request.input_ids.shape[1]
-        sequences, scores, beam_indices = (x[:, :returned].flatten(0, 1) for x in self.state.ended)
+        sequences, scores, beam_indices, logprobs = (
+            x[:, :returned].flatten(0, 1) for x in self.state.ended
+        )
         longest = int((beam_indices >= 0).sum(dim=1).max())
         return BeamResult(
-            sequences[:, : t + longest].clone(), scores.clone(), beam_indices[:, :longest].clone()
+            sequences[:, : t + longest].clone(),
+            scores.clone(),
+            beam_indices[:, :longest].clone(),
+            logprobs[:, :longest].clone() if self.request.output_logprobs else None,
         )
 
 

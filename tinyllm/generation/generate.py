@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, no_type_check
 
 import torch
@@ -11,9 +13,15 @@ from torch import Tensor
 from tinyllm.attention.mask import extend_mask
 from tinyllm.cache import Cache, CachedText
 from tinyllm.decoder import Decoder
-from tinyllm.generation.batching import generate_in_batches, plan_batches
+from tinyllm.generation.batching import (
+    even_size,
+    generate_in_batches,
+    generate_samples_in_batches,
+    numbered,
+    plan_batches,
+)
 from tinyllm.generation.beam_search import BeamResult, beam_options, beam_sampling
-from tinyllm.generation.greedy_sample import argmax, sample
+from tinyllm.generation.greedy_sample import SampleResult, SampleRows, argmax, sample
 from tinyllm.generation.inputs import (
     check_cache,
     check_ids,
@@ -24,9 +32,9 @@ from tinyllm.generation.inputs import (
 )
 from tinyllm.generation.lengths import check_length, total_length
 from tinyllm.generation.memory import check_memory_budget, find_memory_budget
-from tinyllm.generation.options import pad_token, resolve
+from tinyllm.generation.options import check_on_answer, check_output_logprobs, pad_token, resolve
 from tinyllm.generation.output import beam_output, output
-from tinyllm.generation.request import Request, StepRecord, repeat_rows
+from tinyllm.generation.request import AnswerCallback, Request, StepRecord, repeat_rows
 from tinyllm.generation.sessions import Sessions
 from tinyllm.generation.values import token_list
 from tinyllm.stages import Stage
@@ -66,6 +74,8 @@ def generate(
     cache: Cache | None = None,
     split_batch: bool = False,
     memory_budget: int | float | None = None,
+    output_logprobs: bool = False,
+    on_answer: AnswerCallback | None = None,
     **kwargs: Any,
 ) -> Output:
     """See `tinyllm.model.Model.generate`; `defaults` are the checkpoint's own options."""
@@ -77,20 +87,28 @@ def generate(
         "logits_processor": logits_processor,
         "stopping_criteria": stopping_criteria,
         "prefix_allowed_tokens_fn": prefix_allowed_tokens_fn,
+        "output_logprobs": output_logprobs,
+        "on_answer": on_answer,
     }
     check_memory_budget(memory_budget)
     options = resolve(defaults, generation_config, kwargs, decoder.config)
+    check_output_logprobs(output_logprobs, options)
+    check_on_answer(on_answer, options)
     input_ids = pick_prompt(input_ids, inputs, options)
     request = prepare(decoder, stage, input_ids, attention_mask, options, **parts)
     budget = find_memory_budget(decoder, stage, sessions, request, memory_budget)
     if budget is None or budget.fits(request.prompts):
         return run(decoder, stage, sessions, request, options)
     batches = []
+    copies = request.copies
     if split_batch or memory_budget is not None:
         from tinyllm.generation.logits import reads_padding
 
         trim = not reads_padding(request) and not stopping_criteria
         batches = plan_batches(request, budget.max_prompts, trim=trim)
+        if not batches:  # not even one prompt with all its samples fits
+            copies = budget.max_copies(request.input_ids.shape[1])
+            batches = plan_batches(request, lambda tokens: min(1, copies), trim=trim)
     if not batches:
         raise MemoryError(budget.too_small())
     if streamer or cache or prefix_allowed_tokens_fn or options.return_dict_in_generate:
@@ -100,8 +118,17 @@ def generate(
             "return_dict_in_generate"
         )
 
-    def answer(ids: Tensor, mask: Tensor | None, options: GenerationConfig) -> Tensor:
+    def answer(
+        rows: list[int], ids: Tensor, mask: Tensor | None, options: GenerationConfig
+    ) -> Tensor:
+        numbers = [row * request.copies + i for row in rows for i in range(request.copies)]
+        parts["on_answer"] = numbered(on_answer, numbers)
+        if copies < request.copies:
+            options = copy(options)
+            options.num_return_sequences = even_size(request.copies, copies)
         part = prepare(decoder, stage, ids, mask, options, **parts)
+        if copies < request.copies:
+            return run_samples(decoder, stage, sessions, part, total=request.copies)
         return run(decoder, stage, sessions, part, options)
 
     return generate_in_batches(answer, request, options, batches)
@@ -121,6 +148,8 @@ def prepare(
     prefix_allowed_tokens_fn: PrefixFunction | None,
     tokenizer: PreTrainedTokenizerBase | None,
     cache: Cache | None,
+    output_logprobs: bool = False,
+    on_answer: AnswerCallback | None = None,
 ) -> Request:
     """Check the arguments, before any work is done, and choose the parts that carry the call out."""
     from tinyllm.generation.logits import criteria, processors
@@ -160,14 +189,17 @@ def prepare(
         prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
     )
     select = beam_sampling() if width > 1 else sample
-    own_parts = [streamer, logits_processor, prefix_allowed_tokens_fn, custom_criteria]
+    own_parts = [streamer, logits_processor, prefix_allowed_tokens_fn, custom_criteria, on_answer]
+    pad = pad_token(options) if has_ends else None
+    # Every row stays where the caller gets the cache or sees the scores of all rows, and where ended rows grow on.
+    compacts = not (wants_dict or logits_processor or cache is not None or pad is None)
     return Request(
         input_ids=input_ids,
         mask=mask,
         copies=copies,
         longest=total,
         total=stop.max_length,
-        pad=pad_token(options) if has_ends else None,
+        pad=pad,
         select=select if options.do_sample else argmax,
         processors=chosen,
         criteria=stop,
@@ -177,6 +209,9 @@ def prepare(
         beams=beam_options(options) if width > 1 else None,
         cache=cache,
         record=record,
+        output_logprobs=output_logprobs,
+        compacts=compacts,
+        on_answer=on_answer,
     )
 
 
@@ -209,19 +244,34 @@ def run(
             return output(result, request, cache)
         return beam_output(result, request, cache, with_scores=bool(options.output_scores))
     sessions.put(session)
-    return result if request.beams is None else result.sequences
+    return result.sequences
+
+
+@torch.no_grad()
+@torch.inference_mode(False)
+def run_samples(
+    decoder: Decoder, stage: Stage, sessions: Sessions, request: Request, *, total: int
+) -> Int[Tensor, "n total"]:
+    """`total` samples of the request's prompt, as many at a time as the request has copies."""
+    rows = torch.zeros(request.copies, dtype=torch.int64, device=decoder.device)
+    sampler = SampleRows(rows, total)
+    session = sessions.take(decoder, stage, replace(request, select=sampler))
+    try:
+        return generate_samples_in_batches(session, sampler)
+    finally:
+        session.close()
 
 
 def cached_text(
     decoder: Decoder,
     request: Request,
-    result: Int[Tensor, "r total"] | BeamResult,
+    result: SampleResult | BeamResult,
     held: int,
 ) -> CachedText:
     """What the first `held` tokens of a cache are, for `check_cache` of a later call."""
     if request.beams is not None:
         return CachedText(None, None, decoder.weights_digest)
-    ids = result[:, :held].clone()
+    ids = result.sequences[:, :held].clone()
     mask = repeat_rows(request.mask, request.copies)
     if mask is not None:
         mask = extend_mask(mask, None, mask.shape[1], held - mask.shape[1])

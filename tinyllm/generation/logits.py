@@ -287,6 +287,7 @@ def session_key(request: Request) -> tuple:
         request.select,
         request.pad,
         request.beams,
+        request.output_logprobs,
         settings,
     )
 

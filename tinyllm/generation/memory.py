@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -117,6 +118,11 @@ def max_prompts(stage: Stage, config: DecoderConfig, call: CallShape, size: int,
     def fits(prompts: int) -> bool:
         return memory_need(stage, config, replace(call, prompts=prompts), size).total <= free
 
+    return largest(fits)
+
+
+def largest(fits: Callable[[int], bool]) -> int:
+    """The largest number that fits, as all below it do; 0 where 1 does not."""
     low = 0
     high = 1
     while fits(high):
@@ -166,13 +172,29 @@ class MemoryBudget:
         call = replace(self.call, tokens=tokens)
         return max_prompts(self.stage, self.config, call, self.size, self.free)
 
+    def max_copies(self, tokens: int) -> int:
+        """How many samples of one prompt of so many tokens fit at a time; 0 where samples cannot be split.
+
+        Beside them are the logits after the prompt, and in every step random numbers for all samples.
+        """
+        if self.call.beams or self.call.copies == 1:
+            return 0
+
+        def fits(copies: int) -> bool:
+            call = replace(self.call, prompts=1, tokens=tokens, copies=copies)
+            need = memory_need(self.stage, self.config, call, self.size).total
+            scores = 4 * self.config.vocab_size * (self.call.copies + 3 * copies)
+            return copies <= self.call.copies and need + MARGIN * scores <= self.free
+
+        return largest(fits)
+
     def too_small(self) -> str:
         """The error message of a call that does not fit."""
         call = self.call
         fitting = self.max_prompts(call.tokens)
         need = memory_need(self.stage, self.config, call, self.size)
         advice = "pass a shorter prompt, or ask for fewer tokens or beams"
-        if fitting:
+        if fitting or self.max_copies(call.tokens):
             advice = "pass fewer, or split_batch=True"
         return (
             f"{call.prompts} prompts of {call.tokens} tokens, {call.new} new ones for each of {call.copies} sequences "

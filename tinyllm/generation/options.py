@@ -141,6 +141,32 @@ def resolve(
     return GenerationConfig(**options)
 
 
+def check_output_logprobs(output_logprobs: Any, options: GenerationConfig) -> None:
+    """Raise ValueError unless this is True or False, and the call returns an output that can hold them."""
+    if not isinstance(output_logprobs, bool):
+        raise ValueError(f"output_logprobs={output_logprobs!r}: expected True or False")
+    if output_logprobs and not options.return_dict_in_generate:
+        raise ValueError(
+            "output_logprobs=True without return_dict_in_generate: expected an output that holds more than the "
+            "sequences; pass return_dict_in_generate=True"
+        )
+
+
+def check_on_answer(on_answer: Any, options: GenerationConfig) -> None:
+    """Raise TypeError unless this is a function or None, ValueError where answers do not end one by one."""
+    if on_answer is None:
+        return
+    if not callable(on_answer):
+        raise TypeError(
+            f"on_answer is a {type(on_answer).__name__}: expected a function of the answer's number and its token ids"
+        )
+    width = options.num_beams or 1
+    if width > 1:
+        raise ValueError(
+            f"on_answer with num_beams={width}: expected num_beams=1; beams are not final before the end"
+        )
+
+
 def _check_names(kwargs: dict[str, Any], known: dict[str, Any]) -> None:
     """Raise TypeError for a name that nothing has; transformers' other arguments may be None or False."""
     for name, value in kwargs.items():

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from jaxtyping import Int
-from torch import Tensor
-
 from tinyllm.generation.beam_search import BeamResult
+from tinyllm.generation.greedy_sample import SampleResult
 from tinyllm.generation.request import Request
 
 if TYPE_CHECKING:
@@ -17,15 +15,20 @@ if TYPE_CHECKING:
     from tinyllm.cache import Cache
 
 
-def output(
-    sequences: Int[Tensor, "r total"], request: Request, cache: Cache
-) -> GenerateDecoderOnlyOutput:
+def output(result: SampleResult, request: Request, cache: Cache) -> GenerateDecoderOnlyOutput:
     """Of greedy decoding and sampling; the cache can be passed on to the next turn."""
     from transformers.generation import GenerateDecoderOnlyOutput
 
     scores, logits = request.record.as_tuples()
-    kept = {cache_field(GenerateDecoderOnlyOutput): cache}
-    return GenerateDecoderOnlyOutput(sequences=sequences, scores=scores, logits=logits, **kept)
+    answer = GenerateDecoderOnlyOutput(
+        sequences=result.sequences,
+        scores=scores,
+        logits=logits,
+        **{cache_field(GenerateDecoderOnlyOutput): cache},
+    )
+    if result.logprobs is not None:
+        answer["logprobs"] = result.logprobs  # a field that transformers' class lacks
+    return answer
 
 
 def beam_output(
@@ -35,7 +38,7 @@ def beam_output(
     from transformers.generation import GenerateBeamDecoderOnlyOutput
 
     scores, logits = request.record.as_tuples()
-    return GenerateBeamDecoderOnlyOutput(
+    answer = GenerateBeamDecoderOnlyOutput(
         sequences=result.sequences,
         sequences_scores=result.scores if with_scores else None,
         scores=scores,
@@ -43,6 +46,9 @@ def beam_output(
         beam_indices=result.beam_indices,
         **{cache_field(GenerateBeamDecoderOnlyOutput): cache},
     )
+    if result.logprobs is not None:
+        answer["logprobs"] = result.logprobs
+    return answer
 
 
 def cache_field(output_class: type) -> str:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tinyllm.cache import Cache
 
 
+AnswerCallback = Callable[[int, Int[Tensor, " n"]], None]
+
+
 @dataclass
 class StepRecord:
     """What the caller keeps of every step: scores after the processors, logits before."""
@@ -54,7 +57,8 @@ class Request:
     `mask` is None where nothing is padded. `longest` is the length of the options, `total` the one
     at which the stopping criteria end it. `watched`: the caller sees each step, so that none may be
     taken in vain. `callbacks` are called after every token and stop nothing. `select(scores, k)`
-    chooses the next tokens.
+    chooses the next tokens. `compacts`: rows that have ended may be left out of further passes.
+    `on_answer(row, new_tokens)` is called when a row has ended.
     """
 
     input_ids: Int[Tensor, "b t"]
@@ -72,6 +76,9 @@ class Request:
     beams: BeamOptions | None = None
     cache: Cache | None = None
     record: StepRecord = field(default_factory=StepRecord)
+    output_logprobs: bool = False
+    compacts: bool = False
+    on_answer: AnswerCallback | None = None
 
     @property
     def prompts(self) -> int:

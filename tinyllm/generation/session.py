@@ -59,8 +59,10 @@ class GenerationSession(ABC):
             self.cache.resume(request.copies, steps, independent=independent)
         self.tokens = torch.zeros(rows, dtype=torch.int64, device=device)
         self.column = torch.zeros(1, dtype=torch.int64, device=device)
+        self.new_column = torch.zeros_like(self.column)  # among the new tokens
         self.stopped = torch.zeros((), dtype=torch.bool, device=device)
         self.logits: Float[Tensor, "r v"] | None = None
+        self.live_rows: Int[Tensor, " n"] | None = None  # of the passes, where some are left out
         self.weight_addresses = decoder.weight_addresses
         self.steps: dict[tuple, Callable[[], None]] = {}
         self.forward: Callable[[], None] | None = (
@@ -104,15 +106,21 @@ class GenerationSession(ABC):
 
     def run(self) -> None:
         """Prefill the prompts, then one token after the other until all sequences have ended."""
+        self.prefill()
+        self.decode()
+
+    def decode(self) -> None:
+        """From the logits after the prompts, one token after the other until all sequences have ended."""
         request = self.request
         stop_flag = AsyncStopFlag(self.device, sync=request.watched)
         self.length = request.input_ids.shape[1]
         self.column.fill_(self.length)
+        self.new_column.zero_()
         self.stopped.zero_()
+        self.live_rows = None
         if self.forward is None:
-            self.forward = self._forward if self.replayable else self._maybe_capture(self._forward)
+            self.reset_steps()
         self.begin()
-        self.logits = self._prefill()
         self.choose_tokens()
         while True:
             self.length += 1
@@ -122,6 +130,7 @@ class GenerationSession(ABC):
                 break
             if self.length == request.total:
                 break
+            self.compact()
             self._decode_step()
         if self.cache.fixed_addresses:
             self.cache.sync_from_device()
@@ -133,6 +142,15 @@ class GenerationSession(ABC):
     @abstractmethod
     def choose_tokens(self) -> None:
         """From `logits`, choose what every row is continued with, store it, and mark what has ended."""
+
+    def reset_steps(self) -> None:
+        """Drop what was captured, so that the next steps are captured anew."""
+        self.steps.clear()
+        self.forward = self._forward if self.replayable else self._maybe_capture(self._forward)
+
+    @abstractmethod
+    def compact(self) -> None:
+        """Leave rows that have ended out of further passes, where that pays."""
 
     def visible_ids(
         self, sequences: Int[Tensor, "r total"], last: Int[Tensor, " r"], n: int
@@ -174,11 +192,16 @@ class GenerationSession(ABC):
         ids = self.tokens
         if not self.pad_is_token:  # rows that have ended, of which nothing is used
             ids = ids.clamp(0, self.decoder.config.vocab_size - 1)
-        ids = ids.view(-1, self.cache.copies)
-        self.logits = self.step(ids, None, self.cache).float()
+        if self.live_rows is None:
+            self.logits = self._logits(ids)
+        else:  # of the others, those of their last pass: nothing is chosen from them
+            self.logits.index_copy_(0, self.live_rows, self._logits(ids[self.live_rows]))
 
-    def _prefill(self) -> Float[Tensor, "r v"]:
-        """Logits of the first new token; a cache that cannot share prompts gets one for every row."""
+    def _logits(self, ids: Int[Tensor, " n"]) -> Float[Tensor, "n v"]:
+        return self.step(ids.view(-1, self.cache.copies), None, self.cache).float()
+
+    def prefill(self) -> None:
+        """The logits of the first new token; a cache that cannot share prompts gets one for every row."""
         held = self.cache.length
         repeats = self.request.copies // self.cache.copies
         ids = repeat_rows(self.request.input_ids[:, held:], repeats)
@@ -189,7 +212,7 @@ class GenerationSession(ABC):
             self.step(ids[rows], None if mask is None else mask[rows], cache)
             for rows, cache in self.cache.prefill_batches(ids.shape[1], mask)
         ]
-        return repeat_rows(torch.cat(logits), self.cache.copies).float()
+        self.logits = repeat_rows(torch.cat(logits), self.cache.copies).float()
 
 
 def adopt_tensors(new: Any, old: Any) -> None:

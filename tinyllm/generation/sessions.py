@@ -52,7 +52,7 @@ class Sessions:
     def put(self, session: GenerationSession) -> None:
         """Keep a session that has ended, or close it."""
         limit = 0
-        if session.captures and session.replayable:
+        if session.captures and session.replayable and session.live_rows is None:
             limit = MEMORY_SHARE * total_bytes(session.device)
         if not limit or session.cache.nbytes > limit:
             session.close()

@@ -94,6 +94,21 @@ def _cpu_model() -> str:
     return models[0] if models else platform.processor() or platform.machine()
 
 
+def random_state(device: torch.device) -> torch.Tensor:
+    """The state of a device's random numbers."""
+    if device.type == "cpu":
+        return torch.get_rng_state()
+    return getattr(torch, device.type).get_rng_state(device)
+
+
+def set_random_state(state: torch.Tensor, device: torch.device) -> None:
+    """Draw what was drawn after this state."""
+    if device.type == "cpu":
+        torch.set_rng_state(state)
+    else:
+        getattr(torch, device.type).set_rng_state(state, device)
+
+
 def size_as_text(size: int | float) -> str:
     """Bytes as people read them."""
     for unit in ("B", "KiB", "MiB"):
