@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FunctionType, MethodType
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tinyllm.checkpoint.module import unwrapped
+from tinyllm.checkpoint.module import ORIGINALS, unwrapped
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -74,12 +73,6 @@ def check_parts(hf_model: PreTrainedModel, hf_class: type[PreTrainedModel]) -> N
         _check_constants(part)
         _check_tables(part, made_anew)
     _check_functions(hf_model, parts)
-    if any(_drops_out(part.module) for part in parts):
-        warnings.warn(
-            "hf_model is in training mode and has dropout: tinyllm computes what hf_model.eval() does, without it",
-            UserWarning,
-            stacklevel=3,
-        )
 
 
 def _made_anew(hf_model: PreTrainedModel, hf_class: type[PreTrainedModel]) -> PreTrainedModel:
@@ -147,7 +140,8 @@ def _check_methods(part: Part) -> None:
             "model onto one device, or call accelerate.hooks.remove_hook_from_module(hf_model, recurse=True)"
         )
     for name, value in own.items():
-        function = getattr(value, "_torchdynamo_orig_callable", value)  # model.forward, compiled
+        originals = (getattr(value, kept, None) for kept in ORIGINALS)
+        function = next(filter(None, originals), value)
         inherited = getattr(kind, name, None)
         is_same = isinstance(function, MethodType) and function.__func__ is inherited
         if callable(value) and callable(inherited) and not is_same:
@@ -273,6 +267,11 @@ def _torch_defaults() -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(dtype)
+
+
+def drops_out(hf_model: nn.Module) -> bool:
+    """Whether a part of a model is in training mode, and leaves something out in it."""
+    return any(_drops_out(module) for module in hf_model.modules())
 
 
 def _drops_out(module: nn.Module) -> bool:
