@@ -77,6 +77,8 @@ def test_calls_by_position_and_configuration():
     )
     hf.generation_config.max_new_tokens = 3
     assert hf.generate(PROMPT, attention_mask=MASK).shape[1] == PROMPT.shape[1] + 3
+    hf.generation_config = GenerationConfig(max_new_tokens=2)
+    assert hf.generate(PROMPT, attention_mask=MASK).shape[1] == PROMPT.shape[1] + 2
 
 
 def test_samples_are_drawn_from_the_same_scores():
@@ -168,6 +170,14 @@ def test_copies_have_weights_and_a_generate_of_their_own(name, kind):
     assert same_tokens(hf) == before
     assert other.generate.hf_model is other
     assert other.generate.model is not hf.generate.model
+
+
+def test_no_second_model_is_pickled():
+    hf = in_place()
+    same_tokens(hf)
+    size = len(pickle.dumps(hf))
+    del hf.generate
+    assert size < len(pickle.dumps(hf)) + 2000
 
 
 def test_the_way_back():
