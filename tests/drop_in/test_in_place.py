@@ -127,20 +127,25 @@ def test_saved_models_have_the_same_tensors(kind, tmp_path):
     assert same_tokens(hf) == by_transformers(again).tolist()
 
 
-def train(hf, folder):
+def train(hf, folder, **options):
     rows = [{"input_ids": PROMPT[0], "labels": PROMPT[0]}] * 4
-    arguments = TrainingArguments(
-        folder, max_steps=2, learning_rate=0.3, report_to=[], use_cpu=True, save_strategy="no"
-    )
+    options = {"max_steps": 2, "learning_rate": 0.3, "report_to": [], "use_cpu": True} | options
+    arguments = TrainingArguments(folder, save_strategy="no", disable_tqdm=True, **options)
     Trainer(hf, arguments, train_dataset=rows).train()
 
 
-def test_trainers_change_the_weights_that_tinyllm_reads(tmp_path):
+@pytest.mark.parametrize("bf16", [False, True])
+def test_trainers_change_the_weights_that_tinyllm_reads(bf16, tmp_path):
+    """In mixed precision, too, tinyllm computes in the number format of the weights."""
     hf = in_place().requires_grad_(True)
     before = same_tokens(hf)
     made = hf.generate.model
-    train(hf, tmp_path)
-    assert same_tokens(hf.eval()) != before
+    train(hf, tmp_path, bf16=bf16)
+    assert hf.training and ("forward" in vars(hf)) == bf16
+    plain = models.tiny()
+    plain.load_state_dict(hf.state_dict())
+    after = by_tinyllm(hf).tolist()
+    assert after == by_transformers(plain).tolist() != before
     assert hf.generate.model is made, "captured work stays valid"
 
 

@@ -1,5 +1,8 @@
 """In place, what tinyllm does not support is answered by transformers, with the reason."""
 
+import functools
+from types import MethodType
+
 import pytest
 import torch
 from in_place import (
@@ -118,8 +121,12 @@ def hooked(hf):
 
 def doubled(hf):
     layer = hf.model.layers[1].mlp
-    original = layer.forward
-    layer.forward = lambda x: 2 * original(x)
+
+    @functools.wraps(type(layer).forward)
+    def forward(self, x):
+        return 2 * type(self).forward(self, x)
+
+    layer.forward = MethodType(forward, layer)
     return lambda: delattr(layer, "forward")
 
 

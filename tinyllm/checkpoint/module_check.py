@@ -41,6 +41,8 @@ READ_BUFFERS = (
     "inv_freq",
     "embed_scale",
 )  # endings of those that `optimize` takes over as they are
+# Where the functions are from that accelerate wraps around `forward` for mixed precision.
+AUTOCAST = ("torch.amp.autocast_mode", "accelerate.utils.operations")
 ADAPTERS = ("lora", "peft")
 QUANTISED = ("quant", "bitsandbytes", "4bit", "8bit", "fp8", "awq", "gptq", "hqq", "eetq")
 MERGE = "merge the adapter first: hf_model = hf_model.merge_and_unload()"
@@ -141,7 +143,7 @@ def _check_methods(part: Part) -> None:
         )
     for name, value in own.items():
         originals = (getattr(value, kept, None) for kept in ORIGINALS)
-        function = next(filter(None, originals), value)
+        function = _without_autocast(next(filter(None, originals), value))
         inherited = getattr(kind, name, None)
         is_same = isinstance(function, MethodType) and function.__func__ is inherited
         if callable(value) and callable(inherited) and not is_same:
@@ -149,6 +151,21 @@ def _check_methods(part: Part) -> None:
                 f"{part.name} has a method {name!r} of its own: expected that of {kind.__name__}; "
                 f"delete the attribute {name!r}"
             )
+
+
+def _without_autocast(function: Any) -> Any:
+    """The method that accelerate has put under autocast for mixed precision, or the function itself."""
+    inner = getattr(function, "__func__", None)
+    while _module_of(inner) in AUTOCAST:
+        inner = inner.__wrapped__
+    return function if inner is None else MethodType(inner, function.__self__)
+
+
+def _module_of(function: Any) -> str:
+    """Where a function was written, which `functools.wraps` hides; of an object, where its class was."""
+    if isinstance(function, FunctionType):
+        return function.__globals__["__name__"]
+    return type(function).__module__
 
 
 def _check_functions(hf_model: PreTrainedModel, parts: list[Part]) -> None:
