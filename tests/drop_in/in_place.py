@@ -41,7 +41,7 @@ def step(hf):
     hf.requires_grad_(True)
     optimizer = torch.optim.AdamW(hf.parameters(), lr=0.3)
     for seed in range(2):
-        ids, _ = models.ragged(61, (9,), seed=seed)
+        ids, _ = models.ragged(hf.config.vocab_size, (9,), seed=seed)
         hf(ids, labels=ids).loss.backward()
         optimizer.step()
         optimizer.zero_grad()

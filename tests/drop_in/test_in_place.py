@@ -149,6 +149,55 @@ def test_trainers_change_the_weights_that_tinyllm_reads(bf16, tmp_path):
     assert hf.generate.model is made, "captured work stays valid"
 
 
+FUSED_LOSS = """
+from types import MethodType
+
+def patch(model):
+    {name} = model.forward
+
+    def fused_forward(self, *args, fused_lm_head=False, **kwargs):
+        if fused_lm_head:
+            raise NotImplementedError("only in training")
+        return {name}(*args, **kwargs)
+
+    model.forward = MethodType(fused_forward, model)
+"""
+
+
+def fused_loss(module, name="original_forward"):
+    """A function that replaces a model's `forward`, as TRL's trainers do."""
+    namespace = {"__name__": module}
+    exec(FUSED_LOSS.format(name=name), namespace)
+    return namespace["patch"]
+
+
+def test_the_forward_that_trl_puts_around_a_models_own():
+    hf = in_place()
+    before = same_tokens(hf)
+    fused_loss("trl.trainer.utils")(hf)
+    assert same_tokens(hf) == before
+    fused_loss("trl.trainer.utils")(hf)
+    assert same_tokens(hf) == before
+
+
+@pytest.mark.parametrize(
+    "given", [("trl.trainer.utils", "other"), ("other.trainer.utils", "original_forward")]
+)
+def test_another_forward_is_not_taken_for_that_of_trl(given):
+    hf = models.tiny()
+    fused_loss(*given)(hf)
+    with pytest.raises(ValueError, match="has a method 'forward' of its own"):
+        tinyllm.optimize(hf, inplace=True)
+
+
+def test_a_changed_forward_within_that_of_trl_is_found():
+    hf = models.tiny()
+    hf.forward = lambda *args, **kwargs: None
+    fused_loss("trl.trainer.utils")(hf)
+    with pytest.raises(ValueError, match="has a method 'forward' of its own"):
+        tinyllm.optimize(hf)
+
+
 def saved_and_loaded(hf):
     buffer = io.BytesIO()
     torch.save(hf, buffer)

@@ -9,6 +9,7 @@ import copy
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from inspect import getclosurevars
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -41,8 +42,9 @@ READ_BUFFERS = (
     "inv_freq",
     "embed_scale",
 )  # endings of those that `optimize` takes over as they are
-# Where the functions are from that accelerate wraps around `forward` for mixed precision.
+# Where the functions are from that accelerate wraps around `forward` for mixed precision, and TRL for its losses.
 AUTOCAST = ("torch.amp.autocast_mode", "accelerate.utils.operations")
+FUSED_LOSS = "trl.trainer.utils"
 ADAPTERS = ("lora", "peft")
 QUANTISED = ("quant", "bitsandbytes", "4bit", "8bit", "fp8", "awq", "gptq", "hqq", "eetq")
 MERGE = "merge the adapter first: hf_model = hf_model.merge_and_unload()"
@@ -142,8 +144,7 @@ def _check_methods(part: Part) -> None:
             "model onto one device, or call accelerate.hooks.remove_hook_from_module(hf_model, recurse=True)"
         )
     for name, value in own.items():
-        originals = (getattr(value, kept, None) for kept in ORIGINALS)
-        function = _without_autocast(next(filter(None, originals), value))
+        function = _original(value)
         inherited = getattr(kind, name, None)
         is_same = isinstance(function, MethodType) and function.__func__ is inherited
         if callable(value) and callable(inherited) and not is_same:
@@ -153,12 +154,16 @@ def _check_methods(part: Part) -> None:
             )
 
 
-def _without_autocast(function: Any) -> Any:
-    """The method that accelerate has put under autocast for mixed precision, or the function itself."""
+def _original(function: Any) -> Any:
+    """The method within what torch.compile, `optimize(inplace=True)`, accelerate and TRL put in its place."""
+    for kept in ORIGINALS:
+        function = getattr(function, kept, function)
     inner = getattr(function, "__func__", None)
-    while _module_of(inner) in AUTOCAST:
-        inner = inner.__wrapped__
-    return function if inner is None else MethodType(inner, function.__self__)
+    if _module_of(inner) in AUTOCAST:
+        return _original(MethodType(inner.__wrapped__, function.__self__))
+    if _module_of(inner) == FUSED_LOSS and "original_forward" in getclosurevars(inner).nonlocals:
+        return _original(getclosurevars(inner).nonlocals["original_forward"])
+    return function
 
 
 def _module_of(function: Any) -> str:
