@@ -1,6 +1,7 @@
 """tinyllm: how LLM inference becomes fast on Intel GPUs, stage by stage, in one decoder that you can import."""
 
-from tinyllm.model import Model, from_pretrained, optimize
+from tinyllm.drop_in import optimize
+from tinyllm.model import Model, from_pretrained
 from tinyllm.stages import STAGES, Stage
 
 __version__ = "0.1.0"

@@ -16,7 +16,6 @@ from tinyllm.checkpoint.module import (
     causal_lm_class,
     config_in,
     read_frequencies,
-    unwrapped,
     with_embedding_scale,
 )
 from tinyllm.checkpoint.module_check import check_parts
@@ -221,19 +220,8 @@ def from_pretrained(
 
 @torch.inference_mode(mode=False)
 @no_type_check
-def optimize(hf_model: PreTrainedModel, *, stage: str | Stage = FASTEST) -> Model:
-    """Run a loaded transformers model through one of our stages, on the same weights in the same memory.
-
-    Merged projections are merged once; `hf_model` stays usable and shares the merged memory. Weights
-    edited in place afterwards change both, but for norms whose stored weights lack one (Gemma), which
-    are copied; a parameter or module put in the place of another is not seen. `torch.compile` and
-    `DataParallel` around the model are left out, and dropout, with a warning.
-    Raises TypeError for anything else, ValueError for a model type that is not supported, and for a
-    model that computes something else than its configuration describes: hooks, a forward of its own,
-    replaced or changed parts, adapters, quantised weights.
-    """
-    stage = pick_stage(stage)
-    hf_model = unwrapped(hf_model)
+def from_module(hf_model: PreTrainedModel, stage: Stage) -> Model:
+    """A model on the weights of a transformers model in memory; see `tinyllm.optimize`."""
     hf_config = config_in(hf_model)
     family = family_of(hf_config)
     hf_class = causal_lm_class(hf_model, family)

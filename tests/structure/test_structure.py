@@ -146,9 +146,9 @@ def test_import_loads_little_besides_torch():
     }
 
 
-LADDER = {"decoder", "stages", "runtime", "cost", "generation", "model"}
+LADDER = {"decoder", "stages", "runtime", "cost", "generation", "model", "drop_in"}
 AROUND = {"checkpoint", "families", "check"}
-ABOUT_US = {"bench", "lab", "draw", "cli", "__main__"}
+ABOUT_US = {"bench", "lab", "draw", "cli", "evaluation", "harness", "__main__"}
 ABOVE = LADDER | AROUND | ABOUT_US
 MAY_NOT = {
     "config": ABOVE | {"linear", "ops", "cache", "attention", "kernels"},
@@ -224,6 +224,7 @@ CORE = [
         "ops",
         "runtime",
         "decoder",
+        "drop_in",
         "linear",
         "model",
         "stages",

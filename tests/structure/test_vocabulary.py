@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("config.py", "decoder.py", "linear.py", "model.py", "stages.py")
+FILES = ("config.py", "decoder.py", "drop_in.py", "linear.py", "model.py", "stages.py")
 FOLDERS = ("attention", "cache", "cost", "generation", "ops", "runtime")
 CORE = [
     *(ROOT / "tinyllm" / name for name in FILES),

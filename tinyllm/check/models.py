@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tinyllm.check import Verdict
-from tinyllm.model import optimize
+from tinyllm.drop_in import optimize
 from tinyllm.stages import STAGES
 
 if TYPE_CHECKING:

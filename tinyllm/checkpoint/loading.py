@@ -62,11 +62,7 @@ def config_of(family: Family, hf_config: PreTrainedConfig, weights: Weights) -> 
     table = family.sources("embed_tokens.weight")[0]
     head = family.sources("lm_head.weight")[0]
     both = weights.shapes.keys() >= {table, head}
-    if not config.tie_word_embeddings or not both:
-        return config
-    stored = weights.read(table)
-    other = weights.read(head)
-    if stored.data_ptr() == other.data_ptr() or torch.equal(stored, other):
+    if not config.tie_word_embeddings or not both or weights.equal(table, head):
         return config
     return replace(config, tie_word_embeddings=False)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 COMPILED = "_orig_mod"  # where torch.compile keeps the module that it was given
+# Attributes in which a method of an object keeps the one of its class: torch.compile's, and `InplaceGenerate`'s.
+ORIGINALS = ("_torchdynamo_orig_callable", "transformers_generate")
 
 
 def unwrapped(module: Any) -> Any:
@@ -70,6 +72,10 @@ class ModuleWeights(Weights):
 
     def read(self, name: str) -> Tensor:
         return self.parameters[name].data
+
+    def equal(self, name: str, other: str) -> bool:
+        """Whether two names stand for one memory: equal numbers in two places may be trained separately."""
+        return self.read(name).data_ptr() == self.read(other).data_ptr()
 
     def file(self, name: str | None) -> str:
         return self._name

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import copy
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from inspect import getclosurevars
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from tinyllm.checkpoint.module import unwrapped
+from tinyllm.checkpoint.module import ORIGINALS, unwrapped
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -42,6 +42,9 @@ READ_BUFFERS = (
     "inv_freq",
     "embed_scale",
 )  # endings of those that `optimize` takes over as they are
+# Where the functions are from that accelerate wraps around `forward` for mixed precision, and TRL for its losses.
+AUTOCAST = ("torch.amp.autocast_mode", "accelerate.utils.operations")
+FUSED_LOSS = "trl.trainer.utils"
 ADAPTERS = ("lora", "peft")
 QUANTISED = ("quant", "bitsandbytes", "4bit", "8bit", "fp8", "awq", "gptq", "hqq", "eetq")
 MERGE = "merge the adapter first: hf_model = hf_model.merge_and_unload()"
@@ -74,12 +77,6 @@ def check_parts(hf_model: PreTrainedModel, hf_class: type[PreTrainedModel]) -> N
         _check_constants(part)
         _check_tables(part, made_anew)
     _check_functions(hf_model, parts)
-    if any(_drops_out(part.module) for part in parts):
-        warnings.warn(
-            "hf_model is in training mode and has dropout: tinyllm computes what hf_model.eval() does, without it",
-            UserWarning,
-            stacklevel=3,
-        )
 
 
 def _made_anew(hf_model: PreTrainedModel, hf_class: type[PreTrainedModel]) -> PreTrainedModel:
@@ -147,7 +144,7 @@ def _check_methods(part: Part) -> None:
             "model onto one device, or call accelerate.hooks.remove_hook_from_module(hf_model, recurse=True)"
         )
     for name, value in own.items():
-        function = getattr(value, "_torchdynamo_orig_callable", value)  # model.forward, compiled
+        function = _original(value)
         inherited = getattr(kind, name, None)
         is_same = isinstance(function, MethodType) and function.__func__ is inherited
         if callable(value) and callable(inherited) and not is_same:
@@ -155,6 +152,25 @@ def _check_methods(part: Part) -> None:
                 f"{part.name} has a method {name!r} of its own: expected that of {kind.__name__}; "
                 f"delete the attribute {name!r}"
             )
+
+
+def _original(function: Any) -> Any:
+    """The method within what torch.compile, `optimize(inplace=True)`, accelerate and TRL put in its place."""
+    for kept in ORIGINALS:
+        function = getattr(function, kept, function)
+    inner = getattr(function, "__func__", None)
+    if _module_of(inner) in AUTOCAST:
+        return _original(MethodType(inner.__wrapped__, function.__self__))
+    if _module_of(inner) == FUSED_LOSS and "original_forward" in getclosurevars(inner).nonlocals:
+        return _original(getclosurevars(inner).nonlocals["original_forward"])
+    return function
+
+
+def _module_of(function: Any) -> str:
+    """Where a function was written, which `functools.wraps` hides; of an object, where its class was."""
+    if isinstance(function, FunctionType):
+        return function.__globals__["__name__"]
+    return type(function).__module__
 
 
 def _check_functions(hf_model: PreTrainedModel, parts: list[Part]) -> None:
@@ -273,6 +289,11 @@ def _torch_defaults() -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(dtype)
+
+
+def drops_out(hf_model: nn.Module) -> bool:
+    """Whether a part of a model is in training mode, and leaves something out in it."""
+    return any(_drops_out(module) for module in hf_model.modules())
 
 
 def _drops_out(module: nn.Module) -> bool:

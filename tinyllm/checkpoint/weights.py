@@ -36,6 +36,12 @@ class Weights(Protocol):
 
     def read(self, name: str) -> Tensor: ...
 
+    def equal(self, name: str, other: str) -> bool:
+        """Whether two names stand for one tensor: equal numbers, as what is stored does not change."""
+        first = self.read(name)
+        second = self.read(other)
+        return first.data_ptr() == second.data_ptr() or torch.equal(first, second)
+
     def packed(self, name: str, dtype: torch.dtype) -> PackedRows | None:
         """A matrix in its blocks; None where it is stored dense, or takes no fewer bytes than in `dtype`."""
         ...
