@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .block_formats import FORMATS, BlockFormat
-from .weights import PackedRows, PackedWeight
+from .weights import DenseWeight, PackedRows, PackedWeight, Weight
 
 GPU_FORMATS = (
     "Q4_0",
@@ -22,6 +22,7 @@ GPU_FORMATS = (
     "Q6_K",
 )  # that Triton's and SYCL's kernels decode
 PLANE_ALIGNMENT = 16  # bytes of a lane's widest load
+NUMBERS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
 def unpack(rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Float[Tensor, "n k"]:
@@ -55,6 +56,24 @@ def is_listed(blocks: BlockFormat) -> bool:
 def has_gpu_kernel(rows: PackedRows) -> bool:
     """Whether the kernels of GPUs decode a format; others are number formats, groups, or a reader's own."""
     return rows.format.name in GPU_FORMATS and is_listed(rows.format)
+
+
+def launch_sources(weight: Weight) -> list[Tensor | PackedRows]:
+    """What each launch of a GPU's matmul reads: a dense matrix, or packed rows, one for each part of a weight.
+
+    None at all where a part is neither packed for these kernels, nor in the number format of the activations.
+    """
+    if isinstance(weight, DenseWeight):
+        return [weight.data]
+    sources: list[Tensor | PackedRows] = []
+    for part in weight.parts:
+        if has_gpu_kernel(part):
+            sources.append(part)
+        elif NUMBERS.get(part.format.name) == weight.dtype:
+            sources.append(part.blocks.view(weight.dtype))
+        else:
+            return []
+    return sources
 
 
 def check_planes(rows: PackedRows, k: int) -> None:

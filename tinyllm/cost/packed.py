@@ -8,9 +8,12 @@ from torch import nn
 
 from tinyllm.cost.workload import Cost, PackedPart, PackedSizes, Workload, launch
 from tinyllm.decoder import Decoder
+from tinyllm.kernels.packed import launch_sources
 from tinyllm.kernels.torch_kernels import tile_rows
 from tinyllm.kernels.weights import PackedWeight
 from tinyllm.linear import Matrix, storage_size
+
+GPU_KERNELS = ("triton", "sycl")
 
 
 def packed_sizes(decoder: Decoder) -> PackedSizes | None:
@@ -28,7 +31,9 @@ def _parts_in(module: nn.Module) -> dict[str, tuple[PackedPart, ...]]:
         name: child.storage for name, child in module.named_children() if isinstance(child, Matrix)
     }
     return {
-        name: tuple(PackedPart(*part.blocks.shape) for part in storage.parts)
+        name: tuple(
+            PackedPart(*part.blocks.shape, bool(launch_sources(storage))) for part in storage.parts
+        )
         for name, storage in matrices.items()
         if isinstance(storage, PackedWeight)
     }
@@ -67,6 +72,16 @@ def unpacked_matmul_cost(
         write=work.size * rows * n,
         flops=2 * rows * inputs * n,
     )
+
+
+def num_launches(work: Workload, parts: tuple[PackedPart, ...]) -> int:
+    """Launches of the `linear` of our kernels for a matrix: a GPU's have one for each part."""
+    return max(1, len(parts)) if work.kernels in GPU_KERNELS else 1
+
+
+def is_unpacked_for_few_rows(work: Workload, parts: tuple[PackedPart, ...]) -> bool:
+    """Whether the `linear` of our kernels is torch's, since a part is in a format that they do not read."""
+    return work.kernels in GPU_KERNELS and not all(part.has_launch for part in parts)
 
 
 def tiled_matmul_cost(
