@@ -22,6 +22,7 @@ GPU_FORMATS = (
     "Q6_K",
 )  # that Triton's and SYCL's kernels decode
 PLANE_ALIGNMENT = 16  # bytes of a lane's widest load
+DECODE_ELEMENTS = 4 << 20
 NUMBERS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
@@ -109,8 +110,17 @@ def unpack_matrix(weight: PackedWeight, first: int, last: int) -> Float[Tensor, 
 def decode_rows(
     blocks: Tensor, name: str, planar: bool, first: int, last: int, dtype: torch.dtype
 ) -> Tensor:
-    """`unpack` by the torch operations of a format."""
-    return PackedRows(blocks, FORMATS[name], planar).unpack(first, last).to(dtype)
+    """`unpack` by the torch operations of a format: of `DECODE_ELEMENTS` at a time, since these are in float32."""
+    rows = PackedRows(blocks, FORMATS[name], planar)
+    k = rows.shape[1]
+    height = max(1, DECODE_ELEMENTS // k)
+    if last - first <= height:
+        return rows.unpack(first, last).to(dtype)
+    out = torch.empty(last - first, k, dtype=dtype, device=blocks.device)
+    for start in range(first, last, height):
+        end = min(start + height, last)
+        out[start - first : end - first] = rows.unpack(start, end)
+    return out
 
 
 def _lookup(blocks: Tensor, name: str, planar: bool, ids: Tensor, dtype: torch.dtype) -> Tensor:
