@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .block_formats import FORMATS, BlockFormat
-from .weights import PackedRows, PackedWeight
+from .weights import DenseWeight, PackedRows, PackedWeight, Weight
 
 GPU_FORMATS = (
     "Q4_0",
@@ -22,6 +22,8 @@ GPU_FORMATS = (
     "Q6_K",
 )  # that Triton's and SYCL's kernels decode
 PLANE_ALIGNMENT = 16  # bytes of a lane's widest load
+DECODE_ELEMENTS = 4 << 20
+NUMBERS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
 def unpack(rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Float[Tensor, "n k"]:
@@ -57,6 +59,24 @@ def has_gpu_kernel(rows: PackedRows) -> bool:
     return rows.format.name in GPU_FORMATS and is_listed(rows.format)
 
 
+def launch_sources(weight: Weight) -> list[Tensor | PackedRows]:
+    """What each launch of a GPU's matmul reads: a dense matrix, or packed rows, one for each part of a weight.
+
+    None at all where a part is neither packed for these kernels, nor in the number format of the activations.
+    """
+    if isinstance(weight, DenseWeight):
+        return [weight.data]
+    sources: list[Tensor | PackedRows] = []
+    for part in weight.parts:
+        if has_gpu_kernel(part):
+            sources.append(part)
+        elif NUMBERS.get(part.format.name) == weight.dtype:
+            sources.append(part.blocks.view(weight.dtype))
+        else:
+            return []
+    return sources
+
+
 def check_planes(rows: PackedRows, k: int) -> None:
     """Raise ValueError unless rows are of `k` weights, and where GPU kernels decode them in aligned planes."""
     blocks = rows.blocks
@@ -90,8 +110,17 @@ def unpack_matrix(weight: PackedWeight, first: int, last: int) -> Float[Tensor, 
 def decode_rows(
     blocks: Tensor, name: str, planar: bool, first: int, last: int, dtype: torch.dtype
 ) -> Tensor:
-    """`unpack` by the torch operations of a format."""
-    return PackedRows(blocks, FORMATS[name], planar).unpack(first, last).to(dtype)
+    """`unpack` by the torch operations of a format: of `DECODE_ELEMENTS` at a time, since these are in float32."""
+    rows = PackedRows(blocks, FORMATS[name], planar)
+    k = rows.shape[1]
+    height = max(1, DECODE_ELEMENTS // k)
+    if last - first <= height:
+        return rows.unpack(first, last).to(dtype)
+    out = torch.empty(last - first, k, dtype=dtype, device=blocks.device)
+    for start in range(first, last, height):
+        end = min(start + height, last)
+        out[start - first : end - first] = rows.unpack(start, end)
+    return out
 
 
 def _lookup(blocks: Tensor, name: str, planar: bool, ids: Tensor, dtype: torch.dtype) -> Tensor:

@@ -163,7 +163,7 @@ class TorchKernels(KernelSet):
             for first in range(0, part.shape[0], height):
                 tile = self.unpack(part, first, min(first + height, part.shape[0]), x.dtype)
                 columns.append(F.linear(x, tile))
-        return columns[0] if len(columns) == 1 else torch.cat(columns, dim=1)
+        return columns[0] if len(columns) == 1 else torch.cat(columns, dim=-1)
 
     def unpack(self, rows: PackedRows, first: int, last: int, dtype: torch.dtype) -> Tensor:
         """One operation."""

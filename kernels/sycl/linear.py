@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from ..packed import PLANE_ALIGNMENT, has_gpu_kernel
+from ..packed import PLANE_ALIGNMENT, launch_sources
 from ..torch_kernels import TORCH
 from ..weights import DenseWeight, PackedRows, PackedWeight, Weight
 from .activation import activate_and_multiply
@@ -59,14 +59,14 @@ def linear(
     a format that no kernel reads is torch's. Raises ValueError; more rows than 16 belong to a
     library's matmul, which reads the weights once per tile.
     """
-    if isinstance(weight, PackedWeight) and not all(map(has_gpu_kernel, weight.parts)):
+    sources = launch_sources(weight)
+    if not sources:
         return TORCH.linear(x, weight, bias, norm, activation, gated, residuals)
     _check(x, weight, bias, norm, activation, gated=gated, residuals=residuals)
-    parts = (weight.data,) if isinstance(weight, DenseWeight) else weight.parts
     if isinstance(weight, PackedWeight) and len(x) > MAX_LAYER_NORM_ROWS and _is_layer_norm(norm):
         x = layer_norm(x, norm.weight, norm.bias, norm.eps)
         norm = None
-    if gated and len(parts) > 1:  # gate and up in different launches
+    if gated and len(sources) > 1:  # gate and up in different launches
         y = activate_and_multiply(linear(x, weight, bias, norm), activation)
         for residual in residuals:
             y += residual
@@ -75,11 +75,11 @@ def linear(
     n = weight.shape[0]
     y = x.new_empty(x.shape[0], n // 2 if gated else n)
     first = 0
-    for part in parts:
-        columns = slice(first, first + part.shape[0])
+    for source in sources:
+        columns = slice(first, first + source.shape[0])
         _launch(
             x,
-            part,
+            source,
             bias=None if bias is None else bias[columns],
             norm=norm,
             activation=activation,

@@ -19,15 +19,15 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ..packed import check_planes
+from ..packed import check_planes, launch_sources
 from ..torch_kernels import TORCH
-from ..weights import DenseWeight, PackedRows, PackedWeight, Weight
+from ..weights import PackedRows, PackedWeight, Weight
 from .activation import activate, activate_and_multiply, check_activation
 from .arguments import MAX_ROWS, LinearStrides, NormPointers, check_vectors
 from .block_matmul import dot_of_blocks
 from .norm import HEADROOM, as_rows, row_statistics
 from .packed_matmul import packed_gemv_or_dot, packed_launch
-from .packed_tiles import aligned, has_tiles, packed_pointers, tile_source
+from .packed_tiles import aligned, packed_pointers
 from .tiles import has_blocks
 from .tuning import LaunchConfig, launch_for, weight_tile
 
@@ -183,11 +183,12 @@ def linear(
 
     `norm` has `weight`, `bias` and `eps`: a LayerNorm, or an RMSNorm where its bias is None. `gated`: the first half of
     the outputs is activated and multiplied by the second. Returns [..., n], gated [..., n / 2], as are the residuals.
-    A packed weight is one launch for each of its parts, and one for a gate across parts; in a format without tiles it
-    is torch's. Raises ValueError for more rows, more than two residuals, an unknown activation, or shapes that do not
-    fit.
+    A packed weight is one launch for each of its parts, and one more for a gate across parts; with a part that these
+    kernels do not read it is torch's. Raises ValueError for more rows, more than two residuals, an unknown activation,
+    or shapes that do not fit.
     """
-    if isinstance(weight, PackedWeight) and not has_tiles(weight):
+    sources = launch_sources(weight)
+    if not sources:
         return TORCH.linear(x, weight, bias, norm, activation, gated, residuals)
     n, k = weight.shape
     out_shape = (*x.shape[:-1], n // 2 if gated else n)
@@ -195,28 +196,22 @@ def linear(
     _check(x_rows, weight, activation, gated, residuals, out_shape)
     check_vectors(n, bias=bias)
     check_norm(norm, k)
-    out = torch.empty(out_shape, dtype=x.dtype, device=x.device)
-    out_rows = out.view(-1, out_shape[-1])
-    operands = tuple(as_rows(residual) for residual in residuals)
-    if isinstance(weight, DenseWeight):
-        _launch(x_rows, weight.data, bias, norm, activation, gated, operands, out_rows, launch)
-    elif len(weight.parts) == 1:
-        part = tile_source(weight.parts[0])
-        _launch(x_rows, part, bias, norm, activation, gated, operands, out_rows, launch)
-    elif gated:
-        gate_up = linear(x, weight, bias, norm, launch=launch)
-        out.copy_(activate_and_multiply(gate_up, activation))
+    if gated and len(sources) > 1:
+        out = activate_and_multiply(linear(x, weight, bias, norm, launch=launch), activation)
         for residual in residuals:
             out += residual
-    else:
-        first = 0
-        for part in weight.parts:
-            columns = slice(first, first + part.shape[0])
-            _launch(
-                x_rows, tile_source(part), None if bias is None else bias[columns], norm, activation, False,
-                tuple(residual[:, columns] for residual in operands), out_rows[:, columns], launch,
-            )  # fmt: skip
-            first = columns.stop
+        return out
+    out = torch.empty(out_shape, dtype=x.dtype, device=x.device)
+    out_rows = out.view(-1, out_shape[-1])
+    operands = [as_rows(residual) for residual in residuals]
+    first = 0
+    for source in sources:
+        columns = slice(first, first + source.shape[0])
+        _launch(
+            x_rows, source, None if bias is None else bias[columns], norm, activation, gated,
+            tuple(residual[:, columns] for residual in operands), out_rows[:, columns], launch,
+        )  # fmt: skip
+        first = columns.stop
     return out
 
 

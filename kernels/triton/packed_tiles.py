@@ -14,10 +14,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ..packed import PLANE_ALIGNMENT, has_gpu_kernel
-from ..weights import PackedRows, PackedWeight
+from ..packed import PLANE_ALIGNMENT
+from ..weights import PackedRows
 
-NUMBERS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 WORDS_OF_VECTOR = tl.constexpr(4)
 # 2^23 as bits of fp32: with an integer in its last 23 bits it is the sum of both, without a conversion.
 EXPONENT_BITS = tl.constexpr(0x4B000000)
@@ -30,19 +29,6 @@ class PackedPointers(NamedTuple):
     codes_ptr: Tensor
     high_ptr: Tensor | None
     scales_ptr: Tensor
-
-
-def has_tiles(weight: PackedWeight) -> bool:
-    """Whether kernels read all parts of a weight: packed ones, and numbers in the format of x."""
-    return all(
-        has_gpu_kernel(part) or NUMBERS.get(part.format.name) == weight.dtype
-        for part in weight.parts
-    )
-
-
-def tile_source(part: PackedRows) -> PackedRows | Tensor:
-    """A part of a weight with tiles as a launch takes it: packed, or a dense matrix."""
-    return part if has_gpu_kernel(part) else part.blocks.view(NUMBERS[part.format.name])
 
 
 def aligned(x: Tensor) -> Tensor:

@@ -15,9 +15,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ..packed import has_gpu_kernel
+from ..packed import launch_sources
 from ..torch_kernels import split_heads
-from ..weights import DenseWeight, Weight
+from ..weights import Weight
 from .arguments import (
     MAX_ROWS,
     CacheSlots,
@@ -173,8 +173,8 @@ def qkv_rope_and_store(
     """x [b, t, m], at most 16 tokens in all, times weight [(h + 2g) * d, m]; then RoPE and the cache update.
 
     `norm`, `bias` as in `linear`; cos, sin, the slots and `start` as in `rope_and_store`; `per_head`: the rows of
-    weight are q, k and v of the first head, then of the next. A packed weight of several
-    parts, or in a format without tiles, is `linear`, then `rope_and_store`. Returns q [b, h, t, d], rotated, and the
+    weight are q, k and v of the first head, then of the next. A packed weight that
+    one launch cannot read is `linear`, then `rope_and_store`. Returns q [b, h, t, d], rotated, and the
     slots. Raises ValueError for more tokens, or for sizes that do not belong together.
     """
     b, t, m = x.shape
@@ -187,8 +187,14 @@ def qkv_rope_and_store(
     check_int32(start=start)
     x_rows = as_rows(x)
     num_rows = b * t
-    if isinstance(weight, DenseWeight):
-        matrix = weight.data
+    sources = launch_sources(weight)
+    if len(sources) != 1:
+        merged = linear(x, weight, bias, norm, launch=launch)
+        q, k, v = split_heads(merged, kv_heads, head_dim, per_head=per_head)
+        return rope_and_store(q, k, v, cos, sin, k_slot, v_slot, interleaved, start)
+    source = sources[0]
+    if isinstance(source, Tensor):
+        matrix = source
         stride = matrix.stride(0)
         grid, constants = gemv_launch(
             n, m, matrix.element_size(), pairs=True, use_dot=num_rows > 1,
@@ -196,18 +202,14 @@ def qkv_rope_and_store(
             device_type=x.device.type, launch=launch,
             neighbours=neighbours_of(head_dim, cos.shape[-1], interleaved),
         )  # fmt: skip
-    elif len(weight.parts) == 1 and has_gpu_kernel(weight.parts[0]):
-        matrix = packed_pointers(weight.parts[0])
+    else:
+        matrix = packed_pointers(source)
         x_rows = x_rows if num_rows > 1 else aligned(x_rows)
         stride = 0
         grid, constants = packed_launch(
-            n, m, weight.formats[0].name, pairs=True, num_rows=num_rows,
+            n, m, source.format.name, pairs=True, num_rows=num_rows,
             device_type=x.device.type, launch=launch,
         )  # fmt: skip
-    else:
-        merged = linear(x, weight, bias, norm, launch=launch)
-        q, k, v = split_heads(merged, kv_heads, head_dim, per_head=per_head)
-        return rope_and_store(q, k, v, cos, sin, k_slot, v_slot, interleaved, start)
     rope = RopeTables(
         cos_ptr=cos,
         sin_ptr=sin,

@@ -7,6 +7,7 @@ import torch
 
 import models
 import tinyllm
+from packed_models import packed_model
 from tinyllm.generation import memory
 from tinyllm.generation.memory import CallShape, max_prompts, memory_need
 from tinyllm.lab.memory import peak_bytes
@@ -90,6 +91,52 @@ def test_what_other_families_hold_beside_it_is_planned_too(stage, kind):
         counted = peak_bytes(carried_out(model, CALLS[name]), CPU)
         figures = f"{size_as_text(planned)} planned, {size_as_text(counted)} counted"
         assert counted <= planned <= 2 * counted, f"{name}: {figures}"
+
+
+@pytest.mark.parametrize("stage", ["naive", "sdpa", "final"])
+def test_packed_rows_that_are_dense_for_a_moment_are_planned_too(stage):
+    """Of a short call they are the larger part."""
+    sizes = WIDE | {"hidden_size": 256, "vocab_size": 1000}
+    model = packed_model(models.tiny(max_position_embeddings=512, **sizes), stage)
+    for name in ("one prompt", "long prompt", "many beams"):
+        call = CALLS.get(name, CallShape(1, 20, 4))
+        planned = memory_need(model.stage, model.config, call, 4, unpack_device="cpu").total
+        counted = peak_bytes(carried_out(model, call), CPU)
+        figures = f"{size_as_text(planned)} planned, {size_as_text(counted)} counted"
+        assert counted <= planned <= 2 * counted, f"{name}: {figures}"
+
+
+def test_budgets_count_what_is_unpacked(monkeypatch):
+    """A call that fits beside dense weights does not fit where a tile of packed ones needs the memory."""
+    monkeypatch.setattr(memory, "free_bytes", lambda device: free)
+    call = CallShape(1, 20, 4)
+    sizes = WIDE | {"hidden_size": 256}
+    for pack, fits in ((tinyllm.optimize, True), (packed_model, False)):
+        model = pack(models.tiny(max_position_embeddings=512, **sizes), stage="sdpa")
+        free = memory_need(model.stage, model.config, call, 4).total
+        ids = torch.ones(1, 20, dtype=torch.int64)
+        if fits:
+            model.generate(ids, max_new_tokens=4)
+        else:
+            with pytest.raises(MemoryError, match="expected at most 0 prompts"):
+                model.generate(ids, max_new_tokens=4)
+
+
+def test_a_gpu_unpacks_a_matrix_at_a_time():
+    """Here the head's, which is larger than those of a layer; a CPU unpacks 8 MB."""
+    config = known_config("llama-2-7b")
+    call = CallShape(1, 1024, 128)
+    stage = tinyllm.STAGES["final"]
+    dense, cpu, cuda = (
+        memory_need(stage, config, call, 2, device).activations for device in (None, "cpu", "cuda")
+    )
+    decode = 12 * (4 << 20)
+    logits = 2 * 32000
+    assert cpu - dense == (8 << 20)
+    assert cuda == 2 * 32000 * 4096 + decode + 2 * logits
+    bytes_of_tile = 256 << 20
+    wide = memory_need(stage, replace(config, vocab_size=256000), call, 2, "cuda").activations
+    assert wide == bytes_of_tile + decode + 2 * 2 * 256000
 
 
 def test_a_llama_of_four_beams_on_one_tile():

@@ -276,3 +276,19 @@ def test_one_part_and_two_give_the_same_queries(num_rows, interpreted):
         found.append(torch.cat([part.flatten() for part in (q, k, v)]))
     torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(found[0], found[2], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("num_rows", [1, 3])
+def test_queries_of_formats_that_no_kernel_reads_are_those_of_torch(num_rows, interpreted):
+    parts = [packed_rows("Q4_0", 128, 64), packed_rows("INT4_32", 128, 64)]
+    weight = packed_weight(*parts)
+    x = torch.randn(1, num_rows, 64)
+    angles = torch.randn(1, num_rows, 16)
+    found = []
+    for one in (weight, DenseWeight(weight.unpack())):
+        slots = [torch.zeros(1, 2, num_rows, 32) for _ in range(2)]
+        q, k, v = kernels.qkv_rope_and_store(
+            x, one, None, None, angles.cos(), angles.sin(), *slots, interleaved=False
+        )
+        found.append(torch.cat([part.flatten() for part in (q, k, v)]))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-5)

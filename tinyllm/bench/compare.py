@@ -220,10 +220,13 @@ def _counts(model: Model, work: Workload) -> dict[str, int | None]:
     counted += observe(
         model, token, None, cache
     ).total.bytes  # one step early: compiles the kernels of the next step
+    last_layer = replace(work, layer=len(model.layers) - 1)
     unseen = model.kernels.name != "torch" and model.stage.ops != NAIVE
     return {
         "moved_bytes_per_token": moved,
         "counted_bytes_per_token": None if unseen else counted,
         "launches_per_layer": len(launches_in_layer(model, lambda: model.step(token, None, cache))),
-        "predicted_launches_per_layer": layer_cost(model.stage, model.config, work).launches,
+        "predicted_launches_per_layer": layer_cost(
+            model.stage, model.config, last_layer, model.config.kind_of_layer[-1]
+        ).launches,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -16,6 +16,15 @@ from tinyllm.stages import pick_stage
 if TYPE_CHECKING:
     from tinyllm.bench.presets import BenchCase, Preset
     from tinyllm.config import DecoderConfig
+
+
+class PlanRow(NamedTuple):
+    """A stage under a name, the bytes of its weights, and the device that unpacks them, where they are packed."""
+
+    name: str
+    stage: str
+    weights: int
+    unpack_device: str | None = None
 
 
 def print_plan(
@@ -33,11 +42,13 @@ def print_plan(
     config = checkpoint.family.describe(checkpoint.config)
     free = free_bytes(device) if options.memory_budget is None else int(options.memory_budget * 1e9)
     dense = weight_bytes(checkpoint, dtype, DENSE)
-    rows = [(name, name, dense) for name in preset.stages]
+    rows = [PlanRow(name, name, dense) for name in preset.stages]
     if preset.stages:
         last = preset.stages[-1]
         for one in pick_formats(options.weights, checkpoint, dtype):
-            rows.append((f"{last}, {one.name}", last, weight_bytes(checkpoint, dtype, one)))
+            weights = weight_bytes(checkpoint, dtype, one)
+            unpack_device = None if one.is_dense(dtype) else device.type
+            rows.append(PlanRow(f"{last}, {one.name}", last, weights, unpack_device))
     for case in preset.cases:
         print_case(case, case.prompt_tokens or tokens, rows, config, dtype.itemsize, free)
     return 0
@@ -46,12 +57,12 @@ def print_plan(
 def print_case(
     case: BenchCase,
     tokens: int,
-    rows: Sequence[tuple[str, str, int]],
+    rows: Sequence[PlanRow],
     config: DecoderConfig,
     size: int,
     free: int | None,
 ) -> None:
-    """Print the plan of one case as a table; `rows` are names, their stages, and the bytes of their weights."""
+    """Print the plan of one case as a table."""
     from tinyllm.bench.table import aligned
     from tinyllm.generation.memory import CallShape, max_prompts, memory_need
 
@@ -61,16 +72,15 @@ def print_case(
     lines = [
         ("stage", "weights", "keys and values", "activations", "with weights", "prompts that fit")
     ]
-    for name, stage_name, weights in rows:
-        stage = pick_stage(stage_name)
-        need = memory_need(stage, config, call, size)
-        fit = (
-            "unknown"
-            if free is None
-            else str(max_prompts(stage, config, call, size, free - weights))
-        )
-        sizes = (weights, need.keys_and_values, need.activations, need.total + weights)
-        lines.append((name, *map(size_as_text, sizes), fit))
+    for row in rows:
+        stage = pick_stage(row.stage)
+        need = memory_need(stage, config, call, size, row.unpack_device)
+        fit = "unknown"
+        if free is not None:
+            left = free - row.weights
+            fit = str(max_prompts(stage, config, call, size, left, unpack_device=row.unpack_device))
+        sizes = (row.weights, need.keys_and_values, need.activations, need.total + row.weights)
+        lines.append((row.name, *map(size_as_text, sizes), fit))
     beams = f" in {call.copies} beams" if call.beams else ""
     print(f"{call.prompts} x {call.tokens} tokens, {call.new} new ones{beams}")
     print("memory is unknown" if free is None else f"memory for all of it: {size_as_text(free)}")

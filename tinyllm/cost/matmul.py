@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tinyllm.config import DecoderConfig
 from tinyllm.cost.norm import torch_norm_cost
-from tinyllm.cost.packed import tiled_matmul_cost, unpacked_matmul_cost
-from tinyllm.cost.workload import Cost, Workload, launch
+from tinyllm.cost.packed import (
+    is_unpacked_for_few_rows,
+    num_launches,
+    tiled_matmul_cost,
+    unpacked_matmul_cost,
+)
+from tinyllm.cost.workload import Cost, PackedPart, Workload, launch
+from tinyllm.kernels.sycl.linear import MAX_LAYER_NORM_ROWS
 from tinyllm.ops.matmul import MAX_GEMV_ROWS
 
 
@@ -70,7 +78,7 @@ def fused_matmul_cost(
     own_kernels = work.kernels != "torch"
     few = rows <= MAX_GEMV_ROWS
     parts = work.parts(matrix)
-    unfused_norm = normed and (not own_kernels or norm_is_unfused(work, rows))
+    unfused_norm = normed and (not own_kernels or norm_is_unfused(config, work, rows, parts))
     cost = Cost()
     if unfused_norm:
         cost += (
@@ -78,13 +86,27 @@ def fused_matmul_cost(
             if own_kernels
             else torch_norm_cost(config, rows, size)
         )
+    fused_norm = normed and not unfused_norm
+    if few and is_unpacked_for_few_rows(work, parts):
+        return cost + fused_matmul_cost(
+            config, replace(work, kernels="torch"), matrix, rows, inputs, outputs, bias,
+            normed=fused_norm, activated=activated, gated=gated, residual=residual,
+        )  # fmt: skip
     if own_kernels and few:
+        launches = num_launches(work, parts)
         packed = sum(part.rows * part.row_bytes for part in parts)
         weights = (packed or size * outputs * inputs) + size * outputs * bias
-        weights += size * norms * inputs * (normed and not unfused_norm)
-        return cost + launch(
-            read=x + out * residual, weights=weights, write=out, flops=2 * rows * inputs * outputs
+        weights += size * norms * inputs * fused_norm * launches
+        cost += Cost(
+            launches=launches,
+            flops=2 * rows * inputs * outputs,
+            weights=weights,
+            activations_read=x * launches + out * residual,
+            activations_written=out,
         )
+        if gated and launches > 1:  # gate and up are made in different launches
+            cost += Cost(activations_written=out) + launch(read=2 * out, write=out)
+        return cost
     after = (
         own_kernels and activated and not gated and bias
     )  # the bias is added together with the activation
@@ -118,6 +140,12 @@ def matmul_and_add_cost(
     return matmul + launch(read=2 * x, weights=size * m, write=x)
 
 
-def norm_is_unfused(work: Workload, rows: int) -> bool:
+def norm_is_unfused(
+    config: DecoderConfig, work: Workload, rows: int, parts: tuple[PackedPart, ...]
+) -> bool:
     """Whether our kernels normalise so many rows in a launch of its own, as `prologue_is_free` does."""
-    return rows > (1 if work.kernels == "triton" else MAX_GEMV_ROWS)
+    if work.kernels == "triton":
+        return rows > 1
+    if work.kernels == "sycl" and parts and config.layer_norm:
+        return rows > MAX_LAYER_NORM_ROWS
+    return rows > MAX_GEMV_ROWS

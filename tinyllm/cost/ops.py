@@ -12,6 +12,7 @@ from tinyllm.cost.matmul import (
     matmul_cost,
 )
 from tinyllm.cost.norm import norm_cost, rms_norm_cost, torch_rms_norm_cost
+from tinyllm.cost.packed import is_unpacked_for_few_rows
 from tinyllm.cost.workload import Cost, Workload, launch
 from tinyllm.ops.matmul import MAX_GEMV_ROWS
 
@@ -213,7 +214,9 @@ def fused_norm_qkv_rope_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def qkv_is_one_launch(config: DecoderConfig, work: Workload) -> bool:
     """Whether our kernels make queries, keys and values in one launch."""
-    return work.kernels == "triton" and work.rows <= MAX_GEMV_ROWS and not config.head_norms
+    fuses = work.kernels == "triton" and work.rows <= MAX_GEMV_ROWS and not config.head_norms
+    parts = work.parts("qkv_proj")
+    return fuses and len(parts) < 2 and not is_unpacked_for_few_rows(work, parts)
 
 
 def fused_project_cost(config: DecoderConfig, work: Workload) -> Cost:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from itertools import accumulate
+from typing import NamedTuple
 
 from torch import nn
 
+from tinyllm.config import DecoderConfig
 from tinyllm.cost.workload import Cost, PackedPart, PackedSizes, Workload, launch
 from tinyllm.decoder import Decoder
+from tinyllm.kernels.packed import DECODE_ELEMENTS, launch_sources
 from tinyllm.kernels.torch_kernels import tile_rows
 from tinyllm.kernels.weights import PackedWeight
 from tinyllm.linear import Matrix, storage_size
+
+GPU_KERNELS = ("triton", "sycl")
+DECODE_BYTES = (
+    12  # for each element, in float32: where torch decodes a format, which no kernel of a GPU reads
+)
 
 
 def packed_sizes(decoder: Decoder) -> PackedSizes | None:
@@ -28,10 +36,43 @@ def _parts_in(module: nn.Module) -> dict[str, tuple[PackedPart, ...]]:
         name: child.storage for name, child in module.named_children() if isinstance(child, Matrix)
     }
     return {
-        name: tuple(PackedPart(*part.blocks.shape) for part in storage.parts)
+        name: tuple(
+            PackedPart(*part.blocks.shape, bool(launch_sources(storage))) for part in storage.parts
+        )
         for name, storage in matrices.items()
         if isinstance(storage, PackedWeight)
     }
+
+
+class UnpackedBytes(NamedTuple):
+    """The most bytes of packed rows that are dense at a time: in a layer, and in the head."""
+
+    layer: int
+    head: int
+
+
+def unpacked_bytes(
+    config: DecoderConfig, size: int, device_type: str, *, tiled: bool
+) -> UnpackedBytes:
+    """What packed weights take while a matmul has them unpacked: a tile, or if not `tiled` a whole matrix."""
+    m = config.hidden_size
+    f = config.intermediate_size
+    q = config.num_attention_heads * config.head_dim
+    kv = config.num_key_value_heads * config.head_dim
+    if tiled:
+        layer = [(q + 2 * kv, m), ((1 + config.gated) * f, m), (m, q), (m, f)]
+    else:  # never merged, unless a checkpoint keeps queries, keys and values by heads
+        layer = [(3 * q if config.qkv_per_head else q, m), (f, m), (m, q), (m, f)]
+
+    def dense_bytes(rows: int, inputs: int) -> int:
+        height = min(rows, tile_rows(inputs, size, device_type)) if tiled else rows
+        elements = height * inputs
+        decode_elements = 0 if device_type == "cpu" else min(elements, DECODE_ELEMENTS)
+        return elements * size + decode_elements * DECODE_BYTES
+
+    return UnpackedBytes(
+        max(dense_bytes(*matrix) for matrix in layer), dense_bytes(config.vocab_size, m)
+    )
 
 
 def unpacked_matmul_cost(
@@ -67,6 +108,16 @@ def unpacked_matmul_cost(
         write=work.size * rows * n,
         flops=2 * rows * inputs * n,
     )
+
+
+def num_launches(work: Workload, parts: tuple[PackedPart, ...]) -> int:
+    """Launches of the `linear` of our kernels for a matrix: a GPU's have one for each part."""
+    return max(1, len(parts)) if work.kernels in GPU_KERNELS else 1
+
+
+def is_unpacked_for_few_rows(work: Workload, parts: tuple[PackedPart, ...]) -> bool:
+    """Whether the `linear` of our kernels is torch's, since a part is in a format that they do not read."""
+    return work.kernels in GPU_KERNELS and not all(part.has_launch for part in parts)
 
 
 def tiled_matmul_cost(

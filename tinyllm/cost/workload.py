@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 
 class PackedPart(NamedTuple):
-    """Rows of a matrix in one format, and the bytes of each."""
+    """Rows of a matrix in one format, the bytes of each, and whether GPU kernels read all of its matrix packed."""
 
     rows: int
     row_bytes: int
+    has_launch: bool
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,13 @@ from tinyllm.config import DecoderConfig
 from tinyllm.cost.attention import copied_elements
 from tinyllm.cost.cache import costs_of
 from tinyllm.cost.masks import beam_bias_elements, bias_elements, kinds_of_windows
+from tinyllm.cost.packed import UnpackedBytes, unpacked_bytes
 from tinyllm.cost.workload import Workload
 from tinyllm.decoder import Decoder
 from tinyllm.generation.request import Request
 from tinyllm.generation.sessions import Sessions
+from tinyllm.linear import packed_formats
+from tinyllm.ops import NAIVE
 from tinyllm.runtime.device import free_bytes, size_as_text
 from tinyllm.stages import Stage
 
@@ -58,8 +61,17 @@ class MemoryNeed:
         return f"{size_as_text(self.total)} (keys and values {kv}, activations {activations})"
 
 
-def memory_need(stage: Stage, config: DecoderConfig, call: CallShape, size: int) -> MemoryNeed:
-    """The larger of two peaks: after the prefill, and at the last token; `size` is bytes per element."""
+def memory_need(
+    stage: Stage,
+    config: DecoderConfig,
+    call: CallShape,
+    size: int,
+    unpack_device: str | None = None,
+) -> MemoryNeed:
+    """The larger of two peaks: after the prefill, and at the last token; `size` is bytes per element.
+
+    `unpack_device`: the type of the device on which packed weights are unpacked for matmuls; None where all are dense.
+    """
     prefill = Workload(
         call.prompts,
         call.tokens,
@@ -72,11 +84,16 @@ def memory_need(stage: Stage, config: DecoderConfig, call: CallShape, size: int)
     )
     steps = max(0, call.new - 2)  # the last new token is never attended to
     last = replace(prefill, tokens=1, held=call.tokens + steps, steps=steps)
-    peaks = [_peak_at(stage, config, work, call) for work in (prefill, last)]
+    unpacked = UnpackedBytes(0, 0)
+    if unpack_device is not None:
+        unpacked = unpacked_bytes(config, size, unpack_device, tiled=stage.ops != NAIVE)
+    peaks = [_peak_at(stage, config, work, call, unpacked) for work in (prefill, last)]
     return max(peaks, key=lambda peak: peak.total)
 
 
-def _peak_at(stage: Stage, config: DecoderConfig, work: Workload, call: CallShape) -> MemoryNeed:
+def _peak_at(
+    stage: Stage, config: DecoderConfig, work: Workload, call: CallShape, unpacked: UnpackedBytes
+) -> MemoryNeed:
     costs = costs_of(stage.cache)
     rows = costs.rows_per_pass(work)
     m = config.hidden_size
@@ -100,23 +117,32 @@ def _peak_at(stage: Stage, config: DecoderConfig, work: Workload, call: CallShap
     scores = (
         rows * config.num_attention_heads * keys * unfused
     )  # four times in float32, and the bias
-    logits = (
-        work.batch * work.copies * config.vocab_size * (work.size + 16)
-    )  # and four times in float32
+    logits = work.size * work.batch * work.copies * config.vocab_size
+    float_logits = 16 * work.batch * work.copies * config.vocab_size  # four times in float32
     kept = (1 + 4 * call.beams) * work.copies  # running, ended, and twice as many candidates
     in_layers = work.size * (rows * layer + bias + paths) + (16 + 4 * config.alibi) * scores
     return MemoryNeed(
         keys_and_values=costs.held_bytes(config, work),
-        activations=max(in_layers, logits),
+        activations=max(
+            in_layers + unpacked.layer, logits + float_logits, 2 * logits + unpacked.head
+        ),
         sequences=8 * work.batch * kept * (call.tokens + 2 * call.new),
     )
 
 
-def max_prompts(stage: Stage, config: DecoderConfig, call: CallShape, size: int, free: int) -> int:
+def max_prompts(
+    stage: Stage,
+    config: DecoderConfig,
+    call: CallShape,
+    size: int,
+    free: int,
+    unpack_device: str | None = None,
+) -> int:
     """How many prompts of this kind fit into `free` bytes at a time; 0 where not even one does."""
 
     def fits(prompts: int) -> bool:
-        return memory_need(stage, config, replace(call, prompts=prompts), size).total <= free
+        more = replace(call, prompts=prompts)
+        return memory_need(stage, config, more, size, unpack_device).total <= free
 
     return largest(fits)
 
@@ -153,7 +179,7 @@ def call_shape(decoder: Decoder, request: Request) -> CallShape:
 
 @dataclass(frozen=True)
 class MemoryBudget:
-    """The memory that a call of `generate` may take, `size` bytes per element of the model."""
+    """The memory that a call of `generate` may take; `size` and `unpack_device` as in `memory_need`."""
 
     stage: Stage
     config: DecoderConfig
@@ -161,16 +187,23 @@ class MemoryBudget:
     call: CallShape
     free: int
     source: str  # of the number `free`
+    unpack_device: str | None = None
+
+    def need(self, prompts: int) -> MemoryNeed:
+        """What so many prompts of the call take at a time."""
+        call = replace(self.call, prompts=prompts)
+        return memory_need(self.stage, self.config, call, self.size, self.unpack_device)
 
     def fits(self, prompts: int) -> bool:
         """Whether so many prompts of the call fit at a time."""
-        call = replace(self.call, prompts=prompts)
-        return memory_need(self.stage, self.config, call, self.size).total <= self.free
+        return self.need(prompts).total <= self.free
 
     def max_prompts(self, tokens: int) -> int:
         """How many prompts of at most so many tokens fit at a time."""
         call = replace(self.call, tokens=tokens)
-        return max_prompts(self.stage, self.config, call, self.size, self.free)
+        return max_prompts(
+            self.stage, self.config, call, self.size, self.free, unpack_device=self.unpack_device
+        )
 
     def max_copies(self, tokens: int) -> int:
         """How many samples of one prompt of so many tokens fit at a time; 0 where samples cannot be split.
@@ -182,7 +215,7 @@ class MemoryBudget:
 
         def fits(copies: int) -> bool:
             call = replace(self.call, prompts=1, tokens=tokens, copies=copies)
-            need = memory_need(self.stage, self.config, call, self.size).total
+            need = memory_need(self.stage, self.config, call, self.size, self.unpack_device).total
             scores = 4 * self.config.vocab_size * (self.call.copies + 3 * copies)
             return copies <= self.call.copies and need + MARGIN * scores <= self.free
 
@@ -192,7 +225,7 @@ class MemoryBudget:
         """The error message of a call that does not fit."""
         call = self.call
         fitting = self.max_prompts(call.tokens)
-        need = memory_need(self.stage, self.config, call, self.size)
+        need = self.need(call.prompts)
         advice = "pass a shorter prompt, or ask for fewer tokens or beams"
         if fitting or self.max_copies(call.tokens):
             advice = "pass fewer, or split_batch=True"
@@ -231,7 +264,10 @@ def _budget(
         source = "the memory_budget"
     if free is None:
         return None
-    return MemoryBudget(stage, decoder.config, decoder.dtype.itemsize, call, free, source)
+    unpack_device = decoder.device.type if packed_formats(decoder) else None
+    return MemoryBudget(
+        stage, decoder.config, decoder.dtype.itemsize, call, free, source, unpack_device
+    )
 
 
 def check_memory_budget(budget: Any) -> None:
