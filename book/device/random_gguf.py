@@ -25,9 +25,13 @@ from tinyllm.checkpoint.gguf_writer import (  # noqa: E402
     write_header,
     write_tensors,
 )
-from tinyllm.checkpoint.gguf_writer_config import architecture_of  # noqa: E402
-from tinyllm.checkpoint.gguf_writer_metadata import add_metadata  # noqa: E402
+from tinyllm.checkpoint.gguf_writer_config import add_config, architecture_of  # noqa: E402
 from tinyllm.checkpoint.gguf_writer_tensors import OutputTensor, tensors_of  # noqa: E402
+from tinyllm.checkpoint.gguf_writer_tokenizer import (  # noqa: E402
+    NO_VOCABULARY,
+    add_special_tokens,
+    special_tokens,
+)
 from tinyllm.checkpoint.loading import config_of  # noqa: E402
 from tinyllm.checkpoint.sources import Checkpoint  # noqa: E402
 from tinyllm.checkpoint.weight_formats import WeightFormat  # noqa: E402
@@ -55,7 +59,6 @@ def write_random(checkpoint: Checkpoint, blocks: BlockFormat, path: Path) -> Non
     """A file of the sizes of a checkpoint, with random blocks in the place of all matrices."""
     import gguf
 
-    weight_format = WeightFormat(blocks.name, blocks=blocks)
     dense = WeightFormat("float32", dtype=torch.float32)
     config = config_of(checkpoint.family, checkpoint.config, checkpoint.weights)
     tensors = [
@@ -63,7 +66,11 @@ def write_random(checkpoint: Checkpoint, blocks: BlockFormat, path: Path) -> Non
         for seed, one in enumerate(tensors_of(checkpoint, config, dense))
     ]
     writer = gguf.GGUFWriter(None, architecture_of(checkpoint.config))
-    add_metadata(writer, checkpoint, weight_format)
+    writer.add_type("model")
+    writer.add_name(checkpoint.name)
+    add_config(writer, checkpoint.config)
+    writer.add_tokenizer_model(NO_VOCABULARY)
+    add_special_tokens(writer, special_tokens(None, checkpoint.generation_config))
     with complete_or_none(path) as unfinished, closing(writer):
         write_header(writer, tensors, unfinished)
         write_tensors(writer, tensors)
