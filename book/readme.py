@@ -14,6 +14,7 @@ import attention_table
 import beam_tables
 import bench_tables
 import family_table
+import packed_tables
 import pages
 import weight_errors
 
@@ -46,6 +47,7 @@ SECTIONS = {
         "run": bench_tables.ladder,
         "beams": beam_tables.beams,
         "attention": attention_table.attention,
+        "packed": packed_tables.packed,
         "weights": weight_errors.table,
         "families": family_table.families,
         "tests": tests,

@@ -55,6 +55,7 @@ class Limited(Worker):
 
 def searched(worker, name, decoder, **changes):
     loaded = {"dtype": "float32", "weight_bytes": 1, "prepare_s": 1.5, "versions": {}}
+    loaded |= {"weights": "dense float32", "table_bytes": None}
     engine, rows = RemoteEngine(name, worker, decoder.config, loaded), []
     search = BatchSearch(
         "tiny", torch.ones(64, 8, dtype=torch.int64), 8, 1, repeats=3, budget=10**9, **changes

@@ -1,6 +1,7 @@
 """Engines in processes of their own, and runs that continue without a failed one."""
 
 import os
+import sys
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from tinyllm.bench.worker_client import (
     RemoteEngine,
     Worker,
     WorkerError,
+    environment_of,
 )
 
 MACHINE = Machine("a machine", 1e9, 1e9, 1e-6)
@@ -71,6 +73,18 @@ def test_a_process_that_does_not_start_raises_with_its_error_output(tmp_path):
     ):
         worker.request("load")
     worker.close()
+
+
+def test_another_interpreter_has_its_own_packages(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "ours")
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "path: <$PYTHONPATH>" >&2\nexit 3\n')
+    python.chmod(0o755)
+    worker = Worker("ipex", str(python))
+    with pytest.raises(WorkerError, match="path: <>"):
+        worker.request("load")
+    worker.close()
+    assert environment_of(sys.executable)["PYTHONPATH"] == "ours"
 
 
 def test_other_engines_continue_after_a_worker_died(settings, capsys):

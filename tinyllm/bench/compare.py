@@ -16,8 +16,7 @@ from tinyllm.bench.engines import report
 from tinyllm.bench.machine import Machine, measure_machine
 from tinyllm.bench.rows import Row
 from tinyllm.bench.timing import Measurable, Timing, run_or_raise, time_in_rounds
-from tinyllm.cost.model import layer_cost, least_bytes, pass_cost, reorder_cost
-from tinyllm.cost.packed import packed_sizes
+from tinyllm.cost.model import layer_cost, least_bytes, pass_cost, reorder_cost, weight_elements
 from tinyllm.cost.workload import Workload
 from tinyllm.lab.counters import observe, observe_reorder
 from tinyllm.lab.launches import launches_in_layer
@@ -136,7 +135,6 @@ def first_difference(answer: Tensor, oracle: Tensor | None, prompt_tokens: int) 
 def workload(engine: Measurable, plan: Plan) -> Workload:
     """The decode step in the middle of an answer."""
     (batch, prompt), steps = plan.input_ids.shape, plan.new_tokens // 2
-    model = getattr(engine, "model", None)
     return Workload(
         batch,
         1,
@@ -144,7 +142,7 @@ def workload(engine: Measurable, plan: Plan) -> Workload:
         engine.dtype.itemsize,
         copies=plan.num_beams,
         steps=steps,
-        packed=packed_sizes(model) if isinstance(model, Model) else None,
+        packed=engine.packed_sizes,
     )
 
 
@@ -177,6 +175,7 @@ def make_row(
         peak_bytes=first_run.peak_bytes,
         weight_bytes=engine.weight_bytes,
         weights=engine.weights,
+        bits_per_weight=8 * engine.weight_bytes / weight_elements(engine.config),
         predicted_bytes_per_token=least,
         bandwidth_gb_s=gb_s,
         bandwidth_share=1e9 * gb_s / machine.read_bandwidth,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from tinyllm.bench.export import save_folder, save_gguf
+from tinyllm.bench.packed_peers import PackedPeer, packed_peers
 from tinyllm.bench.peers import Peer, pick_peers, transformers_twin
 from tinyllm.bench.timing import Engine
 from tinyllm.bench.worker_client import RemoteEngine, start_engine
@@ -66,7 +67,7 @@ class Failures:
 class EngineSettings:
     """The model, device and dtype of all engines; `pythons` are interpreters of peers in environments of their own.
 
-    `weights` are formats that the last stage runs in too, beside dense weights.
+    `weights` are formats that the last stage and the peers run in too, beside dense weights.
     """
 
     checkpoint: Checkpoint
@@ -131,31 +132,39 @@ def open_engines(
     *,
     separate: bool = False,
 ) -> Iterator[list[Any]]:
-    """Peers, each in its own process, then stages; transformers shares ours unless `separate` or given a Python."""
+    """Peers, each in its own process, then stages; transformers shares ours unless `separate` or given a Python.
+
+    Packed weights come after the dense ones, of peers and of stages.
+    """
     models = load_stages(settings, stages)
     ours = [Engine(model.stage.name, model) for model in models[: len(stages)]]
     ours += load_formats(settings, stages)
     remote = {
         n: peer
         for n, peer in peers.items()
-        if separate or n not in SHARED_WEIGHT_PEERS or n in settings.pythons
+        if peer.dense and (separate or n not in SHARED_WEIGHT_PEERS or n in settings.pythons)
     }
     found = {
         n: twin(n, peer, models[0], settings.checkpoint)
         for n, peer in peers.items()
-        if n not in remote
+        if peer.dense and n not in remote
     }
+    packed = packed_peers(peers, settings.checkpoint, settings.weights, settings.dtype)
     with ExitStack() as stack:
-        if remote:
+        if remote or packed:
             folder = stack.enter_context(scratch())
             write_weights(models[0], settings, remote, folder, failures)
-        for name, peer in remote.items():
-            if engine := failures.attempt_by_name(
-                name, partial(start_peer, name, peer, folder, models[0].config, settings)
-            ):
+            held = (folder, models[0].config, settings)
+        starts = {n: partial(start_peer, n, peer, *held) for n, peer in remote.items()}
+        starts |= {
+            n: partial(start_packed_peer, n, one, peers[one.peer], *held)
+            for n, one in packed.items()
+        }
+        for name, start in starts.items():
+            if engine := failures.attempt_by_name(name, start):
                 stack.callback(engine.close)
                 found[name] = engine
-        yield [found[name] for name in peers if name in found] + ours
+        yield [found[name] for name in (*peers, *packed) if name in found] + ours
 
 
 def write_weights(
@@ -188,11 +197,25 @@ def start_peer(
     settings: EngineSettings,
     budget: int | None = None,
 ) -> RemoteEngine:
-    """A peer in a process of its own, with its weights loaded."""
+    """A peer in a process of its own, with its weights loaded; behind its name a format of weights may stand."""
     report(f"starting {name} ...")
-    python = settings.pythons.get(name, sys.executable)
+    kind = name.partition(",")[0]
+    python = settings.pythons.get(kind, sys.executable)
     options = {"python": python, "budget": budget, **peer.options}
-    return start_engine(name, name, folder, config, settings.device, settings.dtype, **options)
+    return start_engine(name, kind, folder, config, settings.device, settings.dtype, **options)
+
+
+def start_packed_peer(
+    name: str,
+    packed: PackedPeer,
+    peer: Peer,
+    folder: Path,
+    config: DecoderConfig,
+    settings: EngineSettings,
+) -> RemoteEngine:
+    """A peer in a process of its own, with packed weights."""
+    options = dict(peer.options) | packed.options(folder)
+    return start_peer(name, replace(peer, options=options), folder, config, settings)
 
 
 def start_stage(

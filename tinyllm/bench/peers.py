@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from tinyllm.bench.worker_client import environment_of
 from tinyllm.checkpoint import Checkpoint
 from tinyllm.checkpoint.loading import source_tensors
 from tinyllm.decoder import Decoder
@@ -25,12 +26,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Peer:
-    """Another engine: the modules and kinds of device it needs, how to install it, options of its worker."""
+    """Another engine: the modules and kinds of device it needs, how to install it, options of its worker.
+
+    `dense`: whether it runs on dense weights; `reads_gguf`: whether it runs on the blocks of a GGUF file; `quantises`:
+    the integers that it can make of dense weights itself.
+    """
 
     modules: tuple[str, ...] = ("torch", "transformers")
     devices: tuple[str, ...] = KINDS
     install: str = "pip install torch transformers"
     options: Mapping[str, object] = field(default_factory=dict)
+    dense: bool = True
+    reads_gguf: bool = False
+    quantises: tuple[str, ...] = ()
 
 
 PEERS: Mapping[str, Peer] = MappingProxyType(
@@ -49,9 +57,20 @@ PEERS: Mapping[str, Peer] = MappingProxyType(
             ("torch", "transformers", "openvino_genai", "optimum.intel"),
             ("xpu", "cpu"),
             "pip install openvino-genai optimum-intel nncf, in an environment of its own, without torchvision",
+            quantises=("int4", "int8"),
         ),
         "llama.cpp": Peer(
-            ("torch", "llama_cpp"), KINDS, "pip install llama-cpp-python, which compiles C++"
+            ("torch", "llama_cpp"),
+            KINDS,
+            "pip install llama-cpp-python, which compiles C++",
+            reads_gguf=True,
+        ),
+        "torchao": Peer(
+            ("torch", "transformers", "torchao"),
+            KINDS,
+            "pip install torchao",
+            dense=False,
+            quantises=("int4", "int8"),
         ),
     }
 )
@@ -116,7 +135,10 @@ def missing_modules(peer: Peer, python: str | None) -> list[str]:
     if python is None or python == sys.executable:
         return [name for name in peer.modules if find_spec(name.split(".")[0]) is None]
     result = subprocess.run(
-        [python, "-c", FIND_MODULES, *peer.modules], capture_output=True, text=True
+        [python, "-c", FIND_MODULES, *peer.modules],
+        capture_output=True,
+        text=True,
+        env=environment_of(python),
     )
     if result.returncode:
         raise ValueError(

@@ -23,7 +23,8 @@ class Row:
     time from loaded weights to the end of the first answer, with compilation, graph capture and conversion.
     `seconds` is a complete call, prompt included; times are medians of `repeats` calls. Three fields belong to a search
     for the largest batch in a memory budget, weights included. In other fields None means not available. `weights` is
-    what they are kept in: dense and a number format, or packed and formats of blocks.
+    what they are kept in: dense and a number format, or packed and formats of blocks; `bits_per_weight` are the bits
+    of all weights over their number, in which tied ones count once.
     """
 
     stage: str
@@ -57,6 +58,7 @@ class Row:
     planned_batch: int | None = None
     memory_budget_bytes: int | None = None
     weights: str | None = None
+    bits_per_weight: float | None = None
 
     @property
     def case(self) -> tuple[object, ...]:
@@ -154,6 +156,16 @@ def _ready(row: Row, rows: Sequence[Row]) -> str:
     return "-" if row.ready_s is None else f"{row.ready_s:.1f}"
 
 
+def _weights(row: Row, rows: Sequence[Row]) -> str:
+    bits = row.bits_per_weight
+    return _or_dash(row.weights) + (f" ({bits:.1f} bits)" if bits else "")
+
+
+def _in_several_formats(rows: Sequence[Row]) -> bool:
+    measured = all(row.bits_per_weight for row in rows)
+    return measured and len({row.weights for row in rows}) > 1
+
+
 def same_tokens(row: Row, rows: Sequence[Row]) -> str:
     """Whether a row's tokens are transformers'; a dash where transformers was not in the run."""
     if row.first_difference is not None:
@@ -168,6 +180,7 @@ def _or_dash(value: object) -> str:
 COLUMNS = (
     Column("stage", lambda row, rows: row.stage),
     Column("dtype", lambda row, rows: row.dtype, lambda rows: len({row.dtype for row in rows}) > 1),
+    Column("weights", _weights, _in_several_formats),
     Column("same tokens", same_tokens),
     Column("ready s", _ready, lambda rows: any(row.ready_s is not None for row in rows)),
     Column("first token ms", lambda row, rows: f"{row.first_token_ms:.1f}"),
@@ -190,7 +203,7 @@ def _batch_ratio(row: Row, rows: Sequence[Row]) -> str:
 
 
 SEARCH_COLUMNS = (
-    *COLUMNS[:4],
+    *COLUMNS[:5],
     Column(
         "batch", lambda row, rows: f"{row.batch}{' (largest)' * (row.batch == row.largest_batch)}"
     ),

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from tinyllm.bench.machine import versions
 from tinyllm.config import DecoderConfig
+from tinyllm.cost.packed import packed_sizes
+from tinyllm.cost.workload import PackedSizes
 from tinyllm.families import family_of
 from tinyllm.lab.memory import peak_bytes
 from tinyllm.linear import formats_as_text
@@ -61,7 +63,7 @@ class Timing:
 
 @runtime_checkable
 class Measurable(Protocol):
-    """An engine in this process or another; it also has a name, a config, a dtype and the size of its weights."""
+    """An engine in this process or another; it also has a name, a config, a dtype, and the sizes of its weights."""
 
     def run(
         self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **callbacks: object
@@ -128,6 +130,11 @@ class Engine:
     def weights(self) -> str:
         """What they are kept in."""
         return formats_as_text(self.model)
+
+    @property
+    def packed_sizes(self) -> PackedSizes | None:
+        """What a cost model needs of packed weights; None where they are dense, as transformers' are."""
+        return packed_sizes(self.model) if isinstance(self.model, Model) else None
 
     @property
     def versions(self) -> dict[str, str]:

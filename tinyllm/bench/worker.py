@@ -38,6 +38,7 @@ PACKAGES = {
     "ipex": ("intel-extension-for-pytorch",),
     "openvino": ("openvino", "openvino-genai", "optimum-intel"),
     "llama.cpp": ("llama-cpp-python",),
+    "torchao": ("torchao",),
 }
 NO_MEMORY = (
     "out of memory",
@@ -72,7 +73,9 @@ class Worker:
         )
         weights = {
             "dtype": str(self.engine.dtype).removeprefix("torch."),
+            "weights": self.engine.weights,
             "weight_bytes": self.engine.weight_bytes,
+            "table_bytes": self.engine.table_bytes,
         }
         times = {"load_s": perf_counter() - start, "prepare_s": self.engine.prepare_s}
         return weights | times | {"versions": versions(kind)}

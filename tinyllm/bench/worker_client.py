@@ -15,9 +15,18 @@ from torch import Tensor
 
 from tinyllm.bench.timing import Timing
 from tinyllm.config import DecoderConfig
+from tinyllm.cost.workload import PackedPart, PackedSizes
 
 WORKER = Path(__file__).with_name("worker.py")
 EXIT_TIMEOUT = 20  # seconds until a worker that does not end is killed
+
+
+def environment_of(python: str) -> dict[str, str]:
+    """The environment of another process; another interpreter has its own packages, and not those of PYTHONPATH."""
+    environment = dict(os.environ)
+    if python != sys.executable:
+        environment.pop("PYTHONPATH", None)
+    return environment
 
 
 class WorkerError(RuntimeError):
@@ -34,7 +43,8 @@ class Worker:
     def __init__(self, name: str, python: str = sys.executable) -> None:
         self.name = name
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the worker)
-        environment = os.environ | {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
+        environment = environment_of(python)
+        environment |= {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
         self._process = subprocess.Popen(
             [python, str(WORKER)],
             stdin=subprocess.PIPE,
@@ -96,10 +106,25 @@ class RemoteEngine:
         self.name, self.config = name, config
         self.dtype: torch.dtype = getattr(torch, loaded["dtype"])
         self.weight_bytes: int = loaded["weight_bytes"]
-        self.weights = f"dense {loaded['dtype']}"
+        self.weights: str = loaded["weights"]
+        self._table_bytes: int | None = loaded["table_bytes"]
         self.prepare_s: float = loaded["prepare_s"]
         self.versions: dict[str, str] = loaded["versions"]
         self._worker, self._peaks = worker, {}
+
+    @property
+    def packed_sizes(self) -> PackedSizes | None:
+        """What a cost model needs of packed weights; None where they are dense.
+
+        Of an embedding that stands beside the head, a step reads only rows.
+        """
+        if self._table_bytes is None:
+            return None
+        config = self.config
+        row_bytes = self._table_bytes // config.vocab_size
+        table = {"embed_tokens": (PackedPart(config.vocab_size, row_bytes),)}
+        nbytes = self.weight_bytes - self._table_bytes * config.tie_word_embeddings
+        return PackedSizes(({},) * config.num_hidden_layers, table, nbytes)
 
     def run(
         self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **callbacks: object

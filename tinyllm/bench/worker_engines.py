@@ -1,4 +1,8 @@
-"""The engines of a worker process; each imports its packages when it is loaded, so that none needs another's."""
+"""The engines of a worker process; each imports its packages when it is loaded, so that none needs another's.
+
+An engine has the number format of its activations (`dtype`), the bytes and formats of its weights (`weight_bytes`,
+`weights`), and with packed ones `table_bytes`: those of an embedding beside the head, of which only rows are read.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,21 @@ from pathlib import Path
 from time import perf_counter
 
 import torch
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 HERE = Path(__file__).resolve().parent
+
+
+def name_of(dtype: torch.dtype) -> str:
+    """The name of a number format."""
+    return str(dtype).removeprefix("torch.")
+
+
+def stored_bytes(tensor: torch.Tensor) -> int:
+    """The bytes of a tensor, or of the tensors that it is packed in."""
+    if is_traceable_wrapper_subclass(tensor):
+        return sum(getattr(tensor, name).nbytes for name in tensor.__tensor_flatten__()[0])
+    return tensor.nbytes
 
 
 class Clock:
@@ -38,10 +55,12 @@ class Transformers:
     """A model with transformers' `generate`, which receives `options`."""
 
     prepare_s = 0.0  # preparation of the weights before the first call
+    table_bytes = None
 
     def __init__(self, model, device: torch.device, dtype: torch.dtype, **options) -> None:
         self.model, self.device, self.dtype, self.options = model, device, dtype, options
-        self.weight_bytes = sum(parameter.nbytes for parameter in model.parameters())
+        self.weight_bytes = sum(map(stored_bytes, model.parameters()))
+        self.weights = f"dense {name_of(dtype)}"
 
     def generate(self, ids, new_tokens: int, num_beams: int):
         """Tokens of every sequence, prompt included, and the time of each new token in seconds."""
@@ -149,6 +168,43 @@ def load_ipex(folder: Path, device: torch.device, dtype: torch.dtype) -> Autocas
     return engine
 
 
+def load_torchao(folder: Path, device: torch.device, dtype: torch.dtype, weights: str) -> Compiled:
+    """transformers with the weights of all linear layers quantised by torchao, and compiled as hf-static is."""
+    from torchao.quantization import quantize_
+
+    model, start = _read(folder, device, dtype), perf_counter()
+    quantize_(model, torchao_config(weights, device, group_size(folder)))
+    engine = Compiled(model, device, dtype, **static_options(device))
+    engine.prepare_s = perf_counter() - start
+    engine.weights = f"packed {weights}, dense {name_of(dtype)}"
+    engine.table_bytes = model.get_input_embeddings().weight.nbytes
+    return engine
+
+
+def torchao_config(weights: str, device: torch.device, group: int):
+    """torchao's configuration of weight-only quantisation; its layout of 4 bits depends on the device."""
+    from torchao.quantization import Int4WeightOnlyConfig, Int8WeightOnlyConfig
+
+    if weights == "int8":
+        return Int8WeightOnlyConfig()
+    if device.type == "cpu":  # torch's own int4 matmul
+        from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig
+
+        return PrototypeInt4WeightOnlyConfig(group_size=group)
+    layout = {"cuda": "tile_packed_to_4d", "xpu": "plain_int32"}[device.type]
+    return Int4WeightOnlyConfig(group_size=group, int4_packing_format=layout)
+
+
+def group_size(folder: Path) -> int:
+    """Weights with one scale: 128, the default of OpenVINO and torchao, or fewer where rows are no multiple of it."""
+    config = json.loads((folder / "config.json").read_text())
+    inputs = [config[name] for name in ("hidden_size", "intermediate_size")]
+    for size in (128, 64, 32):
+        if not any(n % size for n in inputs):
+            return size
+    raise ValueError(f"rows of {inputs} weights: groups of one scale need a multiple of 32")
+
+
 def load_stage(folder: Path, device: torch.device, dtype: torch.dtype, stage: str) -> Transformers:
     """One of our own stages."""
     find_tinyllm()
@@ -180,14 +236,23 @@ def _read(folder: Path, device: torch.device, dtype: torch.dtype):
     return AutoModelForCausalLM.from_pretrained(folder, torch_dtype=dtype).eval().to(device)
 
 
-class OpenVINO:
-    """OpenVINO GenAI's pipeline, on token ids."""
+# Formats of OpenVINO's weights by that of most of them: embedding and head have 8 bits.
+PACKED_BY_OPENVINO = {"int4": "packed int4, int8", "int8": "packed int8"}
+LOOKUP = "aten::embedding/Gather"  # ends the name of the operation that reads rows of the embedding
 
-    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
+
+class OpenVINO:
+    """OpenVINO GenAI's pipeline, on token ids; `weights` are dense, or quantised to int4 or int8."""
+
+    table_bytes = None
+
+    def __init__(
+        self, folder: Path, device: torch.device, dtype: torch.dtype, weights: str | None = None
+    ) -> None:
         import openvino_genai
 
         start = perf_counter()
-        stored = "fp32" if dtype == torch.float32 else "fp16"
+        stored = weights or ("fp32" if dtype == torch.float32 else "fp16")
         exported = folder / f"openvino-{stored}"
         if not exported.exists():
             _export(folder, exported, stored)
@@ -200,6 +265,10 @@ class OpenVINO:
         )
         self.dtype = dtype if dtype == torch.float32 else torch.float16
         self.weight_bytes = (exported / "openvino_model.bin").stat().st_size
+        self.weights = f"dense {name_of(self.dtype)}"
+        if weights:
+            self.weights = PACKED_BY_OPENVINO[weights]
+            self.table_bytes = _table_bytes(folder, exported)
         self.prepare_s = perf_counter() - start
 
     def generate(self, ids, new_tokens: int, num_beams: int):
@@ -225,7 +294,17 @@ class OpenVINO:
 
 def _export(folder: Path, exported: Path, stored: str) -> None:
     from optimum.exporters.openvino import main_export
-    from optimum.intel import OVConfig
+    from optimum.intel import OVConfig, OVModelForCausalLM, OVWeightQuantizationConfig
+
+    if stored in PACKED_BY_OPENVINO:
+        config = OVWeightQuantizationConfig(bits=8)
+        if stored == "int4":
+            config = OVWeightQuantizationConfig(bits=4, group_size=group_size(folder))
+        model = OVModelForCausalLM.from_pretrained(
+            folder, export=True, compile=False, quantization_config=config
+        )
+        model.save_pretrained(exported)
+        return
 
     how = {
         "task": "text-generation-with-past",
@@ -235,18 +314,48 @@ def _export(folder: Path, exported: Path, stored: str) -> None:
     main_export(str(folder), str(exported), ov_config=OVConfig(dtype=stored), **how)
 
 
+def _table_bytes(folder: Path, exported: Path) -> int:
+    """The bytes of the embedding; none where it is the head too."""
+    import openvino
+
+    if json.loads((folder / "config.json").read_text())["tie_word_embeddings"]:
+        return 0
+    model = openvino.Core().read_model(str(exported / "openvino_model.xml"))
+    lookup = next(op for op in model.get_ops() if op.get_friendly_name().endswith(LOOKUP))
+    return _constant_bytes(lookup.input(0).get_source_output().get_node())
+
+
+def _constant_bytes(node) -> int:
+    """The bytes of all constants that an operation is computed from."""
+    if node.get_type_name() == "Constant":
+        return node.get_byte_size()
+    inputs = (value.get_source_output().get_node() for value in node.inputs())
+    return sum(map(_constant_bytes, inputs))
+
+
 class LlamaCpp:
-    """llama.cpp on the same weights in a GGUF file: its Python package has greedy decoding of one prompt only."""
+    """llama.cpp on the same weights in a GGUF file: its Python package has greedy decoding of one prompt only.
+
+    `file` is another file, whose `weights` are packed.
+    """
 
     prepare_s = 0.0
 
     def __init__(
-        self, folder: Path, device: torch.device, dtype: torch.dtype, context: int = 8192
+        self,
+        folder: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        *,
+        context: int = 8192,
+        file: str | None = None,
+        weights: str | None = None,
+        table_bytes: int | None = None,
     ) -> None:
         import llama_cpp
 
         path, kept = (
-            folder / "model.gguf",
+            Path(file or folder / "model.gguf"),
             0 if dtype == torch.float32 else 1,
         )  # GGML's names of F32 and F16
         layers, threads = 0 if device.type == "cpu" else -1, torch.get_num_threads()
@@ -260,7 +369,9 @@ class LlamaCpp:
         self.model = llama_cpp.Llama(
             str(path), n_ctx=context, n_batch=context, verbose=False, **how
         )
-        self.dtype, self.weight_bytes = dtype, path.stat().st_size
+        self.dtype, self.table_bytes = dtype, table_bytes
+        self.weights = weights or f"dense {name_of(dtype)}"
+        self.weight_bytes = llama_cpp.llama_model_size(self.model.model)
         eos = json.loads((folder / "generation_config.json").read_text()).get("eos_token_id")
         self.ends = [] if eos is None else eos if isinstance(eos, list) else [eos]
 
@@ -301,5 +412,6 @@ LOADERS = {
     "ipex": load_ipex,
     "openvino": OpenVINO,
     "llama.cpp": LlamaCpp,
+    "torchao": load_torchao,
     "stage": load_stage,
 }

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tinyllm.bench.rows import Row
 
 PROMPT = "What is a KV cache?"
+PACKED_ALONE = "pass --weights q4_1 or q8_0, and no --preset throughput, which measures dense ones"
 LEAST = {
     "batch": 1,
     "num_beams": 1,
@@ -44,15 +45,21 @@ Without a preset: {without}. These options replace the values of a preset: --pro
 --batch, --new-tokens, --repeats, --stages and --peers.
 
 peers: hf (transformers, eager), hf-static (static cache, torch.compile), hf-packed (its modules for blocks of a GGUF
-file, on our kernel and a GPU), ipex, openvino, llama.cpp. Each runs in a process of its own on a copy of the weights in
-TMPDIR. hf and hf-static share our weights, except in the presets latency (unless --one-copy) and throughput. A peer
-that is not installed is reported and left out; --peer-python gives the interpreter of a peer in another environment.
+file, on our kernel and a GPU), ipex, openvino, llama.cpp, torchao. Each runs in a process of its own on a copy of the
+weights in TMPDIR. hf and hf-static share our weights, except in the presets latency (unless --one-copy) and throughput.
+A peer that is not installed is reported and left out; --peer-python gives the interpreter of a peer in another
+environment.
+
+packed weights: beside a format of --weights, llama.cpp reads the same blocks (the model's own GGUF file, or one that
+tinyllm writes), and openvino and torchao quantise the dense weights to int4 or int8, whichever is nearer. torchao has
+packed weights alone, and hf dense ones alone. Preset throughput has dense weights alone.
 
 examples:
   tinyllm bench --preset quick --png quick.png
   tinyllm bench --preset latency --random llama-2-7b --peers hf hf-static --prompts 1024 4096 --json latency.json
   tinyllm bench --preset throughput --random llama-2-7b --memory-budget 64 --beams 4 --json throughput.json
   tinyllm bench --peers hf ipex --peer-python ipex=ipex-env/bin/python
+  tinyllm bench --weights stored q8_0 --stages final --peers hf llama.cpp openvino --beams 1 4
   tinyllm bench --plan --random llama-2-7b --prompts 1024 --beams 4 --memory-budget 64
 """
 
@@ -83,7 +90,8 @@ def add_to(commands) -> None:
         nargs="*",
         choices=WEIGHTS,
         metavar="FORMAT",
-        help=f"formats in which the last stage runs too, beside dense weights: {', '.join(WEIGHTS)}; "
+        help="formats in which the last stage and the peers run too, beside dense weights: "
+        f"{', '.join(WEIGHTS)}; "
         "by default as stored, where the model's file packs them",
     )
     add("--peers", nargs="*", metavar="PEER", help="other engines to measure; see below")
@@ -251,6 +259,10 @@ def measured(
     checkpoint = open_model(options, device, dtype)
     dtype = dtype or checkpoint.dtype
     weights = pick_formats(options.weights, checkpoint, dtype)
+    packed = weights if preset.batches is not None else []
+    for name in [name for name, peer in peers.items() if not (peer.dense or packed)]:
+        report(f"{name} is left out: it has packed weights alone; {PACKED_ALONE}")
+        del peers[name]
     settings = EngineSettings(checkpoint, device, dtype, pythons, weights)
     record = (lambda rows: write_rows(rows, options.json)) if options.json else (lambda rows: None)
     if preset.batches is None:
