@@ -1,10 +1,10 @@
 """Attention of a decode step over a prompt and a response segment, through the beam index: one launch.
 
-The rows of a request are all its sequences times all query heads that share a key/value head, cut into tiles. A prompt's
-keys and values, 2*t*d*s bytes for t tokens, d elements a head and s bytes an element, are read once for all rows of a
-tile. Of the response, a tile of beams reads each slot reachable from any of 64, its word of the beam mask, once; where
-keys are loaded as blocks, every slot. Sequences without a beam index are independent: a tile reads the slots that its
-own sequences wrote, once, and no mask. Scores never leave the registers: one softmax runs over both.
+The rows of a request are all its sequences times all query heads that share a key/value head, cut into tiles. The keys
+and values of a prompt, 2*t*d*s bytes for t tokens, d elements a head and s bytes an element, are read once for all rows
+of a tile. Of the response, a tile of beams reads each slot reachable from any of 64, its word of the beam mask, once;
+where keys are loaded as blocks, every slot. Sequences without a beam index are independent: a tile reads the slots that
+its own sequences wrote, and no mask. Scores never leave the registers: one softmax runs over both.
 
 Where requests times key/value heads are too few to fill the device, the keys are split among programs (split-KV, as in
 Flash-Decoding). Each stores its row maximum, its row sum and its weighted values, and the last to arrive reduces them:
@@ -32,7 +32,7 @@ from .arguments import (
 from .attention_segments import attend_to_prompt, attend_to_response, load_queries
 from .beam_mask import WORD_BITS, make_beam_mask
 from .online_softmax import LOG2_E, reduce_partials, store_partial
-from .split_plan import SplitPlan, response_layout, split_plan_of, tile_width
+from .split_plan import SplitPlan, response_layout, slots_of_step, split_plan_of, tile_width
 from .tiles import has_blocks, has_blocks_of_all_heads
 from .tuning import LaunchConfig, launch_for
 
@@ -42,7 +42,7 @@ def _segment_attention(
     queries, prompt, response, beam_mask, lengths_ptr, slopes_ptr, out_ptr, workspace,
     scale,
     GROUP_SIZE: tl.constexpr, WIDTH: tl.constexpr, TILE_WIDTH: tl.constexpr,
-    HEAD_DIM: tl.constexpr, BLOCK_D: tl.constexpr,
+    STEP_SLOTS: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK_D: tl.constexpr,
     BLOCK_M: tl.constexpr, USED_M: tl.constexpr, BLOCK_N: tl.constexpr, SPLITS: tl.constexpr,
     PROMPT_STAGES: tl.constexpr, RESPONSE_STAGES: tl.constexpr, BLOCK_LOADS: tl.constexpr,
     SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
@@ -71,15 +71,16 @@ def _segment_attention(
     num_tokens = tl.load(lengths_ptr)
     num_steps = tl.load(lengths_ptr + 1)
 
-    # The slots of the response that the tile reads: in every step one for each sequence of the tile, or of its word
-    read_width = TILE_WIDTH if beam_mask.mask_ptr is None else WIDTH
+    # The slots of the response that the tile reads, of those in a list one for each sequence of a word less the dead
+    step_slots = STEP_SLOTS
     word = batch
     if beam_mask.mask_ptr is not None and WIDTH > WORD_BITS:
         # The rows of a word fill whole tiles: all rows of this one are of the same.
         word_of_request = block * BLOCK_M // (GROUP_SIZE * WORD_BITS)
         word = batch * tl.cdiv(WIDTH, WORD_BITS) + word_of_request
-        read_width = tl.minimum(WIDTH - word_of_request * WORD_BITS, WORD_BITS)
-    num_slots = num_steps * read_width
+        if beam_mask.live_slots_ptr is not None:
+            step_slots = tl.minimum(WIDTH - word_of_request * WORD_BITS, WORD_BITS)
+    num_slots = num_steps * step_slots
     if beam_mask.live_slots_ptr is not None:
         num_slots -= tl.load(beam_mask.num_dead_ptr + word * beam_mask.stride_num_dead)
     q_ptr = queries.q_ptr + batch * queries.stride_batch
@@ -114,7 +115,7 @@ def _segment_attention(
         first_token = tl.maximum(num_tokens + first_step, 0)
         skipped_prompt = tl.where(first_step < 0, first_token // BLOCK_N, prompt_tiles)
         # Of a list of live slots too: its last are the latest.
-        skipped_response = tl.maximum(num_slots - WINDOW * read_width, 0) // BLOCK_N
+        skipped_response = tl.maximum(num_slots - WINDOW * step_slots, 0) // BLOCK_N
     tiles_in_window = prompt_tiles - skipped_prompt + response_tiles - skipped_response
     tiles_per_split = tl.cdiv(tiles_in_window, SPLITS)
     first_tile = skipped_prompt + split * tiles_per_split
@@ -137,7 +138,8 @@ def _segment_attention(
         tl.maximum(first_tile, prompt_tiles) - prompt_tiles + skipped_response,
         tl.minimum(end_tile - prompt_tiles + skipped_response, response_tiles),
         first_position, slope, scale, state,
-        HEAD_DIM, BLOCK_N, RESPONSE_STAGES, BLOCK_LOADS, WIDTH, TILE_WIDTH, SOFTCAP, WINDOW,
+        HEAD_DIM, BLOCK_N, RESPONSE_STAGES, BLOCK_LOADS, WIDTH, TILE_WIDTH, STEP_SLOTS,
+        SOFTCAP, WINDOW,
     )  # fmt: skip
 
     # Store, or leave it to the last of the splits
@@ -280,8 +282,9 @@ def segment_attention(
         and all(has_blocks(x.reshape(b, kv_heads, -1, d)) for x in (response_k, response_v))
         and _has_query_blocks(q, group_size)
     )
-    if block_loads and beam_mask is not None and w <= WORD_BITS.value:
+    if block_loads and beam_mask is not None:
         beam_mask = beam_mask._replace(live_slots=None, num_dead=None)  # all slots are read
+    width = tile_width(w, group_size, plan.block_m)
     out = torch.empty((b, w, h * d), dtype=q.dtype, device=q.device)
     scale = d**-0.5 if scale is None else scale
     pipelined = num_slots > 2 * plan.block_n
@@ -291,7 +294,8 @@ def segment_attention(
         scale * LOG2_E.value,
         GROUP_SIZE=group_size,
         WIDTH=w,
-        TILE_WIDTH=tile_width(w, group_size, plan.block_m),
+        TILE_WIDTH=width,
+        STEP_SLOTS=w if beam_mask else slots_of_step(w, width, block_loads),
         HEAD_DIM=d,
         BLOCK_D=max(16, triton.next_power_of_2(d)),
         BLOCK_M=plan.block_m,

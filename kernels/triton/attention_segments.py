@@ -120,36 +120,48 @@ def attend_to_prompt(
 
 
 @triton.jit
+def _row_of(slot, STEP_SLOTS: tl.constexpr, WIDTH: tl.constexpr):
+    """Where a slot lies that is numbered among STEP_SLOTS of each step, counted from the first of them."""
+    return slot // STEP_SLOTS * WIDTH + slot % STEP_SLOTS
+
+
+@triton.jit
 def attend_to_response(
     q, response, beam_mask, batch, word, kv_head, sequence, first_sequence, row_mask, num_slots,
     first_step, first_tile, end_tile, first_position, slope, scale, state,
     HEAD_DIM: tl.constexpr, BLOCK_N: tl.constexpr, NUM_STAGES: tl.constexpr,
     BLOCK_LOADS: tl.constexpr, WIDTH: tl.constexpr, TILE_WIDTH: tl.constexpr,
-    SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
+    STEP_SLOTS: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
 ):  # fmt: skip
-    """Tiles of the response's slots: of beams those of their word's list of live slots, of independent sequences those
-    that the tile's sequences wrote. Where blocks are loaded, and these are not some of many, all slots: steps lie side
-    by side in memory, live slots do not.
+    """Tiles of the response's slots: of beams those of their word's list of live slots, or all where blocks are loaded,
+    since steps lie side by side in memory and live slots do not; of independent sequences the STEP_SLOTS of every step
+    that begin with the first sequence's. Only these are numbered then; where there are more, a block is of one step.
     """
     BLOCK_D: tl.constexpr = q.shape[1]
     HAS_BEAMS: tl.constexpr = beam_mask.mask_ptr is not None
-    STEP_SLOTS: tl.constexpr = WIDTH if HAS_BEAMS else TILE_WIDTH  # numbered from 0 in every step
-    ALL_SLOTS: tl.constexpr = WIDTH <= WORD_BITS if HAS_BEAMS else TILE_WIDTH == WIDTH
-    AS_BLOCK: tl.constexpr = BLOCK_LOADS and ALL_SLOTS
+    STEP_BLOCKS: tl.constexpr = BLOCK_LOADS and (TILE_WIDTH < WIDTH and not HAS_BEAMS)
+    TILE_SLOTS: tl.constexpr = STEP_SLOTS if STEP_BLOCKS and STEP_SLOTS < BLOCK_N else BLOCK_N
     row_max, row_sum, acc = state
     segment_offset = batch * response.stride_batch + kv_head * response.stride_head
     stride = response.stride_step if WIDTH == 1 else response.stride_slot
+    num_rows = num_slots
+    first_row = first_tile * TILE_SLOTS
+    if STEP_BLOCKS:
+        num_rows = num_slots // STEP_SLOTS * WIDTH
+        first_tile *= BLOCK_N // TILE_SLOTS
+        end_tile = tl.minimum(end_tile * (BLOCK_N // TILE_SLOTS), num_slots // TILE_SLOTS)
+        first_row = first_sequence + _row_of(first_tile * TILE_SLOTS, STEP_SLOTS, WIDTH)
     keys = make_matrix(
-        response.k_ptr + segment_offset, stride, num_slots, first_tile * BLOCK_N,
-        HEAD_DIM, BLOCK_N, BLOCK_D, AS_BLOCK, TRANSPOSE=True,
+        response.k_ptr + segment_offset, stride, num_rows, first_row,
+        HEAD_DIM, TILE_SLOTS, BLOCK_D, BLOCK_LOADS, TRANSPOSE=True,
     )  # fmt: skip
     values = make_matrix(
-        response.v_ptr + segment_offset, stride, num_slots, first_tile * BLOCK_N,
-        HEAD_DIM, BLOCK_N, BLOCK_D, AS_BLOCK,
+        response.v_ptr + segment_offset, stride, num_rows, first_row,
+        HEAD_DIM, TILE_SLOTS, BLOCK_D, BLOCK_LOADS,
     )  # fmt: skip
     for tile in tl.range(first_tile, end_tile, num_stages=NUM_STAGES):
         # Mask
-        slot = tile * BLOCK_N + tl.arange(0, BLOCK_N)
+        slot = tile * TILE_SLOTS + tl.arange(0, TILE_SLOTS)
         key_mask = slot < num_slots
         mask = row_mask[:, None] & key_mask[None, :]
         if HAS_BEAMS:
@@ -158,11 +170,14 @@ def attend_to_response(
                 live_slots_row_ptr = beam_mask.live_slots_ptr + word * beam_mask.stride_live_slots
                 slot = tl.load(live_slots_row_ptr + slot)
             bits = tl.load(beam_mask.mask_ptr + word * beam_mask.stride_mask + slot)
-            bits = bits.to(tl.int32) if WIDTH <= 32 else bits
-            bit = sequence if WIDTH <= WORD_BITS else sequence % WORD_BITS
-            # Sequence j attends to the slots whose bit j is set.
-            is_reachable = (bits[None, :] >> bit.to(bits.dtype)[:, None]) & 1 != 0
-            mask = is_reachable & key_mask[None, :]
+            # Sequence j attends to the slots whose bit j is set: of one half of the word, since shifts of 64 bits take
+            # twice the registers.
+            half = bits.to(tl.int32)[None, :]
+            if WIDTH > 32:
+                is_high = sequence % WORD_BITS >= 32
+                half = tl.where(is_high[:, None], (bits >> 32).to(tl.int32)[None, :], half)
+            bit = sequence if WIDTH <= 32 else sequence % 32
+            mask = ((half >> bit[:, None]) & 1 != 0) & key_mask[None, :]
         # Without a sign: before a signed division Intel's compiler loads all of both tiles, and spills them.
         step = (slot.to(tl.uint32) // STEP_SLOTS).to(tl.int32)
         writer = (slot.to(tl.uint32) % STEP_SLOTS).to(tl.int32)
@@ -179,13 +194,19 @@ def attend_to_response(
             bias = slope[:, None] * (first_position + step).to(tl.float32)[None, :]
 
         # Load
-        if AS_BLOCK:
+        first_row = tile * TILE_SLOTS
+        rows_to_next = TILE_SLOTS
+        if STEP_BLOCKS:
+            row = _row_of(first_row, STEP_SLOTS, WIDTH)
+            rows_to_next = _row_of(first_row + TILE_SLOTS, STEP_SLOTS, WIDTH) - row
+            first_row = first_sequence + row
+        if BLOCK_LOADS:
             response_k = load_tile(
-                keys, stride, tile * BLOCK_N, key_mask,
-                HEAD_DIM, BLOCK_N, BLOCK_D, AS_BLOCK, TRANSPOSE=True,
+                keys, stride, first_row, key_mask,
+                HEAD_DIM, TILE_SLOTS, BLOCK_D, True, TRANSPOSE=True,
             )  # fmt: skip
             response_v = load_tile(
-                values, stride, tile * BLOCK_N, key_mask, HEAD_DIM, BLOCK_N, BLOCK_D, AS_BLOCK
+                values, stride, first_row, key_mask, HEAD_DIM, TILE_SLOTS, BLOCK_D, True
             )
         else:
             d = tl.arange(0, BLOCK_D)
@@ -198,8 +219,8 @@ def attend_to_response(
         # Compute
         row_max, row_sum, acc = online_softmax_step(
             q, response_k, response_v, mask, bias, scale, row_max, row_sum, acc,
-            SOFTCAP, AS_BLOCK,
+            SOFTCAP, BLOCK_LOADS,
         )  # fmt: skip
-        keys = next_tile(keys, BLOCK_N, AS_BLOCK, TRANSPOSE=True)
-        values = next_tile(values, BLOCK_N, AS_BLOCK)
+        keys = next_tile(keys, rows_to_next, BLOCK_LOADS, TRANSPOSE=True)
+        values = next_tile(values, rows_to_next, BLOCK_LOADS)
     return row_max, row_sum, acc

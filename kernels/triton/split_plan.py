@@ -90,6 +90,13 @@ def tile_width(w: int, group_size: int, block_m: int) -> int:
     return min(w, (block_m - 2) // group_size + 2 if in_two_tiles else block_m // group_size)
 
 
+def slots_of_step(w: int, width: int, block_loads: bool) -> int:
+    """Slots of a step that a tile of `width` of `w` independent sequences reads: its own, as blocks a few more."""
+    if width == w or not block_loads:
+        return width
+    return max(MIN_ROWS, triton.next_power_of_2(width))
+
+
 def response_layout(response: Tensor, w: int) -> tuple[int, tuple[int, int, int, int]]:
     """The number of slots of a response; its strides by request, head, step and slot of a step."""
     if response.dim() == 5:
