@@ -35,15 +35,16 @@ class HeadNorms(Protocol):
 
 
 class BeamMask(NamedTuple):
-    """A beam index as attention kernels read it: one bit a sequence for each response slot.
+    """A beam index as attention kernels read it: a word of one bit a sequence for each response slot.
 
-    Bit j of `mask` is set where sequence j reads the slot. `live_slots` lists the slots with a bit, in order;
-    `num_dead` counts, for each request, the written slots without one.
+    A word has 64 sequences: bit j of word i of `mask` is set where sequence 64 * i + j reads the slot. `live_slots`
+    lists the slots with a bit in the word, in order; of one slot for each of its sequences in every step, the word has
+    `num_dead` fewer.
     """
 
-    mask: Int64[Tensor, "b slots"]
-    live_slots: Int32[Tensor, "b slots"]
-    num_dead: Int32[Tensor, " b"]
+    mask: Int64[Tensor, "b words slots"]
+    live_slots: Int32[Tensor, "b words slots"]
+    num_dead: Int32[Tensor, "b words"]
 
 
 class Workspace(NamedTuple):
@@ -182,7 +183,8 @@ class KernelSet(Protocol):
     ) -> Float[Tensor, "b w hd"]:
         """Attention of one new token of every sequence over its request's prompt and its own path through the response.
 
-        `lengths` counts, on the device, the tokens of the prompt and the steps after it.
+        `lengths` counts, on the device, the tokens of the prompt and the steps after it. Without a beam index the
+        sequences are independent: each reads the slots that it wrote.
         """
 
     def prefill_attention(

@@ -78,7 +78,7 @@ class ResponseSegment(NamedTuple):
 
 
 class BeamMaskPointers(NamedTuple):
-    """A `BeamMask` and the strides of its tensors from one request to the next; all None for one sequence."""
+    """A `BeamMask` and the strides of its tensors from one word to the next; None for independent sequences."""
 
     mask_ptr: Tensor | None
     live_slots_ptr: Tensor | None

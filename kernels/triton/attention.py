@@ -1,9 +1,10 @@
 """Attention of a decode step over a prompt and a response segment, through the beam index: one launch.
 
-The rows of a program are all sequences of a request times all query heads that share a key/value head. A prompt's keys
-and values, 2*t*d*s bytes for t tokens, d elements a head and s bytes an element, are read once for all of them; of the
-response, each slot reachable from any beam, once; where tiles are loaded as blocks, every slot. Scores never leave the
-registers: one softmax runs over both.
+The rows of a request are all its sequences times all query heads that share a key/value head, cut into tiles. The keys
+and values of a prompt, 2*t*d*s bytes for t tokens, d elements a head and s bytes an element, are read once for all rows
+of a tile. Of the response, a tile of beams reads each slot reachable from any of 64, its word of the beam mask, once;
+where keys are loaded as blocks, every slot. Sequences without a beam index are independent: a tile reads the slots that
+its own sequences wrote, and no mask. Scores never leave the registers: one softmax runs over both.
 
 Where requests times key/value heads are too few to fill the device, the keys are split among programs (split-KV, as in
 Flash-Decoding). Each stores its row maximum, its row sum and its weighted values, and the last to arrive reduces them:
@@ -29,9 +30,9 @@ from .arguments import (
     window_or_none,
 )
 from .attention_segments import attend_to_prompt, attend_to_response, load_queries
-from .beam_mask import initial_beam_index, make_beam_mask
+from .beam_mask import WORD_BITS, make_beam_mask
 from .online_softmax import LOG2_E, reduce_partials, store_partial
-from .split_plan import SplitPlan, response_layout, split_plan_of
+from .split_plan import SplitPlan, response_layout, slots_of_step, split_plan_of, tile_width
 from .tiles import has_blocks, has_blocks_of_all_heads
 from .tuning import LaunchConfig, launch_for
 
@@ -40,14 +41,15 @@ from .tuning import LaunchConfig, launch_for
 def _segment_attention(
     queries, prompt, response, beam_mask, lengths_ptr, slopes_ptr, out_ptr, workspace,
     scale,
-    GROUP_SIZE: tl.constexpr, WIDTH: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK_D: tl.constexpr,
+    GROUP_SIZE: tl.constexpr, WIDTH: tl.constexpr, TILE_WIDTH: tl.constexpr,
+    STEP_SLOTS: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK_D: tl.constexpr,
     BLOCK_M: tl.constexpr, USED_M: tl.constexpr, BLOCK_N: tl.constexpr, SPLITS: tl.constexpr,
     PROMPT_STAGES: tl.constexpr, RESPONSE_STAGES: tl.constexpr, BLOCK_LOADS: tl.constexpr,
     SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
 ):  # fmt: skip
     """BLOCK_M rows of one request and key/value head over one of SPLITS parts of the keys.
 
-    At most USED_M of the rows are real.
+    At most USED_M of the rows are real; they belong to at most TILE_WIDTH sequences.
 
     A row is a query head of the group and a sequence: row = sequence * group_size + head.
     """
@@ -62,21 +64,32 @@ def _segment_attention(
     real_row = tl.where(row_mask, row, 0)
     sequence = real_row // GROUP_SIZE
     head = real_row % GROUP_SIZE
+    first_sequence = block * BLOCK_M // GROUP_SIZE if TILE_WIDTH < WIDTH else 0
     d = tl.arange(0, BLOCK_D)
 
     # Load lengths and queries
     num_tokens = tl.load(lengths_ptr)
     num_steps = tl.load(lengths_ptr + 1)
-    num_slots = num_steps * WIDTH
+
+    # The slots of the response that the tile reads, of those in a list one for each sequence of a word less the dead
+    step_slots = STEP_SLOTS
+    word = batch
+    if beam_mask.mask_ptr is not None and WIDTH > WORD_BITS:
+        # The rows of a word fill whole tiles: all rows of this one are of the same.
+        word_of_request = block * BLOCK_M // (GROUP_SIZE * WORD_BITS)
+        word = batch * tl.cdiv(WIDTH, WORD_BITS) + word_of_request
+        if beam_mask.live_slots_ptr is not None:
+            step_slots = tl.minimum(WIDTH - word_of_request * WORD_BITS, WORD_BITS)
+    num_slots = num_steps * step_slots
     if beam_mask.live_slots_ptr is not None:
-        num_slots -= tl.load(beam_mask.num_dead_ptr + batch * beam_mask.stride_num_dead)
+        num_slots -= tl.load(beam_mask.num_dead_ptr + word * beam_mask.stride_num_dead)
     q_ptr = queries.q_ptr + batch * queries.stride_batch
     # Queries made of several blocks are loaded once more before the second loop: held over the first, their elements
     # take as many registers as the tile. KEEP differs, since a compiler merges equal loads.
     KEEP: tl.constexpr = BLOCK_LOADS and (GROUP_SIZE > 1 and WIDTH > 1)
     q = load_queries(
-        q_ptr, queries, kv_head * GROUP_SIZE, head, sequence, block, row_mask,
-        GROUP_SIZE, WIDTH, HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS, KEEP,
+        q_ptr, queries, kv_head * GROUP_SIZE, head, sequence, first_sequence, block, row_mask,
+        GROUP_SIZE, WIDTH, TILE_WIDTH, HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS, KEEP,
     )  # fmt: skip
     row_max = tl.full([BLOCK_M], float("-inf"), tl.float32)
     row_sum = tl.zeros([BLOCK_M], tl.float32)
@@ -102,7 +115,7 @@ def _segment_attention(
         first_token = tl.maximum(num_tokens + first_step, 0)
         skipped_prompt = tl.where(first_step < 0, first_token // BLOCK_N, prompt_tiles)
         # Of a list of live slots too: its last are the latest.
-        skipped_response = tl.maximum(num_slots - WINDOW * WIDTH, 0) // BLOCK_N
+        skipped_response = tl.maximum(num_slots - WINDOW * step_slots, 0) // BLOCK_N
     tiles_in_window = prompt_tiles - skipped_prompt + response_tiles - skipped_response
     tiles_per_split = tl.cdiv(tiles_in_window, SPLITS)
     first_tile = skipped_prompt + split * tiles_per_split
@@ -116,17 +129,17 @@ def _segment_attention(
     )  # fmt: skip
     if KEEP:
         q = load_queries(
-            q_ptr, queries, kv_head * GROUP_SIZE, head, sequence, block, row_mask,
-            GROUP_SIZE, WIDTH, HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS, False,
+            q_ptr, queries, kv_head * GROUP_SIZE, head, sequence, first_sequence, block, row_mask,
+            GROUP_SIZE, WIDTH, TILE_WIDTH, HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS, False,
         )  # fmt: skip
     row_max, row_sum, acc = attend_to_response(
-        q, response, beam_mask, batch, kv_head, sequence, row_mask, num_slots,
+        q, response, beam_mask, batch, word, kv_head, sequence, first_sequence, row_mask, num_slots,
         first_step,
         tl.maximum(first_tile, prompt_tiles) - prompt_tiles + skipped_response,
         tl.minimum(end_tile - prompt_tiles + skipped_response, response_tiles),
         first_position, slope, scale, state,
-        HEAD_DIM, BLOCK_N, RESPONSE_STAGES, BLOCK_LOADS, WIDTH, SOFTCAP,
-        WINDOW,
+        HEAD_DIM, BLOCK_N, RESPONSE_STAGES, BLOCK_LOADS, WIDTH, TILE_WIDTH, STEP_SLOTS,
+        SOFTCAP, WINDOW,
     )  # fmt: skip
 
     # Store, or leave it to the last of the splits
@@ -140,15 +153,19 @@ def _segment_attention(
             BLOCK_M, BLOCK_D, SPLITS,
         )  # fmt: skip
         if is_last:
-            used_row = block * BLOCK_M + tl.arange(0, USED_M)
-            used_mask = used_row < GROUP_SIZE * WIDTH
-            total, values = reduce_partials(
-                partial_ptr, used_mask, d, BLOCK_M, USED_M, BLOCK_D, SPLITS
-            )
-            _store_output(
-                out_ptr, total, values, used_row, used_mask, d, batch, kv_head,
-                GROUP_SIZE, WIDTH, HEAD_DIM,
-            )  # fmt: skip
+            # The sums of more than 32 rows at a time would not stay in registers.
+            REDUCED_M: tl.constexpr = USED_M if USED_M <= 32 else 16
+            for first_row in range(0, USED_M, REDUCED_M):
+                row_of_tile = first_row + tl.arange(0, REDUCED_M)
+                used_row = block * BLOCK_M + row_of_tile
+                used_mask = used_row < GROUP_SIZE * WIDTH
+                total, values = reduce_partials(
+                    partial_ptr, row_of_tile, used_mask, d, BLOCK_M, BLOCK_D, SPLITS
+                )
+                _store_output(
+                    out_ptr, total, values, used_row, used_mask, d, batch, kv_head,
+                    GROUP_SIZE, WIDTH, HEAD_DIM,
+                )  # fmt: skip
             tl.store(counter_ptr, 0)  # ready for the next launch
     else:
         _store_output(
@@ -236,9 +253,7 @@ def segment_attention(
     num_slots, response_strides = response_layout(response_k, w)
     if workspace is None:
         workspace = _workspace(q.shape, prompt_k, plan) or Workspace(None, None)
-    if beam_mask is None and w > 1:
-        if beam_index is None:
-            beam_index = initial_beam_index(w, num_slots // w, q.device)
+    if beam_mask is None and beam_index is not None and w > 1:
         beam_mask = make_beam_mask(beam_index, lengths)
 
     stride_batch, stride_head, stride_token = prompt_k.stride()[:3]
@@ -269,6 +284,7 @@ def segment_attention(
     )
     if block_loads and beam_mask is not None:
         beam_mask = beam_mask._replace(live_slots=None, num_dead=None)  # all slots are read
+    width = tile_width(w, group_size, plan.block_m)
     out = torch.empty((b, w, h * d), dtype=q.dtype, device=q.device)
     scale = d**-0.5 if scale is None else scale
     pipelined = num_slots > 2 * plan.block_n
@@ -278,6 +294,8 @@ def segment_attention(
         scale * LOG2_E.value,
         GROUP_SIZE=group_size,
         WIDTH=w,
+        TILE_WIDTH=width,
+        STEP_SLOTS=w if beam_mask else slots_of_step(w, width, block_loads),
         HEAD_DIM=d,
         BLOCK_D=max(16, triton.next_power_of_2(d)),
         BLOCK_M=plan.block_m,
@@ -310,10 +328,15 @@ def _beam_mask_pointers(beam_mask: BeamMask | None) -> BeamMaskPointers:
         mask_ptr=beam_mask.mask,
         live_slots_ptr=beam_mask.live_slots,
         num_dead_ptr=beam_mask.num_dead,
-        stride_mask=_batch_stride(beam_mask.mask),
-        stride_live_slots=_batch_stride(beam_mask.live_slots),
-        stride_num_dead=_batch_stride(beam_mask.num_dead),
+        stride_mask=_word_stride(beam_mask.mask),
+        stride_live_slots=_word_stride(beam_mask.live_slots),
+        stride_num_dead=_word_stride(beam_mask.num_dead),
     )
+
+
+def _word_stride(x: Tensor | None) -> int:
+    """The stride from one word of a beam mask to the next; 0 where there is one."""
+    return 0 if x is None or x.shape[:2].numel() == 1 else x.stride(1)
 
 
 def _batch_stride(x: Tensor | None) -> int:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from .beam_mask import WORD_BITS
 from .online_softmax import online_softmax_step
 from .tiles import load_tile, make_matrix, next_tile
 
 
 @triton.jit
 def load_queries(
-    q_ptr, queries, first_head, head, sequence, block, row_mask,
-    GROUP_SIZE: tl.constexpr, WIDTH: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK_M: tl.constexpr,
-    BLOCK_D: tl.constexpr, BLOCK_LOADS: tl.constexpr, KEEP: tl.constexpr,
+    q_ptr, queries, first_head, head, sequence, first_sequence, block, row_mask,
+    GROUP_SIZE: tl.constexpr, WIDTH: tl.constexpr, TILE_WIDTH: tl.constexpr,
+    HEAD_DIM: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_D: tl.constexpr,
+    BLOCK_LOADS: tl.constexpr, KEEP: tl.constexpr,
 ):  # fmt: skip
     """Queries [BLOCK_M, BLOCK_D] of the heads of a group, those of a sequence side by side; KEEP as in `load_tile`.
 
@@ -40,17 +42,19 @@ def load_queries(
         num_heads = tl.num_programs(1) * GROUP_SIZE
         row = block * BLOCK_M + tl.arange(0, BLOCK_M)
         q = tl.zeros([BLOCK_M, BLOCK_D], q_ptr.dtype.element_ty)
-        for i in tl.static_range(WIDTH):
-            first_row = i * num_heads + first_head + block * BLOCK_M - i * GROUP_SIZE
+        for i in tl.static_range(TILE_WIDTH):
+            # Past the last sequence, the last one again
+            of = tl.minimum(first_sequence + i, WIDTH - 1) if TILE_WIDTH < WIDTH else i
+            first_row = of * num_heads + first_head + block * BLOCK_M - of * GROUP_SIZE
             matrix = make_matrix(
-                q_ptr, queries.stride_head, i * num_heads + first_head + GROUP_SIZE, first_row,
+                q_ptr, queries.stride_head, of * num_heads + first_head + GROUP_SIZE, first_row,
                 HEAD_DIM, BLOCK_M, BLOCK_D, True,
             )  # fmt: skip
             tile = load_tile(
                 matrix, queries.stride_head, first_row, row_mask, HEAD_DIM, BLOCK_M, BLOCK_D, True,
                 KEEP=KEEP,
             )  # fmt: skip
-            q = tl.where((row >= i * GROUP_SIZE)[:, None], tile, q)
+            q = tl.where((row >= of * GROUP_SIZE)[:, None], tile, q)
     else:
         q_ptr += first_head * queries.stride_head
         d = tl.arange(0, BLOCK_D)
@@ -116,66 +120,98 @@ def attend_to_prompt(
 
 
 @triton.jit
+def _row_of(slot, STEP_SLOTS: tl.constexpr, WIDTH: tl.constexpr):
+    """Where a slot lies that is numbered among STEP_SLOTS of each step, counted from the first of them."""
+    return slot // STEP_SLOTS * WIDTH + slot % STEP_SLOTS
+
+
+@triton.jit
 def attend_to_response(
-    q, response, beam_mask, batch, kv_head, sequence, row_mask, num_slots, first_step,
-    first_tile, end_tile, first_position, slope, scale, state,
+    q, response, beam_mask, batch, word, kv_head, sequence, first_sequence, row_mask, num_slots,
+    first_step, first_tile, end_tile, first_position, slope, scale, state,
     HEAD_DIM: tl.constexpr, BLOCK_N: tl.constexpr, NUM_STAGES: tl.constexpr,
-    BLOCK_LOADS: tl.constexpr, WIDTH: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
+    BLOCK_LOADS: tl.constexpr, WIDTH: tl.constexpr, TILE_WIDTH: tl.constexpr,
+    STEP_SLOTS: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
 ):  # fmt: skip
-    """Tiles of the response's slots: of several sequences those of the list of live slots, or of all where blocks are
-    loaded, since steps lie side by side in memory and live slots do not.
+    """Tiles of the response's slots: of beams those of their word's list of live slots, or all where blocks are loaded,
+    since steps lie side by side in memory and live slots do not; of independent sequences the STEP_SLOTS of every step
+    that begin with the first sequence's. Only these are numbered then; where there are more, a block is of one step.
     """
     BLOCK_D: tl.constexpr = q.shape[1]
+    HAS_BEAMS: tl.constexpr = beam_mask.mask_ptr is not None
+    STEP_BLOCKS: tl.constexpr = BLOCK_LOADS and (TILE_WIDTH < WIDTH and not HAS_BEAMS)
+    TILE_SLOTS: tl.constexpr = STEP_SLOTS if STEP_BLOCKS and STEP_SLOTS < BLOCK_N else BLOCK_N
     row_max, row_sum, acc = state
     segment_offset = batch * response.stride_batch + kv_head * response.stride_head
-    stride = response.stride_step if beam_mask.mask_ptr is None else response.stride_slot
+    stride = response.stride_step if WIDTH == 1 else response.stride_slot
+    num_rows = num_slots
+    first_row = first_tile * TILE_SLOTS
+    if STEP_BLOCKS:
+        num_rows = num_slots // STEP_SLOTS * WIDTH
+        first_tile *= BLOCK_N // TILE_SLOTS
+        end_tile = tl.minimum(end_tile * (BLOCK_N // TILE_SLOTS), num_slots // TILE_SLOTS)
+        first_row = first_sequence + _row_of(first_tile * TILE_SLOTS, STEP_SLOTS, WIDTH)
     keys = make_matrix(
-        response.k_ptr + segment_offset, stride, num_slots, first_tile * BLOCK_N,
-        HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS, TRANSPOSE=True,
+        response.k_ptr + segment_offset, stride, num_rows, first_row,
+        HEAD_DIM, TILE_SLOTS, BLOCK_D, BLOCK_LOADS, TRANSPOSE=True,
     )  # fmt: skip
     values = make_matrix(
-        response.v_ptr + segment_offset, stride, num_slots, first_tile * BLOCK_N,
-        HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS,
+        response.v_ptr + segment_offset, stride, num_rows, first_row,
+        HEAD_DIM, TILE_SLOTS, BLOCK_D, BLOCK_LOADS,
     )  # fmt: skip
     for tile in tl.range(first_tile, end_tile, num_stages=NUM_STAGES):
         # Mask
-        slot = tile * BLOCK_N + tl.arange(0, BLOCK_N)
+        slot = tile * TILE_SLOTS + tl.arange(0, TILE_SLOTS)
         key_mask = slot < num_slots
         mask = row_mask[:, None] & key_mask[None, :]
-        if beam_mask.mask_ptr is not None:
+        if HAS_BEAMS:
             slot = tl.minimum(slot, num_slots - 1)
             if beam_mask.live_slots_ptr is not None:
-                live_slots_row_ptr = beam_mask.live_slots_ptr + batch * beam_mask.stride_live_slots
+                live_slots_row_ptr = beam_mask.live_slots_ptr + word * beam_mask.stride_live_slots
                 slot = tl.load(live_slots_row_ptr + slot)
-            bits = tl.load(beam_mask.mask_ptr + batch * beam_mask.stride_mask + slot)
-            bits = bits.to(tl.int32) if WIDTH <= 32 else bits
-            # Sequence j attends to the slots whose bit j is set.
-            is_reachable = (bits[None, :] >> sequence.to(bits.dtype)[:, None]) & 1 != 0
-            mask = is_reachable & key_mask[None, :]
+            bits = tl.load(beam_mask.mask_ptr + word * beam_mask.stride_mask + slot)
+            # Sequence j attends to the slots whose bit j is set: of one half of the word, since shifts of 64 bits take
+            # twice the registers.
+            half = bits.to(tl.int32)[None, :]
+            if WIDTH > 32:
+                is_high = sequence % WORD_BITS >= 32
+                half = tl.where(is_high[:, None], (bits >> 32).to(tl.int32)[None, :], half)
+            bit = sequence if WIDTH <= 32 else sequence % 32
+            mask = ((half >> bit[:, None]) & 1 != 0) & key_mask[None, :]
         # Without a sign: before a signed division Intel's compiler loads all of both tiles, and spills them.
-        step = (slot.to(tl.uint32) // WIDTH).to(tl.int32)
+        step = (slot.to(tl.uint32) // STEP_SLOTS).to(tl.int32)
+        writer = (slot.to(tl.uint32) % STEP_SLOTS).to(tl.int32)
+        if WIDTH > 1 and not HAS_BEAMS:
+            # Every sequence attends to the slots that it wrote.
+            writer += first_sequence
+            key_mask = key_mask & (writer < WIDTH)
+            mask = (sequence[:, None] == writer[None, :]) & key_mask[None, :]
         if WINDOW is not None:
-            key_mask = key_mask & (slot >= first_step * WIDTH)
+            key_mask = key_mask & (slot >= first_step * STEP_SLOTS)
             mask = mask & key_mask[None, :]
         bias = 0.0
         if slope is not None:
             bias = slope[:, None] * (first_position + step).to(tl.float32)[None, :]
 
         # Load
+        first_row = tile * TILE_SLOTS
+        rows_to_next = TILE_SLOTS
+        if STEP_BLOCKS:
+            row = _row_of(first_row, STEP_SLOTS, WIDTH)
+            rows_to_next = _row_of(first_row + TILE_SLOTS, STEP_SLOTS, WIDTH) - row
+            first_row = first_sequence + row
         if BLOCK_LOADS:
             response_k = load_tile(
-                keys, stride, tile * BLOCK_N, key_mask,
-                HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS, TRANSPOSE=True,
+                keys, stride, first_row, key_mask,
+                HEAD_DIM, TILE_SLOTS, BLOCK_D, True, TRANSPOSE=True,
             )  # fmt: skip
             response_v = load_tile(
-                values, stride, tile * BLOCK_N, key_mask, HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS
+                values, stride, first_row, key_mask, HEAD_DIM, TILE_SLOTS, BLOCK_D, True
             )
         else:
             d = tl.arange(0, BLOCK_D)
             load_mask = key_mask[:, None] & (d < HEAD_DIM)[None, :]
-            slot_offsets = (
-                step.to(tl.int64) * response.stride_step + (slot % WIDTH) * response.stride_slot
-            )
+            slot_offsets = step.to(tl.int64) * response.stride_step + writer * response.stride_slot
             offsets = slot_offsets[:, None] + d[None, :]
             response_k = tl.trans(tl.load(keys + offsets, mask=load_mask, other=0.0))
             response_v = tl.load(values + offsets, mask=load_mask, other=0.0)
@@ -185,6 +221,6 @@ def attend_to_response(
             q, response_k, response_v, mask, bias, scale, row_max, row_sum, acc,
             SOFTCAP, BLOCK_LOADS,
         )  # fmt: skip
-        keys = next_tile(keys, BLOCK_N, BLOCK_LOADS, TRANSPOSE=True)
-        values = next_tile(values, BLOCK_N, BLOCK_LOADS)
+        keys = next_tile(keys, rows_to_next, BLOCK_LOADS, TRANSPOSE=True)
+        values = next_tile(values, rows_to_next, BLOCK_LOADS)
     return row_max, row_sum, acc

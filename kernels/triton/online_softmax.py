@@ -56,20 +56,20 @@ def store_partial(
 
 @triton.jit
 def reduce_partials(
-    partial_ptr, row_mask, d,
-    BLOCK_M: tl.constexpr, USED_M: tl.constexpr, BLOCK_D: tl.constexpr, SPLITS: tl.constexpr,
+    partial_ptr, row, row_mask, d,
+    BLOCK_M: tl.constexpr, BLOCK_D: tl.constexpr, SPLITS: tl.constexpr,
 ):  # fmt: skip
-    """Row sums and weighted values of the first USED_M rows over all splits. No load waits for another."""
-    row = tl.arange(0, USED_M)
-    row_max = tl.full([USED_M], float("-inf"), tl.float32)
+    """Row sums and weighted values of some rows of a tile over all splits. No load waits for another."""
+    NUM_ROWS: tl.constexpr = row.shape[0]
+    row_max = tl.full([NUM_ROWS], float("-inf"), tl.float32)
     for s in tl.static_range(SPLITS):
         max_ptrs = partial_ptr + s * 2 * BLOCK_M + row
         split_max = tl.load(max_ptrs, mask=row_mask, other=0.0, cache_modifier=".cg")
         row_max = tl.maximum(row_max, split_max)
 
     base = tl.where(row_max == float("-inf"), 0.0, row_max)
-    row_sum = tl.zeros([USED_M], tl.float32)
-    acc = tl.zeros([USED_M, BLOCK_D], tl.float32)
+    row_sum = tl.zeros([NUM_ROWS], tl.float32)
+    acc = tl.zeros([NUM_ROWS, BLOCK_D], tl.float32)
     acc_ptrs = partial_ptr + SPLITS * BLOCK_M * 2 + row[:, None] * BLOCK_D + d[None, :]
     for s in tl.static_range(SPLITS):
         max_ptrs = partial_ptr + s * 2 * BLOCK_M + row

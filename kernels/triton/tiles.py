@@ -51,9 +51,9 @@ def _store_block_pointer(block, first_row, tile, first_column=0):
 
 @triton.jit
 def _next_block_pointer(
-    block, ROWS: tl.constexpr, TRANSPOSE: tl.constexpr, COLUMNS: tl.constexpr = 0
+    block, rows, TRANSPOSE: tl.constexpr, COLUMNS: tl.constexpr = 0
 ):  # fmt: skip
-    return tl.advance(block, (COLUMNS, ROWS) if TRANSPOSE else (ROWS, COLUMNS))
+    return tl.advance(block, (COLUMNS, rows) if TRANSPOSE else (rows, COLUMNS))
 
 
 @triton.jit
@@ -79,7 +79,7 @@ def _store_descriptor(block, first_row, tile, first_column=0):
 
 @triton.jit
 def _next_descriptor(
-    block, ROWS: tl.constexpr, TRANSPOSE: tl.constexpr, COLUMNS: tl.constexpr = 0
+    block, rows, TRANSPOSE: tl.constexpr, COLUMNS: tl.constexpr = 0
 ):  # fmt: skip
     return block
 
@@ -115,11 +115,11 @@ def make_matrix(
 
 @triton.jit
 def next_tile(
-    matrix, ROWS: tl.constexpr, AS_BLOCK: tl.constexpr, TRANSPOSE: tl.constexpr = False
+    matrix, rows, AS_BLOCK: tl.constexpr, TRANSPOSE: tl.constexpr = False
 ):  # fmt: skip
-    """The matrix for the tile ROWS further down."""
+    """The matrix for the tile `rows` further down."""
     if AS_BLOCK:
-        matrix = _next_block(matrix, ROWS, TRANSPOSE)
+        matrix = _next_block(matrix, rows, TRANSPOSE)
     return matrix
 
 

@@ -31,6 +31,7 @@ from .arguments import (
 from .linear import _linear, gemv_launch
 from .packed_matmul import packed_launch
 from .packed_tiles import PackedPointers
+from .split_plan import slots_of_step, tile_width
 from .tuning import LAUNCHES, LaunchConfig, key_tile
 
 # Parameters and members of grouped parameters, by name; all other pointers are to the model's format.
@@ -255,29 +256,37 @@ def _tiles(
 
 
 def _attentions(launch: LaunchConfig) -> Iterator[Variant]:
-    """One sequence and several, split or not, padded or not, at the head sizes of small and large models."""
+    """One sequence, beams and samples, split or not, padded or not, at the head sizes of small and large models."""
     alone = ("beam_mask.mask_ptr", "beam_mask.live_slots_ptr", "beam_mask.num_dead_ptr")
     no_list = alone[1:] if launch.block_loads else ()
     unsplit = ("workspace.partials", "workspace.counters")
     plain = ("prompt.positions_ptr", "slopes_ptr")
-    for name, head_dim, rows, splits, absent in (
-        ("one sequence, split", 128, 16, 8, (*alone, *plain)),
-        ("one sequence", 64, 16, 1, (*alone, *plain, *unsplit)),
-        ("beams, split", 128, 16, 4, (*no_list, *plain)),
-        ("beams of grouped heads", 96, 16, 1, (*no_list, *plain, *unsplit)),
-        ("many rows, padded, ALiBi", 128, 64, 1, (*no_list, *unsplit)),
-        ("many rows, padded, ALiBi", 80, 64, 1, (*no_list, *unsplit)),
-        ("one sequence", 80, 16, 1, (*alone, *plain, *unsplit)),
-        ("beams of grouped heads", 80, 16, 1, (*no_list, *plain, *unsplit)),
-        ("large heads", 256, 16, 2, (*no_list, *plain)),
+    for name, width, head_dim, rows, splits, absent in (
+        ("one sequence, split", 1, 128, 16, 8, (*alone, *plain)),
+        ("one sequence", 1, 64, 16, 1, (*alone, *plain, *unsplit)),
+        ("beams, split", 3, 128, 16, 4, (*no_list, *plain)),
+        ("beams of grouped heads", 3, 96, 16, 1, (*no_list, *plain, *unsplit)),
+        ("many rows, padded, ALiBi", 3, 128, 64, 1, (*no_list, *unsplit)),
+        ("many rows, padded, ALiBi", 3, 80, 64, 1, (*no_list, *unsplit)),
+        ("one sequence", 1, 80, 16, 1, (*alone, *plain, *unsplit)),
+        ("beams of grouped heads", 3, 80, 16, 1, (*no_list, *plain, *unsplit)),
+        ("large heads", 3, 256, 16, 2, (*no_list, *plain)),
+        ("beams of 3 words, grouped heads, split", 192, 128, 64, 8, (*no_list, *plain)),
+        ("samples of grouped heads", 4, 128, 16, 1, (*alone, *plain, *unsplit)),
+        ("samples of grouped heads in tiles, split", 64, 128, 64, 8, (*alone, *plain)),
     ):
+        group_size = 4 if "grouped" in name else 1
+        own = tile_width(width, group_size, rows)
+        has_beams = "beam_mask.mask_ptr" not in absent
         constants = {
-            "GROUP_SIZE": 4 if "grouped" in name else 1,
-            "WIDTH": 1 if "one" in name else 3,
+            "GROUP_SIZE": group_size,
+            "WIDTH": width,
+            "TILE_WIDTH": own,
+            "STEP_SLOTS": width if has_beams else slots_of_step(width, own, launch.block_loads),
             "HEAD_DIM": head_dim,
             "BLOCK_D": triton.next_power_of_2(head_dim),
             "BLOCK_M": rows,
-            "USED_M": 4,
+            "USED_M": rows if width > 3 else 4,
             "BLOCK_N": key_tile(head_dim, 2, launch),
             "SPLITS": splits,
             "PROMPT_STAGES": launch.num_stages,
@@ -313,4 +322,8 @@ def _capped(variant: Variant) -> Iterator[Variant]:
 def _beam_masks(launch: LaunchConfig) -> Iterator[Variant]:
     reorder = {"WIDTH": 4, "BLOCK_W": 4, "BLOCK_STEPS": 32}
     yield Variant("reorder, odd", beam_mask._reorder_beam_index, launch, reorder)
+    wide = {"WIDTH": 1024, "BLOCK_W": 1024, "BLOCK_STEPS": 4}
+    yield Variant(
+        "reorder of 1024, odd", beam_mask._reorder_beam_index, launch, wide, ("mask_ptr",)
+    )
     yield Variant("live slots, odd", beam_mask._list_live_slots, launch, {"BLOCK_SIZE": 512})
