@@ -36,6 +36,7 @@ from tinyllm.runtime.device import device_name  # noqa: E402
 
 VOCAB, ENDS = 257, ([7], [7, 21, 90], list(range(0, 257, 5)), None)
 SIZES = {"vocab_size": VOCAB, "hidden_size": 96, "intermediate_size": 160, "num_hidden_layers": 3}
+WIDE = (65, 128, 200, 256, 1024)  # sequences of one prompt
 HEADS = {
     "num_attention_heads": 6,
     "num_key_value_heads": 2,
@@ -62,7 +63,9 @@ class NeverStop:
 
 
 def sample_request(rng: random.Random, device: torch.device) -> RandomRequest:
-    """A random request."""
+    """A random request; one in sixteen is hundreds of sequences of one prompt."""
+    if rng.random() < 1 / 16:
+        return wide_request(rng, device)
     lengths = [rng.randint(1, rng.choice((4, 40))) for _ in range(rng.choice((1, 1, 2, 3, 6)))]
     ids, mask = models.ragged(VOCAB, lengths, seed=rng.randrange(1 << 30))
     new = rng.choice((1, 2, 5, 12, 24))
@@ -88,6 +91,28 @@ def sample_request(rng: random.Random, device: torch.device) -> RandomRequest:
     elif rng.random() < 0.2:
         options["memory_budget"] = 3e6
     return RandomRequest(ids.to(device), mask.to(device), options)
+
+
+def wide_request(rng: random.Random, device: torch.device) -> RandomRequest:
+    """Samples or beams in hundreds; of beams the best few are compared, whose scores lie apart."""
+    ids, mask = models.ragged(VOCAB, [rng.randint(1, 40)], seed=rng.randrange(1 << 30))
+    width = rng.choice(WIDE)
+    options: dict[str, Any] = {
+        "max_new_tokens": rng.choice((2, 5, 12)),
+        "eos_token_id": rng.choice(ENDS),
+        "pad_token_id": 0,
+    }
+    if rng.random() < 0.5:
+        options |= {"do_sample": True, "num_return_sequences": width} | sampling(rng)
+    else:
+        options |= {"do_sample": False, "num_beams": width, "num_return_sequences": 2}
+    return RandomRequest(ids.to(device), mask.to(device), options)
+
+
+def sequences_of(request: RandomRequest) -> int:
+    """Sequences of one prompt."""
+    options = request.options
+    return max(options.get("num_beams", 1), options.get("num_return_sequences", 1))
 
 
 def beams(rng: random.Random) -> dict[str, Any]:
@@ -156,6 +181,7 @@ def main() -> int:
         captures += len({id(graph) for graph in final.sessions.captures} - seen)
         most = max(most, final.sessions.nbytes)
         kinds["beams" if request.options.get("num_beams", 1) > 1 else "one by one"] += 1
+        kinds["wide"] += sequences_of(request) >= min(WIDE)
         kinds["drawn"] += request.options.get("do_sample", False)
         kinds["memory_budget"] += "memory_budget" in request.options
         if number % every == 0 and tokens != answered(naive, request, number):
