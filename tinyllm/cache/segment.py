@@ -282,7 +282,7 @@ class SegmentCache:
 
     def _set_positions(self) -> None:
         """Positions of the prompt, and of the last token of every sequence."""
-        last = self._last_positions() - 1 + self.steps
+        last = self._last_positions() + (self.steps - 1)
         self.positions = _refilled(self.positions, last.expand(-1, self.copies))
         if self.mask is not None:
             self.prompt_positions = _refilled(self.prompt_positions, prompt_positions(self.mask))
