@@ -139,6 +139,7 @@ def test_prediction_equals_count_of_a_reorder(stage, hf, work, data):
     beams = st.lists(st.integers(0, work.copies - 1), min_size=work.copies, max_size=work.copies)
     parents = torch.tensor([data.draw(beams) for _ in range(work.batch)])
     parents += work.copies * torch.arange(work.batch)[:, None]
+    work = replace(work, independent=False)  # samples are not reordered
     seen = observe_reorder(filled(model, work), parents.flatten())
     assert seen == reorder_cost(model.stage, model.config, work)
     assert (seen.kv_copied == 0) == (shares_prompts(stage))
