@@ -59,6 +59,25 @@ def test_it_has_the_tokens_of_the_dense_model(kind, tied, tmp_path):
         assert twin.generate(PROMPT, **options).equal(hf.generate(PROMPT, **options))
 
 
+def test_an_embedding_of_its_own_class_is_dense_beside_a_packed_head(tmp_path):
+    hf, path = tiny_file(tmp_path, "gemma3_text", packed_except("norm"), tie_word_embeddings=True)
+    twin = models.tiny("gemma3_text", seed=1, **WIDE, tie_word_embeddings=True)
+    with pytest.warns(UserWarning, match="does not say by what its scores are divided"):
+        weights = open_checkpoint(path).weights
+    pack_twin(twin, weights)
+    assert isinstance(twin.model.embed_tokens, nn.Embedding)
+    assert isinstance(twin.lm_head, GgufLinear)
+    assert twin(PROMPT).logits.allclose(hf(PROMPT).logits, atol=1e-4)
+
+
+def test_a_dense_embedding_and_its_tied_head_stay_dense(tmp_path):
+    hf, path = tiny_file(tmp_path, "llama", packed_except("embed"), tie_word_embeddings=True)
+    twin = models.tiny("llama", seed=1, **WIDE, tie_word_embeddings=True)
+    pack_twin(twin, open_checkpoint(path).weights)
+    assert twin.lm_head.weight is twin.model.embed_tokens.weight
+    assert twin(PROMPT).logits.allclose(hf(PROMPT).logits, atol=1e-4)
+
+
 def test_the_other_tensors_are_those_of_the_file(tmp_path):
     hf, path = tiny_file(tmp_path, "llama", packed_except("mlp"))
     twin = models.tiny("llama", seed=1, **WIDE)

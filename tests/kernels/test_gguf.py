@@ -94,9 +94,12 @@ def test_up_to_eight_rows_are_multiplied(name, way, monkeypatch, request):
         found = gguf.mul_mat_vec(weight, x, ggml_type, 40)
         assert found.shape == (num_rows, 40)
         torch.testing.assert_close(found, x @ dense.t(), rtol=1e-4, atol=1e-5)
-        halves = gguf.mul_mat_vec(weight, x.half(), ggml_type, 40)
-        assert halves.dtype == torch.float32
-        torch.testing.assert_close(halves, x.half().float() @ dense.t(), rtol=0.01, atol=0.01)
+        for dtype, tolerance in ((torch.float16, 0.01), (torch.bfloat16, 0.05)):
+            rounded = x.to(dtype)
+            found = gguf.mul_mat_vec(weight, rounded, ggml_type, 40)
+            assert found.dtype == torch.float32
+            expected = rounded.float() @ dense.t()
+            torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
 
 
 @settings(max_examples=12, deadline=None)

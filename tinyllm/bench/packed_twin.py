@@ -31,21 +31,20 @@ def pack_twin(twin: PreTrainedModel, weights: Weights) -> None:
     }
     if not found:
         raise ValueError(f"{weights.file(None)} has no matrix in blocks: expected a packed model")
-    tied = twin.config.tie_word_embeddings
-    heads = (twin._tied_weights_keys or {}).items()
-    for head, table in heads:
-        if table in found and head not in found and not tied:
+    tables = twin._tied_weights_keys or {}
+    for head, table in tables.items():
+        if table in found and head not in found and not twin.config.tie_word_embeddings:
             raise ValueError(
                 f"{weights.file(head)}: {table} is packed and {head} is dense: expected both packed"
             )
     integration._gguf_kernel = integration.GgufKernel(gguf)
     types = {name: rows.format.ggml_type for name, rows in found.items()}
     modules = replace_with_gguf_modules(twin, types, integration._gguf_kernel, twin.dtype)
+    shared: dict[str, torch.nn.Parameter] = {}
     for name, module in modules.items():
-        if name in found:
-            module.weight = torch.nn.Parameter(found[name].blocks, requires_grad=False)
-    for head, table in heads if tied else ():
-        modules[head].weight = modules[table].weight
+        source = name if name in found else tables[name]
+        blocks = torch.nn.Parameter(found[source].blocks, requires_grad=False)
+        module.weight = shared.setdefault(source, blocks)
     for name, parameter in twin.named_parameters():
         if name in weights.shapes and name not in modules:
             parameter.data.copy_(weights.read(name))

@@ -45,9 +45,7 @@ PEERS: Mapping[str, Peer] = MappingProxyType(
     {
         "hf": Peer(),
         "hf-static": Peer(),
-        "hf-packed": Peer(
-            ("torch", "transformers", "triton"), ("xpu", "cuda"), "pip install torch transformers"
-        ),
+        "hf-packed": Peer(("torch", "transformers", "triton"), ("xpu", "cuda")),
         "ipex": Peer(
             ("torch", "transformers", "intel_extension_for_pytorch"),
             ("xpu", "cpu"),

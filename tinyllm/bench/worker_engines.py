@@ -139,7 +139,7 @@ def load_hf_packed(
     dtype: torch.dtype,
     *,
     file: str | None = None,
-    weights: str | None = None,
+    weights: str = "packed",
     table_bytes: int | None = None,
 ) -> Transformers:
     """transformers with the blocks of a GGUF file in its own modules, on the kernel `tinyllm.kernels.gguf`."""
