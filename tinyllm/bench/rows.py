@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path
 
 from tinyllm.bench.table import aligned, markdown
@@ -21,6 +21,7 @@ class Row:
     `counted_bytes_per_token` are the bytes that its operations moved. `first_difference` is the position of the first
     new token that differs from transformers' (None: all equal, or transformers was not in the run). `ready_s` is the
     time from loaded weights to the end of the first answer, with compilation, graph capture and conversion.
+    `num_answers` are samples of each prompt, whose tokens all count; None without samples.
     `seconds` is a complete call, prompt included; times are medians of `repeats` calls. Three fields belong to a search
     for the largest batch in a memory budget, weights included. In other fields None means not available. `weights` is
     what they are kept in: dense and a number format, or packed and formats of blocks. `num_answers`: samples of each
@@ -218,7 +219,7 @@ def _call_ratio(row: Row, rows: Sequence[Row]) -> str:
 
 
 ANSWERS_COLUMNS = (
-    *COLUMNS[:6],
+    *takewhile(lambda column: column.head != "tokens/s", COLUMNS),
     *SEARCH_COLUMNS[-4:-1],
     Column("vs hf", _call_ratio),
 )
