@@ -24,8 +24,7 @@ class Row:
     `num_answers` are samples of each prompt, whose tokens all count; None without samples.
     `seconds` is a complete call, prompt included; times are medians of `repeats` calls. Three fields belong to a search
     for the largest batch in a memory budget, weights included. In other fields None means not available. `weights` is
-    what they are kept in: dense and a number format, or packed and formats of blocks. `num_answers`: samples of each
-    prompt, all of whose tokens count.
+    what they are kept in: dense and a number format, or packed and formats of blocks.
     """
 
     stage: str
@@ -55,11 +54,11 @@ class Row:
     ready_s: float | None = None
     seconds: float | None = None
     repeats: int | None = None
+    num_answers: int | None = None
     largest_batch: int | None = None
     planned_batch: int | None = None
     memory_budget_bytes: int | None = None
     weights: str | None = None
-    num_answers: int | None = None
 
     @property
     def case(self) -> tuple[object, ...]:
