@@ -94,7 +94,7 @@ def sample_request(rng: random.Random, device: torch.device) -> RandomRequest:
 
 
 def wide_request(rng: random.Random, device: torch.device) -> RandomRequest:
-    """Samples or beams in hundreds; of beams the best few are compared, whose scores lie apart."""
+    """Samples or beams in hundreds; of beams the best few are compared, whose scores differ more than rounding."""
     ids, mask = models.ragged(VOCAB, [rng.randint(1, 40)], seed=rng.randrange(1 << 30))
     width = rng.choice(WIDE)
     options: dict[str, Any] = {

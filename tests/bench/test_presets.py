@@ -10,7 +10,7 @@ from tinyllm.stages import FASTEST
 
 
 def test_cases_of_the_presets():
-    assert list(PRESETS) == ["quick", "latency", "throughput", "ladder"]
+    assert list(PRESETS) == ["quick", "latency", "throughput", "answers", "ladder"]
     prompts = (32, 128, 1024, 4096)
     assert PRESETS["latency"].cases == [BenchCase(t, w, 1, 128) for t in prompts for w in (1, 4)]
     assert PRESETS["throughput"].cases == [
@@ -19,6 +19,9 @@ def test_cases_of_the_presets():
     ]
     assert PRESETS["quick"].cases == [BenchCase(64, 1, 1, 16), BenchCase(64, 4, 1, 16)]
     assert PRESETS["ladder"].cases == [BenchCase(128, 1, 1, 64)]
+    assert PRESETS["answers"].cases == [
+        BenchCase(t, 1, 1, 128, num_answers=n) for t in (2048, 8192) for n in (1, 4, 16, 64, 256)
+    ]
     assert pick_preset(None).cases == [BenchCase(None, 1, 1, 64)]
     assert PRESETS["ladder"].stages == tuple(tinyllm.STAGES)
     assert PRESETS["latency"].stages == (FIRST, FASTEST)
@@ -44,6 +47,29 @@ def test_options_replace_the_values_of_a_preset():
     assert (preset.stages, preset.peers, preset.repeats, preset.separate) == ((FIRST,), (), 2, True)
     assert command.resolve(parsed(["--preset", "throughput", "--batch", "8"])).batches is None
     assert command.resolve(parsed(["--preset", "latency", "--one-copy"])).separate is False
+
+
+def test_a_cpu_has_values_of_its_own():
+    preset = command.resolve(parsed(["--preset", "answers", "--device", "cpu"]))
+    assert preset.cases == [BenchCase(512, 1, 1, 32, num_answers=n) for n in (1, 4, 16, 64)]
+    given = ["--preset", "answers", "--device", "cpu", "--answers", "3", "--prompts", "8"]
+    assert command.resolve(parsed(given)).cases == [BenchCase(8, 1, 1, 32, num_answers=3)]
+    assert PRESETS["ladder"].on("cpu") == PRESETS["ladder"]
+    assert PRESETS["answers"].on("cuda") == PRESETS["answers"]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--beams", "1", "4"], "--answers with --beams 4: expected one of the two"),
+        (["--preset", "latency", "--beams", "1"], "--answers with --preset latency: expected"),
+        (["--preset", "throughput", "--beams", "1"], "--answers with --preset throughput: expect"),
+        (["--stream"], "--stream with --answers 2: expected 1, as text is shown in order"),
+    ],
+)
+def test_answers_go_with_neither_beams_nor_other_processes(more, message):
+    with pytest.raises(ValueError, match=message):
+        command.resolve(parsed(["--answers", "1", "2", *more]))
 
 
 def parsed(arguments):

@@ -20,11 +20,11 @@ PROMPT = torch.arange(3, 15).reshape(2, 6)
 class Interrupted(Engine):
     """An engine that is interrupted at its third timing."""
 
-    def time(self, *arguments):
+    def time(self, *arguments, **options):
         self.model.timings = getattr(self.model, "timings", 0) + 1
         if self.model.timings == 3:
             raise KeyboardInterrupt
-        return super().time(*arguments)
+        return super().time(*arguments, **options)
 
 
 def test_an_interrupted_run_keeps_its_rows(decoder, tmp_path):

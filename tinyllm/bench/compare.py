@@ -28,13 +28,17 @@ ORACLE = "hf"
 
 @dataclass(frozen=True)
 class Plan:
-    """A measurement: every engine continues `input_ids` `[b, t]` by `new_tokens` in `num_beams`, `repeats` times."""
+    """A measurement: every engine continues `input_ids` `[b, t]` by `new_tokens` in `num_beams`, `repeats` times.
+
+    `num_answers`: samples of each prompt instead; None: none.
+    """
 
     model: str
     input_ids: Tensor
     new_tokens: int
     repeats: int
     num_beams: int = 1
+    num_answers: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ def bench(
         plan.new_tokens,
         plan.repeats,
         num_beams=plan.num_beams,
+        num_answers=plan.num_answers,
         attempt=attempt,
         after_round=after_round,
     )
@@ -108,14 +113,20 @@ def first_answer(
     """The first call of an engine; compilation and graph capture are part of its time."""
     start = perf_counter()
     answer = engine.run(
-        plan.input_ids, plan.new_tokens, plan.num_beams, streamer=make_streamer(engine)
+        plan.input_ids,
+        plan.new_tokens,
+        plan.num_beams,
+        num_answers=plan.num_answers,
+        streamer=make_streamer(engine),
     )
     return FirstRun(answer, engine.prepare_s + perf_counter() - start, None, dict.fromkeys(COUNTS))
 
 
 def with_counts(engine: Measurable, plan: Plan, first_run: FirstRun) -> FirstRun:
     """The same with peak memory, bytes and launches; a peer has no counts: they stay None."""
-    peak = engine.peak_bytes(plan.input_ids, plan.new_tokens, plan.num_beams)
+    peak = engine.peak_bytes(
+        plan.input_ids, plan.new_tokens, plan.num_beams, num_answers=plan.num_answers
+    )
     model = getattr(engine, "model", None)
     counts = (
         _counts(model, workload(engine, plan)) if isinstance(model, Model) else first_run.counts
@@ -140,7 +151,8 @@ def workload(engine: Measurable, plan: Plan) -> Workload:
         1,
         prompt + steps,
         engine.dtype.itemsize,
-        copies=plan.num_beams,
+        copies=plan.num_answers or plan.num_beams,
+        independent=plan.num_answers is not None,
         steps=steps,
         packed=engine.packed_sizes,
     )
@@ -171,7 +183,8 @@ def make_row(
         new_tokens=plan.new_tokens,
         first_token_ms=timing.first_token_ms,
         next_token_ms=timing.next_token_ms,
-        tokens_per_s=1e3 * batch / timing.next_token_ms,
+        num_answers=plan.num_answers,
+        tokens_per_s=1e3 * batch * (plan.num_answers or 1) / timing.next_token_ms,
         peak_bytes=first_run.peak_bytes,
         weight_bytes=engine.weight_bytes,
         weights=engine.weights,
@@ -202,7 +215,9 @@ COUNTS = (
 def _counts(model: Model, work: Workload) -> dict[str, int | None]:
     """Bytes and launches of one decode step, predicted and counted; the bytes of our device code cannot be counted."""
     work = replace(work, kernels=model.kernels.name, device=model.device.type)
-    cache = model.new_cache(work.batch, work.copies, work.steps + 1)  # as `generate` reserves them
+    cache = model.new_cache(  # as `generate` reserves memory
+        work.batch, work.copies, work.steps + 1, independent=work.independent
+    )
     prompt = torch.zeros(
         cache.rows // cache.copies, work.held - work.steps, dtype=torch.int64, device=model.device
     )
@@ -212,7 +227,7 @@ def _counts(model: Model, work: Workload) -> dict[str, int | None]:
         model.step(token, None, cache)
     before = replace(work, held=work.held - 1, steps=work.steps - 1, reserved_steps=work.steps + 1)
     moved, counted = pass_cost(model.stage, model.config, before).bytes, 0
-    if work.copies > 1:
+    if work.has_beam_index:
         moved += reorder_cost(model.stage, model.config, before).bytes
         own = torch.arange(cache.rows, dtype=torch.int64, device=model.device)
         counted = observe_reorder(cache, own).bytes

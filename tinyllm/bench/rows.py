@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path
 
 from tinyllm.bench.table import aligned, markdown
@@ -21,6 +21,7 @@ class Row:
     `counted_bytes_per_token` are the bytes that its operations moved. `first_difference` is the position of the first
     new token that differs from transformers' (None: all equal, or transformers was not in the run). `ready_s` is the
     time from loaded weights to the end of the first answer, with compilation, graph capture and conversion.
+    `num_answers` are samples of each prompt, whose tokens all count; None without samples.
     `seconds` is a complete call, prompt included; times are medians of `repeats` calls. Three fields belong to a search
     for the largest batch in a memory budget, weights included. In other fields None means not available. `weights` is
     what they are kept in: dense and a number format, or packed and formats of blocks; `bits_per_weight` are the bits
@@ -54,6 +55,7 @@ class Row:
     ready_s: float | None = None
     seconds: float | None = None
     repeats: int | None = None
+    num_answers: int | None = None
     largest_batch: int | None = None
     planned_batch: int | None = None
     memory_budget_bytes: int | None = None
@@ -64,12 +66,14 @@ class Row:
     def case(self) -> tuple[object, ...]:
         """Model, device and workload: rows with the same are compared. A search has "largest" as its batch."""
         batch = self.batch if self.largest_batch is None else "largest"
-        return self.model, self.device, self.num_beams, self.prompt_tokens, self.new_tokens, batch
+        search = self.num_beams, self.num_answers
+        return self.model, self.device, search, self.prompt_tokens, self.new_tokens, batch
 
     @property
     def call_tokens_per_s(self) -> float | None:
-        """New tokens per second of a complete call; one sequence of each prompt counts."""
-        return None if self.seconds is None else self.batch * self.new_tokens / self.seconds
+        """New tokens per second of a complete call; of beams, one sequence of each prompt counts."""
+        sequences = self.batch * (self.num_answers or 1)
+        return None if self.seconds is None else sequences * self.new_tokens / self.seconds
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:
@@ -125,6 +129,8 @@ def title(rows: Sequence[Row]) -> str:
     """The workload of a group as text."""
     row = rows[0]
     beams = f"{row.num_beams} beams, " if row.num_beams > 1 else ""
+    if row.num_answers is not None:
+        beams = f"{row.num_answers} answer{'s' * (row.num_answers > 1)}, "
     batch = f"batch {row.batch}, " if row.largest_batch is None else ""
     return f"{batch}{beams}{row.prompt_tokens} tokens in, {row.new_tokens} out"
 
@@ -218,9 +224,24 @@ SEARCH_COLUMNS = (
 )
 
 
+def _call_ratio(row: Row, rows: Sequence[Row]) -> str:
+    """Tokens per second of a complete call over those of transformers."""
+    peers = [other for other in rows if other.stage == "hf"]
+    return f"{peers[0].seconds / row.seconds:.2f}x" if peers else "-"
+
+
+ANSWERS_COLUMNS = (
+    *takewhile(lambda column: column.head != "tokens/s", COLUMNS),
+    *SEARCH_COLUMNS[-4:-1],
+    Column("vs hf", _call_ratio),
+)
+
+
 def table(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     """The head of a table and a line for each row, without columns that are empty in all rows."""
     columns = COLUMNS if rows[0].largest_batch is None else SEARCH_COLUMNS
+    if rows[0].num_answers is not None:
+        columns = ANSWERS_COLUMNS
     shown = [column for column in columns if column.wanted(rows)]
     return [
         tuple(c.head for c in shown),

@@ -59,7 +59,12 @@ def run_cases(
             reset_compiler(settings.device)
             failures, before = Failures(str(case)), list(rows)
             plan = Plan(
-                settings.checkpoint.name, ids, case.new_tokens, preset.repeats, case.num_beams
+                settings.checkpoint.name,
+                ids,
+                case.new_tokens,
+                preset.repeats,
+                num_beams=case.num_beams,
+                num_answers=case.num_answers,
             )
             so_far = lambda new, before=before: record(before + new)  # noqa: E731
             rows += bench(

@@ -23,6 +23,8 @@ from tinyllm.model import Model
 from tinyllm.runtime.device import synchronize
 from tinyllm.runtime.progress import progress
 
+SEED = 0  # of samples: all engines draw the same
+
 
 @runtime_checkable
 class Generates(Protocol):
@@ -66,12 +68,29 @@ class Measurable(Protocol):
     """An engine in this process or another; it also has a name, a config, a dtype, and the sizes of its weights."""
 
     def run(
-        self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **callbacks: object
+        self,
+        input_ids: Tensor,
+        new_tokens: int,
+        num_beams: int = 1,
+        num_answers: int | None = None,
+        **callbacks: object,
     ) -> Tensor: ...
 
-    def time(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing: ...
+    def time(
+        self,
+        input_ids: Tensor,
+        new_tokens: int,
+        num_beams: int = 1,
+        num_answers: int | None = None,
+    ) -> Timing: ...
 
-    def peak_bytes(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> int | None: ...
+    def peak_bytes(
+        self,
+        input_ids: Tensor,
+        new_tokens: int,
+        num_beams: int = 1,
+        num_answers: int | None = None,
+    ) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -84,31 +103,57 @@ class Engine:
     prepare_s = 0.0  # preparation of the weights before the first call
 
     def run(
-        self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **callbacks: object
+        self,
+        input_ids: Tensor,
+        new_tokens: int,
+        num_beams: int = 1,
+        num_answers: int | None = None,
+        **callbacks: object,
     ) -> Tensor:
-        """Continue prompts by exactly `new_tokens` tokens, greedily or by beam search."""
+        """Continue prompts by exactly `new_tokens` tokens: greedily, by beam search, or in samples of the same seed."""
         options = {
             "max_new_tokens": new_tokens,
             "min_new_tokens": new_tokens,
             "num_beams": num_beams,
             "attention_mask": torch.ones_like(input_ids),
-            "do_sample": False,
+            "do_sample": num_answers is not None,
+            "num_return_sequences": num_answers or 1,
         }
+        if num_answers is not None:
+            torch.manual_seed(SEED)
         return self.model.generate(input_ids, **options | dict(self.options), **callbacks)
 
-    def time(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing:
+    def time(
+        self,
+        input_ids: Tensor,
+        new_tokens: int,
+        num_beams: int = 1,
+        num_answers: int | None = None,
+    ) -> Timing:
         """One generation, its tokens timed as they arrive."""
         from transformers import StoppingCriteriaList
 
         clock = TokenClock(input_ids.device)
         synchronize(input_ids.device)
         start = perf_counter()
-        self.run(input_ids, new_tokens, num_beams, stopping_criteria=StoppingCriteriaList([clock]))
+        criteria = StoppingCriteriaList([clock])
+        self.run(
+            input_ids, new_tokens, num_beams, num_answers=num_answers, stopping_criteria=criteria
+        )
         return Timing.of([time - start for time in clock.times])
 
-    def peak_bytes(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> int | None:
+    def peak_bytes(
+        self,
+        input_ids: Tensor,
+        new_tokens: int,
+        num_beams: int = 1,
+        num_answers: int | None = None,
+    ) -> int | None:
         """The most bytes that one generation holds beside the weights."""
-        return peak_bytes(lambda: self.run(input_ids, new_tokens, num_beams), input_ids.device)
+        return peak_bytes(
+            lambda: self.run(input_ids, new_tokens, num_beams, num_answers=num_answers),
+            input_ids.device,
+        )
 
     @property
     def config(self) -> DecoderConfig:
@@ -153,6 +198,7 @@ def time_in_rounds(
     new_tokens: int,
     repeats: int,
     num_beams: int = 1,
+    num_answers: int | None = None,
     *,
     attempt: Callable[[Measurable, Callable[[], Any]], Any] = run_or_raise,
     after_round: Callable[[Mapping[str, Timing]], object] = lambda medians: None,
@@ -166,7 +212,10 @@ def time_in_rounds(
         for i in range(repeats):
             for engine in list(engines)[:: -1 if i % 2 else 1]:
                 timing = attempt(
-                    engine, lambda engine=engine: engine.time(input_ids, new_tokens, num_beams)
+                    engine,
+                    lambda engine=engine: engine.time(
+                        input_ids, new_tokens, num_beams, num_answers=num_answers
+                    ),
                 )
                 runs[engine.name] += [timing] if timing else []
                 bar.update()

@@ -127,18 +127,38 @@ class RemoteEngine:
         return PackedSizes(({},) * config.num_hidden_layers, table, nbytes)
 
     def run(
-        self, input_ids: Tensor, new_tokens: int, num_beams: int = 1, **callbacks: object
+        self,
+        input_ids: Tensor,
+        new_tokens: int,
+        num_beams: int = 1,
+        num_answers: int | None = None,
+        **callbacks: object,
     ) -> Tensor:
-        """Continue prompts by exactly `new_tokens` tokens; streamers are ignored."""
+        """Continue prompts by exactly `new_tokens` tokens; streamers are ignored. Raises ValueError for samples."""
+        self._check_answers(num_answers)
         tokens = self._generate(input_ids, new_tokens, num_beams)["tokens"]
         return torch.tensor(tokens, dtype=torch.int64, device=input_ids.device)
 
-    def time(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> Timing:
+    def time(
+        self,
+        input_ids: Tensor,
+        new_tokens: int,
+        num_beams: int = 1,
+        num_answers: int | None = None,
+    ) -> Timing:
         """One generation, its tokens timed in the other process."""
+        self._check_answers(num_answers)
         return Timing.of(self._generate(input_ids, new_tokens, num_beams)["times"])
 
-    def peak_bytes(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> int | None:
+    def peak_bytes(
+        self,
+        input_ids: Tensor,
+        new_tokens: int,
+        num_beams: int = 1,
+        num_answers: int | None = None,
+    ) -> int | None:
         """The most bytes beside the weights; None where the engine cannot measure it."""
+        self._check_answers(num_answers)
         if self.recorded_peak(input_ids, new_tokens, num_beams) is None:
             self._generate(input_ids, new_tokens, num_beams, watch=True)
         return self.recorded_peak(input_ids, new_tokens, num_beams)
@@ -146,6 +166,13 @@ class RemoteEngine:
     def recorded_peak(self, input_ids: Tensor, new_tokens: int, num_beams: int = 1) -> int | None:
         """The peak of an earlier call of this size, if it was measured: on a GPU it always is."""
         return self._peaks.get((*input_ids.shape, new_tokens, num_beams))
+
+    def _check_answers(self, num_answers: int | None) -> None:
+        """Raise ValueError for samples, which the other process does not draw."""
+        if num_answers is not None:
+            raise ValueError(
+                f"{num_answers} sampled answers of {self.name}: expected an engine in this process"
+            )
 
     def _generate(
         self, input_ids: Tensor, new_tokens: int, num_beams: int, watch: bool = False

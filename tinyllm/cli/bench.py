@@ -37,12 +37,13 @@ LEAST = {
     "new_tokens": 2,
     "repeats": 1,
     "max_batch": 1,
+    "answers": 1,
 }
 EPILOG = """
 presets:
 {presets}
 Without a preset: {without}. These options replace the values of a preset: --prompts, --beams,
---batch, --new-tokens, --repeats, --stages and --peers.
+--answers, --batch, --new-tokens, --repeats, --stages and --peers.
 
 peers: hf (transformers, eager), hf-static (static cache, torch.compile), hf-packed (its modules for blocks of a GGUF
 file, on our kernel and a GPU), ipex, openvino, llama.cpp, torchao. Each runs in a process of its own on a copy of the
@@ -58,6 +59,7 @@ examples:
   tinyllm bench --preset quick --png quick.png
   tinyllm bench --preset latency --random llama-2-7b --peers hf hf-static --prompts 1024 4096 --json latency.json
   tinyllm bench --preset throughput --random llama-2-7b --memory-budget 64 --beams 4 --json throughput.json
+  tinyllm bench --preset answers --random llama-3-8b --answers 1 8 64 256 --json answers.json --png answers.png
   tinyllm bench --peers hf ipex --peer-python ipex=ipex-env/bin/python
   tinyllm bench --weights stored q8_0 --stages final --peers hf llama.cpp openvino --beams 1 4
   tinyllm bench --plan --random llama-2-7b --prompts 1024 --beams 4 --memory-budget 64
@@ -123,6 +125,13 @@ def add_to(commands) -> None:
         nargs="+",
         metavar="N",
         help="widths of a beam search; 1 is greedy",
+    )
+    add(
+        "--answers",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="numbers of sampled answers of each prompt, instead of greedy decoding or beams",
     )
     add(
         "--batch",
@@ -222,17 +231,18 @@ def resolve(options: argparse.Namespace) -> Preset:
         "peers": "peers",
         "prompt_tokens": "prompts",
         "num_beams": "beams",
+        "answers": "answers",
     }
     given = {field: getattr(options, name) for name, field in fields.items()}
     given = {field: None if value is None else tuple(value) for field, value in given.items()}
-    preset = pick_preset(options.preset).changed(
-        **given, new_tokens=options.new_tokens, repeats=options.repeats
-    )
+    preset = pick_preset(options.preset).on(pick_device(options.device).type)
+    preset = preset.changed(**given, new_tokens=options.new_tokens, repeats=options.repeats)
     if options.one_copy and preset.batches is None:
         raise ValueError(
             f"--one-copy with --preset {options.preset}: there each engine is alone, with its own weights"
         )
     preset = preset.changed(separate=False if options.one_copy else None)
+    check_answers(options, preset)
     pick_peers(preset.peers)
     for stage in preset.stages:
         pick_stage(stage)
@@ -241,6 +251,22 @@ def resolve(options: argparse.Namespace) -> Preset:
     if options.batch is None or preset.batches is None:
         return preset
     return preset.changed(batches=tuple(options.batch) or (1,))
+
+
+def check_answers(options: argparse.Namespace, preset: Preset) -> None:
+    """Raise ValueError where sampled answers are measured together with what has none."""
+    if preset.answers == (None,):
+        return
+    if max(preset.beams) > 1:
+        raise ValueError(f"--answers with --beams {max(preset.beams)}: expected one of the two")
+    if preset.separate or preset.batches is None:
+        raise ValueError(
+            f"--answers with --preset {options.preset}: expected engines in this process, as of the preset answers"
+        )
+    if options.stream and max(preset.answers) > 1:
+        raise ValueError(
+            f"--stream with --answers {max(preset.answers)}: expected 1, as text is shown in order"
+        )
 
 
 def measured(

@@ -66,8 +66,9 @@ def print_case(
     from tinyllm.bench.table import aligned
     from tinyllm.generation.memory import CallShape, max_prompts, memory_need
 
+    copies = case.num_answers or case.num_beams
     call = CallShape(
-        case.batch or 1, tokens, case.new_tokens, case.num_beams, beams=case.num_beams > 1
+        case.batch or 1, tokens, case.new_tokens, copies=copies, beams=case.num_beams > 1
     )
     lines = [
         ("stage", "weights", "keys and values", "activations", "with weights", "prompts that fit")
@@ -82,6 +83,8 @@ def print_case(
         sizes = (row.weights, need.keys_and_values, need.activations, need.total + row.weights)
         lines.append((row.name, *map(size_as_text, sizes), fit))
     beams = f" in {call.copies} beams" if call.beams else ""
+    if case.num_answers is not None:
+        beams = f" for each of {call.copies} answers"
     print(f"{call.prompts} x {call.tokens} tokens, {call.new} new ones{beams}")
     print("memory is unknown" if free is None else f"memory for all of it: {size_as_text(free)}")
     print(aligned(lines))

@@ -14,7 +14,7 @@ from tinyllm.bench.table import aligned
 from tinyllm.draw.ladder import draw_ladder
 from tinyllm.draw.latency import draw_latency
 from tinyllm.draw.models import draw_models
-from tinyllm.draw.throughput import draw_batches, draw_throughput
+from tinyllm.draw.throughput import draw_answers, draw_batches, draw_throughput
 from tinyllm.draw.waterfall import draw_waterfall
 from tinyllm.stages import STAGES
 
@@ -29,6 +29,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "beams": "--num-beams 4",
         "latency": "--preset latency",
         "throughput": "--preset throughput",
+        "answers": "--preset answers",
     }
 )
 
@@ -72,7 +73,9 @@ def _missing(rows: Sequence[Row]) -> str:
 
 
 def draw_rows(rows: Sequence[Row]) -> Figure:
-    """Throughput over batches, models beside each other, latency over prompts and beams, or a waterfall of stages."""
+    """Throughput over answers or batches, models beside each other, latency over prompts and beams, or a waterfall."""
+    if rows[0].num_answers is not None:
+        return draw_answers(rows)
     if rows[0].largest_batch is not None:
         return draw_batches(rows)
     if len(by_model(rows)) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinyllm.bench.rows import Row, grouped, is_ours
@@ -73,5 +73,52 @@ def _draw_group(axes, rows: Sequence[Row], looks: Mapping[str, tuple[str, str]])
     axes.set_xlabel("requests in a batch")
     axes.set_title("greedy" if rows[0].num_beams == 1 else f"{rows[0].num_beams} beams", fontsize=9)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=8, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", linewidth=0.3)
+
+
+def draw_answers(rows: Sequence[Row]) -> Figure:
+    """Tokens per second of a call, and memory beside the weights, over the answers to a prompt; a row per prompt."""
+    from matplotlib.figure import Figure
+
+    prompts, looks = sorted({row.prompt_tokens for row in rows}), engines(rows)
+    figure = Figure(figsize=(9.2, 0.8 + 3 * len(prompts)), layout="constrained", dpi=110)
+    grid = figure.subplots(len(prompts), 2, squeeze=False)
+    for tokens, (speed, memory) in zip(prompts, grid, strict=True):
+        chosen = [row for row in rows if row.prompt_tokens == tokens]
+        _draw_over_answers(speed, chosen, looks, lambda row: row.call_tokens_per_s)
+        _draw_over_answers(memory, chosen, looks, lambda row: _gigabytes(row.peak_bytes))
+        speed.set_ylabel("tokens per second, prompt included")
+        memory.set_ylabel("GB beside the weights")
+        speed.set_title(f"a prompt of {tokens:,} tokens, {chosen[0].new_tokens} out", fontsize=9)
+    grid[0][0].legend(fontsize=8, frameon=False)
+    row = rows[0]
+    figure.suptitle(f"{row.model}, {row.dtype}, sampled\n{row.device}, {row.date}", fontsize=9)
+    return figure
+
+
+def _gigabytes(size: int | None) -> float | None:
+    return None if size is None else size / 1e9
+
+
+def _draw_over_answers(
+    axes,
+    rows: Sequence[Row],
+    looks: Mapping[str, tuple[str, str]],
+    figure_of: Callable[[Row], float | None],
+) -> None:
+    """A line for each engine, up to the most answers for which it has a row."""
+    for name, (colour, marker) in looks.items():
+        points = [(row.num_answers, figure_of(row)) for row in rows if row.stage == name]
+        points = sorted(point for point in points if point[1] is not None)
+        if points:
+            answers, figures = zip(*points, strict=True)
+            axes.plot(answers, figures, color=colour, marker=marker, markersize=4, label=name)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_formatter("{x:,g}")
+    axes.minorticks_off()
+    axes.set_xlabel("answers to the prompt")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", linewidth=0.3)
