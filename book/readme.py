@@ -14,6 +14,7 @@ import attention_table
 import beam_tables
 import bench_tables
 import family_table
+import loading_memory
 import pages
 import weight_errors
 
@@ -47,6 +48,7 @@ SECTIONS = {
         "beams": beam_tables.beams,
         "attention": attention_table.attention,
         "weights": weight_errors.table,
+        "loading": loading_memory.table,
         "families": family_table.families,
         "tests": tests,
         "files": pages.files,
