@@ -14,6 +14,7 @@ import attention_table
 import beam_tables
 import bench_tables
 import family_table
+import loading_memory
 import packed_tables
 import pages
 import weight_errors
@@ -49,6 +50,7 @@ SECTIONS = {
         "attention": attention_table.attention,
         "packed": packed_tables.packed,
         "weights": weight_errors.table,
+        "loading": loading_memory.table,
         "families": family_table.families,
         "tests": tests,
         "files": pages.files,

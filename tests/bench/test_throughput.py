@@ -8,12 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tinyllm
 from tinyllm.bench.machine import Machine
 from tinyllm.bench.rows import read_rows, table
-from tinyllm.bench.throughput import BatchSearch, largest_batch, measure
+from tinyllm.bench.throughput import BatchSearch, largest_batch, measure, planned_batch
 from tinyllm.bench.worker import is_out_of_memory, limit_memory
 from tinyllm.bench.worker_client import RemoteEngine, Worker, WorkerError, WorkerOutOfMemory
 from tinyllm.cli import main
+from tinyllm.generation.memory import CallShape, memory_need
 from tinyllm.stages import FASTEST
 
 MACHINE = Machine("a machine", 1e9, 1e9, 1e-6)
@@ -80,6 +82,24 @@ def test_an_engine_is_timed_up_to_its_largest_batch(name, decoder):
     assert top.ready_s >= 1.5
     timed = [batch for batch, _ in worker.asked[-12:]]
     assert timed == [1, 4, 16, 37, 37, 16, 4, 1, 1, 4, 16, 37]
+
+
+def test_freed_bytes_of_weights_are_planned_for_prompts(decoder):
+    """As many more prompts as the freed memory holds."""
+    prompts = torch.ones(1, 64, dtype=torch.int64)
+    search = BatchSearch("tiny", prompts, 64, 1, repeats=1, budget=200 << 20)
+    call = CallShape(1, 64, 64)
+    stage = tinyllm.STAGES[FASTEST]
+    planned = {}
+    for name, weight_bytes in ((FASTEST, 160 << 20), (f"{FASTEST}, q4_1", 40 << 20)):
+        loaded = {"dtype": "float32", "weight_bytes": weight_bytes, "prepare_s": 0, "versions": {}}
+        loaded |= {"weights": name, "table_bytes": None}
+        planned[name] = planned_batch(
+            RemoteEngine(name, Limited(0), decoder.config, loaded), search
+        )
+    dense, packed = planned.values()
+    more = memory_need(stage, decoder.config, replace(call, prompts=packed - dense), 4).total
+    assert more == pytest.approx(120 << 20, rel=0.01)
 
 
 def test_a_batch_whose_complete_answer_does_not_fit_is_reduced(decoder):
@@ -151,6 +171,7 @@ def test_throughput_from_the_command_line(saved, tmp_path, capsys):
         "3",
     ]
     engines = ["--stages", "segment", "--peers", "hf", "--memory-budget", "16"]
+    engines += ["--weights", "bfloat16"]
     files = ["--json", str(out), "--png", str(png)]
     assert (
         main(["bench", "--preset", "throughput", "--model", str(saved), *small, *engines, *files])
@@ -158,14 +179,16 @@ def test_throughput_from_the_command_line(saved, tmp_path, capsys):
     )
     rows = read_rows(out)
     assert [(row.stage, row.batch, row.largest_batch) for row in rows] == [
-        (name, batch, 3) for name in ("hf", "segment") for batch in (1, 3)
+        (name, batch, 3) for name in ("hf", "segment", "segment, bfloat16") for batch in (1, 3)
     ]
+    sizes = {row.stage: row.weight_bytes for row in rows}
+    assert sizes["segment, bfloat16"] < 0.6 * sizes["segment"]
     assert {row.first_difference for row in rows} == {None}
     assert png.read_bytes().startswith(b"\x89PNG")
     shown = capsys.readouterr().out
     assert (
         "2 beams, 8 tokens in, 4 out" in shown
-        and shown.count("3 (largest)") == 2
+        and shown.count("3 (largest)") == 3
         and "seconds per call" in shown
     )
 

@@ -11,7 +11,7 @@ import gguf_files
 import models
 import tinyllm
 from models import close, logits_of
-from packed_models import PACKED, draw_blocks
+from packed_models import GROUPED, PACKED, draw_blocks
 from tinyllm.checkpoint.weight_formats import quantise
 from tinyllm.kernels.block_formats import FORMATS
 from tinyllm.kernels.weights import PackedRows
@@ -189,15 +189,34 @@ def test_unknown_formats(tmp_path):
         load(tmp_path, weights="q4_1")
 
 
-@pytest.mark.parametrize("name", ["Q4_1", "Q6_K"])
-def test_a_scale_that_is_no_number(tmp_path, name):
+NO_NUMBERS = [float("nan"), float("inf"), float("-inf")]
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS, ids=str)
+@pytest.mark.parametrize("name", [*PACKED, *GROUPED])
+def test_scales_that_are_no_numbers_are_found_in_any_block(name, number):
+    """Scale, minimum and zero point, of the first and of the last block, in either arrangement."""
+    one = FORMATS[name]
+    sound = draw_blocks(2, 256, name)
+    assert sound.has_finite_scales
+    for field in ("scale", "minimum", "zero"):
+        for block in (0, -1) if field in sound.fields else ():
+            rows = sound._replace(blocks=sound.blocks.clone())
+            rows.fields[field].view(one.scale_dtype)[-1, block] = number
+            assert not rows.has_finite_scales
+            assert not rows.arranged(planar=True).has_finite_scales
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_file_with_a_scale_that_is_no_number_is_refused(tmp_path, name):
     path = gguf_files.write(tmp_path / "m.gguf", tiny("llama"), kind=TYPES[name])
     found = next(t for t in gguf.GGUFReader(path).tensors if t.name == "blk.1.ffn_down.weight")
-    data = bytearray(path.read_bytes())
-    block = FORMATS[name].nbytes
-    at = found.data_offset + 7 * block + (block - 2 if name == "Q6_K" else 2)
-    data[at : at + 2] = b"\xff\x7f"
-    path.write_bytes(data)
+    one = FORMATS[name]
+    raw = np.memmap(path, np.uint8, "r+", found.data_offset, (256, one.row_bytes(256)))
+    rows = PackedRows(torch.from_numpy(raw), one)
+    field = "minimum" if "minimum" in rows.fields else "scale"
+    rows.fields[field].view(one.scale_dtype)[7, -1] = float("nan")
+    raw.flush()
     with pytest.raises(ValueError, match=r"'blk.1.ffn_down.weight' has a block whose scale is no"):
         load(path, weights="stored")
 

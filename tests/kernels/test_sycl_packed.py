@@ -9,7 +9,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+import models
+import tinyllm
 import tinyllm.kernels.sycl as sycl
+from packed_models import packed_model
 from tinyllm.check import TABLES, references, run_case
 from tinyllm.check.cases import Draw
 from tinyllm.check.references import NormWeights
@@ -224,3 +227,19 @@ def test_what_is_refused():
             sycl.unpack(rows, first, last, torch.float32)
     with pytest.raises(TypeError, match=r"torch\.float64"):
         sycl.unpack(rows, 0, 4, torch.float64)
+
+
+@pytest.mark.parametrize("search", [{}, {"num_beams": 3, "num_return_sequences": 2}], ids=str)
+def test_answers_are_those_of_transformers(search):
+    """Prefill by unpacked tiles, decode steps of one row, of beams, and of parts in two formats."""
+    sizes = {"hidden_size": 256, "intermediate_size": 256, "num_attention_heads": 4}
+    hf = models.tiny(**sizes, num_hidden_layers=1, eos_token_id=None)
+    stage = replace(tinyllm.STAGES["sdpa"], kernels="sycl")
+    model = packed_model(hf, stage, ["Q4_1", "Q6_K"]).to(DEVICE)
+    prompts = [torch.arange(1, 22)[None]]
+    if not search:
+        prompts.append(torch.arange(1, 3)[None])
+    for ids in prompts:
+        options = search | {"max_new_tokens": 5, "do_sample": False}
+        found = model.generate(ids.to(DEVICE), **options).cpu()
+        assert found.equal(hf.generate(ids, **options))

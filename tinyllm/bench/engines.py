@@ -230,3 +230,30 @@ def start_stage(
     return start_engine(
         name, "stage", folder, config, settings.device, settings.dtype, budget=budget, stage=name
     )
+
+
+def start_packed_stage(
+    stage: str,
+    weight_format: WeightFormat,
+    folder: Path,
+    config: DecoderConfig,
+    settings: EngineSettings,
+    budget: int | None = None,
+) -> RemoteEngine:
+    """The same with weights in another format, from the checkpoint itself; from `folder`, where it is random."""
+    name = f"{stage}, {weight_format.name}"
+    report(f"starting {name} ...")
+    stored = Path(settings.checkpoint.weights.file(None))
+    engine = start_engine(
+        name,
+        "stage",
+        stored if stored.exists() else folder,
+        config,
+        settings.device,
+        settings.dtype,
+        budget=budget,
+        stage=stage,
+        weights=weight_format.name,
+    )
+    engine.weights = weight_format.name
+    return engine

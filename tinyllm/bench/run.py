@@ -21,6 +21,7 @@ from tinyllm.bench.engines import (
     open_engines,
     report,
     scratch,
+    start_packed_stage,
     start_peer,
     start_stage,
     write_weights,
@@ -133,7 +134,11 @@ class BudgetedRun:
         """A function that starts the engine, by name."""
         held = (folder, config, self.settings, self.budget)
         found = {name: partial(start_peer, name, peer, *held) for name, peer in peers.items()}
-        return found | {name: partial(start_stage, name, *held) for name in self.preset.stages}
+        found |= {name: partial(start_stage, name, *held) for name in self.preset.stages}
+        for last in self.preset.stages[-1:]:
+            for one in self.settings.weights:
+                found[f"{last}, {one.name}"] = partial(start_packed_stage, last, one, *held)
+        return found
 
     def _measure_cases(self, engine: RemoteEngine, machine: Machine) -> None:
         for case in self.preset.cases:
@@ -156,6 +161,7 @@ class BudgetedRun:
             repeats=self.preset.repeats,
             budget=self.budget,
             batches=self.batches,
+            device_type=self.settings.device.type,
         )
 
     def _recorder(self) -> Record:

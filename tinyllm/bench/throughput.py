@@ -15,7 +15,6 @@ from tinyllm.bench.rows import Row, is_ours
 from tinyllm.bench.timing import Timing, median_of
 from tinyllm.bench.worker import is_out_of_memory
 from tinyllm.bench.worker_client import RemoteEngine
-from tinyllm.cost.model import weight_elements
 from tinyllm.generation.memory import CallShape, max_prompts
 from tinyllm.runtime.progress import progress
 from tinyllm.stages import STAGES, pick_stage
@@ -38,6 +37,7 @@ class BatchSearch:
     repeats: int
     budget: int
     batches: Sequence[int] | None = None
+    device_type: str = "cpu"
 
     def plan(self, batch: int) -> Plan:
         """The measurement of the first `batch` prompts."""
@@ -69,12 +69,19 @@ def planned_batch(engine: RemoteEngine, search: BatchSearch) -> int | None:
     return _max_prompts(engine, search, engine.name) if is_ours(engine.name) else None
 
 
-def _max_prompts(engine: RemoteEngine, search: BatchSearch, stage: str) -> int:
-    size = engine.dtype.itemsize
+def _max_prompts(engine: RemoteEngine, search: BatchSearch, name: str) -> int:
+    """What fits beside the weights that the engine holds; behind a stage's name stands the format of packed ones."""
+    stage, _, packed = name.partition(", ")
     beams = search.num_beams
     call = CallShape(1, search.prompts.shape[1], search.new_tokens, beams, beams=beams > 1)
-    free = search.budget - weight_elements(engine.config) * size
-    return max_prompts(pick_stage(stage), engine.config, call, size, free)
+    return max_prompts(
+        pick_stage(stage),
+        engine.config,
+        call,
+        size=engine.dtype.itemsize,
+        free=search.budget - engine.weight_bytes,
+        unpack_device=search.device_type if packed else None,
+    )
 
 
 def find_largest(engine: RemoteEngine, search: BatchSearch) -> int:

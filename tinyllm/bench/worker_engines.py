@@ -205,12 +205,16 @@ def group_size(folder: Path) -> int:
     raise ValueError(f"rows of {inputs} weights: groups of one scale need a multiple of 32")
 
 
-def load_stage(folder: Path, device: torch.device, dtype: torch.dtype, stage: str) -> Transformers:
-    """One of our own stages."""
+def load_stage(
+    folder: Path, device: torch.device, dtype: torch.dtype, stage: str, weights: str | None = None
+) -> Transformers:
+    """One of our own stages; `weights` are a format of packed ones."""
     find_tinyllm()
     import tinyllm
 
-    model = tinyllm.from_pretrained(folder, stage=stage, device=device, dtype=dtype)
+    model = tinyllm.from_pretrained(
+        folder, stage=stage, device=device, dtype=dtype, weights=weights
+    )
     return Transformers(model, device, dtype)
 
 

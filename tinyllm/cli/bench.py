@@ -311,7 +311,8 @@ def measured(
 
 def memory_budget(options: argparse.Namespace, settings) -> int:
     """Bytes that each engine may hold. Raises ValueError where the weights alone need more."""
-    from tinyllm.cost.model import weight_elements
+    from tinyllm.checkpoint.loading import weight_bytes
+    from tinyllm.checkpoint.weight_formats import DENSE
 
     budget = (
         free_bytes(settings.device)
@@ -320,10 +321,8 @@ def memory_budget(options: argparse.Namespace, settings) -> int:
     )
     if budget is None:
         raise ValueError("this system does not report its free memory: pass --memory-budget GB")
-    weights = (
-        weight_elements(settings.checkpoint.family.describe(settings.checkpoint.config))
-        * settings.dtype.itemsize
-    )
+    formats = [DENSE, *settings.weights]
+    weights = min(weight_bytes(settings.checkpoint, settings.dtype, one) for one in formats)
     if budget <= weights:
         taken = f"the weights alone take {size_as_text(weights)}"
         raise ValueError(f"--memory-budget {budget / 1e9:g}: {taken}; expected more")

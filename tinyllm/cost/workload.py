@@ -12,7 +12,7 @@ class PackedPart(NamedTuple):
 
     rows: int
     row_bytes: int
-    has_launch: bool
+    has_launch: bool = True
 
 
 @dataclass(frozen=True)
