@@ -24,7 +24,8 @@ MARGIN = 1.03  # allocators round up, and kernels take workspaces
 class CallShape:
     """What the memory of a call of `generate` depends on.
 
-    `prompts` of `tokens`, and `new` more for each of the `copies` sequences of a prompt.
+    `prompts` of `tokens`, and `new` more for each of the `copies` sequences of a prompt. `compacts`: whether sequences
+    that have ended may leave the work.
     """
 
     prompts: int
@@ -33,6 +34,7 @@ class CallShape:
     copies: int = 1
     padded: bool = False
     beams: bool = False
+    compacts: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class MemoryNeed:
     """Bytes that a call holds at its peak, beside the weights."""
 
     keys_and_values: int
-    activations: int  # in the layers, or of the choice among all next tokens after them
+    activations: int  # in the layers, of the choice among all next tokens, or of a compaction
     sequences: int
 
     @property
@@ -88,10 +90,15 @@ def _peak_at(stage: Stage, config: DecoderConfig, work: Workload, call: CallShap
         work.batch * work.copies * config.vocab_size * (work.size + 16)
     )  # and four times in float32
     kept = (1 + 4 * call.beams) * work.copies  # running, ended, and twice as many candidates
+    keys_and_values = costs.held_bytes(config, work)
+    compaction = 0
+    if call.compacts and work.held:  # at most one layer's keys and values twice, and the logits
+        rows_of_logits = work.batch * work.copies * config.vocab_size
+        compaction = keys_and_values // config.num_hidden_layers + 8 * rows_of_logits
     in_layers = work.size * (rows * layer + bias) + (16 + 4 * config.alibi) * scores
     return MemoryNeed(
-        keys_and_values=costs.held_bytes(config, work),
-        activations=max(in_layers, logits),
+        keys_and_values=keys_and_values,
+        activations=max(in_layers, logits, compaction),
         sequences=8 * work.batch * kept * (call.tokens + 2 * call.new),
     )
 
@@ -131,6 +138,7 @@ def call_shape(request: Request) -> CallShape:
         copies=request.copies,
         padded=request.mask is not None,
         beams=request.beams is not None,
+        compacts=request.compacts,
     )
 
 
