@@ -60,6 +60,46 @@ def test_generate_answers_a_chat_from_standard_input(capsys, monkeypatch):
     assert "Paris" in capsys.readouterr().out
 
 
+FRANCE = ["generate", "The capital of France is", "--raw", "--max-new-tokens", "3", "--seed", "1"]
+
+
+@pytest.mark.parametrize("score", ["logprob", "vote"])
+def test_generate_prints_the_best_of_many_answers(capsys, score):
+    assert main([*FRANCE, "--answers", "5", "--temperature", "0.3", "--score", score]) == 0
+    best, table = capsys.readouterr().out.strip().rsplit("\n\n", 1)
+    head, *rows = table.split("\n")
+    assert "Paris" in best and " ".join(best.split()) in rows[0]
+    assert head.split() == ["score", "tokens", *(["final"] if score == "vote" else []), "text"]
+    assert len(rows) == 5
+
+
+def test_generate_prints_answers_as_json(capsys):
+    assert main([*FRANCE, "--answers", "4", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    scores = [answer["score"] for answer in record["answers"]]
+    assert record["score"] == "logprob" and len(scores) == 4
+    assert scores[record["best"]] == max(scores) < 0
+    assert set(record["answers"][0]) == {"text", "tokens", "score"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--json"], "--json and --score need several answers: pass --answers too"),
+        (["--score", "vote"], "--json and --score need several answers: pass --answers too"),
+        (["--answers", "0"], "--answers 0: expected a whole number, 1 or more"),
+        (
+            ["--answers", "2", "--num-beams", "2"],
+            "--answers are sampled and --num-beams searched: pass one of them",
+        ),
+    ],
+)
+def test_options_of_answers_that_do_not_go_together(capsys, monkeypatch, options, message):
+    monkeypatch.setattr("tinyllm.model.load_model", None)
+    assert main(["generate", "text", *options]) == 2
+    assert capsys.readouterr().err == f"tinyllm generate: error: {message}\n"
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_generate_searches_beams_and_shows_how_far_it_is(capsys, monkeypatch, terminal):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)

@@ -54,6 +54,18 @@ def test_batches_give_the_tokens_of_one_batch_of_transformers(stage, how):
     assert model.generate(ids, mask, memory_budget=limit, **options).tolist() == expected.tolist()
 
 
+def test_a_pad_token_in_a_prompt_is_text_where_the_mask_has_it():
+    hf = models.tiny(seed=2)
+    model = tinyllm.optimize(hf)
+    ids = torch.randint(2, 61, (5, 9), generator=torch.Generator().manual_seed(1))
+    ids[:, 4] = ENDS["pad_token_id"]
+    options = {"max_new_tokens": 9, "do_sample": False} | ENDS
+    expected = hf.generate(ids, attention_mask=torch.ones_like(ids), **options)
+    limit = budget(model, 2)
+    mine = model.generate(ids, torch.ones_like(ids), memory_budget=limit, **options)
+    assert mine.tolist() == expected.tolist()
+
+
 def test_the_longest_go_together_and_padding_stays_outside():
     model, (ids, mask) = (
         tinyllm.optimize(models.tiny(), stage="segment"),

@@ -11,6 +11,8 @@ import models
 import tinyllm
 from models import says
 from tinyllm.generation.compaction import pays, remaining_rows
+from tinyllm.generation.memory import CallShape, memory_need
+from tinyllm.lab.memory import peak_bytes
 
 every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
 ENDS = {"eos_token_id": [3, 9, 11, 20, 31, 44], "pad_token_id": 1}
@@ -99,6 +101,27 @@ def test_passes_become_narrower(stage, name):
     rows = rows_of_passes(model, **call_of(name))
     assert rows == sorted(rows, reverse=True)
     assert rows[-1] <= 2 < rows[0]
+
+
+@pytest.mark.parametrize("stage", ["naive", "segment", "final"])
+@pytest.mark.parametrize("prompts", [1, 6])
+def test_it_fits_into_the_memory_that_is_planned(stage, prompts):
+    sizes = {
+        "hidden_size": 128,
+        "intermediate_size": 256,
+        "num_attention_heads": 8,
+        "vocab_size": 61,
+    }
+    sizes |= {"max_position_embeddings": 256, "num_key_value_heads": 8}
+    model = tinyllm.optimize(models.tiny(seed=4, **sizes), stage=stage)
+    options = {"max_new_tokens": 90, "eos_token_id": [3, 4], "pad_token_id": 1}
+    options |= SAMPLES | {"num_return_sequences": 24 // prompts}
+    options["inputs"] = torch.full((prompts, 8), 7)
+    call = CallShape(prompts, 8, 90, 24 // prompts, compacts=True)
+    planned = memory_need(model.stage, model.config, call, 4).total
+    counted = peak_bytes(lambda: seeded(model, 0, **options), torch.device("cpu"))
+    assert counted <= planned
+    assert planned <= 2 * counted or stage == "naive"  # whose keys and values become fewer instead
 
 
 def test_rows_stay_where_the_caller_sees_them_all():

@@ -45,7 +45,9 @@ PEERS: Mapping[str, Peer] = MappingProxyType(
     {
         "hf": Peer(),
         "hf-static": Peer(),
-        "hf-packed": Peer(("torch", "transformers", "triton"), ("xpu", "cuda")),
+        "hf-packed": Peer(
+            ("torch", "transformers", "triton"), ("xpu", "cuda"), dense=False, reads_gguf=True
+        ),
         "ipex": Peer(
             ("torch", "transformers", "intel_extension_for_pytorch"),
             ("xpu", "cpu"),

@@ -122,7 +122,7 @@ class RemoteEngine:
             return None
         config = self.config
         row_bytes = self._table_bytes // config.vocab_size
-        table = {"embed_tokens": (PackedPart(config.vocab_size, row_bytes),)}
+        table = {"embed_tokens": (PackedPart(config.vocab_size, row_bytes, has_launch=True),)}
         nbytes = self.weight_bytes - self._table_bytes * config.tie_word_embeddings
         return PackedSizes(({},) * config.num_hidden_layers, table, nbytes)
 

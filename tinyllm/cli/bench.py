@@ -51,9 +51,9 @@ weights in TMPDIR. hf and hf-static share our weights, except in the presets lat
 A peer that is not installed is reported and left out; --peer-python gives the interpreter of a peer in another
 environment.
 
-packed weights: beside a format of --weights, llama.cpp reads the same blocks (the model's own GGUF file, or one that
-tinyllm writes), and openvino and torchao quantise the dense weights to int4 or int8, whichever is nearer. torchao has
-packed weights alone, and hf dense ones alone. Preset throughput has dense weights alone.
+packed weights: beside a format of --weights, llama.cpp and hf-packed read the same blocks (the model's own GGUF file,
+or one that tinyllm writes), and openvino and torchao quantise the dense weights to int4 or int8, whichever is nearer.
+hf-packed and torchao have packed weights alone, and hf dense ones alone.
 
 examples:
   tinyllm bench --preset quick --png quick.png

@@ -121,6 +121,8 @@ def generate(
     def answer(
         rows: list[int], ids: Tensor, mask: Tensor | None, options: GenerationConfig
     ) -> Tensor:
+        if mask is None:  # otherwise pad tokens would be taken for padding
+            mask = torch.ones_like(ids)
         numbers = [row * request.copies + i for row in rows for i in range(request.copies)]
         parts["on_answer"] = numbered(on_answer, numbers)
         if copies < request.copies:

@@ -127,11 +127,11 @@ class GreedyOrSampling(GenerationSession):
             captured=bool(self.captures),
         ):
             return
+        self.logits = self.logits.clone()  # ordinary memory, in place of a captured step's
+        self.reset_steps()  # which hold the memory that is copied
         self.cache.compact(rows)
         live = rows.flatten()
         self.live_rows = live if self.live_rows is None else self.live_rows[live]
-        self.logits = self.logits.clone()  # ordinary memory, in place of a captured step's
-        self.reset_steps()
 
     def _report_tokens(self) -> None:
         super()._report_tokens()

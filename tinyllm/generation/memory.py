@@ -30,7 +30,7 @@ class CallShape:
     """What the memory of a call of `generate` depends on.
 
     `prompts` of `tokens`, and `new` more for each of the `copies` sequences of a prompt; `kernels`: the name of the set
-    that attention runs on.
+    that attention runs on; `compacts`: whether sequences that have ended may leave the work.
     """
 
     prompts: int
@@ -40,6 +40,7 @@ class CallShape:
     padded: bool = False
     beams: bool = False
     kernels: str = "triton"
+    compacts: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class MemoryNeed:
     """Bytes that a call holds at its peak, beside the weights."""
 
     keys_and_values: int
-    activations: int  # in the layers, or of the choice among all next tokens after them
+    activations: int  # in the layers, of the choice among all next tokens, or of a compaction
     sequences: int
 
     @property
@@ -120,11 +121,19 @@ def _peak_at(
     logits = work.size * work.batch * work.copies * config.vocab_size
     float_logits = 16 * work.batch * work.copies * config.vocab_size  # four times in float32
     kept = (1 + 4 * call.beams) * work.copies  # running, ended, and twice as many candidates
+    keys_and_values = costs.held_bytes(config, work)
+    compaction = 0
+    if call.compacts and work.held:  # at most one layer's keys and values twice, and the logits
+        rows_of_logits = work.batch * work.copies * config.vocab_size
+        compaction = keys_and_values // config.num_hidden_layers + 8 * rows_of_logits
     in_layers = work.size * (rows * layer + bias + paths) + (16 + 4 * config.alibi) * scores
     return MemoryNeed(
-        keys_and_values=costs.held_bytes(config, work),
+        keys_and_values=keys_and_values,
         activations=max(
-            in_layers + unpacked.layer, logits + float_logits, 2 * logits + unpacked.head
+            in_layers + unpacked.layer,
+            logits + float_logits,
+            2 * logits + unpacked.head,
+            compaction,
         ),
         sequences=8 * work.batch * kept * (call.tokens + 2 * call.new),
     )
@@ -174,6 +183,7 @@ def call_shape(decoder: Decoder, request: Request) -> CallShape:
         padded=request.mask is not None,
         beams=request.beams is not None,
         kernels=decoder.kernels.name,
+        compacts=request.compacts,
     )
 
 
