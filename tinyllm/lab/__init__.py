@@ -50,6 +50,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.draw.beam_memory": "draw_beam_memory draw_bytes_over_steps",
         "tinyllm.draw.beam_stepper": "step_through_beams",
         "tinyllm.draw.breakdown": "draw_breakdown",
+        "tinyllm.draw.chances": "draw_chances",
         "tinyllm.draw.code_map": "draw_code_map",
         "tinyllm.draw.filmstrip": "draw_filmstrip",
         "tinyllm.draw.grids": "draw_grids",
