@@ -235,9 +235,10 @@ def test_rows_that_no_group_divides_raise(tmp_path):
         worker_engines.group_size(tmp_path)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
 @pytest.mark.parametrize("bits", ["int4", "int8"])
-def test_torchao_quantises_linear_layers(bits, folder, with_module):
-    """Its configuration is for the device, and the bytes of its tensors are counted."""
+def test_torchao_quantises_linear_layers(bits, dtype, folder, with_module):
+    """They stay packed: frozen constants are made dense, but for int8 beside bfloat16."""
     with_module("torchao.prototype.quantization.int4", PrototypeInt4WeightOnlyConfig=dict)
     with_module(
         "torchao.quantization",
@@ -245,10 +246,12 @@ def test_torchao_quantises_linear_layers(bits, folder, with_module):
         Int4WeightOnlyConfig=dict,
         Int8WeightOnlyConfig=dict,
     )
-    engine = worker_engines.load_torchao(folder, CPU, torch.float32, weights=bits)
+    engine = worker_engines.load_torchao(folder, CPU, dtype, weights=bits)
     table = engine.model.get_input_embeddings().weight
     assert engine.model.configured == ({"group_size": 64} if bits == "int4" else {})
-    assert engine.weights == f"packed {bits}, dense float32"
+    assert engine.weights == f"packed {bits}, dense {worker_engines.name_of(dtype)}"
+    frozen = engine.options["compile_config"].options.get("freezing", False)
+    assert frozen == (dtype == torch.bfloat16)
     assert engine.table_bytes == table.nbytes
     assert engine.options["cache_implementation"] == "static"
 

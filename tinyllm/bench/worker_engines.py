@@ -174,7 +174,11 @@ def load_torchao(folder: Path, device: torch.device, dtype: torch.dtype, weights
 
     model, start = _read(folder, device, dtype), perf_counter()
     quantize_(model, torchao_config(weights, device, group_size(folder)))
-    engine = Compiled(model, device, dtype, **static_options(device))
+    compile_options = {}
+    if device.type == "cpu" and dtype != torch.bfloat16:
+        # With `freezing`, the compiler keeps int8 only beside bfloat16, and else makes it dense for good.
+        compile_options = {"mode": None, "options": {"cpp_wrapper": True}}
+    engine = Compiled(model, device, dtype, **static_options(device, **compile_options))
     engine.prepare_s = perf_counter() - start
     engine.weights = f"packed {weights}, dense {name_of(dtype)}"
     engine.table_bytes = model.get_input_embeddings().weight.nbytes
