@@ -13,7 +13,7 @@ import torch
 from .kernel_set import KernelSet
 from .torch_kernels import TORCH, TorchKernels
 
-KERNEL_SETS = ("torch", "triton", "sycl", "cpu", "ipex")
+KERNEL_SETS = ("torch", "triton", "sycl", "cpu", "ipex", "onednn")
 
 
 class DefaultCpuKernels(TorchKernels):
@@ -55,6 +55,10 @@ def by_name(name: str) -> KernelSet:
         from .ipex import IPEX
 
         return IPEX
+    if name == "onednn":
+        from .onednn import ONEDNN
+
+        return ONEDNN
     raise ValueError(
         f"kernels {name!r} are unknown: expected one of {list(KERNEL_SETS)}, or a KernelSet"
     )

@@ -183,6 +183,8 @@ def backends(device: torch.device) -> list[Backend]:
         names.append("triton")
     if device.type != "cuda" and sycl.unavailable(device) is None:
         names.append("sycl")
+    if device.type == "xpu":
+        names.append("onednn")
     if device.type == "cpu" and cpu.unavailable() is None:
         names.append("cpu")
     if device.type != "cuda" and ipex.unavailable() is None:

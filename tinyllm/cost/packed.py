@@ -14,11 +14,12 @@ from tinyllm.kernels.packed import DECODE_ELEMENTS, launch_sources
 from tinyllm.kernels.torch_kernels import tile_rows
 from tinyllm.kernels.weights import PackedWeight
 from tinyllm.linear import Matrix, storage_size
+from tinyllm.ops import NAIVE
+from tinyllm.stages import Stage
 
 GPU_KERNELS = ("triton", "sycl")
-DECODE_BYTES = (
-    12  # for each element, in float32: where torch decodes a format, which no kernel of a GPU reads
-)
+# For each element, in float32: where torch decodes a format that no kernel of a GPU reads.
+DECODE_BYTES = 12
 
 
 def packed_sizes(decoder: Decoder) -> PackedSizes | None:
@@ -52,9 +53,10 @@ class UnpackedBytes(NamedTuple):
 
 
 def unpacked_bytes(
-    config: DecoderConfig, size: int, device_type: str, *, tiled: bool
+    stage: Stage, config: DecoderConfig, size: int, device_type: str
 ) -> UnpackedBytes:
-    """What packed weights take while a matmul has them unpacked: a tile, or if not `tiled` a whole matrix."""
+    """What packed weights take while a matmul has them unpacked: a tile, or in naive operations a complete matrix."""
+    tiled = stage.ops != NAIVE
     m = config.hidden_size
     f = config.intermediate_size
     q = config.num_attention_heads * config.head_dim

@@ -12,13 +12,11 @@ from tinyllm.config import DecoderConfig
 from tinyllm.cost.attention import copied_elements
 from tinyllm.cost.cache import costs_of
 from tinyllm.cost.masks import beam_bias_elements, bias_elements, kinds_of_windows
-from tinyllm.cost.packed import UnpackedBytes, unpacked_bytes
+from tinyllm.cost.packed import UnpackedBytes, packed_sizes, unpacked_bytes
 from tinyllm.cost.workload import Workload
 from tinyllm.decoder import Decoder
 from tinyllm.generation.request import Request
 from tinyllm.generation.sessions import Sessions
-from tinyllm.linear import packed_formats
-from tinyllm.ops import NAIVE
 from tinyllm.runtime.device import free_bytes, size_as_text
 from tinyllm.stages import Stage
 
@@ -87,7 +85,7 @@ def memory_need(
     last = replace(prefill, tokens=1, held=call.tokens + steps, steps=steps)
     unpacked = UnpackedBytes(0, 0)
     if unpack_device is not None:
-        unpacked = unpacked_bytes(config, size, unpack_device, tiled=stage.ops != NAIVE)
+        unpacked = unpacked_bytes(stage, config, size, unpack_device)
     peaks = [_peak_at(stage, config, work, call, unpacked) for work in (prefill, last)]
     return max(peaks, key=lambda peak: peak.total)
 
@@ -274,7 +272,7 @@ def _budget(
         source = "the memory_budget"
     if free is None:
         return None
-    unpack_device = decoder.device.type if packed_formats(decoder) else None
+    unpack_device = decoder.device.type if packed_sizes(decoder) else None
     return MemoryBudget(
         stage, decoder.config, decoder.dtype.itemsize, call, free, source, unpack_device
     )
