@@ -116,7 +116,8 @@ class GreedyOrSampling(GenerationSession):
         if not self.request.compacts or (steps % STEPS_BETWEEN_READS and not on_host):
             return
         unfinished = self.unfinished if self.live_rows is None else self.unfinished[self.live_rows]
-        if not unfinished.any():
+        alive = int(unfinished.sum())
+        if not alive or 2 * alive > len(unfinished):
             return
         rows = remaining_rows(unfinished, self.cache.copies)
         if not pays(
@@ -128,7 +129,8 @@ class GreedyOrSampling(GenerationSession):
         ):
             return
         self.logits = self.logits.clone()  # ordinary memory, in place of a captured step's
-        self.reset_steps()  # which hold the memory that is copied
+        self.step = self.runner.step(self.decoder)  # the old ones hold the memory that is copied
+        self.reset_steps()
         self.cache.compact(rows)
         live = rows.flatten()
         self.live_rows = live if self.live_rows is None else self.live_rows[live]

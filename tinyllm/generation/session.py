@@ -144,8 +144,7 @@ class GenerationSession(ABC):
         """From `logits`, choose what every row is continued with, store it, and mark what has ended."""
 
     def reset_steps(self) -> None:
-        """Drop what was captured or bound to memory, so that the next steps are captured and bound anew."""
-        self.step = self.runner.step(self.decoder)
+        """Drop what was captured, so that the next steps are captured anew."""
         self.steps.clear()
         self.forward = self._forward if self.replayable else self._maybe_capture(self._forward)
 
