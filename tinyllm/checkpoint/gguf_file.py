@@ -13,6 +13,7 @@ from torch import Tensor
 from tinyllm.checkpoint.gguf_header import Header, TensorInfo, block_of
 from tinyllm.checkpoint.gguf_layout import Heads, restore
 from tinyllm.checkpoint.gguf_parts import open_parts
+from tinyllm.checkpoint.weights import Weights
 from tinyllm.kernels.block_formats import BY_GGML_TYPE
 from tinyllm.kernels.weights import PackedRows
 
@@ -21,7 +22,7 @@ ROPE_FACTORS = "rope_freqs.weight"
 ROPE_BUFFERS = "attn_rot_embd.weight"
 
 
-class GGUFFile:
+class GGUFFile(Weights):
     """The metadata of a GGUF file, and its tensors, decoded when read. Raises ValueError for a damaged file."""
 
     def __init__(self, path: Path) -> None:
