@@ -17,7 +17,7 @@ from tinyllm.checkpoint.gptq import GPTQ
 from tinyllm.checkpoint.groups import SMALLEST_BLOCK, Groups, Layout, StoredMatrix
 from tinyllm.checkpoint.quantization_config import ADVICE, find_quantization
 from tinyllm.checkpoint.torchao import TorchAO
-from tinyllm.checkpoint.weights import SafetensorsFolder
+from tinyllm.checkpoint.weights import SafetensorsFolder, Weights
 from tinyllm.kernels.weights import PackedRows
 
 METHODS = MappingProxyType(
@@ -42,7 +42,7 @@ def find_layout(folder: Path, values: Mapping[str, Any]) -> Layout | None:
     return METHODS[method](config)
 
 
-class QuantisedFolder:
+class QuantisedFolder(Weights):
     """The tensors of a folder; those that make up a quantised matrix are one tensor `weight` of their module.
 
     Raises ValueError naming a tensor that is absent or does not fit the others of its matrix.
