@@ -1,6 +1,7 @@
 """Every kernel touches what it must, once, and nothing else: the prediction held against what the interpreter saw."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -161,3 +162,23 @@ def test_attention_reads_dead_slots_only_as_blocks(device, interpreted, monkeypa
         steps=steps - 1, device=device, dead_slots=steps * (w - 1),
     )  # fmt: skip
     assert read == kernel_attention_cost(config, work).kv_read
+
+
+@pytest.mark.parametrize(("w", "group", "block_m"), [(4, 2, 64), (70, 1, 64), (24, 4, 16)], ids=str)
+def test_attention_of_independent_sequences_reads_every_slot_once(w, group, block_m, interpreted):
+    tokens, steps, d = 5, 3, 16
+    prompt, response = (1, 1, tokens, d), (1, 1, steps * w, d)
+    tensors = {
+        "q": torch.randn(1, w, group, d).transpose(1, 2),
+        "prompt_k": torch.randn(prompt),
+        "prompt_v": torch.randn(prompt),
+        "response_k": torch.randn(response),
+        "response_v": torch.randn(response),
+        "lengths": torch.tensor([tokens, steps], dtype=torch.int32),
+    }
+    row = tuning.launch_for("attention", "cpu")
+    row = replace(row, blocks={**row.blocks, "block_m": block_m, "max_splits": 1})
+    run = partial(kernels.segment_attention, launch=row)
+    trace = record_trace("segment_attention", run, tensors, ("out",))
+    for name in ("response_k", "response_v"):
+        assert trace.touched("load", name) == list(range(steps * w * d))

@@ -263,7 +263,16 @@ def test_dead_slots_are_not_read_and_lengths_are_the_devices(interpreted):
 
 
 @pytest.mark.parametrize(
-    "sizes", [(1, 1, 5, 3), (2, 3, 40, 17), (3, 64, 7, 7), (1, 5, 33, 0)], ids=str
+    "sizes",
+    [
+        (1, 1, 5, 3),
+        (2, 3, 40, 17),
+        (3, 64, 7, 7),
+        (1, 5, 33, 0),
+        (2, 65, 9, 4),
+        (1, 1024, 5, 3),
+    ],
+    ids=str,
 )
 def test_beam_index_and_mask_are_reordered(sizes, interpreted):
     b, w, steps, taken = sizes
@@ -279,14 +288,16 @@ def test_beam_index_and_mask_are_reordered(sizes, interpreted):
     kernels.reorder_beam_index(beam_index, beam_mask, beam_idx, lengths)
     assert beam_index.equal(expected)
 
-    slots = [(r, s, slot) for r in range(b) for s in range(steps) for slot in range(w)]
-    for r, s, slot in slots:
-        bits = beam_mask.mask[r, s * w + slot].item()
-        assert [(bits >> j) & 1 for j in range(w)] == (expected[r, :, s] == slot).int().tolist()
-    for mask, live_slots, num_dead in zip(*beam_mask, strict=True):
-        live = mask.nonzero().flatten()
-        assert live_slots[: len(live)].equal(live.int())
-        assert num_dead == taken * w - (live < taken * w).sum()
+    reachable = (expected[..., None] == torch.arange(w)).flatten(2)  # [b, w, slots]
+    bits = beam_mask.mask[:, :, None] >> torch.arange(64)[:, None] & 1  # [b, words, 64, slots]
+    assert bits.flatten(1, 2)[:, :w].bool().equal(reachable)
+    assert not bits.flatten(1, 2)[:, w:].any()
+    for i, mask in enumerate(beam_mask.mask.unbind(1)):
+        sequences = min(64, w - 64 * i)
+        for r in range(b):
+            live = mask[r].nonzero().flatten()
+            assert beam_mask.live_slots[r, i, : len(live)].equal(live.int())
+            assert beam_mask.num_dead[r, i] == taken * sequences - (live < taken * w).sum()
     made = kernels.make_beam_mask(expected, lengths)
     assert made.mask.equal(beam_mask.mask) and made.num_dead.equal(beam_mask.num_dead)
 

@@ -44,7 +44,7 @@ CASES = {
     "linear": "^1 x 64 -> 7$|^1 strided|^3 x 5 -> 3$|^4 rows, bias$",
     "unpack": "^Q6_K",
     "qkv_rope_and_store": "^b1 t1 h4 g2 d64, 32 rotated, interleaved, norm rms|^packed Q4_K",
-    "segment_attention": "^b2 h6 g2 w4 d64, 33 . 5 tokens, paths",
+    "segment_attention": "^b2 h6 g2 w4 d64, 33 . 5 tokens, independent",
     "prefill_attention": "^b1 h4 g4 d64, 5 tokens of 5, padded$",
 }
 

@@ -51,6 +51,12 @@ SEGMENTS = [  # b, h, g, w, d, tokens of the prompt, steps after it
     (1, 3, 3, 16, 80, 17, 9),
     (3, 9, 3, 2, 64, 65, 1),
     (1, 1, 1, 7, 128, 129, 33),
+    # More sequences than a 64-bit word of the beam mask has
+    (1, 2, 1, 65, 64, 9, 3),
+    (1, 4, 2, 96, 64, 5, 1),
+    (1, 3, 1, 128, 64, 9, 1),
+    (2, 1, 1, 200, 64, 7, 2),
+    (1, 1, 1, 1024, 64, 3, 1),
 ]
 
 
@@ -61,7 +67,7 @@ def segment_cases() -> Iterator[Case]:
         title = f"b{b} h{h} g{g} w{w} d{d}, {t} + {steps} tokens"
         yield Case(title, segment_maker(*sizes))
         if w > 1:
-            yield Case(f"{title}, paths of their own", segment_maker(*sizes, reordered=False))
+            yield Case(f"{title}, independent", segment_maker(*sizes, reordered=False))
         if b > 1:
             yield Case(f"{title}, padded", segment_maker(*sizes, padded=True))
             yield Case(
@@ -87,6 +93,12 @@ def segment_cases() -> Iterator[Case]:
         segment_maker(1, 8, 2, 4, 128, 700, 9, window=130),
     )
     yield Case("a window that the response fills", segment_maker(1, 4, 1, 2, 64, 50, 80, window=33))
+    for reordered in (True, False):
+        kind = "beams" if reordered else "samples"
+        yield Case(
+            f"70 {kind}, padded, ALiBi, window",
+            segment_maker(2, 6, 2, 70, 64, 9, 6, True, True, reordered, window=4),
+        )
     yield Case("no memory to spare", segment_maker(2, 4, 2, 4, 64, 32, 8, spare=0))
     # The keys of a head begin at multiples of 64 bytes, its queries do not.
     yield Case("heads of 80, no memory to spare", segment_maker(1, 3, 3, 2, 80, 16, 4, spare=0))
