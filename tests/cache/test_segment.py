@@ -212,7 +212,7 @@ def test_every_sequence_sees_its_own_path_after_any_reorders(
         k, v, q = make(b, g, w, d), make(b, g, w, d), make(b, g * group, w, d)
         layer.append(k, v)
         paths.add(k, v, step)
-        index = metadata.visible_slots(CPU).int().argmax(dim=-1).expand(b, -1, -1)
+        index = metadata.visible_slots(CPU)[:, 0].int().argmax(dim=-1).expand(b, -1, -1)
         assert index.add(w * torch.arange(step + 1)).tolist() == paths.slots()
         assert (positions == mask.sum(1, keepdim=True) + step).all() or not padded
         for attention in (stock_attention, kernel_attention):

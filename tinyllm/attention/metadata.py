@@ -176,9 +176,9 @@ class DecodeMetadata:
             prompt = bias_of_mask(self.mask[:, None, None, :].bool(), like.dtype)
         w = 1 if self.beam_index is None else self.copies  # sequences whose slots a row finds
         if w > 1 and self.steps:
-            visible = self.visible_slots(like.device)[:, None].expand(-1, self.group, -1, -1, -1)
-            visible = visible.reshape(-1, 1, self.group * w, self.steps * w)
-            response = bias_of_mask(visible, like.dtype)
+            visible = self.visible_slots(like.device, self.group)
+            rows = visible.view(-1, 1, self.group * w, self.steps * w)
+            response = bias_of_mask(rows, like.dtype)
         if self.slopes is None:
             return SegmentBias(prompt, response)
         positions = token_positions(self.mask, 0, self.prompt_tokens, like.device)
@@ -191,14 +191,19 @@ class DecodeMetadata:
             )
         return SegmentBias(prompt, response)
 
-    def visible_slots(self, device: torch.device) -> Bool[Tensor, "#b w steps w"]:
-        """Whether each sequence sees each slot of the response: of every step one, whichever sequence wrote it."""
+    def visible_slots(
+        self, device: torch.device, group: int = 1
+    ) -> Bool[Tensor, "#b group w steps w"]:
+        """Whether each sequence sees each slot of the response: of every step one, whichever sequence wrote it.
+
+        The same for each of `group` heads.
+        """
         own = torch.arange(self.copies, dtype=torch.int32, device=device)
         if self.beam_index is None:
             index = own[None, :, None].expand(-1, -1, self.steps)
         else:
             index = self.beam_index[:, :, : self.steps].to(device)
-        return index[..., None] == own
+        return index[:, None, ..., None].expand(-1, group, -1, -1, -1) == own
 
     def _add_alibi(
         self, bias: Tensor | None, distances: Tensor, w: int, dtype: torch.dtype

@@ -154,11 +154,9 @@ def decode_bias_cost(config: DecoderConfig, work: Workload) -> Cost:
         cost += launch(read=8 * b * prompt, write=b * prompt)  # to bool
         cost += launch(read=b * prompt, write=size * b * prompt)  # log
     if work.has_beam_index and steps:
-        slots = b * w * steps * w
-        visible = config.group * slots
+        visible = b * w * config.group * steps * w
         cost += launch(write=4 * w)  # arange
-        cost += launch(read=4 * b * w * steps + 4 * w, write=slots)  # ==
-        cost += launch(read=slots, write=visible) if config.group > 1 else Cost()  # for every head
+        cost += launch(read=4 * b * w * steps + 4 * w, write=visible)  # ==
         cost += launch(read=visible, write=size * visible)  # log
     return cost + (_decode_alibi_cost(config, work) if config.alibi else Cost())
 

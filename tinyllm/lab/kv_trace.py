@@ -362,7 +362,7 @@ def _visible_response(
 ) -> Bool[Tensor, "beams slots"]:
     """At every step in the window, the slot on the beam's path."""
     near = torch.arange(metadata.steps, dtype=torch.int64, device="cpu") >= first_step
-    visible = metadata.visible_slots(torch.device("cpu")) & near[:, None]
+    visible = metadata.visible_slots(torch.device("cpu"))[:, 0] & near[:, None]
     rows = visible.flatten(2).expand(beams // metadata.copies, -1, -1)
     return rows.reshape(beams, -1)
 
