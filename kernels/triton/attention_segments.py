@@ -44,17 +44,17 @@ def load_queries(
         q = tl.zeros([BLOCK_M, BLOCK_D], q_ptr.dtype.element_ty)
         for i in tl.static_range(TILE_WIDTH):
             # Past the last sequence, the last one again
-            of = tl.minimum(first_sequence + i, WIDTH - 1) if TILE_WIDTH < WIDTH else i
-            first_row = of * num_heads + first_head + block * BLOCK_M - of * GROUP_SIZE
+            j = tl.minimum(first_sequence + i, WIDTH - 1) if TILE_WIDTH < WIDTH else i
+            first_row = j * num_heads + first_head + block * BLOCK_M - j * GROUP_SIZE
             matrix = make_matrix(
-                q_ptr, queries.stride_head, of * num_heads + first_head + GROUP_SIZE, first_row,
+                q_ptr, queries.stride_head, j * num_heads + first_head + GROUP_SIZE, first_row,
                 HEAD_DIM, BLOCK_M, BLOCK_D, True,
             )  # fmt: skip
             tile = load_tile(
                 matrix, queries.stride_head, first_row, row_mask, HEAD_DIM, BLOCK_M, BLOCK_D, True,
                 KEEP=KEEP,
             )  # fmt: skip
-            q = tl.where((row >= of * GROUP_SIZE)[:, None], tile, q)
+            q = tl.where((row >= j * GROUP_SIZE)[:, None], tile, q)
     else:
         q_ptr += first_head * queries.stride_head
         d = tl.arange(0, BLOCK_D)

@@ -83,6 +83,18 @@ def test_tokens_with_the_kernel_over_both_segments(hf, sdpa, how):
     )
 
 
+@pytest.mark.parametrize(
+    "how", [{"num_beams": 66}, {"do_sample": True, "num_return_sequences": 66}], ids=str
+)
+def test_tokens_of_more_sequences_than_a_word_of_the_beam_mask_has(hf, sdpa, how):
+    ids = torch.arange(1, 7)[None]
+    answers = []
+    for model in (hf, sdpa):
+        torch.manual_seed(3)
+        answers.append(model.generate(ids, max_new_tokens=3, **how))
+    assert answers[1].equal(answers[0])
+
+
 def test_attention_of_one_set_on_the_beam_mask_of_another(hf):
     """Triton's keeps a list of live slots and a workspace; the native one for Intel reads the beam index itself."""
     triton, sycl = (pytest.importorskip(f"tinyllm.kernels.{name}") for name in ("triton", "sycl"))
