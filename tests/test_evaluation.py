@@ -1,5 +1,7 @@
 """Scores of continuations equal sums of transformers' log-probabilities; answers end before a stop string."""
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -134,8 +136,9 @@ def test_padding():
 
 
 def letters():
-    tokenizer = models.letters()
-    tokenizer.pad_token = "a"
+    """Tokens of letters, the last of which ends a text: no model here generates it."""
+    tokenizer = copy.deepcopy(models.letters())
+    tokenizer.add_special_tokens({"eos_token": "<end>"})
     return tokenizer
 
 
@@ -164,9 +167,8 @@ def test_a_stop_string_that_begins_in_the_prompt_ends_nothing():
     hf = models.tiny()
     plain = plain_answers(hf)
     ends = models.letters().decode(PROMPTS[0][-1:]) + plain[0][0]
-    found = answer_until(tinyllm.optimize(hf), letters(), PROMPTS, [ends], max_new_tokens=12)
-    assert found == [answer.split(ends)[0] for answer in plain]
-    assert found[0] == plain[0]
+    model = tinyllm.optimize(hf)
+    assert answer_until(model, letters(), PROMPTS[:1], [ends], max_new_tokens=12) == plain[:1]
 
 
 def test_answers_are_not_generated_beyond_their_stop_string():
