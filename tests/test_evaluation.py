@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import models
 import tinyllm
+from tinyllm.cache.segment import SegmentCache
 from tinyllm.evaluation import Pair, answer_until, pad, score_pairs
 
 every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
@@ -88,6 +89,17 @@ def test_any_pairs(pair_of_models, pairs, shared, size):
     pairs = [Pair(*pair) for pair in pairs]
     pairs += [Pair(pairs[0].context * 3, continuation) for continuation in shared]
     check(*pair_of_models, pairs, batch_size=size)
+
+
+@every_stage
+def test_several_contexts_with_as_many_choices(stage):
+    """They are one batch: contexts of several lengths, padded on the left."""
+    hf = models.tiny()
+    model = tinyllm.optimize(hf, stage=stage)
+    pairs = [Pair(text(i, 20 + i), text(9 + j, 1 + j)) for i in range(4) for j in range(3)]
+    check(hf, model, pairs, batch_size=12)
+    if model.stage.cache is SegmentCache:
+        assert read_tokens(model, pairs, batch_size=12) == 4 * 23 + 12 * 2
 
 
 def read_tokens(model, pairs, **options):
