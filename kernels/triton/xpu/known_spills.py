@@ -6,6 +6,12 @@ from typing import NamedTuple
 
 OLD_COMPILER = "Debian 12's offline compiler alone, which rounds up: the newer one spills nothing"
 
+# In bf16 192 bytes on pvc at most, and none on the others.
+MANY_BLOCKS = (
+    "in fp16: the queries of a tile are put together from a block for each of 16 sequences"
+)
+MANY_BLOCKS_BYTES = {"pvc": 28800, "bmg": 28800, "lnl": 28800}
+
 
 class KnownSpill(NamedTuple):
     """A variant, the reason, and by GPU the most bytes that it spills in any format."""
@@ -18,4 +24,9 @@ class KnownSpill(NamedTuple):
 KNOWN_SPILLS: tuple[KnownSpill, ...] = (
     KnownSpill("linear_vector, LayerNorm, gelu, odd", OLD_COMPILER, {"pvc": 2048}),
     KnownSpill("linear_matrix, LayerNorm, gelu, odd", OLD_COMPILER, {"pvc": 4096}),
+    *(
+        KnownSpill(f"attention, {name}, split{more}", MANY_BLOCKS, MANY_BLOCKS_BYTES)
+        for name in ("beams of 3 words, grouped heads", "samples of grouped heads in tiles")
+        for more in ("", ", softcap, window")
+    ),
 )
