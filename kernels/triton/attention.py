@@ -75,7 +75,7 @@ def _segment_attention(
     step_slots = STEP_SLOTS
     word = batch
     if beam_mask.mask_ptr is not None and WIDTH > WORD_BITS:
-        # The rows of a word fill whole tiles: all rows of this one are of the same.
+        # The rows of a word fill complete tiles: all rows of this one are of the same word.
         word_of_request = block * BLOCK_M // (GROUP_SIZE * WORD_BITS)
         word = batch * tl.cdiv(WIDTH, WORD_BITS) + word_of_request
         if beam_mask.live_slots_ptr is not None:

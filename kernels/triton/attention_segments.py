@@ -177,7 +177,8 @@ def attend_to_response(
                 is_high = sequence % WORD_BITS >= 32
                 half = tl.where(is_high[:, None], (bits >> 32).to(tl.int32)[None, :], half)
             bit = sequence if WIDTH <= 32 else sequence % 32
-            mask = ((half >> bit[:, None]) & 1 != 0) & key_mask[None, :]
+            is_reachable = (half >> bit[:, None]) & 1 != 0
+            mask = is_reachable & key_mask[None, :]
         # Without a sign: before a signed division Intel's compiler loads all of both tiles, and spills them.
         step = (slot.to(tl.uint32) // STEP_SLOTS).to(tl.int32)
         writer = (slot.to(tl.uint32) % STEP_SLOTS).to(tl.int32)

@@ -86,8 +86,9 @@ def tile_width(w: int, group_size: int, block_m: int) -> int:
     """Sequences, at most, to which the rows of a tile belong: `group_size` rows for each of `w`, cut into `block_m`."""
     if w * group_size <= block_m:
         return w
-    in_two_tiles = block_m % group_size != 0  # some sequences are
-    return min(w, (block_m - 2) // group_size + 2 if in_two_tiles else block_m // group_size)
+    if block_m % group_size == 0:
+        return min(w, block_m // group_size)
+    return min(w, (block_m - 2) // group_size + 2)  # of some the rows are in two tiles
 
 
 def slots_of_step(w: int, width: int, block_loads: bool) -> int:
