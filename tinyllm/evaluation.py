@@ -112,7 +112,7 @@ def _score_rows(model: Model, groups: list[list[Pair]]) -> list[Score]:
         for row, (text, pair) in enumerate(zip(texts, pairs, strict=True)):
             predicting = x[row : row + 1, len(text) - len(pair.continuation) : len(text)]
             logits = model.logits(predicting)[0]
-            chosen = torch.tensor(pair.continuation, device=model.device)
+            chosen = torch.tensor(pair.continuation, dtype=torch.int64, device=model.device)
             scores.append(_sum(*_score_tokens(logits, chosen)))
     return scores
 
@@ -230,4 +230,4 @@ class StopsInAnswer:
         start = max(self.prompt_tokens, input_ids.shape[1] - self.last_tokens)
         texts = self.tokenizer.batch_decode(input_ids[:, start:])
         ends = [any(stop in text for stop in self.until) for text in texts]
-        return torch.tensor(ends, device=input_ids.device)
+        return torch.tensor(ends, dtype=torch.bool, device=input_ids.device)

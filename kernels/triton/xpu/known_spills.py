@@ -24,6 +24,8 @@ class KnownSpill(NamedTuple):
 KNOWN_SPILLS: tuple[KnownSpill, ...] = (
     KnownSpill("linear_vector, LayerNorm, gelu, odd", OLD_COMPILER, {"pvc": 2048}),
     KnownSpill("linear_matrix, LayerNorm, gelu, odd", OLD_COMPILER, {"pvc": 4096}),
+    KnownSpill("packed_matrix, Q4_K, queries of Llama", OLD_COMPILER, {"pvc": 512}),
+    KnownSpill("packed_vector, Q6_K, gated", OLD_COMPILER, {"pvc": 128}),
     *(
         KnownSpill(f"attention, {name}, split{more}", MANY_BLOCKS, MANY_BLOCKS_BYTES)
         for name in ("beams of 3 words, grouped heads", "samples of grouped heads in tiles")
