@@ -32,7 +32,7 @@ from .arguments import (
 from .attention_segments import attend_to_prompt, attend_to_response, load_queries
 from .beam_mask import WORD_BITS, make_beam_mask
 from .online_softmax import LOG2_E, reduce_partials, store_partial
-from .split_plan import SplitPlan, response_layout, slots_of_step, split_plan_of, tile_width
+from .split_plan import SplitPlan, response_layout, split_plan_of
 from .tiles import has_blocks, has_blocks_of_all_heads
 from .tuning import LaunchConfig, launch_for
 
@@ -41,15 +41,14 @@ from .tuning import LaunchConfig, launch_for
 def _segment_attention(
     queries, prompt, response, beam_mask, lengths_ptr, slopes_ptr, out_ptr, workspace,
     scale,
-    GROUP_SIZE: tl.constexpr, WIDTH: tl.constexpr, TILE_WIDTH: tl.constexpr,
-    STEP_SLOTS: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK_D: tl.constexpr,
+    GROUP_SIZE: tl.constexpr, WIDTH: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK_D: tl.constexpr,
     BLOCK_M: tl.constexpr, USED_M: tl.constexpr, BLOCK_N: tl.constexpr, SPLITS: tl.constexpr,
     PROMPT_STAGES: tl.constexpr, RESPONSE_STAGES: tl.constexpr, BLOCK_LOADS: tl.constexpr,
     SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
 ):  # fmt: skip
     """BLOCK_M rows of one request and key/value head over one of SPLITS parts of the keys.
 
-    At most USED_M of the rows are real; they belong to at most TILE_WIDTH sequences.
+    At most USED_M of the rows are real.
 
     A row is a query head of the group and a sequence: row = sequence * group_size + head.
     """
@@ -64,6 +63,10 @@ def _segment_attention(
     real_row = tl.where(row_mask, row, 0)
     sequence = real_row // GROUP_SIZE
     head = real_row % GROUP_SIZE
+    # Sequences of a tile, at most: where groups do not fill tiles, the heads of some are in two.
+    REST: tl.constexpr = BLOCK_M % GROUP_SIZE
+    MOST: tl.constexpr = BLOCK_M // GROUP_SIZE if REST == 0 else (BLOCK_M - 2) // GROUP_SIZE + 2
+    TILE_WIDTH: tl.constexpr = WIDTH if GROUP_SIZE * WIDTH <= BLOCK_M or MOST > WIDTH else MOST
     first_sequence = block * BLOCK_M // GROUP_SIZE if TILE_WIDTH < WIDTH else 0
     d = tl.arange(0, BLOCK_D)
 
@@ -71,10 +74,16 @@ def _segment_attention(
     num_tokens = tl.load(lengths_ptr)
     num_steps = tl.load(lengths_ptr + 1)
 
-    # The slots of the response that the tile reads, of those in a list one for each sequence of a word less the dead
+    # The slots of the response that the tile reads, of those in a list one for each sequence of a word less the dead;
+    # of independent sequences their own, or as blocks, which have powers of two, a few more
+    HAS_BEAMS: tl.constexpr = beam_mask.mask_ptr is not None
+    STEP_BLOCKS: tl.constexpr = BLOCK_LOADS and (TILE_WIDTH < WIDTH and not HAS_BEAMS)
+    BLOCK_SLOTS: tl.constexpr = 16 if TILE_WIDTH <= 16 else (32 if TILE_WIDTH <= 32 else 64)
+    OWN_SLOTS: tl.constexpr = BLOCK_SLOTS if STEP_BLOCKS else TILE_WIDTH
+    STEP_SLOTS: tl.constexpr = WIDTH if HAS_BEAMS else OWN_SLOTS
     step_slots = STEP_SLOTS
     word = batch
-    if beam_mask.mask_ptr is not None and WIDTH > WORD_BITS:
+    if HAS_BEAMS and WIDTH > WORD_BITS:
         # The rows of a word fill complete tiles: all rows of this one are of the same word.
         word_of_request = block * BLOCK_M // (GROUP_SIZE * WORD_BITS)
         word = batch * tl.cdiv(WIDTH, WORD_BITS) + word_of_request
@@ -133,13 +142,13 @@ def _segment_attention(
             GROUP_SIZE, WIDTH, TILE_WIDTH, HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS, False,
         )  # fmt: skip
     row_max, row_sum, acc = attend_to_response(
-        q, response, beam_mask, batch, word, kv_head, sequence, first_sequence, row_mask, num_slots,
-        first_step,
+        q, response, beam_mask, batch * response.stride_batch + kv_head * response.stride_head,
+        word, (sequence, row_mask, first_sequence if STEP_SLOTS != WIDTH else 0),
+        num_slots, first_step,
         tl.maximum(first_tile, prompt_tiles) - prompt_tiles + skipped_response,
         tl.minimum(end_tile - prompt_tiles + skipped_response, response_tiles),
         first_position, slope, scale, state,
-        HEAD_DIM, BLOCK_N, RESPONSE_STAGES, BLOCK_LOADS, WIDTH, TILE_WIDTH, STEP_SLOTS,
-        SOFTCAP, WINDOW,
+        HEAD_DIM, BLOCK_N, RESPONSE_STAGES, BLOCK_LOADS, WIDTH, STEP_SLOTS, SOFTCAP, WINDOW,
     )  # fmt: skip
 
     # Store, or leave it to the last of the splits
@@ -284,7 +293,6 @@ def segment_attention(
     )
     if block_loads and beam_mask is not None:
         beam_mask = beam_mask._replace(live_slots=None, num_dead=None)  # all slots are read
-    width = tile_width(w, group_size, plan.block_m)
     out = torch.empty((b, w, h * d), dtype=q.dtype, device=q.device)
     scale = d**-0.5 if scale is None else scale
     pipelined = num_slots > 2 * plan.block_n
@@ -294,8 +302,6 @@ def segment_attention(
         scale * LOG2_E.value,
         GROUP_SIZE=group_size,
         WIDTH=w,
-        TILE_WIDTH=width,
-        STEP_SLOTS=w if beam_mask else slots_of_step(w, width, block_loads),
         HEAD_DIM=d,
         BLOCK_D=max(16, triton.next_power_of_2(d)),
         BLOCK_M=plan.block_m,

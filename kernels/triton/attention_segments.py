@@ -127,11 +127,11 @@ def _row_of(slot, STEP_SLOTS: tl.constexpr, WIDTH: tl.constexpr):
 
 @triton.jit
 def attend_to_response(
-    q, response, beam_mask, batch, word, kv_head, sequence, first_sequence, row_mask, num_slots,
-    first_step, first_tile, end_tile, first_position, slope, scale, state,
+    q, response, beam_mask, segment_offset, word, rows, num_slots, first_step,
+    first_tile, end_tile, first_position, slope, scale, state,
     HEAD_DIM: tl.constexpr, BLOCK_N: tl.constexpr, NUM_STAGES: tl.constexpr,
-    BLOCK_LOADS: tl.constexpr, WIDTH: tl.constexpr, TILE_WIDTH: tl.constexpr,
-    STEP_SLOTS: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
+    BLOCK_LOADS: tl.constexpr, WIDTH: tl.constexpr, STEP_SLOTS: tl.constexpr,
+    SOFTCAP: tl.constexpr, WINDOW: tl.constexpr,
 ):  # fmt: skip
     """Tiles of the response's slots: of beams those of their word's list of live slots, or all where blocks are loaded,
     since steps lie side by side in memory and live slots do not; of independent sequences the STEP_SLOTS of every step
@@ -139,10 +139,10 @@ def attend_to_response(
     """
     BLOCK_D: tl.constexpr = q.shape[1]
     HAS_BEAMS: tl.constexpr = beam_mask.mask_ptr is not None
-    STEP_BLOCKS: tl.constexpr = BLOCK_LOADS and (TILE_WIDTH < WIDTH and not HAS_BEAMS)
+    STEP_BLOCKS: tl.constexpr = BLOCK_LOADS and STEP_SLOTS != WIDTH
     TILE_SLOTS: tl.constexpr = STEP_SLOTS if STEP_BLOCKS and STEP_SLOTS < BLOCK_N else BLOCK_N
+    sequence, row_mask, first_sequence = rows
     row_max, row_sum, acc = state
-    segment_offset = batch * response.stride_batch + kv_head * response.stride_head
     stride = response.stride_step if WIDTH == 1 else response.stride_slot
     num_rows = num_slots
     first_row = first_tile * TILE_SLOTS

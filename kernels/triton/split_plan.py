@@ -82,22 +82,6 @@ def split_plan_of(
     return replace(plan, splits=_compiled_splits(max_splits))
 
 
-def tile_width(w: int, group_size: int, block_m: int) -> int:
-    """Sequences, at most, to which the rows of a tile belong: `group_size` rows for each of `w`, cut into `block_m`."""
-    if w * group_size <= block_m:
-        return w
-    if block_m % group_size == 0:
-        return min(w, block_m // group_size)
-    return min(w, (block_m - 2) // group_size + 2)  # of some the rows are in two tiles
-
-
-def slots_of_step(w: int, width: int, block_loads: bool) -> int:
-    """Slots of a step that a tile of `width` of `w` independent sequences reads: its own, as blocks a few more."""
-    if width == w or not block_loads:
-        return width
-    return max(MIN_ROWS, triton.next_power_of_2(width))
-
-
 def response_layout(response: Tensor, w: int) -> tuple[int, tuple[int, int, int, int]]:
     """The number of slots of a response; its strides by request, head, step and slot of a step."""
     if response.dim() == 5:

@@ -31,7 +31,6 @@ from .arguments import (
 from .linear import _linear, gemv_launch
 from .packed_matmul import packed_launch
 from .packed_tiles import PackedPointers
-from .split_plan import slots_of_step, tile_width
 from .tuning import LAUNCHES, LaunchConfig, key_tile
 
 # Parameters and members of grouped parameters, by name; all other pointers are to the model's format.
@@ -276,13 +275,9 @@ def _attentions(launch: LaunchConfig) -> Iterator[Variant]:
         ("samples of grouped heads in tiles, split", 64, 128, 64, 8, (*alone, *plain)),
     ):
         group_size = 4 if "grouped" in name else 1
-        own = tile_width(width, group_size, rows)
-        has_beams = "beam_mask.mask_ptr" not in absent
         constants = {
             "GROUP_SIZE": group_size,
             "WIDTH": width,
-            "TILE_WIDTH": own,
-            "STEP_SLOTS": width if has_beams else slots_of_step(width, own, launch.block_loads),
             "HEAD_DIM": head_dim,
             "BLOCK_D": triton.next_power_of_2(head_dim),
             "BLOCK_M": rows,
