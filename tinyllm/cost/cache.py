@@ -63,12 +63,13 @@ def response_slots(work: Workload) -> int:
 
 
 def segment_held_bytes(config: DecoderConfig, work: Workload) -> int:
-    """Bytes of prompts, once; in a step after them of the response too, once per sequence, and the beam index."""
+    """Bytes of prompts, once; in a step after them of the response too, once per sequence, the beam index and mask."""
     row_bytes = work.size * config.head_dim
     token = 2 * config.num_hidden_layers * config.num_key_value_heads * row_bytes
     prompt = work.held - work.steps if work.held else work.tokens
     slots = sum(aligned_slots(n, row_bytes) for n in (prompt, response_slots(work)))
-    beam_index = (4 + 8) * work.batch * response_slots(work) if work.has_beam_index else 0
+    words = -(-work.copies // 64) if work.has_beam_index else 0  # of a slot's beam mask
+    beam_index = (4 * work.has_beam_index + 8 * words) * work.batch * response_slots(work)
     return token * work.batch * slots + beam_index
 
 
