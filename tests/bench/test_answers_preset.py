@@ -53,6 +53,7 @@ def test_the_tokens_of_every_answer_count(engines):
 
 def test_an_engine_in_another_process_has_none(decoder):
     loaded = {"dtype": "float32", "weight_bytes": 1, "prepare_s": 0.0, "versions": {}}
+    loaded |= {"weights": "dense float32", "table_bytes": None}
     engine = RemoteEngine("openvino", Worker.__new__(Worker), decoder.config, loaded)
     message = "3 sampled answers of openvino: expected an engine in this process"
     for act in (engine.run, engine.time, engine.peak_bytes):

@@ -116,7 +116,7 @@ class GreedyOrSampling(GenerationSession):
         if not self.request.compacts or (steps % STEPS_BETWEEN_READS and not on_host):
             return
         unfinished = self.unfinished if self.live_rows is None else self.unfinished[self.live_rows]
-        alive = int(unfinished.sum())
+        alive = int(unfinished.cpu().numpy().sum())  # on a CPU no operation of torch
         if not alive or 2 * alive > len(unfinished):
             return
         rows = remaining_rows(unfinished, self.cache.copies)
