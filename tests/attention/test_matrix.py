@@ -233,7 +233,8 @@ def test_whole_answers_on_our_own_kernels(kernels, stage, name, search):
 
 
 def test_kernels_that_are_unknown():
-    message = "kernels 'cuda' are unknown: expected one of ['torch', 'triton', 'sycl', 'cpu', 'ipex', 'onednn'], or a KernelSet"
+    known = "['torch', 'triton', 'sycl', 'cpu', 'ipex', 'onednn'], or a KernelSet"
+    message = f"kernels 'cuda' are unknown: expected one of {known}"
     models.says(ValueError, message, lambda: with_kernels("llama", "cuda"))
 
 

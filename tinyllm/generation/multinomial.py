@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from functools import cache
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int, Int64
 from torch import Tensor
@@ -21,11 +20,12 @@ FEW = 1 / 8  # of the probabilities above zero: of more, torch's way takes as lo
 
 def multinomial(probabilities: Float[Tensor, "n v"], k: int) -> Int[Tensor, "n k"]:
     """`torch.multinomial` without replacement, for the same seed the same tokens; may overwrite the probabilities."""
-    # As numbers of NumPy: in a CPU's memory nothing has to be waited for.
-    few = probabilities.count_nonzero().numpy() <= FEW * probabilities.numel()
-    is_finite = np.isfinite(probabilities.sum().numpy())  # else torch's own error
     is_known = k == 1 and probabilities.dtype == torch.float32 and is_exact()
-    if not few or not is_finite or not is_known:
+    if probabilities.numel() < BLOCK or not is_known:
+        return torch.multinomial(probabilities, num_samples=k)
+    few = probabilities.count_nonzero() <= FEW * probabilities.numel()
+    is_finite = probabilities.sum().isfinite()  # else torch's own error
+    if not few or not is_finite:
         return torch.multinomial(probabilities, num_samples=k)
     rows = max(1, BLOCK // probabilities.shape[1])
     return torch.cat([_sample_one(block) for block in probabilities.split(rows)])
