@@ -85,6 +85,7 @@ def best_of(
     """Sample `n` answers to a prompt and score them; `.best` of the result is the winner.
 
     The prompt is text, which gets no chat template, or token ids. `score` is one of three:
+
     - "logprob": the mean log-probability of an answer's tokens, its end token among them;
     - "vote": the share of the answers with the same final answer (self-consistency, arXiv 2203.11171);
       `extract(text)` returns the final answer, or None for no vote; by default it is `final_answer`;
