@@ -194,8 +194,8 @@ def prepare(
     own_parts = [streamer, logits_processor, prefix_allowed_tokens_fn, custom_criteria, on_answer]
     pad = pad_token(options) if has_ends else None
     # Every row stays where the caller gets the cache or sees the scores of all rows, and where ended rows grow on.
-    keeps_all = wants_dict or logits_processor or cache is not None or pad is None
-    compacts = len(input_ids) * copies > 1 and not keeps_all
+    keep_all = wants_dict or logits_processor or cache is not None or pad is None
+    compacts = len(input_ids) * copies > 1 and not keep_all
     return Request(
         input_ids=input_ids,
         mask=mask,
