@@ -19,9 +19,8 @@ from jaxtyping import Float, Int8, Int32
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from .kernel_set import NormWeights
 from .torch_kernels import TorchKernels
-from .weights import PackedRows, PackedWeight, Weight
+from .weights import PackedRows, PackedWeight
 
 BITS = 4
 INT4_FORMATS = ("Q4_0", "INT4_32", "INT4_64", "INT4_128")
@@ -100,19 +99,6 @@ class OnednnKernels(TorchKernels):
 
     def __init__(self) -> None:
         self._arranged = WeakTensorKeyDictionary()  # for blocks, in each number format of x
-
-    def linear(
-        self,
-        x: Tensor,
-        weight: Weight,
-        bias: Tensor | None = None,
-        norm: NormWeights | None = None,
-        activation: str | None = None,
-        gated: bool = False,
-        residuals: tuple[Tensor, ...] = (),
-    ) -> Tensor:
-        """The matmul of packed weights is oneDNN's; prologue and epilogue are torch's operations."""
-        return super().linear(x, weight, bias, norm, activation, gated, residuals)
 
     def _unpack_and_multiply(self, x: Tensor, weight: PackedWeight) -> Tensor:
         """One call for each part that fits; the others are unpacked by tiles."""

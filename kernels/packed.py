@@ -13,16 +13,10 @@ from torch import Tensor
 from .block_formats import FORMATS, BlockFormat
 from .weights import DenseWeight, PackedRows, PackedWeight, Weight
 
-GPU_FORMATS = (
-    "Q4_0",
-    "Q4_1",
-    "Q8_0",
-    "Q4_K",
-    "Q5_K",
-    "Q6_K",
-)  # that Triton's and SYCL's kernels decode
+# Those that Triton's and SYCL's kernels decode.
+GPU_FORMATS = ("Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K")
 PLANE_ALIGNMENT = 16  # bytes of a lane's widest load
-DECODE_ELEMENTS = 4 << 20
+DECODE_ELEMENTS = 4 << 20  # weights that torch's operations decode at a time
 NUMBERS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 

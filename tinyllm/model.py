@@ -143,8 +143,8 @@ class Model(Decoder):
         What would not fit into memory raises MemoryError before it begins. `split_batch=True`
         answers as many prompts at a time as the free memory holds, the longest together and under a
         progress bar; `memory_budget=` as many as so many bytes hold, taken by keys, values and
-        activations beside the weights. Of samples that do not fit together (`num_return_sequences`),
-        so does each prompt's share, and the prompt is computed once.
+        activations beside the weights. Where not even the samples of one prompt fit together, they are
+        drawn in batches, and the prompt is computed once.
         `on_answer(index, token_ids)` is called when a sequence ends, with its number among the returned ones and its
         new tokens; sequences that have ended leave the work where that pays.
         `output_logprobs=True`, with `return_dict_in_generate=True`, adds `logprobs` `[rows, new]` in float32: of every

@@ -14,7 +14,7 @@ from models import close
 from tinyllm.attention.kernel import kernel_attention
 from tinyllm.attention.metadata import PrefillMetadata, Segment
 from tinyllm.attention.stock import stock_attention
-from tinyllm.cache import segment
+from tinyllm.cache import segment, segment_layer
 from tinyllm.cache.segment import SegmentCache
 from tinyllm.cost.cache import segment_held_bytes
 from tinyllm.cost.workload import Workload
@@ -333,7 +333,7 @@ def test_memory_is_that_of_the_prompts_and_the_reserved_steps(model, batch, copi
 )
 def test_slots_are_allocated_so_that_heads_begin_at_64_bytes(row_bytes, multiple):
     for slots in range(10):
-        allocated = segment.aligned_slots(slots, row_bytes)
+        allocated = segment_layer.aligned_slots(slots, row_bytes)
         assert slots <= allocated < slots + multiple
         assert allocated % multiple == 0
 

@@ -14,7 +14,8 @@ from matplotlib.patches import Rectangle
 import models
 import tinyllm
 from tinyllm.cache.contiguous import ContiguousCache
-from tinyllm.cache.segment import SegmentCache, aligned_slots
+from tinyllm.cache.segment import SegmentCache
+from tinyllm.cache.segment_layer import aligned_slots
 from tinyllm.cost.model import pass_cost, reorder_cost
 from tinyllm.cost.workload import Cost, Workload
 from tinyllm.draw.beam_memory import (

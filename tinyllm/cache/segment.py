@@ -12,8 +12,6 @@ same memory as the one before, so that it can be captured once and replayed.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
-from math import gcd
 from typing import Any
 
 import torch
@@ -29,117 +27,17 @@ from tinyllm.attention.metadata import (
     Segments,
 )
 from tinyllm.cache import CachedText, PrefillCache, Slots
+from tinyllm.cache.segment_layer import SegmentLayer, SegmentState
 from tinyllm.config import DecoderConfig
 from tinyllm.kernels.kernel_set import BeamMask, KernelSet, Workspace
 
 MAX_PREFILL_TOKENS = 16384  # of prompts in one pass: enough for any device to be busy
-# Bytes: what divides the address of a matrix that Intel's GPUs load in 2D blocks, and the shortest row of one.
-ALIGNMENT = 64
 FIRST_STEPS = 16  # reserved where the number of steps is not known; the paper's step, doubled when it is used up
 
 
 def prompts_per_pass(tokens: int) -> int:
     """How many prompts of so many tokens are prefilled in one pass."""
     return max(1, MAX_PREFILL_TOKENS // tokens)
-
-
-def aligned_slots(slots: int, row_bytes: int) -> int:
-    """So many slots or a few more: memory in which the keys of every head begin at multiples of 64 bytes.
-
-    `row_bytes` are those of one key. Rows that blocks cannot have, shorter or no multiple of 16 bytes, get no more.
-    """
-    is_block = row_bytes >= ALIGNMENT and row_bytes % 16 == 0
-    multiple = ALIGNMENT // gcd(ALIGNMENT, row_bytes) if is_block else 1
-    return -(-slots // multiple) * multiple
-
-
-@dataclass
-class SegmentState:
-    """What the layers of a segment cache have in common. It refers to none of them: memory is freed immediately."""
-
-    prompts: int
-    kv_heads: int
-    head_dim: int
-    like: Float[Tensor, ...]  # an empty tensor of the cache's dtype and device
-    reserved_slots: int  # of the response, to begin with
-    prefilling: bool = True
-    prompt_tokens: int = 0  # held before the pass in hand
-    response_slots: int = 0  # written before the pass in hand
-    start: Int32[Tensor, ""] | None = None  # the slot that a step writes first, on the device
-
-    def empty(self, tokens: int) -> Segment:
-        """Memory for so many keys and values of every request, not written."""
-        slots = aligned_slots(tokens, self.head_dim * self.like.itemsize)
-        shape = (self.prompts, self.kv_heads, slots, self.head_dim)
-        return Segment(self.like.new_empty(shape), self.like.new_empty(shape)).part(0, tokens)
-
-
-class SegmentLayer:
-    """Keys and values of one layer: a prompt segment `[b, g, t, d]`, and a response segment `[b, g, slots, d]`."""
-
-    def __init__(self, state: SegmentState) -> None:
-        self.state = state
-        self.prompt = state.empty(0)
-        self.response = state.empty(0)
-
-    @property
-    def segments(self) -> Segments:
-        """Prompt and response, reserved memory too."""
-        return self.prompt, self.response
-
-    def slots(self, tokens: int) -> Slots:
-        """The new end of the prompt; after it the response, and the first slot as a device number."""
-        if self.state.prefilling:
-            return Slots(*self._prompt_slots(tokens))
-        return Slots(*self.response, start=self.state.start)
-
-    def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
-        """Copy new keys and values into their slots."""
-        slots = self.slots(k.shape[2])
-        first = 0 if slots.start is None else int(slots.start)
-        Segment(slots.k, slots.v).part(first, first + k.shape[2]).fill(k, v)
-
-    def reserve_response(self) -> None:
-        """Memory for the first steps, where there is none yet."""
-        if not self.response.capacity:
-            self.response = self.state.empty(self.state.reserved_slots)
-
-    def grow_response(self) -> None:
-        """Twice the memory for the response, where the number of steps was not known."""
-        old = self.response
-        self.response = self.state.empty(2 * old.capacity)
-        self.response.part(0, old.capacity).fill(*old)
-
-    def compact(self, rows: Int[Tensor, "b w"], copies: int, steps: int) -> None:
-        """Keep some of the `copies` sequences of some prompts, `steps` steps of each, in memory of their own."""
-        prompts = rows[:, 0] // copies
-        old = self.response
-        if len(prompts) < len(old.k):
-            self.prompt = Segment(self.prompt.k[prompts], self.prompt.v[prompts])
-        self.response = self.state.empty(self.state.reserved_slots)
-        for new, held in zip(self.response, old, strict=True):
-            by_step = held[:, :, : steps * copies].unflatten(2, (steps, copies))
-            kept = by_step[prompts[:, None], :, :, rows % copies]  # [b, w, g, steps, d]
-            part = new[:, :, : steps * rows.shape[1]].unflatten(2, (steps, rows.shape[1]))
-            part.copy_(kept.permute(0, 2, 3, 1, 4))
-
-    def _prompt_slots(self, tokens: int) -> Segment:
-        """A prompt gets its memory once; a further turn takes prompt and answer into a longer one."""
-        parts = [
-            self.prompt.part(0, self.state.prompt_tokens),
-            self.response.part(0, self.state.response_slots),
-        ]
-        parts = [part for part in parts if part.capacity]
-        held = sum(part.capacity for part in parts)
-        if held == 0 and self.prompt.capacity >= tokens:
-            return self.prompt.part(0, tokens)
-        self.prompt = self.state.empty(held + tokens)
-        self.response = self.state.empty(0) if held else self.response
-        start = 0
-        for part in parts:
-            self.prompt.part(start, start + part.capacity).fill(*part)
-            start += part.capacity
-        return self.prompt.part(held, held + tokens)
 
 
 class SegmentCache:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tinyllm.cache.segment import aligned_slots
+from tinyllm.cache.segment_layer import aligned_slots
 from tinyllm.config import DecoderConfig, LayerKind
 from tinyllm.cost.masks import (
     align_cost,

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from tinyllm.cache import CacheFactory
 from tinyllm.cache.contiguous import ContiguousCache
-from tinyllm.cache.segment import SegmentCache, aligned_slots, prompts_per_pass
+from tinyllm.cache.segment import SegmentCache, prompts_per_pass
+from tinyllm.cache.segment_layer import aligned_slots
 from tinyllm.config import DecoderConfig
 from tinyllm.cost.masks import position_cost
 from tinyllm.cost.workload import Cost, Workload, launch

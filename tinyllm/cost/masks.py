@@ -133,7 +133,7 @@ def held_segments(work: Workload) -> tuple[int, int]:
 
 
 def in_window(config: DecoderConfig, work: Workload) -> Workload:
-    """The same work in a cache that holds no more than is in sight."""
+    """The same work in a cache that holds no more than the window."""
     visible = visible_keys(config, work)
     return replace(
         work,

@@ -96,7 +96,7 @@ def weight_elements(config: DecoderConfig) -> int:
 
 
 def least_bytes(config: DecoderConfig, work: Workload) -> int:
-    """Bytes that no implementation of a decode step avoids: every weight once, every key and value in sight once.
+    """Bytes that no implementation of a decode step avoids: every weight once, every visible key and value once.
 
     A prompt's keys and values count once however many sequences continue it, what follows once per sequence.
 

@@ -3,8 +3,8 @@
 The rule: compact when at most half of a pass's rows would remain, and enough further steps are expected. Compaction
 reads and writes the keys and values of the remaining rows, `2 L` bytes; every step after it reads `D` bytes less, those
 of the rows that have ended. With at most half of the rows left `D >= L`, and two steps pay for the copy. Where steps
-are captured, they are captured anew, which takes as long as some dozens of steps. How many steps remain is unknown: as
-many as there were, or all that the longest answer may still have, if those are fewer.
+are captured, they are captured anew: assumed to take as long as 64 steps, and not measured yet. How many steps remain
+is unknown: as many as there were, or all that the longest answer may still have, if those are fewer.
 """
 
 from __future__ import annotations

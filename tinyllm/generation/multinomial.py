@@ -1,4 +1,4 @@
-"""One token of every row on a CPU, drawn as `torch.multinomial` draws it, in a third of its time.
+"""One token of every row on a CPU, drawn as `torch.multinomial` draws it, with fewer logarithms.
 
 `torch.multinomial` divides every probability by a number of an exponential distribution, and takes the largest ratio.
 Most of its time goes to the logarithms in those numbers, also of tokens with probability zero, to which `top_k` sets

@@ -1,0 +1,114 @@
+"""The memory of one layer of a segment cache: the prompt's keys and values, and the response's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+
+from jaxtyping import Float, Int, Int32
+from torch import Tensor
+
+from tinyllm.attention.metadata import Segment, Segments
+from tinyllm.cache import Slots
+
+# Bytes: what divides the address of a matrix that Intel's GPUs load in 2D blocks, and the shortest row of one.
+ALIGNMENT = 64
+
+
+def aligned_slots(slots: int, row_bytes: int) -> int:
+    """So many slots or a few more: memory in which the keys of every head begin at multiples of 64 bytes.
+
+    `row_bytes` are those of one key. Rows that blocks cannot have, shorter or no multiple of 16 bytes, get no more.
+    """
+    is_block = row_bytes >= ALIGNMENT and row_bytes % 16 == 0
+    multiple = ALIGNMENT // gcd(ALIGNMENT, row_bytes) if is_block else 1
+    return -(-slots // multiple) * multiple
+
+
+@dataclass
+class SegmentState:
+    """What the layers of a segment cache have in common. It refers to none of them: memory is freed immediately."""
+
+    prompts: int
+    kv_heads: int
+    head_dim: int
+    like: Float[Tensor, ...]  # an empty tensor of the cache's dtype and device
+    reserved_slots: int  # of the response, to begin with
+    prefilling: bool = True
+    prompt_tokens: int = 0  # held before the pass in hand
+    response_slots: int = 0  # written before the pass in hand
+    start: Int32[Tensor, ""] | None = None  # the slot that a step writes first, on the device
+
+    def empty(self, tokens: int) -> Segment:
+        """Memory for so many keys and values of every request, not written."""
+        slots = aligned_slots(tokens, self.head_dim * self.like.itemsize)
+        shape = (self.prompts, self.kv_heads, slots, self.head_dim)
+        return Segment(self.like.new_empty(shape), self.like.new_empty(shape)).part(0, tokens)
+
+
+class SegmentLayer:
+    """Keys and values of one layer: a prompt segment `[b, g, t, d]`, and a response segment `[b, g, slots, d]`."""
+
+    def __init__(self, state: SegmentState) -> None:
+        self.state = state
+        self.prompt = state.empty(0)
+        self.response = state.empty(0)
+
+    @property
+    def segments(self) -> Segments:
+        """Prompt and response, reserved memory too."""
+        return self.prompt, self.response
+
+    def slots(self, tokens: int) -> Slots:
+        """The new end of the prompt; after it the response, and the first slot as a device number."""
+        if self.state.prefilling:
+            return Slots(*self._prompt_slots(tokens))
+        return Slots(*self.response, start=self.state.start)
+
+    def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
+        """Copy new keys and values into their slots."""
+        slots = self.slots(k.shape[2])
+        first = 0 if slots.start is None else int(slots.start)
+        Segment(slots.k, slots.v).part(first, first + k.shape[2]).fill(k, v)
+
+    def reserve_response(self) -> None:
+        """Memory for the first steps, where there is none yet."""
+        if not self.response.capacity:
+            self.response = self.state.empty(self.state.reserved_slots)
+
+    def grow_response(self) -> None:
+        """Twice the memory for the response, where the number of steps was not known."""
+        old = self.response
+        self.response = self.state.empty(2 * old.capacity)
+        self.response.part(0, old.capacity).fill(*old)
+
+    def compact(self, rows: Int[Tensor, "b w"], copies: int, steps: int) -> None:
+        """Keep some of the `copies` sequences of some prompts, `steps` steps of each, in memory of their own."""
+        prompts = rows[:, 0] // copies
+        old = self.response
+        if len(prompts) < len(old.k):
+            self.prompt = Segment(self.prompt.k[prompts], self.prompt.v[prompts])
+        self.response = self.state.empty(self.state.reserved_slots)
+        for new, held in zip(self.response, old, strict=True):
+            by_step = held[:, :, : steps * copies].unflatten(2, (steps, copies))
+            kept = by_step[prompts[:, None], :, :, rows % copies]  # [b, w, g, steps, d]
+            part = new[:, :, : steps * rows.shape[1]].unflatten(2, (steps, rows.shape[1]))
+            part.copy_(kept.permute(0, 2, 3, 1, 4))
+
+    def _prompt_slots(self, tokens: int) -> Segment:
+        """A prompt gets its memory once; a further turn takes prompt and answer into a longer one."""
+        parts = [
+            self.prompt.part(0, self.state.prompt_tokens),
+            self.response.part(0, self.state.response_slots),
+        ]
+        parts = [part for part in parts if part.capacity]
+        held = sum(part.capacity for part in parts)
+        if held == 0 and self.prompt.capacity >= tokens:
+            return self.prompt.part(0, tokens)
+        self.prompt = self.state.empty(held + tokens)
+        self.response = self.state.empty(0) if held else self.response
+        start = 0
+        for part in parts:
+            self.prompt.part(start, start + part.capacity).fill(*part)
+            start += part.capacity
+        return self.prompt.part(held, held + tokens)
