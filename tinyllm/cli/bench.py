@@ -59,7 +59,7 @@ examples:
   tinyllm bench --preset quick --png quick.png
   tinyllm bench --preset latency --random llama-2-7b --peers hf hf-static --prompts 1024 4096 --json latency.json
   tinyllm bench --preset throughput --random llama-2-7b --memory-budget 64 --beams 4 --json throughput.json
-  tinyllm bench --preset answers --random llama-3-8b --answers 1 8 64 256 --json answers.json --png answers.png
+  tinyllm bench --preset answers --random llama-3.1-8b --answers 1 8 64 256 --json answers.json --png answers.png
   tinyllm bench --peers hf ipex --peer-python ipex=ipex-env/bin/python
   tinyllm bench --weights stored q8_0 --stages final --peers hf llama.cpp openvino --beams 1 4
   tinyllm bench --plan --random llama-2-7b --prompts 1024 --beams 4 --memory-budget 64

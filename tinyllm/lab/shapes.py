@@ -61,6 +61,15 @@ SHAPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "num_attention_heads": 32,
         }
         | {"num_key_value_heads": 8, "vocab_size": 128256},
+        "llama-3.1-8b": LLAMA
+        | {
+            "hidden_size": 4096,
+            "intermediate_size": 14336,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 32,
+        }
+        | {"num_key_value_heads": 8, "vocab_size": 128256}
+        | {"max_position_embeddings": 131072},
         "gpt-j-6b": {"model_type": "gptj", "n_embd": 4096, "n_layer": 28, "n_head": 16}
         | {"rotary_dim": 64, "vocab_size": 50400},
         "opt-6.7b": {
@@ -126,7 +135,7 @@ def _transformers_config(shape: str) -> PreTrainedConfig:
 
     if shape not in SHAPES:
         raise ValueError(f"shape {shape!r} is unknown: expected one of {list(SHAPES)}")
-    return AutoConfig.for_model(max_position_embeddings=8192, **SHAPES[shape])
+    return AutoConfig.for_model(**{"max_position_embeddings": 8192} | SHAPES[shape])
 
 
 def random_checkpoint(shape: str, device: torch.device, dtype: torch.dtype) -> Checkpoint:
