@@ -177,8 +177,8 @@ def candidates(rows: int) -> list[tuning.LaunchConfig]:
     kernel = "packed_vector" if rows == 1 else "packed_matrix"
     row = tuning.launch_for(kernel, "cuda")
     if rows == 1:
-        widths = ((1, 512), (2, 1024), (4, 2048))
-        sizes, stages = (2, 4, 8), (1,)
+        widths = ((1, 512), (2, 1024), (4, 512), (4, 1024), (4, 2048), (8, 512), (8, 1024))
+        sizes, stages = (2, 4, 8, 16, 32), (1,)
     else:
         widths = ((2, 128), (2, 256), (4, 128), (4, 256))
         sizes, stages = (16, 32, 64), (1, 3)
