@@ -19,6 +19,7 @@ from tinyllm.checkpoint.module import (
     with_embedding_scale,
 )
 from tinyllm.checkpoint.module_check import check_parts
+from tinyllm.checkpoint.part_weights import part_of
 from tinyllm.checkpoint.sources import Checkpoint, open_checkpoint
 from tinyllm.checkpoint.weight_formats import DENSE, WeightFormat, pick_weights
 from tinyllm.config import DecoderConfig
@@ -29,6 +30,7 @@ from tinyllm.generation.inputs import check_ids, check_mask, named_arguments
 from tinyllm.generation.sessions import Sessions
 from tinyllm.kernels import TORCH, pick_kernels
 from tinyllm.linear import formats_as_text, storage_size
+from tinyllm.parallel.ranks import SINGLE, Ranks, device_of_rank, pick_ranks
 from tinyllm.runtime.device import pick_device, pick_dtype, size_as_text
 from tinyllm.stages import FASTEST, Stage, pick_stage
 
@@ -51,8 +53,9 @@ class Model(Decoder):
     tokenizer: PreTrainedTokenizerBase | None = None
     generation_config: GenerationConfig | None = None
 
-    def __init__(self, config: DecoderConfig, stage: Stage) -> None:
-        super().__init__(config, stage.ops, stage.attention, TORCH)  # `bind_stage_kernels` chooses
+    def __init__(self, config: DecoderConfig, stage: Stage, ranks: Ranks = SINGLE) -> None:
+        # `bind_stage_kernels` chooses the kernels
+        super().__init__(config, stage.ops, stage.attention, TORCH, ranks)
         self.stage = stage
         self.sessions = Sessions()
         self.requires_grad_(False)
@@ -89,8 +92,11 @@ class Model(Decoder):
             "cache": self.stage.cache.__name__,
             "attention": getattr(self.attention, "__name__", repr(self.attention)),
             "runner": self.stage.runner.describe(self),
+            "rank": f"{self.ranks.rank} of {self.ranks.size}",
             "weights": f"{formats_as_text(self)}, {size}, on {self.device}",
         }
+        if self.ranks.size == 1:
+            del rows["rank"]
         lines = [f"  {name:<10} {value}" for name, value in rows.items()]
         return "\n".join([f"Model({self.config.family},", *lines, ")"])
 
@@ -161,9 +167,9 @@ class Model(Decoder):
         return generate(self, self.stage, self.sessions, self.generation_config, input_ids, **named)
 
 
-def empty_model(config: DecoderConfig, stage: Stage) -> Model:
+def empty_model(config: DecoderConfig, stage: Stage, ranks: Ranks = SINGLE) -> Model:
     """A model whose weights have shapes but no memory."""
-    return Model(config, stage)
+    return Model(config, stage, ranks)
 
 
 def load_model(
@@ -172,10 +178,16 @@ def load_model(
     device: torch.device,
     dtype: torch.dtype,
     weight_format: WeightFormat = DENSE,
+    ranks: Ranks = SINGLE,
 ) -> Model:
-    """A checkpoint's model, read straight to `device`, activations in `dtype` and matrices in `weight_format`."""
-    model = empty_model(config_of(checkpoint.family, checkpoint.config, checkpoint.weights), stage)
-    load_weights(model, checkpoint, device, dtype, weight_format)
+    """A checkpoint's model, read straight to `device`, activations in `dtype` and matrices in `weight_format`.
+
+    On one of several `ranks` that rank's part of it, of which alone the checkpoint is read.
+    """
+    config = config_of(checkpoint.family, checkpoint.config, checkpoint.weights)
+    own, config = part_of(checkpoint, config, ranks.rank, ranks.size, dtype, weight_format)
+    model = empty_model(config, stage, ranks)
+    load_weights(model, own, device, dtype, weight_format)
     model.tokenizer = checkpoint.tokenizer
     model.generation_config = checkpoint.generation_config
     return model.bind_stage_kernels()
@@ -183,7 +195,7 @@ def load_model(
 
 def restage(model: Model, stage: Stage) -> Model:
     """The same model in another stage, on the same weights."""
-    other = empty_model(model.config, stage)
+    other = empty_model(model.config, stage, model.ranks)
     share_weights(other, model)
     other.tokenizer = model.tokenizer
     other.generation_config = model.generation_config
@@ -199,6 +211,7 @@ def from_pretrained(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
     weights: str | torch.dtype | None = None,
+    parallel: str | Ranks | None = None,
 ) -> Model:
     """Load a model: None for SmolLM2-135M-Instruct, or a folder, a `.gguf` file or a hub id.
 
@@ -206,15 +219,23 @@ def from_pretrained(
     its configuration names, or else to that of its weights. `weights` is the format that matrices are kept in:
     "stored" as a GGUF file or a quantised folder packs them, which is the default, or dense in `dtype` where one is
     given; a number format; or "q4_0", "q4_1" or "q8_0", quantised while they are loaded.
+    `parallel="auto"`: where torchrun started several processes, each has a part of the model on its own device, and
+    all of them must call the model alike; in a single process it changes nothing.
     Raises ValueError or FileNotFoundError naming the argument, tensor or file that is wrong.
     """
     stage = pick_stage(stage)
     device = pick_device(device)
     dtype = pick_dtype(dtype)
     weight_format = pick_weights(weights, dtype)
+    ranks = pick_ranks(parallel, device)
     checkpoint = open_checkpoint(name_or_path)
     return load_model(
-        checkpoint, stage, device, dtype or pick_dtype(checkpoint.dtype), weight_format
+        checkpoint,
+        stage,
+        device_of_rank(device, ranks),
+        dtype or pick_dtype(checkpoint.dtype),
+        weight_format,
+        ranks,
     )
 
 

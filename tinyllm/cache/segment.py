@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, Int, Int32
 from torch import Tensor
 
-from tinyllm.attention.mask import alibi_slopes, extend_mask, prompt_positions, token_positions
+from tinyllm.attention.mask import extend_mask, prompt_positions, slopes_of, token_positions
 from tinyllm.attention.metadata import (
     DecodeMetadata,
     Metadata,
@@ -61,7 +61,7 @@ class SegmentCache:
         self.prompts = prompts
         self.kernels = kernels
         self.device = device
-        self.slopes = alibi_slopes(config.num_attention_heads, device) if config.alibi else None
+        self.slopes = slopes_of(config, device)
         self.mask: Int[Tensor, "b t"] | None = None
         self.prompt_tokens = 0
         self.steps = 0

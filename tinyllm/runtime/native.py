@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tinyllm.attention.kernel import kernel_attention
-from tinyllm.attention.mask import alibi_slopes
+from tinyllm.attention.mask import slopes_of
 from tinyllm.cache import PrefillCache
 from tinyllm.cache.segment import SegmentCache
 from tinyllm.decoder import Decoder, DecoderLayer
@@ -28,6 +28,8 @@ def unsupported_reason(decoder: Decoder) -> str | None:
     weights = list(decoder.parameters())
     if decoder.device.type != "cpu":
         return f"native steps run on a cpu, the model is on {decoder.device}"
+    if decoder.ranks.size > 1:
+        return f"a native step makes no sums over {decoder.ranks.size} ranks"
     if decoder.dtype not in DTYPES:
         return f"native steps do not know {decoder.dtype}"
     if decoder.config.head_dim > cpu.MAX_HEAD_DIM:
@@ -138,7 +140,7 @@ def weights_of(decoder: Decoder) -> cpu.DecoderWeights:
         windows=[one.window for one in options],
         scale=options[0].scale,
         softcap=options[0].softcap,
-        slopes=alibi_slopes(config.num_attention_heads, decoder.device) if config.alibi else None,
+        slopes=slopes_of(config, decoder.device),
         heads=(config.num_attention_heads, config.num_key_value_heads, config.head_dim),
         activation=config.activation,
         eps=decoder.norm.eps,
