@@ -27,6 +27,7 @@ from tinyllm.decoder import Decoder
 from tinyllm.families import family_of
 from tinyllm.generation.generate import generate
 from tinyllm.generation.inputs import check_ids, check_mask, named_arguments
+from tinyllm.generation.same_call import check_same_ids
 from tinyllm.generation.sessions import Sessions
 from tinyllm.kernels import TORCH, pick_kernels
 from tinyllm.linear import formats_as_text, storage_size
@@ -125,6 +126,7 @@ class Model(Decoder):
         if attention_mask is not None:
             check_mask(attention_mask, input_ids)
             attention_mask = attention_mask.to(self.device, torch.int64)
+        check_same_ids(self, input_ids, attention_mask)
         with self.own_precision():
             x = self.hidden_states(input_ids, attention_mask, self.new_cache(len(input_ids)))
             return self.logits(x)

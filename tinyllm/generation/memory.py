@@ -265,7 +265,7 @@ def find_memory_budget(
 def _budget(
     decoder: Decoder, stage: Stage, call: CallShape, limit: int | float | None
 ) -> MemoryBudget | None:
-    free = free_bytes(decoder.device)
+    free = decoder.ranks.least(free_bytes(decoder.device))
     source = f"free on {decoder.device}"
     if limit is not None and (free is None or limit < free):
         free = int(limit)

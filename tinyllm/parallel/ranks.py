@@ -18,6 +18,9 @@ from tinyllm.config import split_evenly
 BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl", "xpu": "cpu:gloo,xpu:xccl"}
 TIMEOUT_S = 600.0  # a rank may compile kernels for minutes while the others wait
 
+# The older name of torch before 2.12.
+_all_gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
+
 
 @dataclass(frozen=True)
 class Ranks:
@@ -72,7 +75,7 @@ class ProcessRanks(Ranks):
         own = F.pad(x, (0, max(sizes) - x.shape[-1])).contiguous()
         parts = own.new_empty(self.size, *own.shape)
         try:
-            dist.all_gather_into_tensor(parts.view(-1), own.view(-1))
+            _all_gather(parts.view(-1), own.view(-1))
         except RuntimeError as error:
             raise self._lost(x, error) from error
         if min(sizes) == max(sizes):
@@ -99,7 +102,7 @@ class ProcessRanks(Ranks):
         own = torch.tensor(list(digest), dtype=torch.uint8, device="cpu")
         digests = own.new_empty(self.size, len(own))
         try:
-            dist.all_gather_into_tensor(digests.view(-1), own)
+            _all_gather(digests.view(-1), own)
         except RuntimeError as error:
             raise self._lost(own, error) from error
         others = (digests != digests[0]).any(dim=1).nonzero()[:, 0].tolist()
