@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -53,7 +52,7 @@ class SummedOperations:
         """Of a table that is cut as the tied head is, each token's row is on one rank; the others add zeros."""
         own = self.config.part.vocabulary
         held = (input_ids >= own.start) & (input_ids < own.stop)
-        x = embed_tokens(torch.where(held, input_ids - own.start, 0))
+        x = embed_tokens((input_ids - own.start) * held)
         x = self.ranks.all_reduce(x * held[..., None])
         return add_positions(x, positions, embed_tokens)
 
