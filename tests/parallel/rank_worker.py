@@ -3,16 +3,20 @@
 FOLDER has a folder for each model, and `cases.json`; each rank writes `rank-N.json` there.
 """
 
+import io
 import json
 import os
 import sys
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import torch
 
 import tinyllm
 from models import ragged
+from tinyllm import cli
+from tinyllm.bench import machine
 from tinyllm.parallel.ranks import close_ranks, pick_ranks
 
 WAYS = {
@@ -40,6 +44,28 @@ def run_case(folder, case):
     ids, options = inputs()
     tokens = {way: answer(model, way) for way in case["ways"]}
     return {"tokens": tokens, "logits": model(ids, options["attention_mask"]).tolist()}
+
+
+def command(*arguments, stdin=""):
+    """Exit status and output of a command line; the process group stays."""
+    sys.stdin = io.StringIO(stdin)
+    cli.close_ranks = lambda: None
+    with redirect_stdout(io.StringIO()) as out:
+        status = cli.main(list(arguments))
+    return [status, out.getvalue()]
+
+
+def commands(folder, rank):
+    """Commands, of which the first rank alone reads the input and prints."""
+    model = ("--model", str(folder / "with-tokenizer"), "--device", "cpu", "--dtype", "float32")
+    text = "abc" if rank == 0 else "never read"
+    machine.BUFFER_BYTES["cpu"] = 1 << 20
+    sizes = ("--prompts", "8", "--new-tokens", "4", "--repeats", "1", "--stages", "final")
+    return {
+        "prompt": command("generate", "abc", "--raw", *model, "--max-new-tokens", "5"),
+        "stdin": command("generate", "--raw", *model, "--max-new-tokens", "5", stdin=text),
+        "bench": command("bench", *model, *sizes, "--json", str(folder / "rows.json")),
+    }
 
 
 def error_of(act):
@@ -96,6 +122,7 @@ def main(folder):
         folder / plan["cases"][0]["model"], device="cpu", dtype="float32", parallel="auto"
     )
     found["shown"] = repr(model)
+    found["commands"] = commands(folder, ranks.rank)
     found["mismatches"] = mismatches(model, ranks.rank)
     write = lambda: (folder / f"rank-{ranks.rank}.json").write_text(json.dumps(found))  # noqa: E731
     write()

@@ -12,10 +12,11 @@ import rank_worker
 import torch
 
 import tinyllm
-from models import KINDS, close, tiny
+from models import KINDS, close, letters, tiny
+from tinyllm.bench.rows import read_rows
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 12  # of ranks that wait for one that hangs
+TIMEOUT_S = {"ends": 120, "hangs": 20}  # of ranks that wait for another one, on a busy machine
 WORDS = "expected the same on all {} ranks; pass every rank the same arguments, and seed every rank alike"
 
 
@@ -64,7 +65,11 @@ def environment(rank, size, port):
 
 def run(folder, size, cases, loss):
     """Start all ranks together; what each of them found, and how it ended."""
-    plan = {"cases": cases, "loss": loss, "timeout_s": TIMEOUT_S}
+    tiny(num_attention_heads=6, num_key_value_heads=6, head_dim=8, hidden_size=48).save_pretrained(
+        folder / "with-tokenizer"
+    )
+    letters().save_pretrained(folder / "with-tokenizer")
+    plan = {"cases": cases, "loss": loss, "timeout_s": TIMEOUT_S[loss]}
     (folder / "cases.json").write_text(json.dumps(plan))
     port = free_port()
     command = [sys.executable, rank_worker.__file__, str(folder)]
@@ -117,6 +122,21 @@ def test_the_model_shows_its_rank_and_why_steps_are_eager(ranks):
         assert f"eager (a native step makes no sums over {len(found)} ranks)" in rank["shown"]
 
 
+def test_the_first_rank_reads_the_input_and_prints(ranks):
+    folder, _, found = ranks
+    model = tinyllm.from_pretrained(folder / "with-tokenizer", device="cpu", dtype="float32")
+    ids = model.tokenizer("abc", return_tensors="pt")["input_ids"]
+    new = model.generate(ids, max_new_tokens=5, do_sample=False)[0, 3:]
+    expected = [0, model.tokenizer.decode(new) + "\n"]
+    first, *others = [rank["commands"] for rank in found]
+    assert first["prompt"] == first["stdin"] == expected
+    assert first["bench"][0] == 0 and "ranks" in first["bench"][1]
+    for other in others:
+        assert other == {"prompt": [0, ""], "stdin": [0, ""], "bench": [0, ""]}
+    (row,) = read_rows(folder / "rows.json")
+    assert row.ranks == len(found)
+
+
 def test_ranks_that_differ_get_an_error(ranks):
     _, _, found = ranks
     size = len(found)
@@ -141,5 +161,5 @@ def test_a_rank_that_is_lost_ends_the_others(ranks):
             f"ConnectionError: rank {rank} of {size} has lost another rank, which has ended or does not answer: "
             "its own message has the reason; start all ranks again ("
         )
-        assert one["loss"]["seconds"] < TIMEOUT_S + 10
+        assert one["loss"]["seconds"] < TIMEOUT_S["hangs"] + 10
     assert "loss" not in found[-1]

@@ -128,9 +128,8 @@ def with_counts(engine: Measurable, plan: Plan, first_run: FirstRun) -> FirstRun
         plan.input_ids, plan.new_tokens, plan.num_beams, num_answers=plan.num_answers
     )
     model = getattr(engine, "model", None)
-    counts = (
-        _counts(model, workload(engine, plan)) if isinstance(model, Model) else first_run.counts
-    )
+    is_counted = isinstance(model, Model) and model.ranks.size == 1
+    counts = _counts(model, workload(engine, plan)) if is_counted else first_run.counts
     return replace(first_run, peak_bytes=peak, counts=counts)
 
 
@@ -199,9 +198,17 @@ def make_row(
         ready_s=first_run.ready_s,
         seconds=timing.seconds,
         repeats=repeats,
+        ranks=ranks_of(engine),
         **first_run.counts,
         **search,
     )
+
+
+def ranks_of(engine: Measurable) -> int | None:
+    """How many ranks run a stage together; None for one."""
+    model = getattr(engine, "model", None)
+    size = model.ranks.size if isinstance(model, Model) else 1
+    return None if size == 1 else size
 
 
 COUNTS = (

@@ -25,6 +25,7 @@ from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
 from tinyllm.linear import packed_formats
 from tinyllm.model import Model, load_model, restage
+from tinyllm.parallel.ranks import SINGLE, Ranks, is_first_rank
 from tinyllm.stages import FASTEST, pick_stage
 
 # Peers that can share our weights, and the options of their `generate`.
@@ -35,8 +36,9 @@ SHARED_WEIGHT_PEERS: Mapping[str, Callable[..., dict[str, Any]]] = {
 
 
 def report(text: str) -> None:
-    """Print progress to standard error; standard output holds the results alone."""
-    print(text, file=sys.stderr, flush=True)
+    """Print progress to standard error, on the first rank; standard output holds the results alone."""
+    if is_first_rank():
+        print(text, file=sys.stderr, flush=True)
 
 
 @dataclass
@@ -67,7 +69,7 @@ class Failures:
 class EngineSettings:
     """The model, device and dtype of all engines; `pythons` are interpreters of peers in environments of their own.
 
-    `weights` are formats that the last stage and the peers run in too, beside dense weights.
+    `weights` are formats that the last stage and the peers run in too, beside dense weights. Stages run over `ranks`.
     """
 
     checkpoint: Checkpoint
@@ -75,12 +77,14 @@ class EngineSettings:
     dtype: torch.dtype
     pythons: Mapping[str, str] = field(default_factory=dict)
     weights: Sequence[WeightFormat] = ()
+    ranks: Ranks = SINGLE
 
 
 def load_stages(settings: EngineSettings, stages: Sequence[str]) -> list[Model]:
     """Stages on one copy of the weights, the fastest if none is named. Raises ValueError for an unknown name."""
     chosen = [pick_stage(stage) for stage in stages or (FASTEST,)]
-    first = load_model(settings.checkpoint, chosen[0], settings.device, settings.dtype)
+    place = (settings.device, settings.dtype)
+    first = load_model(settings.checkpoint, chosen[0], *place, ranks=settings.ranks)
     return [first, *(restage(first, stage) for stage in chosen[1:])]
 
 
@@ -90,7 +94,12 @@ def load_formats(settings: EngineSettings, stages: Sequence[str]) -> list[Engine
     found: dict[str, Engine] = {}
     for weight_format in settings.weights if stage else ():
         model = load_model(
-            settings.checkpoint, stage, settings.device, settings.dtype, weight_format
+            settings.checkpoint,
+            stage,
+            settings.device,
+            settings.dtype,
+            weight_format,
+            settings.ranks,
         )
         name = f"{stage.name}, {next(iter(packed_formats(model)), weight_format.name)}"
         if name in found:

@@ -25,7 +25,8 @@ class Row:
     `seconds` is a complete call, prompt included; times are medians of `repeats` calls. Three fields belong to a search
     for the largest batch in a memory budget, weights included. In other fields None means not available. `weights` is
     what they are kept in: dense and a number format, or packed and formats of blocks; `bits_per_weight` are the bits
-    of all weights over their number, in which tied ones count once.
+    of all weights over their number, in which tied ones count once. `ranks` are devices that run a model together, of
+    which bytes and bandwidths are those of the first; None for one.
     """
 
     stage: str
@@ -61,6 +62,7 @@ class Row:
     memory_budget_bytes: int | None = None
     weights: str | None = None
     bits_per_weight: float | None = None
+    ranks: int | None = None
 
     @property
     def case(self) -> tuple[object, ...]:
@@ -189,6 +191,11 @@ COLUMNS = (
     Column("weights", _weights, _in_several_formats),
     Column("same tokens", same_tokens),
     Column("ready s", _ready, lambda rows: any(row.ready_s is not None for row in rows)),
+    Column(
+        "ranks",
+        lambda row, rows: str(row.ranks or 1),
+        lambda rows: any(row.ranks is not None for row in rows),
+    ),
     Column("first token ms", lambda row, rows: f"{row.first_token_ms:.1f}"),
     Column("next token ms", lambda row, rows: f"{row.next_token_ms:.2f}"),
     Column("tokens/s", lambda row, rows: f"{row.tokens_per_s:.1f}"),

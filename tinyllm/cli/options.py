@@ -10,7 +10,8 @@ from typing import TextIO
 import torch
 
 from tinyllm.checkpoint.weight_formats import WEIGHTS
-from tinyllm.runtime.device import DTYPES, available
+from tinyllm.parallel.ranks import Ranks, pick_ranks
+from tinyllm.runtime.device import DTYPES, available, pick_device
 from tinyllm.stages import FASTEST, STAGES
 
 
@@ -99,12 +100,18 @@ def load(options: argparse.Namespace):
         device=options.device,
         dtype=options.dtype,
         weights=options.weights,
+        parallel="auto",
     )
     if model.tokenizer is None:
         raise ValueError(
             f"{options.model} has no tokenizer: expected tokenizer.json beside the weights"
         )
     return model
+
+
+def ranks_of(options: argparse.Namespace) -> Ranks:
+    """The processes that torchrun started together with this one."""
+    return pick_ranks("auto", pick_device(options.device))
 
 
 def expect_utf8(stream: TextIO | TextIOBase) -> None:

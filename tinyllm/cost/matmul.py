@@ -42,7 +42,7 @@ def add_cost(rows: int, m: int, size: int) -> Cost:
     return launch(read=2 * size * rows * m, write=size * rows * m)
 
 
-def adds_residual(config: DecoderConfig, matrix: str) -> bool:
+def has_residual(config: DecoderConfig, matrix: str) -> bool:
     """Whether the residual is added to the output of a matrix: to partial sums on the first rank alone.
 
     Behind a sum over all ranks every rank does, and so does the feed-forward block of two parallel ones, whose
@@ -142,8 +142,8 @@ def matmul_and_add_cost(
     m = config.hidden_size
     size = work.size
     if not config.post_norms:
-        added = adds_residual(config, matrix)
-        return fused_matmul_cost(config, work, matrix, rows, inputs, m, bias, residual=added)
+        residual = has_residual(config, matrix)
+        return fused_matmul_cost(config, work, matrix, rows, inputs, m, bias, residual=residual)
     matmul = fused_matmul_cost(config, work, matrix, rows, inputs, m, bias)
     x = size * rows * m
     if work.kernels == "torch":

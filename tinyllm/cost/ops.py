@@ -6,9 +6,9 @@ from tinyllm.config import DecoderConfig
 from tinyllm.cost.matmul import (
     activation_cost,
     add_cost,
-    adds_residual,
     fused_matmul_cost,
     gate_cost,
+    has_residual,
     matmul_and_add_cost,
     matmul_cost,
 )
@@ -190,8 +190,8 @@ def naive_project_cost(config: DecoderConfig, work: Workload) -> Cost:
     m = config.hidden_size
     inner = config.num_attention_heads * config.head_dim
     normed = norm_cost(config, work.rows, work.size) if config.post_norms else Cost()
-    added = add_cost(work.rows, m, work.size) * adds_residual(config, "o_proj")
-    return matmul_cost(work, work.rows, inner, m, config.o_bias, "o_proj") + normed + added
+    out = add_cost(work.rows, m, work.size) * has_residual(config, "o_proj")
+    return matmul_cost(work, work.rows, inner, m, config.o_bias, "o_proj") + normed + out
 
 
 def fused_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
@@ -257,7 +257,7 @@ def naive_mlp_cost(config: DecoderConfig, work: Workload) -> Cost:
         + activated
         + matmul_cost(work, rows, f, m, config.down_bias, "down_proj")
         + (norm_cost(config, rows, size) if config.post_norms else Cost())
-        + add_cost(rows, m, size) * adds_residual(config, "down_proj")
+        + add_cost(rows, m, size) * has_residual(config, "down_proj")
     )
 
 

@@ -127,6 +127,11 @@ def under_torchrun() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
 
 
+def is_first_rank() -> bool:
+    """Whether this process is the first of those that torchrun started, or the only one: it is the one that prints."""
+    return not under_torchrun() or os.environ["RANK"] == "0"
+
+
 def pick_ranks(parallel: Any, device: torch.device, timeout_s: float = TIMEOUT_S) -> Ranks:
     """The ranks of a model on this kind of device: None for one process, "auto" for all that torchrun started.
 
