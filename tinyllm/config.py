@@ -236,24 +236,30 @@ class DecoderConfig:
         )
 
     def _heads_of_rank(self, rank: int, size: int) -> tuple[range, range]:
-        """Query heads of one rank, and the key/value heads that they read."""
+        """Query heads of one rank, and the key/value heads that they read: complete groups, or equal parts of one.
+
+        Some ranks have a group more than others where the groups do not divide evenly.
+        """
+        self._check_heads_divide(size)
+        groups = self.num_key_value_heads
+        if size <= groups:
+            own = split_evenly(groups, size)[rank]
+            return range(own.start * self.group, own.stop * self.group), own
+        heads = self.num_attention_heads // size
+        group = rank * groups // size
+        return range(rank * heads, (rank + 1) * heads), range(group, group + 1)
+
+    def _check_heads_divide(self, size: int) -> None:
+        """Raise ValueError where some of `size` ranks would have no complete group, and no equal part of one."""
         heads = self.num_attention_heads
-        divides = [n for n in range(1, heads + 1) if self._heads_divide(n)]
+        groups = self.num_key_value_heads
+        shared = [n for n in range(groups + 1, heads + 1) if n % groups == 0 and heads % n == 0]
+        divides = [*range(1, groups + 1), *shared]
         if size not in divides:
             raise ValueError(
-                f"{heads} query heads and {self.num_key_value_heads} key/value heads do not divide among {size} ranks: "
+                f"{heads} query heads and {groups} key/value heads do not divide among {size} ranks: "
                 f"expected one of {divides} ranks"
             )
-        own = heads // size
-        first = rank * own // self.group
-        return range(rank * own, (rank + 1) * own), range(first, first + max(1, own // self.group))
-
-    def _heads_divide(self, size: int) -> bool:
-        """Whether each of `size` ranks has as many heads, of complete groups or of one group."""
-        own = self.num_attention_heads // size
-        if self.num_attention_heads % size:
-            return False
-        return own % self.group == 0 or self.group % own == 0
 
 
 def split_evenly(total: int, size: int, unit: int = 1) -> list[range]:

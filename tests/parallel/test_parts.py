@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import pytest
 import torch
-from rank_threads import on_ranks
+from tinyllm.lab.rank_threads import on_ranks
 
 import quantised_folders
 from models import KINDS, close, ragged, says, tiny
@@ -72,6 +72,17 @@ def test_every_stage_in_uneven_parts(stage, tmp_path):
     changes = {"num_attention_heads": 6, "num_key_value_heads": 1, "hidden_size": 36}
     tiny("phi3", intermediate_size=23, vocab_size=62, **changes).save_pretrained(tmp_path)
     check_ranks(tmp_path, 3, stage)
+
+
+def test_a_group_of_heads_more_on_one_rank(tmp_path):
+    """As SmolLM2-135M on two ranks: 9 heads in 3 groups."""
+    changes = {"num_attention_heads": 9, "num_key_value_heads": 3, "hidden_size": 36}
+    save(tmp_path, **changes)
+    check_ranks(tmp_path, 2, "final")
+    config = load(tmp_path).config
+    parts = [config.of_rank(rank, 2).part for rank in range(2)]
+    assert [part.heads for part in parts] == [range(3), range(3, 9)]
+    assert [part.key_value_heads for part in parts] == [range(1), range(1, 3)]
 
 
 def test_heads_that_do_not_divide(tmp_path):
