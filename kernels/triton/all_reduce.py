@@ -68,7 +68,7 @@ def _receive(word_ptrs, epoch_ptr, EMPTY: tl.constexpr, ACQUIRE: tl.constexpr):
     ACQUIRE: each round begins with an acquire and a release, as Intel's compiler takes a volatile load for any other.
     """
     words = tl.load(word_ptrs, volatile=True)
-    while tl.max((words == EMPTY).to(tl.int32), 0) > 0:
+    while tl.min(words, 0) == EMPTY:  # the smallest of all words
         if ACQUIRE:
             tl.atomic_add(epoch_ptr, 0, sem="acq_rel", scope="sys")
         words = tl.load(word_ptrs, volatile=True)
