@@ -15,6 +15,7 @@ import torch.distributed as dist
 pytest.importorskip("triton")
 
 import all_reduce_ranks as ranks_of
+import triton.language as tl
 
 from tinyllm.kernels import all_reduce as fallback
 from tinyllm.kernels.all_reduce import AllReduce
@@ -37,12 +38,26 @@ def slow_to_receive(rank: int) -> None:
         all_reduce._receive = late
 
 
+def send_in_parts(rank: int) -> None:
+    """Every other element of rank 1 arrives later than its neighbours."""
+    if rank == 1:
+        send = all_reduce._send
+
+        def parts(words, buffers, offsets, NUM_RANKS):
+            empty = tl.full(words.shape, -(2 ** (words.dtype.primitive_bitwidth - 1)), words.dtype)
+            send(tl.where(offsets % 2 == 0, words, empty), buffers, offsets, NUM_RANKS)
+            time.sleep(0.02)
+            send(words, buffers, offsets, NUM_RANKS)
+
+        all_reduce._send = parts
+
+
 @pytest.mark.parametrize(
     ("num_ranks", "dtype", "prepare"),
     [
         (2, torch.float32, slow_to_receive),
-        (2, torch.bfloat16, lambda rank: None),
-        (3, torch.float16, lambda rank: None),
+        (2, torch.bfloat16, send_in_parts),
+        (3, torch.float16, send_in_parts),
         (4, torch.float32, slow_to_receive),
     ],
 )
