@@ -338,6 +338,7 @@ def _all_reduce(launch: LaunchConfig, device_type: str) -> Iterator[Variant]:
         block_size = all_reduce.block_size_of(elements, launch)
         constants = {
             "NUM_RANKS": ranks, "BLOCK_SIZE": block_size, "ACQUIRE": device_type != "cuda",
+            "SEM": "acq_rel",
         }  # fmt: skip
         num_warps = min(launch.num_warps, block_size // launch.blocks["elements_of_warp"])
         no_ranks = (f"buffers.rank{rank}" for rank in range(ranks, all_reduce.MAX_RANKS))
