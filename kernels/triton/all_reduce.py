@@ -75,64 +75,91 @@ def _receive(word_ptrs, epoch_ptr, EMPTY: tl.constexpr, ACQUIRE: tl.constexpr):
     return words
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["num_programs", "rank"])
 def _one_shot_all_reduce(
     partial_ptr, residual_ptr, bias_ptr, out_ptr, buffers, own_buffer, epochs_ptr,
-    num_elements, num_columns, capacity, own_start,
-    NUM_RANKS: tl.constexpr, BLOCK_SIZE: tl.constexpr, ACQUIRE: tl.constexpr, SEM: tl.constexpr,
+    num_elements, num_columns, num_programs, rank,
+    NUM_RANKS: tl.constexpr, BLOCK_SIZE: tl.constexpr, NUM_BLOCKS: tl.constexpr,
+    ACQUIRE: tl.constexpr, SEM: tl.constexpr,
 ):  # fmt: skip
-    """BLOCK_SIZE elements: the sum over ranks, in their order, then bias and residual; rounded once.
+    """NUM_BLOCKS * BLOCK_SIZE elements: the sum over ranks in their order, bias and residual; rounded once.
 
-    `own_start` is the first word of this rank's `capacity` in the slots of every buffer.
+    A buffer has rows for `num_programs`, of which a call with fewer elements starts fewer.
     """
     BITS: tl.constexpr = partial_ptr.dtype.element_ty.primitive_bitwidth
     WORD: tl.constexpr = tl.int16 if BITS == 16 else tl.int32
     EMPTY: tl.constexpr = -(2 ** (BITS - 1))  # the word of -0.0
-    offsets = tl.program_id(0) * BLOCK_SIZE + tl.arange(0, BLOCK_SIZE)
-    mask = offsets < num_elements
+    TILE: tl.constexpr = NUM_BLOCKS * BLOCK_SIZE
+    capacity = num_programs * TILE
 
     # Send. What the mask hides is sent as zeros, since the wait has no mask.
-    partial = tl.load(partial_ptr + offsets, mask=mask, other=0.0)
+    first = tl.program_id(0) * TILE
+    element = first + tl.arange(0, TILE)
+    partial = tl.load(partial_ptr + element, mask=element < num_elements, other=0.0)
     epoch_ptr = epochs_ptr + tl.program_id(0)
     epoch = tl.atomic_add(epoch_ptr, 1, sem=SEM, scope="sys")
     slot = (epoch & 1) * NUM_RANKS * capacity
     words = partial.to(WORD, bitcast=True)
     words = tl.where(words == EMPTY, 0, words).to(WORD)
-    _send(words, buffers, slot + own_start + offsets, NUM_RANKS)
+    _send(words, buffers, slot + rank * capacity + element, NUM_RANKS)
 
-    # The epilogue's operands are prefetched while the partial sums are on their way.
-    if bias_ptr is not None:
-        bias = tl.load(bias_ptr + offsets % num_columns, mask=mask, other=0.0).to(tl.float32)
-    if residual_ptr is not None:
-        residual = tl.load(residual_ptr + offsets, mask=mask, other=0.0).to(tl.float32)
+    for block in range(NUM_BLOCKS):
+        # The epilogue's operands are prefetched while the partial sums are on their way.
+        offsets = first + block * BLOCK_SIZE + tl.arange(0, BLOCK_SIZE)
+        mask = offsets < num_elements
+        if bias_ptr is not None:
+            bias = tl.load(bias_ptr + offsets % num_columns, mask=mask, other=0.0).to(tl.float32)
+        if residual_ptr is not None:
+            residual = tl.load(residual_ptr + offsets, mask=mask, other=0.0).to(tl.float32)
 
-    # Receive and sum
-    y = tl.zeros([BLOCK_SIZE], tl.float32)
-    buffer_ptr = tl.multiple_of(own_buffer.to(tl.pointer_type(WORD)), 16) + slot
-    for peer in tl.static_range(NUM_RANKS):
-        word_ptrs = buffer_ptr + peer * capacity + offsets
-        words = _receive(word_ptrs, epoch_ptr, EMPTY, ACQUIRE)
-        tl.store(word_ptrs, tl.full([BLOCK_SIZE], EMPTY, WORD))
-        y += words.to(partial_ptr.dtype.element_ty, bitcast=True).to(tl.float32)
+        # Receive and sum
+        y = tl.zeros([BLOCK_SIZE], tl.float32)
+        slot_ptr = tl.multiple_of(own_buffer.to(tl.pointer_type(WORD)), 16) + slot
+        for peer in range(NUM_RANKS):
+            word_ptrs = slot_ptr + peer * capacity + offsets
+            arrived = _receive(word_ptrs, epoch_ptr, EMPTY, ACQUIRE)
+            tl.store(word_ptrs, tl.full([BLOCK_SIZE], EMPTY, WORD))
+            y += arrived.to(partial_ptr.dtype.element_ty, bitcast=True).to(tl.float32)
 
-    if bias_ptr is not None:
-        y += bias
-    if residual_ptr is not None:
-        y += residual
-    tl.store(out_ptr + offsets, y, mask=mask)
+        if bias_ptr is not None:
+            y += bias
+        if residual_ptr is not None:
+            y += residual
+        tl.store(out_ptr + offsets, y, mask=mask)
 
 
-def block_size_of(max_elements: int, launch: LaunchConfig) -> int:
-    """Elements of a program: those of one warp, more where there would be more than `max_programs`."""
-    blocks = launch.blocks
-    at_least = triton.cdiv(max_elements, blocks["max_programs"])
-    return max(blocks["elements_of_warp"], triton.next_power_of_2(at_least))
+class Split(NamedTuple):
+    """How the elements of a buffer are split: blocks of a program, each of `num_warps`, and programs."""
+
+    block_size: int
+    num_blocks: int
+    num_programs: int
+    num_warps: int
+
+    @property
+    def capacity(self) -> int:
+        """Elements of all programs."""
+        return self.block_size * self.num_blocks * self.num_programs
+
+
+def split_of(max_elements: int, launch: LaunchConfig) -> Split:
+    """One warp and one block for each program; more warps, then more blocks, where that were too many programs."""
+    of_warp = launch.blocks["elements_of_warp"]
+    at_least = triton.cdiv(max_elements, launch.blocks["max_programs"])
+    of_program = max(of_warp, triton.next_power_of_2(at_least))
+    num_warps = min(of_program // of_warp, launch.num_warps)
+    block_size = num_warps * of_warp
+    return Split(
+        block_size=block_size,
+        num_blocks=of_program // block_size,
+        num_programs=triton.cdiv(max_elements, of_program),
+        num_warps=num_warps,
+    )
 
 
 def num_words(max_elements: int, num_ranks: int, launch: LaunchConfig) -> int:
-    """Words of one rank's buffer: two slots, in each complete blocks from every rank."""
-    block_size = block_size_of(max_elements, launch)
-    return SLOTS * num_ranks * triton.cdiv(max_elements, block_size) * block_size
+    """Words of one rank's buffer: two slots, in each the elements of every rank, filled up to complete programs."""
+    return SLOTS * num_ranks * split_of(max_elements, launch).capacity
 
 
 def empty_word(dtype: torch.dtype) -> int:
@@ -165,12 +192,11 @@ class OneShotAllReduce:
         self.dtype = dtype
         self.rank = rank
         self.capacity = buffer.numel() // (SLOTS * len(addresses))
-        self.block_size = block_size_of(self.capacity, self.launch)
+        self.split = split_of(self.capacity, self.launch)
         self._buffer = buffer
         self._addresses = PeerBuffers(*addresses)
         self._num_ranks = len(addresses)
-        programs = triton.cdiv(self.capacity, self.block_size)
-        self._epochs = torch.zeros(programs, dtype=torch.int32, device=buffer.device)
+        self._epochs = torch.zeros(self.split.num_programs, dtype=torch.int32, device=buffer.device)
 
     @classmethod
     def from_group(
@@ -203,14 +229,13 @@ class OneShotAllReduce:
         partial = partial.contiguous()
         residual = None if residual is None else residual.contiguous()
         out = torch.empty_like(partial)
-        grid = (triton.cdiv(partial.numel(), self.block_size),)
-        warps = self.block_size // self.launch.blocks["elements_of_warp"]
+        split = self.split
+        grid = (triton.cdiv(partial.numel(), split.block_size * split.num_blocks),)
         _one_shot_all_reduce[grid](
             partial, residual, bias, out, self._addresses, self._addresses[self.rank], self._epochs,
-            partial.numel(), partial.shape[-1], self.capacity, self.rank * self.capacity,
-            NUM_RANKS=self._num_ranks, BLOCK_SIZE=self.block_size,
-            ACQUIRE=self.acquire, SEM=self.sem,
-            num_warps=min(warps, self.launch.num_warps),
+            partial.numel(), partial.shape[-1], split.num_programs, self.rank,
+            NUM_RANKS=self._num_ranks, BLOCK_SIZE=split.block_size, NUM_BLOCKS=split.num_blocks,
+            ACQUIRE=self.acquire, SEM=self.sem, num_warps=split.num_warps,
         )  # fmt: skip
         return out
 

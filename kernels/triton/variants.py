@@ -43,6 +43,8 @@ TYPES_OF = {
     "epochs_ptr": "*i32", "own_buffer": "i64", **dict.fromkeys(all_reduce.PeerBuffers._fields, "i64"),
     "mask_ptr": "*i64", "beam_idx_ptr": "*i64", "eps": "fp32", "scale": "fp32",
 }  # fmt: skip
+# Sizes that 16 need not divide, where it divides all others.
+NOT_DIVISIBLE = ("num_rows", "num_programs", "rank")
 # The tuple that each grouped parameter is.
 GROUPS = {
     "q_strides": Strides,
@@ -109,7 +111,9 @@ def source_of(variant: Variant, dtype: str) -> ASTSource:
             return "constexpr"
         is_pointer = member.endswith("_ptr") or name == "weight"
         kind = TYPES_OF.get(member) or (f"*{dtype}" if is_pointer else "i32")
-        if kind[0] == "*" or (kind in ("i32", "i64") and member != "num_rows" and not variant.odd):
+        if kind[0] == "*" or (
+            kind in ("i32", "i64") and member not in NOT_DIVISIBLE and not variant.odd
+        ):
             divisible[path] = [["tt.divisibility", 16]]
         return kind
 
@@ -335,14 +339,13 @@ def _all_reduce(launch: LaunchConfig, device_type: str) -> Iterator[Variant]:
         ("64 rows of 8 ranks", 64 * 8192, 8, ("bias_ptr",)),
         ("bias, odd", 4096, 4, ()),
     ):
-        block_size = all_reduce.block_size_of(elements, launch)
+        split = all_reduce.split_of(elements, launch)
         constants = {
-            "NUM_RANKS": ranks, "BLOCK_SIZE": block_size, "ACQUIRE": device_type != "cuda",
-            "SEM": "acq_rel",
+            "NUM_RANKS": ranks, "BLOCK_SIZE": split.block_size, "NUM_BLOCKS": split.num_blocks,
+            "ACQUIRE": device_type != "cuda", "SEM": "acq_rel",
         }  # fmt: skip
-        num_warps = min(launch.num_warps, block_size // launch.blocks["elements_of_warp"])
         no_ranks = (f"buffers.rank{rank}" for rank in range(ranks, all_reduce.MAX_RANKS))
         yield Variant(
             f"all_reduce, {title}", all_reduce._one_shot_all_reduce,
-            replace(launch, num_warps=num_warps), constants, (*absent, *no_ranks), "odd" in title,
+            replace(launch, num_warps=split.num_warps), constants, (*absent, *no_ranks), "odd" in title,
         )  # fmt: skip

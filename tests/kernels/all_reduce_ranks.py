@@ -25,9 +25,9 @@ CALLS = (
     ((1, 1), True, False),
     ((3, 160), True, True),
     ((1, 128), True, False),
-    ((1, 511), False, True),
+    ((1, 1023), False, True),
 )
-MAX_ELEMENTS = 512
+MAX_ELEMENTS = 1024
 SECONDS = 60.0
 
 

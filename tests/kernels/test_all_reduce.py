@@ -77,12 +77,12 @@ def test_a_rank_that_waits_for_ever_is_reported(monkeypatch):
 @pytest.mark.parametrize("max_elements", [1, 4096, 4 * 4096, 64 * 8192 - 1, 3 * 5120])
 def test_programs_fit_on_a_gpu_and_cover_the_buffer(kind, max_elements):
     launch = LAUNCHES[kind]["all_reduce"]
-    block_size = all_reduce.block_size_of(max_elements, launch)
-    capacity = all_reduce.num_words(max_elements, 2, launch) // (2 * 2)
-    assert capacity >= max_elements
-    assert capacity % block_size == 0
-    assert capacity // block_size <= launch.blocks["max_programs"]
-    assert all_reduce.block_size_of(capacity, launch) == block_size
+    split = all_reduce.split_of(max_elements, launch)
+    assert max_elements <= split.capacity < max_elements + split.capacity // split.num_programs
+    assert split.num_programs <= launch.blocks["max_programs"]
+    assert split.block_size == split.num_warps * launch.blocks["elements_of_warp"]
+    assert all_reduce.split_of(split.capacity, launch) == split
+    assert all_reduce.num_words(max_elements, 3, launch) == 2 * 3 * split.capacity
 
 
 def made(dtype=torch.float32, num_ranks=2) -> all_reduce.OneShotAllReduce:
