@@ -7,7 +7,6 @@ from math import prod
 import numpy as np
 import pytest
 import torch
-from tinyllm.lab.rank_threads import on_ranks
 
 import quantised_folders
 from models import KINDS, close, ragged, says, tiny
@@ -22,6 +21,7 @@ from tinyllm.cost.model import pass_cost
 from tinyllm.cost.ranks import step_messages
 from tinyllm.cost.workload import Workload
 from tinyllm.lab.counters import observe
+from tinyllm.lab.rank_threads import on_ranks
 from tinyllm.model import load_model
 from tinyllm.parallel.ranks import SINGLE, Ranks
 from tinyllm.stages import STAGES
