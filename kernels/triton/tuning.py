@@ -33,6 +33,7 @@ class LaunchConfig:
 
 # block: the longest part of a row held in registers; tile: elements of a program; heads: head vectors of a program,
 # which are long above 64 pairs; norm_tile: elements of x that the pass of a LayerNorm in front of a matmul holds.
+# all_reduce: 16 bytes of a lane, and programs that all run at a time on the smallest GPU that has peers.
 # linear: a tile of the weight is `tile_bytes`, of at most `max_rows` weight rows and at least `min_rows`, fewer while
 # the grid has not `min_programs` programs.
 # A GPU streams at its bandwidth with latency * bandwidth bytes in flight: on an H200
@@ -47,6 +48,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         "rope": LaunchConfig({"heads": 8}, num_warps=4),
         "rope_long_heads": LaunchConfig({"heads": 8}, num_warps=4),
         "activation": LaunchConfig({"block": 1024}, num_warps=4),
+        "all_reduce": LaunchConfig({"elements_of_warp": 256, "max_programs": 512}, num_warps=2),
         # linear: measured on an H200. Larger tiles win by 5% alone and lose 30% with norm and gate fused.
         "linear_vector": LaunchConfig(
             {
@@ -119,6 +121,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         "rope": LaunchConfig({"heads": 16}, num_warps=4),
         "rope_long_heads": LaunchConfig({"heads": 16}, num_warps=8),
         "activation": LaunchConfig({"block": 1024}, num_warps=4),
+        "all_reduce": LaunchConfig({"elements_of_warp": 256, "max_programs": 128}, num_warps=8),
         "linear_vector": LaunchConfig(
             {
                 "tile_bytes": 16384,
@@ -197,6 +200,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         "rope": LaunchConfig({"heads": 4}),
         "rope_long_heads": LaunchConfig({"heads": 4}),
         "activation": LaunchConfig({"block": 512}),
+        "all_reduce": LaunchConfig({"elements_of_warp": 128, "max_programs": 4}, num_warps=1),
         "linear_vector": LaunchConfig(
             {
                 "tile_bytes": 32768,

@@ -7,6 +7,7 @@ A specialisation is the types of a kernel's arguments, its constants, the pointe
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import triton
@@ -14,7 +15,7 @@ from triton.compiler import ASTSource
 
 from ..block_formats import FORMATS
 from ..packed import GPU_FORMATS
-from . import activation, attention, beam_mask, norm, packed_unpack, prefill, qkv, rope
+from . import activation, all_reduce, attention, beam_mask, norm, packed_unpack, prefill, qkv, rope
 from .arguments import (
     BeamMaskPointers,
     CacheSlots,
@@ -39,8 +40,11 @@ TYPES_OF = {
     "counters": "*i32", "lengths_ptr": "*i32", "positions_ptr": "*i32", "start_ptr": "*i32",
     "live_slots_ptr": "*i32", "num_dead_ptr": "*i32", "beam_index_ptr": "*i32",
     "codes_ptr": "*i32", "high_ptr": "*i32", "scales_ptr": "*u8",
+    "epochs_ptr": "*i32", "own_buffer": "i64", **dict.fromkeys(all_reduce.PeerBuffers._fields, "i64"),
     "mask_ptr": "*i64", "beam_idx_ptr": "*i64", "eps": "fp32", "scale": "fp32",
 }  # fmt: skip
+# Sizes that 16 need not divide, where it divides all others.
+NOT_DIVISIBLE = ("num_rows", "num_programs", "rank")
 # The tuple that each grouped parameter is.
 GROUPS = {
     "q_strides": Strides,
@@ -58,6 +62,7 @@ GROUPS = {
     "slots": CacheSlots,
     "shape": QKVShape,
     "planes": PackedPointers,
+    "buffers": all_reduce.PeerBuffers,
 }
 
 
@@ -88,6 +93,7 @@ def variants(device_type: str) -> list[Variant]:
         *_attentions(launches["attention"]),
         *_prefills(launches["prefill"]),
         *_beam_masks(launches["norm"]),
+        *_all_reduce(launches["all_reduce"], device_type),
     ]
 
 
@@ -105,7 +111,9 @@ def source_of(variant: Variant, dtype: str) -> ASTSource:
             return "constexpr"
         is_pointer = member.endswith("_ptr") or name == "weight"
         kind = TYPES_OF.get(member) or (f"*{dtype}" if is_pointer else "i32")
-        if kind[0] == "*" or (kind == "i32" and member != "num_rows" and not variant.odd):
+        if kind[0] == "*" or (
+            kind in ("i32", "i64") and member not in NOT_DIVISIBLE and not variant.odd
+        ):
             divisible[path] = [["tt.divisibility", 16]]
         return kind
 
@@ -322,3 +330,22 @@ def _beam_masks(launch: LaunchConfig) -> Iterator[Variant]:
         "reorder of 1024, odd", beam_mask._reorder_beam_index, launch, wide, ("mask_ptr",)
     )
     yield Variant("live slots, odd", beam_mask._list_live_slots, launch, {"BLOCK_SIZE": 512})
+
+
+def _all_reduce(launch: LaunchConfig, device_type: str) -> Iterator[Variant]:
+    """A row of 4,096, 64 rows of 8,192 from eight ranks, and sizes that 16 does not divide."""
+    for title, elements, ranks, absent in (
+        ("1 row of 2 ranks", 4096, 2, ("bias_ptr",)),
+        ("64 rows of 8 ranks", 64 * 8192, 8, ("bias_ptr",)),
+        ("bias, odd", 4096, 4, ()),
+    ):
+        split = all_reduce.split_of(elements, launch)
+        constants = {
+            "NUM_RANKS": ranks, "BLOCK_SIZE": split.block_size, "NUM_BLOCKS": split.num_blocks,
+            "ACQUIRE": device_type != "cuda", "SEM": "acq_rel",
+        }  # fmt: skip
+        no_ranks = (f"buffers.rank{rank}" for rank in range(ranks, all_reduce.MAX_RANKS))
+        yield Variant(
+            f"all_reduce, {title}", all_reduce._one_shot_all_reduce,
+            replace(launch, num_warps=split.num_warps), constants, (*absent, *no_ranks), "odd" in title,
+        )  # fmt: skip
