@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from transformers.generation import GenerateBeamDecoderOnlyOutput, GenerateDecoderOnlyOutput
 
 
+MAX_SUMMED_ROWS = 64  # of the residual stream, that are summed over ranks in one launch
+
+
 class Model(Decoder):
     """A decoder-only language model in one stage of the ladder.
 
@@ -188,6 +191,7 @@ def load_model(
     """
     config = config_of(checkpoint.family, checkpoint.config, checkpoint.weights)
     own, config = part_of(checkpoint, config, ranks.rank, ranks.size, dtype, weight_format)
+    ranks = ranks.connect(device, dtype, MAX_SUMMED_ROWS * config.hidden_size)
     model = empty_model(config, stage, ranks)
     load_weights(model, own, device, dtype, weight_format)
     model.tokenizer = checkpoint.tokenizer

@@ -18,7 +18,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from tempfile import mkdtemp
@@ -73,13 +73,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--repeats", type=int, default=5)
     add("--peer-repeats", type=int, default=3)
     add("--no-single", action="store_true", help="do not run the complete model on one GPU")
+    add("--no-backend", action="store_true", help="leave out sums by NCCL or XCCL in all steps")
     add("--no-peer", action="store_true", help="leave transformers out")
-    add("--folder", default=shared_memory(), help="where the peer's weights are written")
+    add("--folder", default=memory_folder(), help="where the peer's weights are written")
     add("--json", type=Path)
     return parser.parse_args(arguments)
 
 
-def shared_memory() -> str | None:
+def memory_folder() -> str | None:
     """A folder in memory, where the system has one."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
@@ -147,11 +148,13 @@ def ours(run: Run, checkpoint: Any, ranks: Any, found: dict) -> None:
     stage = pick_stage(FASTEST)
     model = load_model(checkpoint, stage, run.device, run.dtype, weight_format, ranks)
     for beams in run.options.beams:
+        summed = "one launch" if getattr(model.ranks, "one_launch", None) else "backend"
         name = f"{FASTEST} on {ranks.size}"
         row, tokens = measure(run, name, Engine(name, model), beams, run.options.repeats)
         row |= {
             "model": checkpoint.name,
             "ranks": ranks.size,
+            "summed_by": None if ranks.size == 1 else summed,
             "weights": weights,
             "weight_bytes": sum(p.nbytes for p in model.parameters()),
             "captures": len(model.sessions.captures),
@@ -213,7 +216,7 @@ def reductions(run: Run, model: Any, beams: int) -> dict:
 
     def all_of_a_step() -> None:
         for _ in range(messages.sums):
-            run.ranks.all_reduce(x)
+            model.ranks.all_reduce(x)
 
     work = all_of_a_step
     if run.device.type != "cpu":
@@ -324,6 +327,9 @@ def measure_model(run: Run, shape: str) -> None:
     if run.ranks.size > 1:
         run.report(f"{checkpoint.name} on {run.ranks.size} devices ...")
         ours(run, checkpoint, run.ranks, found)
+        if not run.options.no_backend and run.device.type != "cpu":
+            run.report("... summed by the backend")
+            ours(run, checkpoint, replace(run.ranks, shared_memory=False), found)
     if not run.options.no_peer:
         peer(run, checkpoint, found)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
@@ -14,6 +14,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tinyllm.config import split_evenly
+from tinyllm.kernels.all_reduce import AllReduce
+
+if TYPE_CHECKING:
+    from tinyllm.kernels.triton.all_reduce import OneShotAllReduce
 
 BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl", "xpu": "cpu:gloo,xpu:xccl"}
 TIMEOUT_S = 600.0  # a rank may compile kernels for minutes while the others wait
@@ -32,6 +36,10 @@ class Ranks:
 
     rank: int = 0
     size: int = 1
+
+    def connect(self, device: torch.device, dtype: torch.dtype, max_elements: int) -> Ranks:
+        """The same ranks, ready to sum up to `max_elements` of a format in one launch, where devices share memory."""
+        return self
 
     def all_reduce(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         """The sum of the tensors of all ranks, which may be written into `x`; the same bits on every rank."""
@@ -60,10 +68,26 @@ SINGLE = Ranks()
 class ProcessRanks(Ranks):
     """The processes of torch.distributed's default group: NCCL, XCCL or gloo carry tensors, gloo what hosts agree on.
 
-    Raises ConnectionError where another process has ended, or does not answer in time.
+    `one_launch` sums a few rows where the GPUs of a host share memory, unless `shared_memory` is False. Raises
+    ConnectionError where another process has ended, or does not answer in time.
     """
 
+    shared_memory: bool = True
+    one_launch: OneShotAllReduce | None = field(default=None, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple:
+        """Copies of a model sum by the backend: memory that is shared cannot be copied."""
+        return ProcessRanks, (self.rank, self.size, False)
+
+    def connect(self, device: torch.device, dtype: torch.dtype, max_elements: int) -> Ranks:
+        if not self.shared_memory or device.type == "cpu":
+            return self
+        both = AllReduce(dist.group.WORLD, device, dtype, max_elements)
+        return replace(self, one_launch=both.one_shot)
+
     def all_reduce(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        if self.one_launch is not None and x.numel() <= self.one_launch.capacity:
+            return self.one_launch(x)
         try:
             dist.all_reduce(x)
         except RuntimeError as error:
