@@ -164,7 +164,9 @@ def pick_ranks(parallel: Any, device: torch.device, timeout_s: float = TIMEOUT_S
     if isinstance(parallel, Ranks):
         return parallel
     if parallel not in (None, "auto"):
-        raise ValueError(f"parallel={parallel!r}: expected None, 'auto' or a tinyllm Ranks")
+        raise ValueError(
+            f"parallel={parallel!r}: expected None, 'auto' or a tinyllm.parallel.ranks.Ranks"
+        )
     if parallel is None or not under_torchrun():
         return SINGLE
     if not dist.is_initialized():
