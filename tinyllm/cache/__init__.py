@@ -89,11 +89,13 @@ class Cache(PrefillCache, Protocol):
     """The keys and values of a decoder, as generation sees them; `copies` sequences share one stored prompt.
 
     `fixed_addresses`: a decode step does the same work on the same memory as the one before, and can be captured.
+    `stores_int8`: whether keys and values can be kept in int8.
     `text` is written by `generate`, where it returns the cache, and read where the cache comes back.
     """
 
     copies: int
     fixed_addresses: bool
+    stores_int8: bool
     text: CachedText | None
 
     @property
@@ -145,5 +147,5 @@ class CacheFactory(Protocol):
     ) -> Cache:
         """An empty cache for prompts that `copies` sequences each continue by so many steps, where that is known.
 
-        `independent`: the sequences are never reordered.
+        `dtype` is that of keys and values; `independent`: the sequences are never reordered.
         """

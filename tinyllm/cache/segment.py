@@ -41,9 +41,14 @@ def prompts_per_pass(tokens: int) -> int:
 
 
 class SegmentCache:
-    """A `SegmentLayer` for each layer, and the beam index they share; independent sequences are never reordered."""
+    """A `SegmentLayer` for each layer, and the beam index they share; independent sequences are never reordered.
+
+    With torch.int8 as dtype, keys and values are rounded when they are stored: every pass, a prefill too, attends to
+    the rounded ones, so that tokens do not depend on how a text was cut into passes.
+    """
 
     fixed_addresses = True
+    stores_int8 = True
 
     def __init__(
         self,
