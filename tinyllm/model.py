@@ -52,7 +52,7 @@ class Model(Decoder):
     generation_config: GenerationConfig | None = None
 
     def __init__(
-        self, config: DecoderConfig, stage: Stage, kv_dtype: torch.dtype | None = None
+        self, config: DecoderConfig, stage: Stage, kv_dtype: str | torch.dtype | None = None
     ) -> None:
         super().__init__(config, stage.ops, stage.attention, TORCH)  # `bind_stage_kernels` chooses
         self.stage = stage
@@ -164,7 +164,9 @@ class Model(Decoder):
         return generate(self, self.stage, self.sessions, self.generation_config, input_ids, **named)
 
 
-def empty_model(config: DecoderConfig, stage: Stage, kv_dtype: torch.dtype | None = None) -> Model:
+def empty_model(
+    config: DecoderConfig, stage: Stage, kv_dtype: str | torch.dtype | None = None
+) -> Model:
     """A model whose weights have shapes but no memory."""
     return Model(config, stage, kv_dtype)
 
@@ -191,7 +193,16 @@ def load_model(
 
 def restage(model: Model, stage: Stage) -> Model:
     """The same model in another stage, on the same weights. Raises ValueError for a stage that lacks its `kv_dtype`."""
-    other = empty_model(model.config, stage, model.kv_dtype)
+    return _on_the_weights_of(model, stage, model.kv_dtype)
+
+
+def with_kv_dtype(model: Model, kv_dtype: str | torch.dtype | None) -> Model:
+    """The same model with keys and values in another number format, on the same weights; see `from_pretrained`."""
+    return _on_the_weights_of(model, model.stage, kv_dtype)
+
+
+def _on_the_weights_of(model: Model, stage: Stage, kv_dtype: str | torch.dtype | None) -> Model:
+    other = empty_model(model.config, stage, kv_dtype)
     share_weights(other, model)
     other.tokenizer = model.tokenizer
     other.generation_config = model.generation_config

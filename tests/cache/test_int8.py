@@ -1,10 +1,12 @@
 """Keys and values in int8: the tokens of transformers with a cache that rounds them, in half of the memory."""
 
 import copy
+import json
 import pickle
 import warnings
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +20,7 @@ from tinyllm.ops import NAIVE
 from tinyllm.runtime.native import unsupported_reason
 from tinyllm.stages import STAGES
 
+RESULTS = Path(__file__).parents[2] / "book" / "results"
 VOCAB, NEW = 61, 12
 MODELS = {
     "llama": {},
@@ -265,3 +268,12 @@ def test_stages_in_place_and_copies_keep_the_format():
     again = restage(int8("llama", "final"), STAGES["segment"])
     assert again.kv_dtype == torch.int8
     assert pickle.loads(pickle.dumps(again)).kv_dtype == torch.int8
+
+
+def test_the_recorded_error_is_small():
+    exact, rounded = json.loads((RESULTS / "kv-errors.json").read_text())
+    assert [row["kv_dtype"] for row in (exact, rounded)] == ["float32", "int8"]
+    assert exact["token_bytes"] * (64 + 4) == rounded["token_bytes"] * 64 * 4
+    assert exact["divergence"] == 0 < rounded["divergence"] < 0.005
+    assert abs(rounded["perplexity"] / exact["perplexity"] - 1) < 0.005
+    assert rounded["same_top"] > 0.97

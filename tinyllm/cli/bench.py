@@ -20,9 +20,9 @@ from tinyllm.cli.bench_inputs import (
     pick_formats,
 )
 from tinyllm.cli.bench_plan import print_plan
-from tinyllm.cli.options import add_command, add_model
+from tinyllm.cli.options import add_command, add_kv_dtype, add_model
 from tinyllm.runtime.device import free_bytes, pick_device, pick_dtype, size_as_text
-from tinyllm.stages import STAGES, pick_stage
+from tinyllm.stages import STAGES, pick_kv_dtype, pick_stage
 
 if TYPE_CHECKING:
     from tinyllm.bench.presets import Preset
@@ -62,6 +62,7 @@ examples:
   tinyllm bench --preset answers --random llama-3-8b --answers 1 8 64 256 --json answers.json --png answers.png
   tinyllm bench --peers hf ipex --peer-python ipex=ipex-env/bin/python
   tinyllm bench --weights stored q8_0 --stages final --peers hf llama.cpp openvino --beams 1 4
+  tinyllm bench --kv-dtype int8 --stages final --beams 1 4 --prompts 2048
   tinyllm bench --plan --random llama-2-7b --prompts 1024 --beams 4 --memory-budget 64
 """
 
@@ -95,6 +96,10 @@ def add_to(commands) -> None:
         help="formats in which the last stage and the peers run too, beside dense weights: "
         f"{', '.join(WEIGHTS)}; "
         "by default as stored, where the model's file packs them",
+    )
+    add_kv_dtype(
+        command,
+        "number format of keys and values in which the last stage runs too, beside that of activations",
     )
     add("--peers", nargs="*", metavar="PEER", help="other engines to measure; see below")
     add(
@@ -246,6 +251,8 @@ def resolve(options: argparse.Namespace) -> Preset:
     pick_peers(preset.peers)
     for stage in preset.stages:
         pick_stage(stage)
+    for last in preset.stages[-1:]:
+        pick_kv_dtype(options.kv_dtype, pick_stage(last))
     if not preset.stages and not preset.peers:
         raise ValueError("--stages and --peers are both empty: expected at least one engine")
     if options.batch is None or preset.batches is None:
@@ -289,7 +296,9 @@ def measured(
     for name in [name for name, peer in peers.items() if not (peer.dense or packed)]:
         report(f"{name} is left out: it has packed weights alone; {PACKED_ALONE}")
         del peers[name]
-    settings = EngineSettings(checkpoint, device, dtype, pythons, weights)
+    settings = EngineSettings(
+        checkpoint, device, dtype, pythons, weights=weights, kv_dtype=options.kv_dtype
+    )
     record = (lambda rows: write_rows(rows, options.json)) if options.json else (lambda rows: None)
     if preset.batches is None:
         budget = memory_budget(options, settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -19,18 +20,23 @@ if TYPE_CHECKING:
 
 
 class PlanRow(NamedTuple):
-    """A stage under a name, the bytes of its weights, and the device that unpacks them, where they are packed."""
+    """A stage under a name, the bytes of its weights, and the device that unpacks them, where they are packed.
+
+    `int8`: keys and values are kept in int8.
+    """
 
     name: str
     stage: str
     weights: int
     unpack_device: str | None = None
+    int8: bool = False
 
 
 def print_plan(
     options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None
 ) -> int:
     """Print the memory of every stage in every case and the batch that fits; no weights are loaded."""
+    from tinyllm.bench.rows import INT8_KEYS
     from tinyllm.checkpoint.loading import weight_bytes
     from tinyllm.checkpoint.weight_formats import DENSE
 
@@ -49,6 +55,9 @@ def print_plan(
             weights = weight_bytes(checkpoint, dtype, one)
             unpack_device = None if one.is_dense(dtype) else device.type
             rows.append(PlanRow(f"{last}, {one.name}", last, weights, unpack_device))
+        if options.kv_dtype is not None:
+            of_last = [row for row in rows if row.stage == last]
+            rows += [row._replace(name=f"{row.name}, {INT8_KEYS}", int8=True) for row in of_last]
     for case in preset.cases:
         print_case(case, case.prompt_tokens or tokens, rows, config, dtype.itemsize, free)
     return 0
@@ -75,6 +84,7 @@ def print_case(
     ]
     for row in rows:
         stage = pick_stage(row.stage)
+        call = replace(call, int8=row.int8)
         need = memory_need(stage, config, call, size, row.unpack_device)
         fit = "unknown"
         if free is not None:

@@ -130,7 +130,7 @@ def _peak_at(
         compaction = keys_and_values // config.num_hidden_layers + 8 * rows_of_logits
     in_layers = work.size * (rows * layer + bias + paths) + (16 + 4 * config.alibi) * scores
     if work.int8:
-        copies = dequantized_bytes(stage, config, work if work.held else one_pass)
+        copies = dequantize_bytes(stage, config, work if work.held else one_pass)
         in_layers += max(0, copies - work.size * rows * (layer - 3 * m - attention))
     return MemoryNeed(
         keys_and_values=keys_and_values,
@@ -144,7 +144,7 @@ def _peak_at(
     )
 
 
-def dequantized_bytes(stage: Stage, config: DecoderConfig, work: Workload) -> int:
+def dequantize_bytes(stage: Stage, config: DecoderConfig, work: Workload) -> int:
     """Bytes of one layer's keys and values as attention reads them, where it cannot read int8, and of new ones.
 
     The values are in float32 for a moment, beside the keys in the number format of activations.
