@@ -90,8 +90,11 @@ class Decoder(nn.Module):
     """A decoder-only language model: operations, attention and kernels are given to it.
 
     `kernels` is the set that the operations run on; `bind` chooses another. On one of several `ranks`, `config`
-    describes that rank's part, and the operations add the partial sums of all ranks.
+    describes that rank's part, and the operations add the partial sums of all ranks. `kv_dtype` is the number format of
+    keys and values, None for that of activations.
     """
+
+    kv_dtype: torch.dtype | None = None
 
     def __init__(
         self,

@@ -154,6 +154,7 @@ def workload(engine: Measurable, plan: Plan) -> Workload:
         independent=plan.num_answers is not None,
         steps=steps,
         packed=engine.packed_sizes,
+        int8=engine.kv_dtype is not None,
     )
 
 
@@ -187,6 +188,7 @@ def make_row(
         peak_bytes=first_run.peak_bytes,
         weight_bytes=engine.weight_bytes,
         weights=engine.weights,
+        kv_dtype=None if engine.kv_dtype is None else "int8",
         bits_per_weight=8 * engine.weight_bytes / weight_elements(engine.config),
         predicted_bytes_per_token=least,
         bandwidth_gb_s=gb_s,

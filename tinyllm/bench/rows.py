@@ -26,7 +26,8 @@ class Row:
     for the largest batch in a memory budget, weights included. In other fields None means not available. `weights` is
     what they are kept in: dense and a number format, or packed and formats of blocks; `bits_per_weight` are the bits
     of all weights over their number, in which tied ones count once. `ranks` are devices that run a model together, of
-    which bytes and bandwidths are those of the first; None for one.
+    which bytes and bandwidths are those of the first; None for one. `kv_dtype` is the number format of keys and values,
+    where it is not `dtype`.
     """
 
     stage: str
@@ -63,6 +64,7 @@ class Row:
     weights: str | None = None
     bits_per_weight: float | None = None
     ranks: int | None = None
+    kv_dtype: str | None = None
 
     @property
     def case(self) -> tuple[object, ...]:
@@ -99,8 +101,11 @@ def ratio_to_peer(row: Row, rows: Sequence[Row], peer: str = "hf") -> float | No
     return times[0] / row.next_token_ms if times else None
 
 
+INT8_KEYS = "int8 keys"  # in the name of a stage whose keys and values are int8
+
+
 def is_ours(name: str) -> bool:
-    """Whether an engine is a stage of ours, behind whose name a format of weights may stand; else it is a peer."""
+    """Whether an engine is a stage of ours, behind whose name formats may stand; else it is a peer."""
     try:
         return bool(pick_stage(name.partition(",")[0]))
     except ValueError:

@@ -20,10 +20,10 @@ from tinyllm.cli.bench_inputs import (
     pick_formats,
 )
 from tinyllm.cli.bench_plan import print_plan
-from tinyllm.cli.options import add_command, add_model, ranks_of
+from tinyllm.cli.options import add_command, add_kv_dtype, add_model, ranks_of
 from tinyllm.parallel.ranks import Ranks, device_of_rank
 from tinyllm.runtime.device import free_bytes, pick_device, pick_dtype, size_as_text
-from tinyllm.stages import STAGES, pick_stage
+from tinyllm.stages import STAGES, pick_kv_dtype, pick_stage
 
 if TYPE_CHECKING:
     from tinyllm.bench.presets import Preset
@@ -66,6 +66,7 @@ examples:
   tinyllm bench --weights stored q8_0 --stages final --peers hf llama.cpp openvino --beams 1 4
   torchrun --nproc-per-node 2 -m tinyllm bench --random llama-2-7b --stages final --prompts 1024
   tinyllm bench --plan --ranks 4 --random llama-2-70b --prompts 1024 --memory-budget 64
+  tinyllm bench --kv-dtype int8 --stages final --beams 1 4 --prompts 2048
   tinyllm bench --plan --random llama-2-7b --prompts 1024 --beams 4 --memory-budget 64
 """
 
@@ -99,6 +100,10 @@ def add_to(commands) -> None:
         help="formats in which the last stage and the peers run too, beside dense weights: "
         f"{', '.join(WEIGHTS)}; "
         "by default as stored, where the model's file packs them",
+    )
+    add_kv_dtype(
+        command,
+        "number format of keys and values in which the last stage runs too, beside that of activations",
     )
     add("--peers", nargs="*", metavar="PEER", help="other engines to measure; see below")
     add(
@@ -278,6 +283,8 @@ def resolve(options: argparse.Namespace) -> Preset:
     pick_peers(preset.peers)
     for stage in preset.stages:
         pick_stage(stage)
+    for last in preset.stages[-1:]:
+        pick_kv_dtype(options.kv_dtype, pick_stage(last))
     if not preset.stages and not preset.peers:
         raise ValueError("--stages and --peers are both empty: expected at least one engine")
     if options.batch is None or preset.batches is None:
@@ -325,7 +332,15 @@ def measured(
     for name in [name for name, peer in peers.items() if not (peer.dense or packed)]:
         report(f"{name} is left out: it has packed weights alone; {PACKED_ALONE}")
         del peers[name]
-    settings = EngineSettings(checkpoint, device, dtype, pythons, weights, ranks)
+    settings = EngineSettings(
+        checkpoint,
+        device,
+        dtype,
+        pythons,
+        weights=weights,
+        ranks=ranks,
+        kv_dtype=options.kv_dtype,
+    )
     record = lambda rows: None  # noqa: E731
     if options.json and ranks.rank == 0:
         record = lambda rows: write_rows(rows, options.json)  # noqa: E731

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class PlanRow(NamedTuple):
     """A stage under a name, its decoder, the bytes of its weights, and the device that unpacks packed ones.
 
-    Of several ranks it is the one with most weights.
+    Of several ranks it is the one with most weights. `int8`: keys and values are kept in int8.
     """
 
     name: str
@@ -31,12 +32,14 @@ class PlanRow(NamedTuple):
     config: DecoderConfig
     weights: int
     unpack_device: str | None = None
+    int8: bool = False
 
 
 def print_plan(
     options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None
 ) -> int:
     """Print the memory of every stage in every case and the batch that fits; no weights are loaded."""
+    from tinyllm.bench.rows import INT8_KEYS
     from tinyllm.checkpoint.weight_formats import DENSE
 
     checkpoint = open_model(options, device, dtype)
@@ -53,6 +56,9 @@ def print_plan(
             part = largest_part(checkpoint, dtype, one, options.ranks)
             unpack_device = None if one.is_dense(dtype) else device.type
             rows.append(PlanRow(f"{last}, {one.name}", last, *part, unpack_device))
+        if options.kv_dtype is not None:
+            of_last = [row for row in rows if row.stage == last]
+            rows += [row._replace(name=f"{row.name}, {INT8_KEYS}", int8=True) for row in of_last]
     if options.ranks > 1:
         print(f"each of {options.ranks} devices that run the model together")
     for case in preset.cases:
@@ -95,7 +101,7 @@ def print_case(
     ]
     for row in rows:
         stage = pick_stage(row.stage)
-        need = memory_need(stage, row.config, call, size, row.unpack_device)
+        need = memory_need(stage, row.config, replace(call, int8=row.int8), size, row.unpack_device)
         fit = "unknown"
         if free is not None:
             left = free - row.weights

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tinyllm.attention.kernel import kernel_attention
+from tinyllm.attention.kernel import kernel_attention, scales_of
 from tinyllm.attention.mask import slopes_of
 from tinyllm.cache import PrefillCache
 from tinyllm.cache.segment import SegmentCache
@@ -99,7 +99,11 @@ class NativeStep:
         response_address = cache.layers[0].response.k.data_ptr()
         if new or response_address != self.response_address:
             segments = [layer.segments for layer in cache.layers]
-            self.step.bind([(*prompt, *response) for prompt, response in segments])
+            scales = [scales_of(*both) for both in segments]
+            self.step.bind(
+                [(*prompt, *response) for prompt, response in segments],
+                None if scales[0] is None else scales,
+            )
             self.cache = weakref.ref(cache)
             self.response_address = response_address
 
