@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int, Int32, Int64
+from jaxtyping import Float, Float32, Int, Int32, Int64
 from torch import Tensor
 
 from .weights import PackedRows, Weight
@@ -45,6 +45,15 @@ class BeamMask(NamedTuple):
     mask: Int64[Tensor, "b words slots"]
     live_slots: Int32[Tensor, "b words slots"]
     num_dead: Int32[Tensor, "b words"]
+
+
+class KeyValueScales(NamedTuple):
+    """The scales of keys and values in int8, one for each token and head; what is attended to is `code * scale`."""
+
+    prompt_k: Float32[Tensor, "b g t"]
+    prompt_v: Float32[Tensor, "b g t"]
+    response_k: Float32[Tensor, "b g slots"]
+    response_v: Float32[Tensor, "b g slots"]
 
 
 class Workspace(NamedTuple):

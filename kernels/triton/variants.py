@@ -38,6 +38,7 @@ TYPES_OF = {
     "cos_ptr": "*fp32", "sin_ptr": "*fp32", "slopes_ptr": "*fp32", "partials": "*fp32",
     "counters": "*i32", "lengths_ptr": "*i32", "positions_ptr": "*i32", "start_ptr": "*i32",
     "live_slots_ptr": "*i32", "num_dead_ptr": "*i32", "beam_index_ptr": "*i32",
+    "k_scale_ptr": "*fp32", "v_scale_ptr": "*fp32",
     "codes_ptr": "*i32", "high_ptr": "*i32", "scales_ptr": "*u8",
     "mask_ptr": "*i64", "beam_idx_ptr": "*i64", "eps": "fp32", "scale": "fp32",
 }  # fmt: skip
@@ -64,7 +65,8 @@ GROUPS = {
 class Variant(NamedTuple):
     """One specialisation of a kernel; a member of a grouped parameter is named `group.member`.
 
-    `absent` names the pointers that are None; `odd`: 16 divides no size and no stride, so that loads are element-wise.
+    `absent` names the pointers that are None; `odd`: 16 divides no size and no stride, so that loads are element-wise;
+    `int8`: keys and values are int8, with scales, the members of grouped parameters that are None elsewhere.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Variant(NamedTuple):
     constants: Mapping[str, Any]
     absent: tuple[str, ...] = ()
     odd: bool = False
+    int8: bool = False
 
 
 def variants(device_type: str) -> list[Variant]:
@@ -105,6 +108,8 @@ def source_of(variant: Variant, dtype: str) -> ASTSource:
             return "constexpr"
         is_pointer = member.endswith("_ptr") or name == "weight"
         kind = TYPES_OF.get(member) or (f"*{dtype}" if is_pointer else "i32")
+        if variant.int8 and "." in name and member in ("k_ptr", "v_ptr"):
+            kind = "*i8"
         if kind[0] == "*" or (kind == "i32" and member != "num_rows" and not variant.odd):
             divisible[path] = [["tt.divisibility", 16]]
         return kind
@@ -114,6 +119,8 @@ def source_of(variant: Variant, dtype: str) -> ASTSource:
             signature[name] = type_of((i,), name, name)
             continue
         group = GROUPS.get(name, PackedPointers)
+        if not variant.int8:
+            constants |= {f"{name}.{member}": None for member in group._field_defaults}
         types = (type_of((i, j), f"{name}.{one}", one) for j, one in enumerate(group._fields))
         signature[name] = group(*types)
     return ASTSource(variant.kernel, signature, given, divisible)
@@ -290,7 +297,10 @@ def _attentions(launch: LaunchConfig) -> Iterator[Variant]:
         }
         title = f"attention, {name}" + (f" of {head_dim}" if head_dim in (80, 96) else "")
         kernel = attention._segment_attention
-        yield from _capped(Variant(title, kernel, launch, constants, absent))
+        variant = Variant(title, kernel, launch, constants, absent)
+        yield from _capped(variant)
+        constants = constants | {"BLOCK_N": key_tile(head_dim, 1, launch)}
+        yield from _capped(variant._replace(name=f"{title}, int8", constants=constants, int8=True))
 
 
 def _prefills(launch: LaunchConfig) -> Iterator[Variant]:
