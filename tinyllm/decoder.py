@@ -87,8 +87,11 @@ class DecoderLayer(nn.Module):
 class Decoder(nn.Module):
     """A decoder-only language model: operations, attention and kernels are given to it.
 
-    `kernels` is the set that the operations run on; `bind` chooses another.
+    `kernels` is the set that the operations run on; `bind` chooses another. `kv_dtype` is the number format of keys and
+    values, None for that of activations.
     """
+
+    kv_dtype: torch.dtype | None = None
 
     def __init__(
         self, config: DecoderConfig, ops: Operations, attention: Attention, kernels: KernelSet

@@ -30,7 +30,7 @@ from tinyllm.generation.sessions import Sessions
 from tinyllm.kernels import TORCH, pick_kernels
 from tinyllm.linear import formats_as_text, storage_size
 from tinyllm.runtime.device import pick_device, pick_dtype, size_as_text
-from tinyllm.stages import FASTEST, Stage, pick_stage
+from tinyllm.stages import FASTEST, Stage, pick_kv_dtype, pick_stage
 
 if TYPE_CHECKING:
     from transformers import (
@@ -51,9 +51,12 @@ class Model(Decoder):
     tokenizer: PreTrainedTokenizerBase | None = None
     generation_config: GenerationConfig | None = None
 
-    def __init__(self, config: DecoderConfig, stage: Stage) -> None:
+    def __init__(
+        self, config: DecoderConfig, stage: Stage, kv_dtype: torch.dtype | None = None
+    ) -> None:
         super().__init__(config, stage.ops, stage.attention, TORCH)  # `bind_stage_kernels` chooses
         self.stage = stage
+        self.kv_dtype = pick_kv_dtype(kv_dtype, stage)
         self.sessions = Sessions()
         self.requires_grad_(False)
 
@@ -86,7 +89,7 @@ class Model(Decoder):
         rows = {
             "stage": self.stage.name,
             "kernels": self.kernels.name,
-            "cache": self.stage.cache.__name__,
+            "cache": self.stage.cache.__name__ + (", int8" if self.kv_dtype else ""),
             "attention": getattr(self.attention, "__name__", repr(self.attention)),
             "runner": self.stage.runner.describe(self),
             "weights": f"{formats_as_text(self)}, {size}, on {self.device}",
@@ -161,9 +164,9 @@ class Model(Decoder):
         return generate(self, self.stage, self.sessions, self.generation_config, input_ids, **named)
 
 
-def empty_model(config: DecoderConfig, stage: Stage) -> Model:
+def empty_model(config: DecoderConfig, stage: Stage, kv_dtype: torch.dtype | None = None) -> Model:
     """A model whose weights have shapes but no memory."""
-    return Model(config, stage)
+    return Model(config, stage, kv_dtype)
 
 
 def load_model(
@@ -172,9 +175,14 @@ def load_model(
     device: torch.device,
     dtype: torch.dtype,
     weight_format: WeightFormat = DENSE,
+    kv_dtype: torch.dtype | None = None,
 ) -> Model:
-    """A checkpoint's model, read straight to `device`, activations in `dtype` and matrices in `weight_format`."""
-    model = empty_model(config_of(checkpoint.family, checkpoint.config, checkpoint.weights), stage)
+    """A checkpoint's model, read straight to `device`: activations in `dtype`, matrices in `weight_format`.
+
+    `kv_dtype` is the number format of keys and values, None for `dtype`.
+    """
+    config = config_of(checkpoint.family, checkpoint.config, checkpoint.weights)
+    model = empty_model(config, stage, kv_dtype)
     load_weights(model, checkpoint, device, dtype, weight_format)
     model.tokenizer = checkpoint.tokenizer
     model.generation_config = checkpoint.generation_config
@@ -182,8 +190,8 @@ def load_model(
 
 
 def restage(model: Model, stage: Stage) -> Model:
-    """The same model in another stage, on the same weights."""
-    other = empty_model(model.config, stage)
+    """The same model in another stage, on the same weights. Raises ValueError for a stage that lacks its `kv_dtype`."""
+    other = empty_model(model.config, stage, model.kv_dtype)
     share_weights(other, model)
     other.tokenizer = model.tokenizer
     other.generation_config = model.generation_config
@@ -199,28 +207,33 @@ def from_pretrained(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
     weights: str | torch.dtype | None = None,
+    kv_dtype: str | torch.dtype | None = None,
 ) -> Model:
     """Load a model: None for SmolLM2-135M-Instruct, or a folder, a `.gguf` file or a hub id.
 
     `device` defaults to the best there is (xpu, cuda, cpu), `dtype` to the one that
     its configuration names, or else to that of its weights. `weights` is the format that matrices are kept in:
     "stored" as a GGUF file or a quantised folder packs them, which is the default, or dense in `dtype` where one is
-    given; a number format; or "q4_0", "q4_1" or "q8_0", quantised while they are loaded.
+    given; a number format; or "q4_0", "q4_1" or "q8_0", quantised while they are loaded. `kv_dtype="int8"` keeps keys
+    and values in eight bits, with a scale for each token and head: about half of the memory of 16 bits, and rounded, so
+    that tokens may differ.
     Raises ValueError or FileNotFoundError naming the argument, tensor or file that is wrong.
     """
     stage = pick_stage(stage)
+    kv_dtype = pick_kv_dtype(kv_dtype, stage)
     device = pick_device(device)
     dtype = pick_dtype(dtype)
     weight_format = pick_weights(weights, dtype)
     checkpoint = open_checkpoint(name_or_path)
-    return load_model(
-        checkpoint, stage, device, dtype or pick_dtype(checkpoint.dtype), weight_format
-    )
+    dtype = dtype or pick_dtype(checkpoint.dtype)
+    return load_model(checkpoint, stage, device, dtype, weight_format, kv_dtype=kv_dtype)
 
 
 @torch.inference_mode(mode=False)
 @no_type_check
-def from_module(hf_model: PreTrainedModel, stage: Stage) -> Model:
+def from_module(
+    hf_model: PreTrainedModel, stage: Stage, kv_dtype: torch.dtype | None = None
+) -> Model:
     """A model on the weights of a transformers model in memory; see `tinyllm.optimize`."""
     hf_config = config_in(hf_model)
     family = family_of(hf_config)
@@ -229,7 +242,7 @@ def from_module(hf_model: PreTrainedModel, stage: Stage) -> Model:
     config = config_of(family, hf_config, weights)
     check_parts(hf_model, hf_class)
     config = with_embedding_scale(config, hf_model)
-    model = empty_model(config, stage)
+    model = empty_model(config, stage, kv_dtype)
     merge_weights(model, family, weights)
     read_frequencies(model.rotary, config, hf_config, hf_model)
     model.generation_config = hf_model.generation_config

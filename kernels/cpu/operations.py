@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..kernel_set import NormWeights
+from ..kernel_set import KeyValueScales, NormWeights
+from ..torch_kernels import TORCH
 from ..weights import DenseWeight, PackedRows, Weight
 from .build import BuildError, cache_folder, library
 from .matrices import check_packed_rows, check_packed_weight, matrix_of, packed_part
@@ -130,10 +131,27 @@ class Kernels:
         softcap: float | None = None,
         window: int | None = None,
         *,
+        scales: KeyValueScales | None = None,
         beam_mask: object | None = None,
         workspace: object | None = None,
     ) -> Tensor:
         """See `segment_attention`."""
+        if scales is not None:
+            return TORCH.segment_attention(
+                q,
+                prompt_k,
+                prompt_v,
+                response_k=response_k,
+                response_v=response_v,
+                lengths=lengths,
+                beam_index=beam_index,
+                prompt_positions=prompt_positions,
+                slopes=slopes,
+                scale=scale,
+                softcap=softcap,
+                window=window,
+                scales=scales,
+            )
         check_shape("q", q, "b h w d")
         check_shape("prompt_k", prompt_k, "b g t d")
         b, h, w, d = q.shape
@@ -215,6 +233,7 @@ def segment_attention(
     softcap: float | None = None,
     window: int | None = None,
     *,
+    scales: KeyValueScales | None = None,
     beam_mask: object | None = None,
     workspace: object | None = None,
 ) -> Tensor:
@@ -237,6 +256,7 @@ def segment_attention(
         scale=scale,
         softcap=softcap,
         window=window,
+        scales=scales,
     )
 
 

@@ -59,6 +59,7 @@ class ContiguousCache:
 
     copies = 1
     fixed_addresses = False
+    stores_int8 = False
     logits_to_keep = 1
 
     def __init__(

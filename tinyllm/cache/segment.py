@@ -41,9 +41,14 @@ def prompts_per_pass(tokens: int) -> int:
 
 
 class SegmentCache:
-    """A `SegmentLayer` for each layer, and the beam index they share; independent sequences are never reordered."""
+    """A `SegmentLayer` for each layer, and the beam index they share; independent sequences are never reordered.
+
+    With torch.int8 as dtype, keys and values are rounded when they are stored: every pass, a prefill too, attends to
+    the rounded ones, so that tokens do not depend on how a text was cut into passes.
+    """
 
     fixed_addresses = True
+    stores_int8 = True
 
     def __init__(
         self,
@@ -133,7 +138,7 @@ class SegmentCache:
     def nbytes(self) -> int:
         """Bytes of keys and values, reserved ones too."""
         segments = [segment for layer in self.layers for segment in layer.segments]
-        return sum(x.untyped_storage().nbytes() for segment in segments for x in segment)
+        return sum(x.untyped_storage().nbytes() for segment in segments for x in segment.tensors)
 
     def is_decode_step(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> bool:
         """Whether so many new tokens in every row are one of each sequence, after its prompt."""
@@ -337,7 +342,7 @@ class PrefillLayer:
 
     def slots(self, tokens: int) -> Slots:
         """All of them."""
-        return Slots(*self.prompt.part(0, tokens))
+        return Slots(*self.prompt.part(0, tokens).tensors)
 
     def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
         """Copy keys and values into their slots."""

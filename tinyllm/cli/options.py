@@ -46,6 +46,11 @@ def add_model(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_kv_dtype(command: argparse.ArgumentParser, help: str) -> None:
+    """Add the option for the number format of keys and values."""
+    command.add_argument("--kv-dtype", choices=("int8",), help=help)
+
+
 def add_answer(command: argparse.ArgumentParser, longest: int) -> None:
     """Add the options for an answer: stage, length and sampling."""
     add_model(command)
@@ -53,6 +58,11 @@ def add_answer(command: argparse.ArgumentParser, longest: int) -> None:
         "--weights",
         choices=WEIGHTS,
         help="format of the matrices; as stored by default, or dense where --dtype is given",
+    )
+    add_kv_dtype(
+        command,
+        "number format of keys and values: int8 has half the memory of 16 bits, and tokens may differ; "
+        "that of activations by default",
     )
     command.add_argument(
         "--stage", default=FASTEST, choices=list(STAGES), help="the stage of the ladder"
@@ -99,6 +109,7 @@ def load(options: argparse.Namespace):
         device=options.device,
         dtype=options.dtype,
         weights=options.weights,
+        kv_dtype=options.kv_dtype,
     )
     if model.tokenizer is None:
         raise ValueError(

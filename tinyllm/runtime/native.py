@@ -38,6 +38,8 @@ def unsupported_reason(decoder: Decoder) -> str | None:
         return "the stage has operations of its own, which a native step would not run"
     if decoder.attention is not kernel_attention:
         return "the stage has an attention of its own, which a native step would not run"
+    if decoder.kv_dtype is not None:
+        return "keys and values are int8, which a native step does not read yet"
     if not decoder.kernels.native_step:
         return f"the stage asks for the kernels {decoder.kernels.name!r}"
     dtypes = (decoder.dtype, torch.uint8)  # packed weights are bytes
