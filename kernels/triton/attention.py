@@ -36,7 +36,7 @@ from .beam_mask import WORD_BITS, make_beam_mask
 from .online_softmax import LOG2_E, SCALE_UNIT, reduce_partials, store_partial
 from .split_plan import SplitPlan, response_layout, split_plan_of
 from .tiles import has_blocks, has_blocks_of_all_heads
-from .tuning import LaunchConfig, launch_for
+from .tuning import LaunchConfig, attention_launch
 
 
 @triton.jit
@@ -261,7 +261,7 @@ def segment_attention(
     check_int32(lengths=lengths)
     check_vectors(q.shape[1], slopes=slopes)
     window = window_or_none(window)
-    launch = launch or launch_for("attention", q.device.type)
+    launch = launch or attention_launch(prompt_k)
     b, h, w, d = q.shape
     kv_heads = prompt_k.shape[1]
     group_size = h // kv_heads

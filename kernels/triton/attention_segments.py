@@ -124,8 +124,12 @@ def attend_to_prompt(
         v_scale = None
         if prompt.k_scale_ptr is not None:
             offsets = key * prompt.stride_scale_token
-            k_scale = _load_scales(prompt.k_scale_ptr + scale_offset, offsets, key_mask, BLOCK_LOADS)
-            v_scale = _load_scales(prompt.v_scale_ptr + scale_offset, offsets, key_mask, BLOCK_LOADS)
+            k_scale = _load_scales(
+                prompt.k_scale_ptr + scale_offset, offsets, key_mask, BLOCK_LOADS
+            )
+            v_scale = _load_scales(
+                prompt.v_scale_ptr + scale_offset, offsets, key_mask, BLOCK_LOADS
+            )
             k_scale = scale * k_scale[None, :]
             prompt_k = prompt_k.to(tl.float32).to(q.dtype)
             prompt_v = prompt_v.to(tl.float32).to(q.dtype)
@@ -244,8 +248,12 @@ def attend_to_response(
         v_scale = None
         if response.k_scale_ptr is not None:
             offsets = step * response.stride_scale_step + writer * response.stride_scale_slot
-            k_scale = _load_scales(response.k_scale_ptr + scale_offset, offsets, key_mask, BLOCK_LOADS)
-            v_scale = _load_scales(response.v_scale_ptr + scale_offset, offsets, key_mask, BLOCK_LOADS)
+            k_scale = _load_scales(
+                response.k_scale_ptr + scale_offset, offsets, key_mask, BLOCK_LOADS
+            )
+            v_scale = _load_scales(
+                response.v_scale_ptr + scale_offset, offsets, key_mask, BLOCK_LOADS
+            )
             k_scale = scale * k_scale[None, :]
             response_k = response_k.to(tl.float32).to(q.dtype)
             response_v = response_v.to(tl.float32).to(q.dtype)

@@ -61,6 +61,18 @@ GROUPS = {
     "planes": PackedPointers,
 }
 
+# Of attention, with keys and values in int8: one sequence and four beams, samples, padding, and every size of a head.
+INT8_ATTENTIONS = (
+    "attention, one sequence, split",
+    "attention, one sequence",
+    "attention, beams, split",
+    "attention, beams of grouped heads of 80",
+    "attention, many rows, padded, ALiBi",
+    "attention, large heads",
+    "attention, beams of 3 words, grouped heads, split",
+    "attention, samples of grouped heads in tiles, split",
+)
+
 
 class Variant(NamedTuple):
     """One specialisation of a kernel; a member of a grouped parameter is named `group.member`.
@@ -89,6 +101,7 @@ def variants(device_type: str) -> list[Variant]:
         *_queries(launches, device_type),
         *_packed(launches, device_type),
         *_attentions(launches["attention"]),
+        *_int8_attentions(launches),
         *_prefills(launches["prefill"]),
         *_beam_masks(launches["norm"]),
     ]
@@ -158,12 +171,17 @@ def _ropes(launches: Mapping[str, LaunchConfig]) -> Iterator[Variant]:
         ("interleaved", interleaved, usual, ()),
         ("large heads", large, long_heads, ()),
     )
-    for name, absent in (("rope", no_norms), ("rope of normalised heads", ())):
+    for name, norms, absent in (("rope", False, no_norms), ("rope of normalised heads", True, ())):
         for title, constants, launch, missing in titles:
             blocks = constants | {"BLOCK_HEADS": launch.blocks["heads"]}
-            yield Variant(
-                f"{name}, {title}", rope._rope_and_store, launch, blocks, (*absent, *missing)
+            absent_of_title = (*absent, *missing)
+            variant = Variant(
+                f"{name}, {title}", rope._rope_and_store, launch, blocks, absent_of_title
             )
+            yield variant
+            # Of normalised heads, those of Gemma 3
+            if not norms or title == "large heads":
+                yield variant._replace(name=f"{variant.name}, int8", int8=True)
 
 
 def _activations(launch: LaunchConfig) -> Iterator[Variant]:
@@ -297,10 +315,23 @@ def _attentions(launch: LaunchConfig) -> Iterator[Variant]:
         }
         title = f"attention, {name}" + (f" of {head_dim}" if head_dim in (80, 96) else "")
         kernel = attention._segment_attention
-        variant = Variant(title, kernel, launch, constants, absent)
-        yield from _capped(variant)
-        constants = constants | {"BLOCK_N": key_tile(head_dim, 1, launch)}
-        yield from _capped(variant._replace(name=f"{title}, int8", constants=constants, int8=True))
+        yield from _capped(Variant(title, kernel, launch, constants, absent))
+
+
+def _int8_attentions(launches: Mapping[str, LaunchConfig]) -> Iterator[Variant]:
+    """Some of the variants of attention, with keys and values in int8."""
+    launch = launches["attention_int8"]
+    for variant in _attentions(launches["attention"]):
+        if variant.name in INT8_ATTENTIONS:
+            constants = {
+                **variant.constants,
+                "BLOCK_N": key_tile(variant.constants["HEAD_DIM"], 1, launch),
+                "PROMPT_STAGES": launch.num_stages,
+                "RESPONSE_STAGES": launch.num_stages,
+            }
+            yield variant._replace(
+                name=f"{variant.name}, int8", launch=launch, constants=constants, int8=True
+            )
 
 
 def _prefills(launch: LaunchConfig) -> Iterator[Variant]:
