@@ -1,10 +1,11 @@
 """Attention of a decode step over a prompt and a response segment, through the beam index: one launch.
 
 The rows of a request are all its sequences times all query heads that share a key/value head, cut into tiles. The keys
-and values of a prompt, 2*t*d*s bytes for t tokens, d elements a head and s bytes an element, are read once for all rows
-of a tile; in int8 2*t*(d + 4), with the scale of each. Of the response, a tile of beams reads each slot reachable from any of 64, its word of the beam mask, once;
-where keys are loaded as blocks, every slot. Sequences without a beam index are independent: a tile reads the slots that
-its own sequences wrote, and no mask. Scores never leave the registers: one softmax runs over both.
+and values of a prompt, 2*t*d*s bytes for t tokens, d elements a head and s bytes an element, or in int8 2*t*(d + 4),
+are read once for all rows of a tile. Of the response, a tile of beams reads each slot reachable from any of 64, its
+word of the beam mask, once; where keys are loaded as blocks, every slot. Sequences without a beam index are
+independent: a tile reads the slots that its own sequences wrote, and no mask. Scores never leave the registers: one
+softmax runs over both.
 
 Where requests times key/value heads are too few to fill the device, the keys are split among programs (split-KV, as in
 Flash-Decoding). Each stores its row maximum, its row sum and its weighted values, and the last to arrive reduces them:

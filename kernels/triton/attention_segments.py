@@ -67,7 +67,7 @@ def load_queries(
 @triton.jit
 def _load_scales(ptr, offsets, mask, BLOCK_LOADS: tl.constexpr):
     """Scales [n] of int8 keys or values; for those outside of `mask` zero, or beside blocks the first one."""
-    if BLOCK_LOADS:
+    if BLOCK_LOADS:  # noqa: SIM108
         scales = tl.load(ptr + tl.where(mask, offsets, 0))
     else:
         scales = tl.load(ptr + offsets, mask=mask, other=0.0)

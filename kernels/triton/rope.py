@@ -17,7 +17,6 @@ from torch import Tensor
 from .arguments import CacheSlots, HeadNormPointers, RopeTables, Strides, check_int32
 from .tuning import LaunchConfig, launch_for
 
-
 MAX_CODE = tl.constexpr(127.0)
 # 1.5 * 2^23: a sum of this size is rounded to an integer.
 ROUNDING = tl.constexpr(12582912.0)

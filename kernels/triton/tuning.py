@@ -108,18 +108,19 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             num_warps=4,
             num_stages=3,
         ),
-        # Twice the warps, since tiles are converted in registers
+        # Tiles are converted in registers: of more keys, or of large heads, some would spill.
         "attention_int8": LaunchConfig(
             {
-                "block_n": 64,
+                "block_n": 32,
                 "block_m": 64,
                 "waves": 2,
                 "max_splits": 16,
-                "tiles_to_halve": 32,
+                "tiles_to_halve": 64,
                 "shared_bytes": 131072,
+                "large_block_n": 16,
             },
-            num_warps=8,
-            num_stages=3,
+            num_warps=4,
+            num_stages=4,
         ),
         "prefill": LaunchConfig(
             {"block_n": 64, "block_m": 128, "shared_bytes": 131072}, num_warps=8, num_stages=3

@@ -66,7 +66,7 @@ INT8_ATTENTIONS = (
     "attention, one sequence, split",
     "attention, one sequence",
     "attention, beams, split",
-    "attention, beams of grouped heads of 80",
+    "attention, one sequence of 80",
     "attention, many rows, padded, ALiBi",
     "attention, large heads",
     "attention, beams of 3 words, grouped heads, split",
