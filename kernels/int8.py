@@ -11,6 +11,7 @@ from jaxtyping import Float, Float32, Int8
 from torch import Tensor
 
 MAX_CODE = 127
+SMALLEST = 2.0**-126  # a divisor for rows of zeros: the smallest normal float32
 
 
 def quantize(
@@ -19,7 +20,7 @@ def quantize(
     """The codes and the scales of rows, which are computed in float32; a row of zeros has scale 0."""
     x = x.float()
     scale = x.abs().amax(dim=-1) / MAX_CODE
-    codes = x / torch.where(scale > 0, scale, 1)[..., None]
+    codes = x / scale.clamp(min=SMALLEST)[..., None]
     return codes.round_().to(torch.int8), scale
 
 

@@ -68,18 +68,23 @@ def decode(
         metadata.positions,
         metadata.slopes,
         **options._asdict(),
-        **scales_of(prompt, response),
+        **scales_argument(prompt, response),
         beam_mask=metadata.beam_mask,
         workspace=metadata.workspace,
     )
 
 
-def scales_of(prompt: Segment, response: Segment) -> dict[str, KeyValueScales]:
-    """The argument that keys and values in int8 need; none for another dtype."""
+def scales_of(prompt: Segment, response: Segment) -> KeyValueScales | None:
+    """The scales of keys and values in int8; None for another dtype."""
     if prompt.k_scale is None:
-        return {}
-    scales = prompt.k_scale, prompt.v_scale, response.k_scale, response.v_scale
-    return {"scales": KeyValueScales(*scales)}
+        return None
+    return KeyValueScales(prompt.k_scale, prompt.v_scale, response.k_scale, response.v_scale)
+
+
+def scales_argument(prompt: Segment, response: Segment) -> dict[str, KeyValueScales]:
+    """The argument that keys and values in int8 need; none for another dtype, which any kernel takes."""
+    scales = scales_of(prompt, response)
+    return {} if scales is None else {"scales": scales}
 
 
 def empty_response(prompt: Segment) -> Segment:

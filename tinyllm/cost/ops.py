@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinyllm.config import DecoderConfig
+from tinyllm.cost.int8 import store_quantized_cost
 from tinyllm.cost.matmul import (
     activation_cost,
     add_cost,
@@ -131,11 +132,15 @@ def fused_rope_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
     table = 4 * work.positions * max(2, config.rotated)
     weights = 2 * work.size * config.head_dim * config.head_norms
     if work.kernels != "torch":
-        return launch(read=q + 2 * k + table, weights=weights, write=q, kv_written=2 * k)
+        stored = 2 * work.rows * heads[1] * work.kv_row_bytes(config.head_dim)
+        return launch(read=q + 2 * k + table, weights=weights, write=q, kv_written=stored)
     normed = [
         torch_rms_norm_cost(work.rows * n, config.head_dim, work.size) for n in heads
     ] * config.head_norms
     rotated_q = _torch_rope_cost(config, work, heads[0], Cost(activations_written=q))
+    if work.int8:
+        rotated_k = _torch_rope_cost(config, work, heads[1], Cost(activations_written=k))
+        return sum(normed, rotated_q + rotated_k + store_quantized_cost(config, work) * 2)
     rotated_k = _torch_rope_cost(config, work, heads[1], Cost(kv_written=k))
     return sum(normed, rotated_q + rotated_k + launch(read=k, kv_written=k))
 
@@ -214,7 +219,8 @@ def fused_norm_qkv_rope_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def qkv_is_one_launch(config: DecoderConfig, work: Workload) -> bool:
     """Whether our kernels make queries, keys and values in one launch."""
-    fuses = work.kernels == "triton" and work.rows <= MAX_GEMV_ROWS and not config.head_norms
+    fuses = work.kernels == "triton" and work.rows <= MAX_GEMV_ROWS
+    fuses = fuses and not config.head_norms and not work.int8
     parts = work.parts("qkv_proj")
     return fuses and len(parts) < 2 and not is_unpacked_for_few_rows(work, parts)
 

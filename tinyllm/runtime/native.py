@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tinyllm.attention.kernel import kernel_attention
+from tinyllm.attention.kernel import kernel_attention, scales_of
 from tinyllm.attention.mask import alibi_slopes
 from tinyllm.cache import PrefillCache
 from tinyllm.cache.segment import SegmentCache
@@ -38,8 +38,6 @@ def unsupported_reason(decoder: Decoder) -> str | None:
         return "the stage has operations of its own, which a native step would not run"
     if decoder.attention is not kernel_attention:
         return "the stage has an attention of its own, which a native step would not run"
-    if decoder.kv_dtype is not None:
-        return "keys and values are int8, which a native step does not read yet"
     if not decoder.kernels.native_step:
         return f"the stage asks for the kernels {decoder.kernels.name!r}"
     dtypes = (decoder.dtype, torch.uint8)  # packed weights are bytes
@@ -99,7 +97,11 @@ class NativeStep:
         response_address = cache.layers[0].response.k.data_ptr()
         if new or response_address != self.response_address:
             segments = [layer.segments for layer in cache.layers]
-            self.step.bind([(*prompt, *response) for prompt, response in segments])
+            scales = [scales_of(*both) for both in segments]
+            self.step.bind(
+                [(*prompt, *response) for prompt, response in segments],
+                None if scales[0] is None else scales,
+            )
             self.cache = weakref.ref(cache)
             self.response_address = response_address
 
