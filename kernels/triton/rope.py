@@ -373,8 +373,9 @@ def _check_scales(
     k_slot: Tensor, v_slot: Tensor, k_scale: Tensor | None, v_scale: Tensor | None
 ) -> None:
     """Raise ValueError unless there are scales for int8 slots, and only for those."""
-    dtypes = {k_slot.dtype, v_slot.dtype}
-    if (k_scale is None) != (v_scale is None) or (torch.int8 in dtypes) != (k_scale is not None):
+    has_scales = {k_scale is not None, v_scale is not None}
+    are_int8 = {k_slot.dtype == torch.int8, v_slot.dtype == torch.int8}
+    if has_scales != are_int8 or len(are_int8) == 2:
         raise ValueError(
             f"slots of {k_slot.dtype} and {v_slot.dtype}: expected two of torch.int8 and the scales "
             "of both, or no scales"
