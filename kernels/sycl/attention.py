@@ -58,8 +58,9 @@ def segment_attention(
     [b, w, at least steps], int32: whose slot holds each step of a path. prompt_positions
     [b, at least t], int32, negative for padding. slopes [h], float32: ALiBi. softcap: logit
     soft-capping, before ALiBi is added. window: the number of last tokens that are visible; no
-    others are read. scales [b, g, as many], float32: keys and values are int8. The kernel needs neither `beam_mask` nor `workspace`. Returns [b, w, h * d].
-    All but the last axis may be strided, k and v alike and in steps of 16 bytes. Raises ValueError.
+    others are read. scales [b, g, as many], float32: keys and values are int8. The kernel needs
+    neither `beam_mask` nor `workspace`. Returns [b, w, h * d]. All but the last axis may be
+    strided, k and v alike and in steps of 16 bytes. Raises ValueError.
     """
     b, h, w, d = q.shape
     g = prompt_k.shape[1]

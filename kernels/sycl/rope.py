@@ -41,8 +41,8 @@ def rope_and_store(
     token `start` on, an int32 scalar that the device reads. With `norms`, every head of q and k is
     normalised first, in float32. cos and sin [b or 1, t, r / 2] are float32 and rotate the first r
     elements of each head; the others are copied. With k_scale and v_scale [b, g, n], float32, the
-    slots are int8: what would be stored is quantised, as in `int8.quantize`. All but the last axis may be strided. Raises
-    ValueError.
+    slots are int8: what would be stored is quantised, as in `int8.quantize`. All but the last axis
+    may be strided. Raises ValueError.
     """
     b, h, t, d = q.shape
     g = k.shape[1]
