@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
+import torch
 import triton
+from torch import Tensor
 
 from .timing import milliseconds
 
@@ -108,6 +110,20 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             num_warps=4,
             num_stages=3,
         ),
+        # Tiles are converted in registers: of more keys, or of large heads, some would spill.
+        "attention_int8": LaunchConfig(
+            {
+                "block_n": 32,
+                "block_m": 64,
+                "waves": 2,
+                "max_splits": 16,
+                "tiles_to_halve": 64,
+                "shared_bytes": 131072,
+                "large_block_n": 16,
+            },
+            num_warps=4,
+            num_stages=4,
+        ),
         "prefill": LaunchConfig(
             {"block_n": 64, "block_m": 128, "shared_bytes": 131072}, num_warps=8, num_stages=3
         ),
@@ -186,6 +202,21 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             grf_mode="256",
             block_loads=True,
         ),
+        # A sub-group converts a tile of values as a whole: larger ones would not stay in registers.
+        "attention_int8": LaunchConfig(
+            {
+                "block_n": 16,
+                "block_m": 64,
+                "waves": 2,
+                "max_splits": 16,
+                "tiles_to_halve": 128,
+                "shared_bytes": 65536,
+            },
+            num_warps=8,
+            num_stages=2,
+            grf_mode="256",
+            block_loads=True,
+        ),
         "prefill": LaunchConfig(
             {"block_n": 64, "block_m": 128, "shared_bytes": 65536, "large_block_n": 16},
             num_warps=16,
@@ -257,6 +288,14 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
 def launch_for(kernel: str, device_type: str) -> LaunchConfig:
     """The row of one kernel for a `torch.device.type`; the CPU interprets."""
     return LAUNCHES["interpreter" if device_type == "cpu" else device_type][kernel]
+
+
+def attention_launch(keys: Tensor) -> LaunchConfig:
+    """The row of attention of a decode step, for keys in int8 where a device has one for them."""
+    device_type = keys.device.type
+    rows = LAUNCHES["interpreter" if device_type == "cpu" else device_type]
+    has_own = keys.dtype == torch.int8 and "attention_int8" in rows
+    return rows["attention_int8" if has_own else "attention"]
 
 
 def weight_tile(

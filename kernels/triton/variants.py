@@ -39,6 +39,7 @@ TYPES_OF = {
     "cos_ptr": "*fp32", "sin_ptr": "*fp32", "slopes_ptr": "*fp32", "partials": "*fp32",
     "counters": "*i32", "lengths_ptr": "*i32", "positions_ptr": "*i32", "start_ptr": "*i32",
     "live_slots_ptr": "*i32", "num_dead_ptr": "*i32", "beam_index_ptr": "*i32",
+    "k_scale_ptr": "*fp32", "v_scale_ptr": "*fp32",
     "codes_ptr": "*i32", "high_ptr": "*i32", "scales_ptr": "*u8",
     "epochs_ptr": "*i32", "own_buffer": "i64", **dict.fromkeys(all_reduce.PeerBuffers._fields, "i64"),
     "mask_ptr": "*i64", "beam_idx_ptr": "*i64", "eps": "fp32", "scale": "fp32",
@@ -65,11 +66,24 @@ GROUPS = {
     "buffers": all_reduce.PeerBuffers,
 }
 
+# Of attention, with keys and values in int8: one sequence and four beams, samples, padding, and every size of a head.
+INT8_ATTENTIONS = (
+    "attention, one sequence, split",
+    "attention, one sequence",
+    "attention, beams, split",
+    "attention, one sequence of 80",
+    "attention, many rows, padded, ALiBi",
+    "attention, large heads",
+    "attention, beams of 3 words, grouped heads, split",
+    "attention, samples of grouped heads in tiles, split",
+)
+
 
 class Variant(NamedTuple):
     """One specialisation of a kernel; a member of a grouped parameter is named `group.member`.
 
-    `absent` names the pointers that are None; `odd`: 16 divides no size and no stride, so that loads are element-wise.
+    `absent` names the pointers that are None; `odd`: 16 divides no size and no stride, so that loads are element-wise;
+    `int8`: keys and values are int8, with scales, the members of grouped parameters that are None elsewhere.
     """
 
     name: str
@@ -78,6 +92,7 @@ class Variant(NamedTuple):
     constants: Mapping[str, Any]
     absent: tuple[str, ...] = ()
     odd: bool = False
+    int8: bool = False
 
 
 def variants(device_type: str) -> list[Variant]:
@@ -91,6 +106,7 @@ def variants(device_type: str) -> list[Variant]:
         *_queries(launches, device_type),
         *_packed(launches, device_type),
         *_attentions(launches["attention"]),
+        *_int8_attentions(launches),
         *_prefills(launches["prefill"]),
         *_beam_masks(launches["norm"]),
         *_all_reduce(launches["all_reduce"], device_type),
@@ -111,6 +127,8 @@ def source_of(variant: Variant, dtype: str) -> ASTSource:
             return "constexpr"
         is_pointer = member.endswith("_ptr") or name == "weight"
         kind = TYPES_OF.get(member) or (f"*{dtype}" if is_pointer else "i32")
+        if variant.int8 and "." in name and member in ("k_ptr", "v_ptr"):
+            kind = "*i8"
         if kind[0] == "*" or (
             kind in ("i32", "i64") and member not in NOT_DIVISIBLE and not variant.odd
         ):
@@ -122,6 +140,8 @@ def source_of(variant: Variant, dtype: str) -> ASTSource:
             signature[name] = type_of((i,), name, name)
             continue
         group = GROUPS.get(name, PackedPointers)
+        if not variant.int8:
+            constants |= {f"{name}.{member}": None for member in group._field_defaults}
         types = (type_of((i, j), f"{name}.{one}", one) for j, one in enumerate(group._fields))
         signature[name] = group(*types)
     return ASTSource(variant.kernel, signature, given, divisible)
@@ -159,12 +179,17 @@ def _ropes(launches: Mapping[str, LaunchConfig]) -> Iterator[Variant]:
         ("interleaved", interleaved, usual, ()),
         ("large heads", large, long_heads, ()),
     )
-    for name, absent in (("rope", no_norms), ("rope of normalised heads", ())):
+    for name, norms, absent in (("rope", False, no_norms), ("rope of normalised heads", True, ())):
         for title, constants, launch, missing in titles:
             blocks = constants | {"BLOCK_HEADS": launch.blocks["heads"]}
-            yield Variant(
-                f"{name}, {title}", rope._rope_and_store, launch, blocks, (*absent, *missing)
+            absent_of_title = (*absent, *missing)
+            variant = Variant(
+                f"{name}, {title}", rope._rope_and_store, launch, blocks, absent_of_title
             )
+            yield variant
+            # Of normalised heads, those of Gemma 3
+            if not norms or title == "large heads":
+                yield variant._replace(name=f"{variant.name}, int8", int8=True)
 
 
 def _activations(launch: LaunchConfig) -> Iterator[Variant]:
@@ -299,6 +324,22 @@ def _attentions(launch: LaunchConfig) -> Iterator[Variant]:
         title = f"attention, {name}" + (f" of {head_dim}" if head_dim in (80, 96) else "")
         kernel = attention._segment_attention
         yield from _capped(Variant(title, kernel, launch, constants, absent))
+
+
+def _int8_attentions(launches: Mapping[str, LaunchConfig]) -> Iterator[Variant]:
+    """Some of the variants of attention, with keys and values in int8."""
+    launch = launches["attention_int8"]
+    for variant in _attentions(launches["attention"]):
+        if variant.name in INT8_ATTENTIONS:
+            constants = {
+                **variant.constants,
+                "BLOCK_N": key_tile(variant.constants["HEAD_DIM"], 1, launch),
+                "PROMPT_STAGES": launch.num_stages,
+                "RESPONSE_STAGES": launch.num_stages,
+            }
+            yield variant._replace(
+                name=f"{variant.name}, int8", launch=launch, constants=constants, int8=True
+            )
 
 
 def _prefills(launch: LaunchConfig) -> Iterator[Variant]:
