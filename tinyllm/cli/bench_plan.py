@@ -101,7 +101,8 @@ def print_case(
     ]
     for row in rows:
         stage = pick_stage(row.stage)
-        need = memory_need(stage, row.config, replace(call, int8=row.int8), size, row.unpack_device)
+        call = replace(call, int8=row.int8)
+        need = memory_need(stage, row.config, call, size, row.unpack_device)
         fit = "unknown"
         if free is not None:
             left = free - row.weights
