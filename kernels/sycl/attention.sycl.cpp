@@ -152,10 +152,13 @@ inline int query_offset(int r, int i) {
 // A stored element in the format of the engine, in which an int8 is exact: in bfloat16 the upper
 // half of a float.
 inline bits matrix_bits(stored_bits x) {
-  if constexpr (!INT8) return x;
+#if INT8
   const float value = sycl::bit_cast<stored>(x);
   if constexpr (std::is_same_v<scalar, bf16>) return sycl::bit_cast<unsigned>(value) >> 16;
   else return sycl::bit_cast<bits>(scalar(value));
+#else
+  return x;
+#endif
 }
 
 // A column of b: 16 elements of a key.

@@ -146,7 +146,7 @@ def _segment_attention(
         )  # fmt: skip
     row_max, row_sum, acc = attend_to_response(
         q, response, beam_mask, batch, kv_head,
-        word, (sequence, row_mask, first_sequence if STEP_SLOTS != WIDTH else 0),
+        (sequence, row_mask, first_sequence if STEP_SLOTS != WIDTH else 0, word),
         num_slots, first_step,
         tl.maximum(first_tile, prompt_tiles) - prompt_tiles + skipped_response,
         tl.minimum(end_tile - prompt_tiles + skipped_response, response_tiles),

@@ -152,7 +152,7 @@ def _row_of(slot, STEP_SLOTS: tl.constexpr, WIDTH: tl.constexpr):
 
 @triton.jit
 def attend_to_response(
-    q, response, beam_mask, batch, kv_head, word, rows, num_slots, first_step,
+    q, response, beam_mask, batch, kv_head, rows, num_slots, first_step,
     first_tile, end_tile, first_position, slope, scale, state,
     HEAD_DIM: tl.constexpr, BLOCK_N: tl.constexpr, NUM_STAGES: tl.constexpr,
     BLOCK_LOADS: tl.constexpr, WIDTH: tl.constexpr, STEP_SLOTS: tl.constexpr,
@@ -166,7 +166,7 @@ def attend_to_response(
     HAS_BEAMS: tl.constexpr = beam_mask.mask_ptr is not None
     STEP_BLOCKS: tl.constexpr = BLOCK_LOADS and STEP_SLOTS != WIDTH
     TILE_SLOTS: tl.constexpr = STEP_SLOTS if STEP_BLOCKS and STEP_SLOTS < BLOCK_N else BLOCK_N
-    sequence, row_mask, first_sequence = rows
+    sequence, row_mask, first_sequence, word = rows
     row_max, row_sum, acc = state
     segment_offset = batch * response.stride_batch + kv_head * response.stride_head
     if response.k_scale_ptr is not None:

@@ -20,7 +20,7 @@ from .tuning import LaunchConfig, launch_for
 MAX_CODE = tl.constexpr(127.0)
 # 1.5 * 2^23: a sum of this size is rounded to an integer.
 ROUNDING = tl.constexpr(12582912.0)
-SMALLEST_SCALE = tl.constexpr(1e-30)
+MIN_SCALE = tl.constexpr(1e-30)
 
 
 @triton.jit
@@ -30,23 +30,23 @@ def _largest(x):
 
 
 @triton.jit
-def _upper_half(x):
-    """x in fp32 with 12 of its 24 digits: products of such numbers are exact."""
+def _high_half(x):
+    """x in fp32 with 12 of its 24 digits: two such numbers times each other are exact."""
     return (x.to(tl.int32, bitcast=True) & -4096).to(tl.float32, bitcast=True)
 
 
 @triton.jit
 def _divide(x, y):
-    """x / y in fp32 as torch divides, correctly rounded: a quotient and the remainder that it leaves.
+    """x / y in fp32 as torch divides, correctly rounded: a quotient, and the remainder that it leaves.
 
-    The remainder is exact, since products of halves are. For `tl.div_rn` Intel's Triton calls a library, which makes
-    28,000 instructions of a kernel, and a division is correct to two of the last digits.
+    The halves of the factors make the remainder exact. A division alone may be wrong in the last digit, and for
+    `tl.div_rn` Intel's Triton calls a library, of which a kernel gets 28,000 instructions.
     """
     inverse = 1.0 / y
     quotient = x * inverse
-    quotient_high = _upper_half(quotient)
+    quotient_high = _high_half(quotient)
     quotient_low = quotient - quotient_high
-    y_high = _upper_half(y)
+    y_high = _high_half(y)
     y_low = y - y_high
     remainder = x - quotient_high * y_high
     remainder -= quotient_high * y_low
@@ -64,7 +64,7 @@ def _scale_of(largest):
 @triton.jit
 def _codes(x, scale):
     """x / scale in int8, to nearest, ties to even; zeros where all of a row are zero, or smaller than fp32 divides."""
-    quotient = _divide(x, tl.where(scale > SMALLEST_SCALE, scale, 1.0))
+    quotient = _divide(x, tl.where(scale > MIN_SCALE, scale, 1.0))
     return ((quotient + ROUNDING) - ROUNDING).to(tl.int8)
 
 

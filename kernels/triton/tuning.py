@@ -202,7 +202,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             grf_mode="256",
             block_loads=True,
         ),
-        # A sub-group converts a tile of values as a whole: larger ones would not stay in registers.
+        # A sub-group converts all of a tile of values first: larger ones would not stay in registers.
         "attention_int8": LaunchConfig(
             {
                 "block_n": 16,
