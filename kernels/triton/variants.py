@@ -342,7 +342,7 @@ def _all_reduce(launch: LaunchConfig, device_type: str) -> Iterator[Variant]:
         split = all_reduce.split_of(elements, launch)
         constants = {
             "NUM_RANKS": ranks, "BLOCK_SIZE": split.block_size, "NUM_BLOCKS": split.num_blocks,
-            "ACQUIRE": device_type != "cuda", "SEM": "acq_rel",
+            "FENCES": device_type != "cuda",
         }  # fmt: skip
         no_ranks = (f"buffers.rank{rank}" for rank in range(ranks, all_reduce.MAX_RANKS))
         yield Variant(
