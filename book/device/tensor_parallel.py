@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 from typing import Any
 
 import torch
@@ -30,7 +30,6 @@ from whole_model import find_tinyllm
 
 SHARD_BYTES = 4 << 30
 FREE_SHARE = 0.9  # of a GPU's free memory, for weights
-TINY = 64  # tokens: the longest prompt of a run that only shows that everything works
 
 
 @dataclass
@@ -238,8 +237,12 @@ def peer(run: Run, checkpoint: Any, found: dict) -> None:
 
     from tinyllm.bench.timing import Engine
 
-    folder = Path(run.ranks.share(str(write_weights(run, checkpoint))))
     name = f"transformers on {run.ranks.size}"
+    folder = run.ranks.share(write_weights(run, checkpoint) if run.ranks.rank == 0 else None)
+    if folder is None:
+        reason = "no folder has space for its weights"
+        run.record({"engine": name, "model": checkpoint.name, "failure": reason})
+        return
     try:
         plan = {"tp_plan": "auto"} if run.ranks.size > 1 else {}
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=run.dtype, **plan)
@@ -266,13 +269,16 @@ def peer(run: Run, checkpoint: Any, found: dict) -> None:
 
 
 def write_weights(run: Run, checkpoint: Any) -> Path | None:
-    """A folder as transformers reads it, on the first rank."""
-    if run.ranks.rank:
-        return None
+    """A folder as transformers reads it; None where none has the space."""
     from safetensors.torch import save_file
 
-    run.report("writing weights for transformers ...")
-    folder = Path(mkdtemp(prefix="tinyllm-", dir=run.options.folder))
+    needed = 1.05 * weight_elements(checkpoint) * run.dtype.itemsize
+    places = [place for place in (run.options.folder, gettempdir()) if place is not None]
+    place = next((one for one in places if shutil.disk_usage(one).free > needed), None)
+    if place is None:
+        return None
+    run.report(f"writing weights for transformers to {place} ...")
+    folder = Path(mkdtemp(prefix="tinyllm-", dir=place))
     index: dict[str, str] = {}
     for number, shard in enumerate(shards(checkpoint)):
         file = f"model-{number:05}.safetensors"
@@ -307,9 +313,13 @@ def fits_one(run: Run, checkpoint: Any) -> bool:
     """Whether the complete weights fit into the memory of every rank's device."""
     from tinyllm.runtime.device import free_bytes
 
-    elements = sum(torch.Size(shape).numel() for shape in checkpoint.weights.shapes.values())
     free = run.ranks.least(free_bytes(run.device)) or 0
-    return elements * run.dtype.itemsize < FREE_SHARE * free
+    return weight_elements(checkpoint) * run.dtype.itemsize < FREE_SHARE * free
+
+
+def weight_elements(checkpoint: Any) -> int:
+    """All weights of the complete model."""
+    return sum(torch.Size(shape).numel() for shape in checkpoint.weights.shapes.values())
 
 
 def measure_model(run: Run, shape: str) -> None:

@@ -179,6 +179,18 @@ def test_plan_says_what_fits_and_loads_nothing(capsys, monkeypatch):
     assert int(fits["final, q4_1, int8 keys"]) > 1.9 * int(fits["final, q4_1"])
 
 
+def test_plan_of_several_ranks(capsys):
+    shape = ["bench", "--random", "llama-2-70b", "--prompts", "1024", "--stages", "final"]
+    assert main([*shape, "--plan", "--ranks", "4", "--memory-budget", "64"]) == 0
+    first, *_, last = capsys.readouterr().out.strip().splitlines()
+    assert first == "each of 4 devices that run the model together"
+    assert last.split()[:5] == ["final", "32.5", "GiB", "80.0", "MiB"]
+    assert main([*shape, "--plan", "--ranks", "3"]) == 2
+    assert "64 query heads and 8 key/value heads do not divide" in capsys.readouterr().err
+    assert main([*shape, "--ranks", "2"]) == 2
+    assert "torchrun --nproc-per-node 2 -m tinyllm bench ..." in capsys.readouterr().err
+
+
 def test_generate_draws_the_same_tokens_with_the_same_seed(capsys):
     def answer(seed):
         options = [

@@ -75,6 +75,22 @@ def test_the_device_of_a_rank(torchrun, monkeypatch):
     )
 
 
+def test_a_few_rows_are_summed_in_one_launch_and_more_by_the_backend(monkeypatch):
+    class OneLaunch:
+        capacity = 6
+
+        def __call__(self, x):
+            return 2 * x
+
+    monkeypatch.setattr("torch.distributed.all_reduce", lambda x: x.mul_(3))
+    ranks = ProcessRanks(0, 2, one_launch=OneLaunch())
+    assert ranks.all_reduce(torch.ones(2, 3)).unique().item() == 2
+    assert ranks.all_reduce(torch.ones(2, 4)).unique().item() == 3
+    alone = ProcessRanks(0, 2, shared_memory=False)
+    assert alone.connect(CUDA, torch.float32, 8) is alone
+    assert alone.all_reduce(torch.ones(2, 3)).unique().item() == 3
+
+
 def test_copies_do_not_share_memory_with_other_ranks():
     ranks = ProcessRanks(1, 2, one_launch=object())
     assert copy.deepcopy(ranks) == ProcessRanks(1, 2, shared_memory=False)

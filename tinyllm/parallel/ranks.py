@@ -96,7 +96,8 @@ class ProcessRanks(Ranks):
 
     def gather(self, x: Float[Tensor, "*rows own"], columns: int) -> Float[Tensor, "*rows columns"]:
         sizes = [len(part) for part in split_evenly(columns, self.size)]
-        own = F.pad(x, (0, max(sizes) - x.shape[-1])).contiguous()
+        missing = max(sizes) - x.shape[-1]
+        own = F.pad(x, (0, missing)) if missing else x.contiguous()
         parts = own.new_empty(self.size, *own.shape)
         try:
             _all_gather(parts.view(-1), own.view(-1))
