@@ -41,7 +41,19 @@ def needs(path: Path) -> str:
 
 
 def course_map(folder: str) -> str:
-    """A table of the notebooks: question, run time and extras; links begin with `folder`."""
+    """A table of the notebooks and their questions; links begin with `folder`."""
+    lines = ["| notebook | question |", "| --- | --- |"]
+    lines += [f"| [{title(path)}]({folder}{path.name}) | {question(path)} |" for path in course()]
+    return "\n".join(lines)
+
+
+def title(path: Path) -> str:
+    """The number and the name of a notebook."""
+    return sources(path, "markdown")[0].splitlines()[0].removeprefix("# ")
+
+
+def course_times(folder: str) -> str:
+    """The same with run times and extras."""
     times = json.loads((RESULTS / "notebooks-cpu.json").read_text())
     lines = [
         f"Seconds are those of a whole run on {times['device']}, {times['date']}.\n",
@@ -49,11 +61,9 @@ def course_map(folder: str) -> str:
         "| --- | --- | --- | --- |",
     ]
     for path in course():
-        title = sources(path, "markdown")[0].splitlines()[0].removeprefix("# ")
         seconds = f"{times['seconds'][path.stem]:.0f}"
-        lines.append(
-            f"| [{title}]({folder}{path.name}) | {question(path)} | {seconds} | {needs(path)} |"
-        )
+        link = f"[{title(path)}]({folder}{path.name})"
+        lines.append(f"| {link} | {question(path)} | {seconds} | {needs(path)} |")
     return "\n".join(lines)
 
 
@@ -153,7 +163,7 @@ def write(folder: Path) -> None:
     from tinyllm.kernels.triton import in_flight
 
     folder.mkdir(parents=True, exist_ok=True)
-    pages = {"map": course_map("../notebooks/"), "families": families()}
+    pages = {"map": course_times("../notebooks/"), "families": families()}
     pages["kernels_by_gpu"] = kernels_by_gpu()
     pages["seeded_faults"] = seeded_faults()
     pages["gpu_code"] = gpu_code()

@@ -14,6 +14,7 @@ import attention_table
 import beam_tables
 import bench_tables
 import family_table
+import kv_errors
 import loading_memory
 import packed_tables
 import pages
@@ -50,6 +51,7 @@ SECTIONS = {
         "attention": attention_table.attention,
         "packed": packed_tables.packed,
         "weights": weight_errors.table,
+        "keys": kv_errors.table,
         "loading": loading_memory.table,
         "families": family_table.families,
         "tests": tests,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .kernel_set import HeadNorms, NormWeights
-from .torch_kernels import TORCH, TorchKernels
+from .torch_kernels import TORCH, TorchKernels, store_quantized
 from .weights import Weight
 
 __all__ = [
@@ -73,6 +73,8 @@ def rope_and_store(
     interleaved: bool,
     start: Tensor | None = None,
     norms: HeadNorms | None = None,
+    k_scale: Tensor | None = None,
+    v_scale: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Rotated by the extension, which takes [b, t, heads, d]; then copied into the slots."""
     if norms is not None:
@@ -91,8 +93,13 @@ def rope_and_store(
         rows,
     )
     first = 0 if start is None else int(start)
-    k_slot[:, :, first : first + t] = rotated_k.transpose(1, 2)
-    v_slot[:, :, first : first + t] = v
+    slots = slice(first, first + t)
+    if k_scale is not None:
+        store_quantized(rotated_k.transpose(1, 2), k_slot, k_scale, slots)
+        store_quantized(v, v_slot, v_scale, slots)
+    else:
+        k_slot[:, :, slots] = rotated_k.transpose(1, 2)
+        v_slot[:, :, slots] = v
     return rotated_q.transpose(1, 2), k_slot, v_slot
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int, Int32, Int64
+from jaxtyping import Float, Float32, Int, Int32, Int64, Real
 from torch import Tensor
 
 from .weights import PackedRows, Weight
@@ -45,6 +45,15 @@ class BeamMask(NamedTuple):
     mask: Int64[Tensor, "b words slots"]
     live_slots: Int32[Tensor, "b words slots"]
     num_dead: Int32[Tensor, "b words"]
+
+
+class KeyValueScales(NamedTuple):
+    """The scales of keys and values in int8, one for each token and head; what is attended to is `code * scale`."""
+
+    prompt_k: Float32[Tensor, "b g t"]
+    prompt_v: Float32[Tensor, "b g t"]
+    response_k: Float32[Tensor, "b g slots"]
+    response_v: Float32[Tensor, "b g slots"]
 
 
 class Workspace(NamedTuple):
@@ -99,13 +108,18 @@ class KernelSet(Protocol):
         v: Float[Tensor, "b g t d"],
         cos: Float[Tensor, "#b t pairs"],
         sin: Float[Tensor, "#b t pairs"],
-        k_slot: Float[Tensor, "b g n d"],
-        v_slot: Float[Tensor, "b g n d"],
+        k_slot: Real[Tensor, "b g n d"],
+        v_slot: Real[Tensor, "b g n d"],
         interleaved: bool,
         start: Int32[Tensor, ""] | None = None,
         norms: HeadNorms | None = None,
+        k_scale: Float32[Tensor, "b g n"] | None = None,
+        v_scale: Float32[Tensor, "b g n"] | None = None,
     ) -> tuple[Float[Tensor, "b h t d"], Tensor, Tensor]:
-        """Rotated q; k rotated into its slots, v copied into its own, from number `start` (0 unless given)."""
+        """Rotated q; k rotated into its slots, v copied into its own, from number `start` (0 unless given).
+
+        With scales the slots are int8: what would be stored, rounded to the dtype of k, is quantised (`int8.quantize`).
+        """
 
     def qkv_rope_and_store(
         self,
@@ -166,10 +180,10 @@ class KernelSet(Protocol):
     def segment_attention(
         self,
         q: Float[Tensor, "b h w d"],
-        prompt_k: Float[Tensor, "b g t d"],
-        prompt_v: Float[Tensor, "b g t d"],
-        response_k: Float[Tensor, "b g slots d"],
-        response_v: Float[Tensor, "b g slots d"],
+        prompt_k: Real[Tensor, "b g t d"],
+        prompt_v: Real[Tensor, "b g t d"],
+        response_k: Real[Tensor, "b g slots d"],
+        response_v: Real[Tensor, "b g slots d"],
         lengths: Int32[Tensor, " 2"],
         beam_index: Int32[Tensor, "b w steps"] | None = None,
         prompt_positions: Int32[Tensor, "b t"] | None = None,
@@ -178,13 +192,14 @@ class KernelSet(Protocol):
         softcap: float | None = None,
         window: int | None = None,
         *,
+        scales: KeyValueScales | None = None,
         beam_mask: BeamMask | None = None,
         workspace: Workspace | None = None,
     ) -> Float[Tensor, "b w hd"]:
         """Attention of one new token of every sequence over its request's prompt and its own path through the response.
 
         `lengths` counts, on the device, the tokens of the prompt and the steps after it. Without a beam index the
-        sequences are independent: each reads the slots that it wrote.
+        sequences are independent: each reads the slots that it wrote. With `scales`, keys and values are int8.
         """
 
     def prefill_attention(
@@ -217,7 +232,7 @@ class KernelSet(Protocol):
     def attention_workspace(
         self,
         q_shape: tuple[int, int, int, int],
-        prompt_k: Float[Tensor, "b g t d"],
-        response_k: Float[Tensor, "b g slots d"],
+        prompt_k: Real[Tensor, "b g t d"],
+        response_k: Real[Tensor, "b g slots d"],
     ) -> Workspace | None:
         """Memory for the splits of `segment_attention`, to be used again by every launch; None where none is needed."""

@@ -8,7 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .kernel_set import BeamMask, HeadNorms, KernelSet, NormWeights, Workspace
+from .int8 import dequantize, quantize
+from .kernel_set import (
+    BeamMask,
+    HeadNorms,
+    KernelSet,
+    KeyValueScales,
+    NormWeights,
+    Workspace,
+)
 from .packed import unpack
 from .torch_attention import (
     PartialAttention,
@@ -65,8 +73,10 @@ class TorchKernels(KernelSet):
         interleaved: bool,
         start: Tensor | None = None,
         norms: HeadNorms | None = None,
+        k_scale: Tensor | None = None,
+        v_scale: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Results are written where they belong: no negation, no cat."""
+        """Results are written where they belong: no negation, no cat. For int8 the rotated keys lie in memory once."""
         if norms is not None:
             q = self._norm_of_heads(q, norms.q, norms.eps)
             k = self._norm_of_heads(k, norms.k, norms.eps)
@@ -74,6 +84,12 @@ class TorchKernels(KernelSet):
         slots = slice(first, first + k.shape[2])
         rotated = torch.empty_like(q)
         _rotate_into(rotated, q, cos[:, None], sin[:, None], interleaved)
+        if k_scale is not None:
+            rotated_k = torch.empty_like(k)
+            _rotate_into(rotated_k, k, cos[:, None], sin[:, None], interleaved)
+            store_quantized(rotated_k, k_slot, k_scale, slots)
+            store_quantized(v, v_slot, v_scale, slots)
+            return rotated, k_slot, v_slot
         _rotate_into(k_slot[:, :, slots], k, cos[:, None], sin[:, None], interleaved)
         v_slot[:, :, slots] = v
         return rotated, k_slot, v_slot
@@ -190,12 +206,14 @@ class TorchKernels(KernelSet):
         softcap: float | None = None,
         window: int | None = None,
         *,
+        scales: KeyValueScales | None = None,
         beam_mask: BeamMask | None = None,
         workspace: Workspace | None = None,
     ) -> Tensor:
         """Torch's attention over the prompt, read once for all, and over every sequence's path, merged by log-sum-exp.
 
-        The paths of beams are copied side by side; sequences without a beam index read their own slots in place.
+        The paths of beams are copied side by side; sequences without a beam index read their own slots in place. Keys
+        and values in int8 are dequantised, those that are read, a layer at a time.
         """
         b, h, w, d = q.shape
         g = prompt_k.shape[1]
@@ -211,12 +229,18 @@ class TorchKernels(KernelSet):
             alibi = None if prompt_alibi is None else prompt_alibi[..., keys]
             k = prompt_k[:, :, keys]
             v = prompt_v[:, :, keys]
+            if scales is not None:
+                k = dequantize(k, scales.prompt_k[:, :, keys], q.dtype)
+                v = dequantize(v, scales.prompt_v[:, :, keys], q.dtype)
             parts.append(_attend(grouped, k, v, visible, alibi, scale=scale, softcap=softcap))
         if steps:
             first_step = max(0, hidden - t)
             slots = slice(first_step * w, steps * w)
             k = response_k[:, :, slots]
             v = response_v[:, :, slots]
+            if scales is not None:
+                k = dequantize(k, scales.response_k[:, :, slots], q.dtype)
+                v = dequantize(v, scales.response_v[:, :, slots], q.dtype)
             if beam_index is not None:
                 path = _slots_of_paths(beam_index[:, :, first_step:steps])
                 k = _selected(k, path)
@@ -308,6 +332,11 @@ def split_heads(
     else:
         q, k, v = heads.split([heads.shape[1] - 2 * kv_heads, kv_heads, kv_heads], dim=1)
     return q, k, v
+
+
+def store_quantized(x: Tensor, codes: Tensor, scale: Tensor, slots: slice) -> None:
+    """The rows of x [b, g, t, d] in int8, into these slots of memory [b, g, n, d] and of its scales [b, g, n]."""
+    codes[:, :, slots], scale[:, :, slots] = quantize(x)
 
 
 def _rotate_into(out: Tensor, x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> None:

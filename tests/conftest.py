@@ -35,7 +35,7 @@ LONGEST = (
     "test_every_link_within_the_site_has_a_target",
 )
 # Fixtures that take long to make, the last first.
-SLOW = ({"site", "browser"}, {"lab"}, {"site"}, {"oracle"}, {"smollm"})
+SLOW = ({"site", "browser"}, {"lab"}, {"site"}, {"oracle"}, {"smollm"}, {"ranks"})
 
 
 # Left out by `--quick`: folders of tests that build, compile or start other processes.

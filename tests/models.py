@@ -245,3 +245,20 @@ def says(kind, message, act):
         act()
     assert caught.type is kind
     assert str(caught.value) == message
+
+
+def rounding_cache(hf):
+    """A cache of transformers that rounds keys and values to int8, a scale for each token and head."""
+
+    class RoundingCache(transformers.DynamicCache):
+        def update(self, k, v, layer_idx, *args, **kwargs):
+            k, v = (rounded_to_int8(x) for x in (k, v))
+            return super().update(k, v, layer_idx, *args, **kwargs)
+
+    return RoundingCache(config=hf.config)
+
+
+def rounded_to_int8(x):
+    """Rows of x, each rounded to 255 numbers from minus its largest magnitude to this."""
+    scale = x.float().abs().amax(dim=-1, keepdim=True) / 127
+    return (torch.round(x / scale.clamp(min=1e-30)) * scale).to(x.dtype)

@@ -18,6 +18,8 @@ from tinyllm.linear import Linear, Norm, QKVLinear, arrange_blocks, packed_forma
 from tinyllm.ops import Operations
 from tinyllm.ops.embedding import TokenEmbedding
 from tinyllm.ops.rope import RotaryEmbedding, RotaryTables
+from tinyllm.parallel.operations import over_ranks
+from tinyllm.parallel.ranks import SINGLE, Ranks
 
 
 class DecoderLayer(nn.Module):
@@ -45,7 +47,7 @@ class DecoderLayer(nn.Module):
         if not config.shared_norm:
             self.mlp_norm = Norm(m, config.norm_eps, config.layer_norm)
         self.gate_up_proj = Linear(m, (1 + config.gated) * f, bias=config.mlp_bias)
-        self.down_proj = Linear(f, m, bias=config.mlp_bias)
+        self.down_proj = Linear(f, m, bias=config.down_bias)
         self.mlp_post_norm = Norm(m, config.norm_eps) if config.post_norms else None
 
     def forward(
@@ -87,24 +89,34 @@ class DecoderLayer(nn.Module):
 class Decoder(nn.Module):
     """A decoder-only language model: operations, attention and kernels are given to it.
 
-    `kernels` is the set that the operations run on; `bind` chooses another.
+    `kernels` is the set that the operations run on; `bind` chooses another. On one of several `ranks`, `config`
+    describes that rank's part, and the operations add the partial sums of all ranks. `kv_dtype` is the number format of
+    keys and values, None for that of activations.
     """
 
+    kv_dtype: torch.dtype | None = None
+
     def __init__(
-        self, config: DecoderConfig, ops: Operations, attention: Attention, kernels: KernelSet
+        self,
+        config: DecoderConfig,
+        ops: Operations,
+        attention: Attention,
+        kernels: KernelSet,
+        ranks: Ranks = SINGLE,
     ) -> None:
         super().__init__()
         self.config = config
         self.operations = ops
         self.attention = attention
         self.kernels = kernels
-        self.ops = ops.on(kernels)
+        self.ranks = ranks
+        self.ops = over_ranks(ops.on(kernels), ranks, config)
         self.embed_tokens = TokenEmbedding(config)
         self.layers = nn.ModuleList(
             DecoderLayer(config, kind, self.ops, attention) for kind in config.kind_of_layer
         )
         self.norm = Norm(config.hidden_size, config.norm_eps, config.layer_norm)
-        self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=config.head_bias)
+        self.lm_head = Linear(config.hidden_size, config.head_rows, bias=config.head_bias)
         if config.tie_word_embeddings:
             self.lm_head.tie(self.embed_tokens)
         self.rotary = RotaryEmbedding(config)
@@ -113,7 +125,7 @@ class Decoder(nn.Module):
         """Run the operations on this set of kernels from now on."""
         self.kernels = kernels
         arrange_blocks(self, kernels.planar_blocks)
-        self.ops = self.operations.on(kernels)
+        self.ops = over_ranks(self.operations.on(kernels), self.ranks, self.config)
         for layer in self.layers:
             layer.ops = self.ops
 

@@ -19,7 +19,7 @@ from tinyllm.generation.request import Request
 from tinyllm.generation.session import GenerationSession
 from tinyllm.generation.sessions import Sessions
 from tinyllm.model import Model, from_module
-from tinyllm.stages import FASTEST, Stage, pick_stage
+from tinyllm.stages import FASTEST, Stage, pick_kv_dtype, pick_stage
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -36,6 +36,7 @@ def optimize(
     *,
     stage: str | Stage = FASTEST,
     inplace: bool = False,
+    kv_dtype: str | torch.dtype | None = None,
 ) -> Model | PreTrainedModel:
     """Run a loaded transformers model through one of our stages, on the same weights in the same memory.
 
@@ -48,17 +49,18 @@ def optimize(
     optimizer's step or `load_state_dict` change both models, and what was captured stays valid. In place, the copied
     weights are read again at each call, and so is `hf_model` where a parameter, a module or a hook was replaced; for a
     `Model`, those are not seen. `torch.compile` and `DataParallel` around the model are left out, and for a `Model`
-    dropout, with a warning.
+    dropout, with a warning. `kv_dtype="int8"` keeps keys and values in eight bits, as in `tinyllm.from_pretrained`.
     Raises TypeError for anything else, ValueError for a model type that is not supported, and for a
     model that computes something else than its configuration describes: hooks, a forward of its own,
     replaced or changed parts, adapters, quantised weights.
     """
     stage = pick_stage(stage)
+    kv_dtype = pick_kv_dtype(kv_dtype, stage)
     module = unwrapped(hf_model)
     if inplace:
-        module.generate = InplaceGenerate(module, stage)
+        module.generate = InplaceGenerate(module, stage, kv_dtype)
         return hf_model
-    model = from_module(module, stage)
+    model = from_module(module, stage, kv_dtype)
     if drops_out(module):
         warnings.warn(
             f"{DROPOUT}: tinyllm computes what hf_model.eval() does, without it",
@@ -85,9 +87,12 @@ class InplaceGenerate:
     A copy or a pickle of the transformers model has one of its own, which shares the weights of the copy.
     """
 
-    def __init__(self, hf_model: PreTrainedModel, stage: Stage) -> None:
+    def __init__(
+        self, hf_model: PreTrainedModel, stage: Stage, kv_dtype: torch.dtype | None = None
+    ) -> None:
         self.hf_model = hf_model
         self.stage = stage
+        self.kv_dtype = kv_dtype
         self.known_reasons: set[str] = set()
         self._reset()
         self._share()
@@ -100,7 +105,9 @@ class InplaceGenerate:
         self.unsupported_reason: str | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: vars(self)[name] for name in ("hf_model", "stage", "known_reasons")}
+        return {
+            name: vars(self)[name] for name in ("hf_model", "stage", "kv_dtype", "known_reasons")
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -167,7 +174,7 @@ class InplaceGenerate:
 
     def _share(self) -> None:
         """Make a tinyllm model on the weights where they are now."""
-        self.model = from_module(self.hf_model, self.stage)
+        self.model = from_module(self.hf_model, self.stage, self.kv_dtype)
         self.model.sessions = WatchedSessions()
         self.copied = copied_weights(self.model, self._family, self.hf_model)
         self.places = weight_places(self.hf_model)

@@ -19,6 +19,7 @@ from tinyllm.checkpoint.module import (
     with_embedding_scale,
 )
 from tinyllm.checkpoint.module_check import check_parts
+from tinyllm.checkpoint.part_weights import part_of
 from tinyllm.checkpoint.sources import Checkpoint, open_checkpoint
 from tinyllm.checkpoint.weight_formats import DENSE, WeightFormat, pick_weights
 from tinyllm.config import DecoderConfig
@@ -26,11 +27,13 @@ from tinyllm.decoder import Decoder
 from tinyllm.families import family_of
 from tinyllm.generation.generate import generate
 from tinyllm.generation.inputs import check_ids, check_mask, named_arguments
+from tinyllm.generation.same_call import check_same_ids
 from tinyllm.generation.sessions import Sessions
 from tinyllm.kernels import TORCH, pick_kernels
 from tinyllm.linear import formats_as_text, storage_size
+from tinyllm.parallel.ranks import SINGLE, Ranks, device_of_rank, pick_ranks
 from tinyllm.runtime.device import pick_device, pick_dtype, size_as_text
-from tinyllm.stages import FASTEST, Stage, pick_stage
+from tinyllm.stages import FASTEST, Stage, pick_kv_dtype, pick_stage
 
 if TYPE_CHECKING:
     from transformers import (
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
         PreTrainedTokenizerBase,
     )
     from transformers.generation import GenerateBeamDecoderOnlyOutput, GenerateDecoderOnlyOutput
+
+
+MAX_SUMMED_ROWS = 64  # of the residual stream, that are summed over ranks in one launch
 
 
 class Model(Decoder):
@@ -51,9 +57,17 @@ class Model(Decoder):
     tokenizer: PreTrainedTokenizerBase | None = None
     generation_config: GenerationConfig | None = None
 
-    def __init__(self, config: DecoderConfig, stage: Stage) -> None:
-        super().__init__(config, stage.ops, stage.attention, TORCH)  # `bind_stage_kernels` chooses
+    def __init__(
+        self,
+        config: DecoderConfig,
+        stage: Stage,
+        ranks: Ranks = SINGLE,
+        kv_dtype: str | torch.dtype | None = None,
+    ) -> None:
+        # `bind_stage_kernels` chooses the kernels
+        super().__init__(config, stage.ops, stage.attention, TORCH, ranks)
         self.stage = stage
+        self.kv_dtype = pick_kv_dtype(kv_dtype, stage)
         self.sessions = Sessions()
         self.requires_grad_(False)
 
@@ -86,11 +100,14 @@ class Model(Decoder):
         rows = {
             "stage": self.stage.name,
             "kernels": self.kernels.name,
-            "cache": self.stage.cache.__name__,
+            "cache": self.stage.cache.__name__ + (", int8" if self.kv_dtype else ""),
             "attention": getattr(self.attention, "__name__", repr(self.attention)),
             "runner": self.stage.runner.describe(self),
+            "rank": f"{self.ranks.rank} of {self.ranks.size}",
             "weights": f"{formats_as_text(self)}, {size}, on {self.device}",
         }
+        if self.ranks.size == 1:
+            del rows["rank"]
         lines = [f"  {name:<10} {value}" for name, value in rows.items()]
         return "\n".join([f"Model({self.config.family},", *lines, ")"])
 
@@ -119,6 +136,7 @@ class Model(Decoder):
         if attention_mask is not None:
             check_mask(attention_mask, input_ids)
             attention_mask = attention_mask.to(self.device, torch.int64)
+        check_same_ids(self, input_ids, attention_mask)
         with self.own_precision():
             x = self.hidden_states(input_ids, attention_mask, self.new_cache(len(input_ids)))
             return self.logits(x)
@@ -161,9 +179,14 @@ class Model(Decoder):
         return generate(self, self.stage, self.sessions, self.generation_config, input_ids, **named)
 
 
-def empty_model(config: DecoderConfig, stage: Stage) -> Model:
+def empty_model(
+    config: DecoderConfig,
+    stage: Stage,
+    ranks: Ranks = SINGLE,
+    kv_dtype: str | torch.dtype | None = None,
+) -> Model:
     """A model whose weights have shapes but no memory."""
-    return Model(config, stage)
+    return Model(config, stage, ranks, kv_dtype)
 
 
 def load_model(
@@ -172,18 +195,36 @@ def load_model(
     device: torch.device,
     dtype: torch.dtype,
     weight_format: WeightFormat = DENSE,
+    ranks: Ranks = SINGLE,
+    kv_dtype: str | torch.dtype | None = None,
 ) -> Model:
-    """A checkpoint's model, read straight to `device`, activations in `dtype` and matrices in `weight_format`."""
-    model = empty_model(config_of(checkpoint.family, checkpoint.config, checkpoint.weights), stage)
-    load_weights(model, checkpoint, device, dtype, weight_format)
+    """A checkpoint's model, read straight to `device`: activations in `dtype`, matrices in `weight_format`.
+
+    On one of several `ranks` that rank's part of it, of which alone the checkpoint is read. `kv_dtype` is the number
+    format of keys and values, None for `dtype`.
+    """
+    config = config_of(checkpoint.family, checkpoint.config, checkpoint.weights)
+    own, config = part_of(checkpoint, config, ranks.rank, ranks.size, dtype, weight_format)
+    ranks = ranks.connect(device, dtype, MAX_SUMMED_ROWS * config.hidden_size)
+    model = empty_model(config, stage, ranks, kv_dtype)
+    load_weights(model, own, device, dtype, weight_format)
     model.tokenizer = checkpoint.tokenizer
     model.generation_config = checkpoint.generation_config
     return model.bind_stage_kernels()
 
 
 def restage(model: Model, stage: Stage) -> Model:
-    """The same model in another stage, on the same weights."""
-    other = empty_model(model.config, stage)
+    """The same model in another stage, on the same weights. Raises ValueError for a stage that lacks its `kv_dtype`."""
+    return _on_the_weights_of(model, stage, model.kv_dtype)
+
+
+def with_kv_dtype(model: Model, kv_dtype: str | torch.dtype | None) -> Model:
+    """The same model with keys and values in another number format, on the same weights; see `from_pretrained`."""
+    return _on_the_weights_of(model, model.stage, kv_dtype)
+
+
+def _on_the_weights_of(model: Model, stage: Stage, kv_dtype: str | torch.dtype | None) -> Model:
+    other = empty_model(model.config, stage, model.ranks, kv_dtype)
     share_weights(other, model)
     other.tokenizer = model.tokenizer
     other.generation_config = model.generation_config
@@ -199,28 +240,44 @@ def from_pretrained(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
     weights: str | torch.dtype | None = None,
+    kv_dtype: str | torch.dtype | None = None,
+    parallel: str | Ranks | None = None,
 ) -> Model:
     """Load a model: None for SmolLM2-135M-Instruct, or a folder, a `.gguf` file or a hub id.
 
     `device` defaults to the best there is (xpu, cuda, cpu), `dtype` to the one that
     its configuration names, or else to that of its weights. `weights` is the format that matrices are kept in:
     "stored" as a GGUF file or a quantised folder packs them, which is the default, or dense in `dtype` where one is
-    given; a number format; or "q4_0", "q4_1" or "q8_0", quantised while they are loaded.
+    given; a number format; or "q4_0", "q4_1" or "q8_0", quantised while they are loaded. `kv_dtype="int8"` keeps keys
+    and values in eight bits, with a scale for each token and head: about half of the memory of 16 bits, and rounded, so
+    that tokens may differ.
+    `parallel="auto"`: where torchrun started several processes, each has a part of the model on its own device, and
+    all of them must call the model alike; in a single process it changes nothing.
     Raises ValueError or FileNotFoundError naming the argument, tensor or file that is wrong.
     """
     stage = pick_stage(stage)
+    kv_dtype = pick_kv_dtype(kv_dtype, stage)
     device = pick_device(device)
     dtype = pick_dtype(dtype)
     weight_format = pick_weights(weights, dtype)
+    ranks = pick_ranks(parallel, device)
     checkpoint = open_checkpoint(name_or_path)
     return load_model(
-        checkpoint, stage, device, dtype or pick_dtype(checkpoint.dtype), weight_format
+        checkpoint,
+        stage,
+        device_of_rank(device, ranks),
+        dtype or pick_dtype(checkpoint.dtype),
+        weight_format,
+        ranks,
+        kv_dtype,
     )
 
 
 @torch.inference_mode(mode=False)
 @no_type_check
-def from_module(hf_model: PreTrainedModel, stage: Stage) -> Model:
+def from_module(
+    hf_model: PreTrainedModel, stage: Stage, kv_dtype: torch.dtype | None = None
+) -> Model:
     """A model on the weights of a transformers model in memory; see `tinyllm.optimize`."""
     hf_config = config_in(hf_model)
     family = family_of(hf_config)
@@ -229,7 +286,7 @@ def from_module(hf_model: PreTrainedModel, stage: Stage) -> Model:
     config = config_of(family, hf_config, weights)
     check_parts(hf_model, hf_class)
     config = with_embedding_scale(config, hf_model)
-    model = empty_model(config, stage)
+    model = empty_model(config, stage, kv_dtype=kv_dtype)
     merge_weights(model, family, weights)
     read_frequencies(model.rotary, config, hf_config, hf_model)
     model.generation_config = hf_model.generation_config

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import torch
+
 from tinyllm.attention.kernel import kernel_attention
 from tinyllm.attention.metadata import Attention
 from tinyllm.attention.stock import stock_attention
@@ -57,7 +59,7 @@ class Stage:
             copies,
             steps,
             device=decoder.device,
-            dtype=decoder.dtype,
+            dtype=decoder.kv_dtype or decoder.dtype,
             kernels=decoder.kernels,
             independent=independent,
         )
@@ -82,3 +84,23 @@ def pick_stage(stage: Any) -> Stage:
         expected = f"one of {list(STAGES)}, or a tinyllm.Stage"
         raise ValueError(f"stage {stage!r} is unknown: expected {expected}")
     return STAGES[stage]
+
+
+def pick_kv_dtype(kv_dtype: Any, stage: Stage) -> torch.dtype | None:
+    """The number format of keys and values in a stage; None for that of activations.
+
+    Raises ValueError for a format that is not known, and for one that the stage's cache does not keep.
+    """
+    if kv_dtype is None:
+        return None
+    if kv_dtype not in ("int8", torch.int8):
+        raise ValueError(
+            f"kv_dtype {kv_dtype!r} is unknown: expected 'int8', or None for the number format of activations"
+        )
+    if not getattr(stage.cache, "stores_int8", False):
+        takes = [name for name, one in STAGES.items() if one.cache.stores_int8]
+        raise ValueError(
+            f"kv_dtype='int8' in the stage {stage.name!r}, whose {stage.cache.__name__} keeps no scales: expected one "
+            f"of the stages {takes}"
+        )
+    return torch.int8

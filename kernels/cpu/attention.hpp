@@ -45,10 +45,22 @@ struct Attention {
                               width,   shape.rows(), mask.softcap};
         softmax.reset();
         load_queries(request, head, slopes);
-        if (begin < t) attend_prompt(softmax, block, request, head, begin, end < t ? end : t);
-        if (end <= t) return;
         if (end == t + mask.steps() && new_qkv.k) store_kv(request, head);
-        attend_response(softmax, block, request, head, (begin > t ? begin : t) - t, end - t);
+        if (prompt.is_int8())
+            attend_stored<int8_t>(softmax, block, request, head, begin, end);
+        else
+            attend_stored<T>(softmax, block, request, head, begin, end);
+    }
+
+    // The same, over keys and values of the type that they are stored in.
+    template <class Stored>
+    void attend_stored(const OnlineSoftmax& softmax, KVBlock& block, int64_t request, int64_t head,
+                       int64_t begin, int64_t end) const {
+        int64_t t = mask.prompt_tokens();
+        KVRows<Stored> of_prompt(prompt, request, head), of_response(response, request, head);
+        if (begin < t) attend_prompt(softmax, block, of_prompt, request, begin, end < t ? end : t);
+        if (end <= t) return;
+        attend_response(softmax, block, of_response, request, (begin > t ? begin : t) - t, end - t);
     }
 
     void load_queries(int64_t request, int64_t head, float* slopes) const {
@@ -70,37 +82,44 @@ struct Attention {
         for (int beam = 0; beam < shape.w; beam++) {
             int64_t sequence = request * shape.w + beam;
             int64_t slot = (mask.steps() - 1) * shape.w + beam;
-            int64_t to = request * response.batch + head * response.head + slot * response.token;
             int64_t from = sequence * new_qkv.row_stride + head * new_qkv.kv_head;
             new_qkv.norm_and_rotate(new_qkv.k + from, new_qkv.k_norm, shape.d, sequence, k);
-            from_float32(k, shape.d, static_cast<T*>(response.k) + to);
-            from_float32(new_qkv.v + from, shape.d, static_cast<T*>(response.v) + to);
+            store_rows(request, head, slot, k, new_qkv.v + from);
         }
     }
 
-    void attend_prompt(const OnlineSoftmax& softmax, KVBlock& block, int64_t request, int64_t head,
-                       int64_t begin, int64_t end) const {
+    void store_rows(int64_t request, int64_t head, int64_t slot, const float* k,
+                    const float* v) const {
+        if (response.is_int8()) {
+            KVRows<int8_t> rows(response, request, head);
+            rows.k_scale[slot] = quantize<T>(k, shape.d, rows.k + slot * rows.stride);
+            rows.v_scale[slot] = quantize<T>(v, shape.d, rows.v + slot * rows.stride);
+            return;
+        }
+        KVRows<T> rows(response, request, head);
+        from_float32(k, shape.d, rows.k + slot * rows.stride);
+        from_float32(v, shape.d, rows.v + slot * rows.stride);
+    }
+
+    template <class Stored>
+    void attend_prompt(const OnlineSoftmax& softmax, KVBlock& block, const KVRows<Stored>& rows,
+                       int64_t request, int64_t begin, int64_t end) const {
         const int32_t* positions = mask.prompt_positions;
         if (positions) positions += request * mask.prompt_positions_batch;
-        int64_t offset = request * prompt.batch + head * prompt.head;
-        const T* k = static_cast<T*>(prompt.k) + offset;
-        const T* v = static_cast<T*>(prompt.v) + offset;
         for (int64_t i = begin; i < end; i++) {
             if (positions && positions[i] < 0) continue;
             int64_t position = positions ? positions[i] : i;
-            block.append(k + i * prompt.token, v + i * prompt.token, shape.d, shape.width(),
-                         position);
+            block.append(rows, i, shape.d, shape.width(), position);
             if (block.n == BLOCK_KEYS) softmax.attend(0, shape.rows(), block);
         }
         softmax.attend(0, shape.rows(), block);
     }
 
     // Every sequence along its own path: at each step, the slot that the beam index names.
-    void attend_response(const OnlineSoftmax& softmax, KVBlock& block, int64_t request,
-                         int64_t head, int64_t begin, int64_t end) const {
-        int64_t offset = request * response.batch + head * response.head, group = shape.group();
-        const T* k = static_cast<T*>(response.k) + offset;
-        const T* v = static_cast<T*>(response.v) + offset;
+    template <class Stored>
+    void attend_response(const OnlineSoftmax& softmax, KVBlock& block, const KVRows<Stored>& rows,
+                         int64_t request, int64_t begin, int64_t end) const {
+        int64_t group = shape.group();
         int64_t first_position = mask.prompt_tokens();
         if (mask.prompt_positions && mask.prompt_tokens()) {
             int64_t last = request * mask.prompt_positions_batch + mask.prompt_tokens() - 1;
@@ -113,8 +132,7 @@ struct Attention {
             int64_t first_row = beam * group;
             for (int64_t step = begin; step < end; step++) {
                 int64_t slot = step * shape.w + (beam_index ? beam_index[step] : beam);
-                block.append(k + slot * response.token, v + slot * response.token, shape.d,
-                             shape.width(), first_position + step);
+                block.append(rows, slot, shape.d, shape.width(), first_position + step);
                 if (block.n == BLOCK_KEYS) softmax.attend(first_row, first_row + group, block);
             }
             softmax.attend(first_row, first_row + group, block);

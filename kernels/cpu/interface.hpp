@@ -31,8 +31,9 @@ struct ModelArgs {
     float eps;
 };
 
-struct LayerKV {
+struct LayerKV {  // scales: null where keys and values are not int8
     void *prompt_k, *prompt_v, *response_k, *response_v;
+    float *prompt_k_scale, *prompt_v_scale, *response_k_scale, *response_v_scale;
 };
 
 // One decode step: what changes from token to token.
@@ -42,8 +43,9 @@ struct StepArgs {
     const int64_t *tokens, *positions;
     float* logits;
     int64_t positions_batch;  // stride; 0 where all requests have the same positions
-    int64_t prompt_batch, prompt_head, prompt_token;
+    int64_t prompt_batch, prompt_head, prompt_token, prompt_scale_batch, prompt_scale_head;
     int64_t response_batch, response_head, response_token;
+    int64_t response_scale_batch, response_scale_head;
     AttentionMask mask;
     int32_t b, w, num_threads;
 };

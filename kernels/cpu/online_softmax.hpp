@@ -1,6 +1,8 @@
 // Online softmax of a few queries over blocks of keys and values; all sums in float32.
 #pragma once
 
+#include <type_traits>
+
 #include "segments.hpp"
 
 constexpr int BLOCK_KEYS = 32;         // 16 KiB of keys and values in float32 at head size 64
@@ -20,12 +22,19 @@ struct KVBlock {
           k_transposed(memory + 2 * BLOCK_KEYS * width) {}
     static int64_t floats(int64_t width) { return 3 * BLOCK_KEYS * width; }
 
-    template <class T>
-    INLINE void append(const T* key, const T* value, int64_t d, int64_t width, int64_t position) {
+    template <class Stored>
+    INLINE void append(const KVRows<Stored>& rows, int64_t token, int64_t d, int64_t width,
+                       int64_t position) {
+        const Stored *key = rows.k + token * rows.stride, *value = rows.v + token * rows.stride;
         float *k_row = k + n * width, *v_row = v + n * width;
         for (int64_t i = 0; i < width; i += LANES) {
-            store(k_row + i, load_tail(key + i, d - i));
-            store(v_row + i, load_tail(value + i, d - i));
+            vec key_part = load_tail(key + i, d - i), value_part = load_tail(value + i, d - i);
+            if constexpr (std::is_same_v<Stored, int8_t>) {
+                key_part *= rows.k_scale[token];
+                value_part *= rows.v_scale[token];
+            }
+            store(k_row + i, key_part);
+            store(v_row + i, value_part);
         }
         positions[n++] = position;
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..kernel_set import NormWeights
+from ..kernel_set import KeyValueScales, NormWeights
 from ..weights import DenseWeight, PackedRows, Weight
 from .build import BuildError, cache_folder, library
 from .matrices import check_packed_rows, check_packed_weight, matrix_of, packed_part
@@ -130,6 +130,7 @@ class Kernels:
         softcap: float | None = None,
         window: int | None = None,
         *,
+        scales: KeyValueScales | None = None,
         beam_mask: object | None = None,
         workspace: object | None = None,
     ) -> Tensor:
@@ -140,8 +141,9 @@ class Kernels:
         g = prompt_k.shape[1]
         _check_queries(q, g)
         t, steps = checked_lengths(lengths)
-        _check_segment("prompt", prompt_k, prompt_v, q.dtype, (b, g, t, d))
-        _check_segment("response", response_k, response_v, q.dtype, (b, g, steps * w, d))
+        stored = q.dtype if scales is None else torch.int8
+        _check_segment("prompt", prompt_k, prompt_v, stored, (b, g, t, d))
+        _check_segment("response", response_k, response_v, stored, (b, g, steps * w, d))
         shape = AttentionShape(b=b, w=w, h=h, g=g, d=d)
         mask = attention_mask(shape, lengths, beam_index, prompt_positions, slopes=slopes)
         mask.scale = scale or d**-0.5
@@ -164,6 +166,10 @@ class Kernels:
             dtype=DTYPES[q.dtype],
             num_threads=torch.get_num_threads(),
         )
+        if scales is not None:
+            check_scales(scales, (b, g), t, steps * w)
+            _set_scales(args.prompt, scales.prompt_k, scales.prompt_v)
+            _set_scales(args.response, scales.response_k, scales.response_v)
         scratch = Scratch(self.library)
         failed = self.library.segment_attention(args, scratch.address)
         if failed == BAD_BEAM_INDEX:
@@ -215,14 +221,15 @@ def segment_attention(
     softcap: float | None = None,
     window: int | None = None,
     *,
+    scales: KeyValueScales | None = None,
     beam_mask: object | None = None,
     workspace: object | None = None,
 ) -> Tensor:
     """Attention over prompt and response, gathered through the beam index.
 
-    A prompt's keys are read once for all beams. The kernel needs neither `beam_mask` nor
-    `workspace`. Raises ValueError for shapes, dtypes or a window that the kernel does not take,
-    BuildError where there are no kernels.
+    A prompt's keys are read once for all beams; in int8 they become float32 in registers. The
+    kernel needs neither `beam_mask` nor `workspace`. Raises ValueError for shapes, dtypes or a
+    window that the kernel does not take, BuildError where there are no kernels.
     """
     return kernels().segment_attention(
         q,
@@ -237,6 +244,7 @@ def segment_attention(
         scale=scale,
         softcap=softcap,
         window=window,
+        scales=scales,
     )
 
 
@@ -244,6 +252,24 @@ def kv_segment(k: Tensor, v: Tensor) -> KVSegment:
     """Keys and values, which have the same strides."""
     batch, head, token, _ = k.stride()
     return KVSegment(k=address(k), v=address(v), batch=batch, head=head, token=token)
+
+
+def check_scales(scales: KeyValueScales, heads: tuple[int, int], tokens: int, slots: int) -> None:
+    """Raise ValueError unless the scales of `heads` [b, g] are there, those of tokens side by side."""
+    for name, scale in zip(scales._fields, scales, strict=True):
+        needed = tokens if name.startswith("prompt") else slots
+        check_tensor(f"scales.{name}", scale, torch.float32, [*heads, needed])
+    for k, v in ((scales.prompt_k, scales.prompt_v), (scales.response_k, scales.response_v)):
+        if k.stride() != v.stride():
+            raise ValueError(
+                f"scales of keys have strides {k.stride()}, of values {v.stride()}: expected the same"
+            )
+
+
+def _set_scales(segment: KVSegment, k: Tensor, v: Tensor) -> None:
+    segment.k_scale = address(k)
+    segment.v_scale = address(v)
+    segment.scale_batch, segment.scale_head, _ = k.stride()
 
 
 def attention_mask(

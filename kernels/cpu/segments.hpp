@@ -4,10 +4,37 @@
 #include "gemv.hpp"
 #include "threads.hpp"
 
-struct KVSegment {  // [b, g, tokens, d]; strides in elements, that of the last axis is 1
+// Keys and values [b, g, tokens, d]; strides in elements, that of the last axis is 1. With scales
+// [b, g, tokens], those of the tokens side by side, they are int8.
+struct KVSegment {
     void* k;
     void* v;
-    int64_t batch, head, token;
+    float* k_scale;
+    float* v_scale;
+    int64_t batch, head, token, scale_batch, scale_head;
+
+    bool is_int8() const { return k_scale != nullptr; }
+    int64_t offset(int64_t request, int64_t g) const { return request * batch + g * head; }
+    int64_t scale_offset(int64_t request, int64_t g) const {
+        return request * scale_batch + g * scale_head;
+    }
+};
+
+// The keys and values of one request and head, as they are stored.
+template <class Stored>
+struct KVRows {
+    Stored *k, *v;
+    float *k_scale, *v_scale;
+    int64_t stride;
+
+    KVRows(const KVSegment& segment, int64_t request, int64_t g) : stride(segment.token) {
+        int64_t offset = segment.offset(request, g);
+        k = static_cast<Stored*>(segment.k) + offset;
+        v = static_cast<Stored*>(segment.v) + offset;
+        if (!segment.is_int8()) return;
+        k_scale = segment.k_scale + segment.scale_offset(request, g);
+        v_scale = segment.v_scale + segment.scale_offset(request, g);
+    }
 };
 
 // Which keys a query sees; arguments of `segment_attention`, see tinyllm.check.references.

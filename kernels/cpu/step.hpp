@@ -185,10 +185,24 @@ class DecodeStep {
         int64_t row_stride = model.num_frequency_sets * model.num_pairs;
         RotaryEmbedding rope{buffers.cos + first_angle, buffers.sin + first_angle, row_stride,
                              model.num_pairs, model.interleaved != 0};
-        KVSegment prompt{kv.prompt_k, kv.prompt_v, args.prompt_batch, args.prompt_head,
-                         args.prompt_token};
-        KVSegment response{kv.response_k, kv.response_v, args.response_batch, args.response_head,
-                           args.response_token};
+        KVSegment prompt{kv.prompt_k,
+                         kv.prompt_v,
+                         kv.prompt_k_scale,
+                         kv.prompt_v_scale,
+                         args.prompt_batch,
+                         args.prompt_head,
+                         args.prompt_token,
+                         args.prompt_scale_batch,
+                         args.prompt_scale_head};
+        KVSegment response{kv.response_k,
+                           kv.response_v,
+                           kv.response_k_scale,
+                           kv.response_v_scale,
+                           args.response_batch,
+                           args.response_head,
+                           args.response_token,
+                           args.response_scale_batch,
+                           args.response_scale_head};
         AttentionMask mask = args.mask;
         mask.window = layer.window;
         KeyPartition partition(mask, shape, num_threads);

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..kernel_set import KeyValueScales
 from ..weights import Weight
 from .matrices import check_matrix, matrix_of, tensors_of
 from .operations import (
@@ -18,6 +19,7 @@ from .operations import (
     Kernels,
     attention_mask,
     bad_beam_index,
+    check_scales,
     checked_lengths,
     window_size,
 )
@@ -38,6 +40,7 @@ from .structs import (
     check_weight,
 )
 
+KeysAndValues = tuple[Tensor, Tensor, Tensor, Tensor]  # of prompt and response
 MATRICES = ("qkv", "o", "gate_up", "down")
 POST_NORMS = ("attention_post_norm", "mlp_post_norm")
 
@@ -138,31 +141,53 @@ class DecodeStep:
         self.model = _model_args(weights, self.layers)
         self.kv = (LayerKV * len(weights.layers))()
         self.args = StepArgs(layers=ctypes.addressof(self.kv))
-        self.bound: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]] = ()
+        self.bound: Sequence[KeysAndValues] = ()
+        self.bound_scales: Sequence[KeyValueScales] | None = None
 
-    def bind(self, kv: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]]) -> None:
+    def bind(
+        self, kv: Sequence[KeysAndValues], scales: Sequence[KeyValueScales] | None = None
+    ) -> None:
         """The memory of every layer from now on.
 
-        For each layer prompt_k and prompt_v [b, g, t, d], response_k and response_v [b, g, n, d].
-        Raises ValueError where strides differ from layer to layer, or dtypes from the weights'.
+        For each layer prompt_k and prompt_v [b, g, t, d], response_k and response_v [b, g, n, d]; with `scales`, those
+        of each layer, they are int8. Raises ValueError where strides differ from layer to layer, or dtypes from the
+        weights'.
         """
         prompt, _, response, _ = kv[0]
         check_shape("prompt_k", prompt, "b g t d")
         check_shape("response_k", response, "b g slots d")
-        first_of_kind = (prompt, prompt, response, response)
-        names = ("prompt_k", "prompt_v", "response_k", "response_v")
-        for layer, tensors in zip(self.kv, kv, strict=True):
+        dtype = self.weights.dtype if scales is None else torch.int8
+        self._set_addresses(KeyValueScales._fields, kv, dtype)
+        args = self.args
+        args.prompt_batch, args.prompt_head, args.prompt_token, _ = prompt.stride()
+        args.response_batch, args.response_head, args.response_token, _ = response.stride()
+        names = [f"{name}_scale" for name in KeyValueScales._fields]
+        if scales is None:
+            for layer in self.kv:
+                for name in names:
+                    setattr(layer, name, None)
+        else:
+            first = scales[0]
+            self._set_addresses(names, scales, torch.float32)
+            args.prompt_scale_batch, args.prompt_scale_head, _ = first.prompt_k.stride()
+            args.response_scale_batch, args.response_scale_head, _ = first.response_k.stride()
+        self.bound = kv
+        self.bound_scales = scales
+
+    def _set_addresses(
+        self, names: Sequence[str], layers: Sequence[tuple[Tensor, ...]], dtype: torch.dtype
+    ) -> None:
+        """Store where the tensors of every layer begin: those of prompts, then those of responses."""
+        first_k, _, first_response_k, _ = layers[0]
+        first_of_kind = (first_k, first_k, first_response_k, first_response_k)
+        for layer, tensors in zip(self.kv, layers, strict=True):
             for name, x, first in zip(names, tensors, first_of_kind, strict=True):
-                check_tensor(name, x, self.weights.dtype, first.shape)
+                check_tensor(name, x, dtype, first.shape)
                 if x.stride() != first.stride():
                     raise ValueError(
                         f"{name} has strides {x.stride()} in one layer, {first.stride()} in another"
                     )
                 setattr(layer, name, x.data_ptr())
-        args = self.args
-        args.prompt_batch, args.prompt_head, args.prompt_token = prompt.stride()[:3]
-        args.response_batch, args.response_head, args.response_token = response.stride()[:3]
-        self.bound = kv
 
     def __call__(
         self,
@@ -230,6 +255,8 @@ class DecodeStep:
         prompt, _, response, _ = self.bound[0]
         check_tensor("prompt", prompt, prompt.dtype, [b, g, t, d])
         check_tensor("response", response, prompt.dtype, [b, g, steps * w, d])
+        if self.bound_scales is not None:
+            check_scales(self.bound_scales[0], (b, g), t, steps * w)
 
     def _checked_embeds(self, x: Tensor | None, b: int, w: int) -> Tensor | None:
         """The inputs of the first layer, contiguous; None where tokens are looked up."""

@@ -74,9 +74,12 @@ class AttentionMask(Structure):
 
 
 class LayerKV(Structure):
-    """Addresses of a layer's keys and values."""
+    """Addresses of a layer's keys and values, and of their scales where they are int8."""
 
-    _fields_ = members(pointer="prompt_k prompt_v response_k response_v")
+    _fields_ = members(
+        pointer="prompt_k prompt_v response_k response_v"
+        " prompt_k_scale prompt_v_scale response_k_scale response_v_scale"
+    )
 
 
 class StepArgs(Structure):
@@ -85,7 +88,9 @@ class StepArgs(Structure):
     _fields_ = [
         *members(
             pointer="layers inputs_embeds tokens positions logits",
-            long="positions_batch prompt_batch prompt_head prompt_token response_batch response_head response_token",
+            long="positions_batch"
+            " prompt_batch prompt_head prompt_token prompt_scale_batch prompt_scale_head"
+            " response_batch response_head response_token response_scale_batch response_scale_head",
         ),
         ("mask", AttentionMask),
         *members(int="b w num_threads"),
@@ -116,9 +121,11 @@ class UnpackArgs(Structure):
 
 
 class KVSegment(Structure):
-    """Keys and values [b, g, tokens, d], strides in elements."""
+    """Keys and values [b, g, tokens, d], and scales [b, g, tokens] where they are int8; strides in elements."""
 
-    _fields_ = members(pointer="k v", long="batch head token")
+    _fields_ = members(
+        pointer="k v k_scale v_scale", long="batch head token scale_batch scale_head"
+    )
 
 
 class AttentionShape(Structure):

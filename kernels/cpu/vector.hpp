@@ -23,6 +23,7 @@ typedef float vec __attribute__((vector_size(LANES * 4)));
 typedef int32_t ivec __attribute__((vector_size(LANES * 4)));
 typedef uint32_t uvec __attribute__((vector_size(LANES * 4)));
 typedef uint16_t hvec __attribute__((vector_size(LANES * 2)));
+typedef int8_t bvec __attribute__((vector_size(LANES)));
 
 struct bf16 {
     uint16_t bits;
@@ -74,6 +75,10 @@ INLINE vec half_to_float(hvec half) {
 
 INLINE vec load(const fp16* p) { return half_to_float(load_bytes<hvec>(p)); }
 
+INLINE vec load(const int8_t* p) {
+    return __builtin_convertvector(__builtin_convertvector(load_bytes<bvec>(p), ivec), vec);
+}
+
 // ---- stores: LANES elements, rounded to nearest even
 // ---------------------------------------------
 
@@ -107,6 +112,12 @@ INLINE void store(fp16* p, vec v) {
     ivec nan = (ivec)(v != v);
     hvec out = __builtin_convertvector((((uvec)~nan & half) | ((uvec)nan & 0x7e00)) | sign, hvec);
 #endif
+    std::memcpy(p, &out, sizeof out);
+}
+
+INLINE void store(int8_t* p, vec v) {  // numbers from -127 to 127
+    vec rounded = (v + 12582912.0f) - 12582912.0f;
+    bvec out = __builtin_convertvector(__builtin_convertvector(rounded, ivec), bvec);
     std::memcpy(p, &out, sizeof out);
 }
 
@@ -191,6 +202,25 @@ INLINE void transpose(vec* v) {  // exchanges lane j of v[i] and lane i of v[j]
     for (int i = 0; i < LANES; i++)
         if (!(i & B)) exchange<B>(v[i], v[i + B], std::make_integer_sequence<int, LANES>());
     if constexpr (2 * B < LANES) transpose<2 * B>(v);
+}
+
+// Rounds a row to T, then to int8 codes; returns their scale. See kernels/int8.py.
+template <class T>
+float quantize(const float* x, int64_t n, int8_t* codes) {
+    vec lane_max = {};
+    auto rounded = [&](int64_t i) {
+        T part[LANES];
+        store(part, load_tail(x + i, n - i));
+        return load(part);
+    };
+    for (int64_t i = 0; i < n; i += LANES) {
+        vec magnitude = as_float(bits_of(rounded(i)) & 0x7fffffff);
+        lane_max = select((ivec)(magnitude > lane_max), magnitude, lane_max);
+    }
+    float scale = horizontal_max(lane_max) / 127.0f;
+    vec divisor = broadcast(scale > 0 ? scale : 1.0f);
+    for (int64_t i = 0; i < n; i += LANES) store_tail(codes + i, rounded(i) / divisor, n - i);
+    return scale;
 }
 
 // ---- functions ---------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..kernel_set import KeyValueScales
 from .arguments import check_alike, check_shape
 from .runtime import Kernel, Runtime, runtime_of
 
@@ -46,6 +47,7 @@ def segment_attention(
     softcap: float | None = None,
     window: int | None = None,
     *,
+    scales: KeyValueScales | None = None,
     beam_mask: object | None = None,
     workspace: object | None = None,
 ) -> Tensor:
@@ -56,12 +58,14 @@ def segment_attention(
     [b, w, at least steps], int32: whose slot holds each step of a path. prompt_positions
     [b, at least t], int32, negative for padding. slopes [h], float32: ALiBi. softcap: logit
     soft-capping, before ALiBi is added. window: the number of last tokens that are visible; no
-    others are read. The kernel needs neither `beam_mask` nor `workspace`. Returns [b, w, h * d].
-    All but the last axis may be strided, k and v alike and in steps of 16 bytes. Raises ValueError.
+    others are read. scales [b, g, as many], float32: keys and values are int8. The kernel needs
+    neither `beam_mask` nor `workspace`. Returns [b, w, h * d]. All but the last axis may be
+    strided, k and v alike and in steps of 16 bytes. Raises ValueError.
     """
     b, h, w, d = q.shape
     g = prompt_k.shape[1]
-    _check_segments(q, prompt_k, prompt_v, response_k=response_k, response_v=response_v)
+    _check_segments(q, prompt_k, prompt_v, response_k, response_v, is_int8=scales is not None)
+    _check_scales(scales, prompt_k, response_k)
     _check_index("lengths", lengths, q, (2,))
     _check_index("beam_index", beam_index, q, (b, w, None))
     _check_index("prompt_positions", prompt_positions, q, (b, None))
@@ -80,13 +84,14 @@ def segment_attention(
     partials = None
     if plan.splits > 1:
         partials = q.new_empty(plan.splits, b * w * h, d + 2, dtype=torch.float32)
-    kernel = _kernel(device, q, plan, softcap)
+    kernel = _kernel(device, q, plan, softcap, is_int8=scales is not None)
     kernel(
         (b * g * -(-rows // plan.rows), plan.splits),
         (1, SUBGROUPS * device.lanes),
         *(q, *q.stride()[:3]),
         *(prompt_k, prompt_v, *prompt_k.stride()[:3]),
         *(response_k, response_v, *response_k.stride()[:3]),
+        *_scale_arguments(scales),
         lengths,
         *(beam_index, *((0, 0) if beam_index is None else beam_index.stride()[:2])),
         *(prompt_positions, 0 if prompt_positions is None else prompt_positions.stride(0)),
@@ -100,10 +105,23 @@ def segment_attention(
     return out
 
 
-def _kernel(device: Runtime, q: Tensor, plan: SplitPlan, softcap: float | None) -> Kernel:
+def _scale_arguments(scales: KeyValueScales | None) -> tuple[Tensor | int | None, ...]:
+    """The scales of a prompt and of a response, each with its strides."""
+    if scales is None:
+        return (None, None, 0, 0, 0) * 2
+    prompt = (scales.prompt_k, scales.prompt_v, *scales.prompt_k.stride())
+    response = (scales.response_k, scales.response_v, *scales.response_k.stride())
+    return (*prompt, *response)
+
+
+def _kernel(
+    device: Runtime, q: Tensor, plan: SplitPlan, softcap: float | None, *, is_int8: bool
+) -> Kernel:
     options = {"HEAD": q.shape[-1], "ROWS": plan.rows, "MATRIX": plan.matrix}
     if softcap is not None:
         options["SOFTCAP"] = 1
+    if is_int8:
+        options["INT8"] = 1
     if q.device.type == "cpu":
         options["ROLLED"] = 1  # the same arithmetic, compiled in a third of the time
     return device.kernel("attention", "segment_attention", q.dtype, **options)
@@ -142,7 +160,13 @@ def num_splits(groups: int, keys: int, units: int) -> int:
 
 
 def _check_segments(
-    q: Tensor, prompt_k: Tensor, prompt_v: Tensor, response_k: Tensor, response_v: Tensor
+    q: Tensor,
+    prompt_k: Tensor,
+    prompt_v: Tensor,
+    response_k: Tensor,
+    response_v: Tensor,
+    *,
+    is_int8: bool,
 ) -> None:
     b, h, _, d = q.shape
     g = prompt_k.shape[1]
@@ -155,8 +179,13 @@ def _check_segments(
         "response_k": response_k,
         "response_v": response_v,
     }
-    check_alike(q, **segments)
-    step = 16 // q.element_size()
+    dtype = torch.int8 if is_int8 else q.dtype
+    if prompt_k.dtype != dtype or prompt_k.device != q.device:
+        given = f"{prompt_k.dtype} on {prompt_k.device}"
+        raise ValueError(f"prompt_k is {given}, expected {dtype} on {q.device}")
+    check_alike(q)
+    check_alike(prompt_k, **segments)
+    step = 16 // prompt_k.element_size()
     for name, memory in segments.items():
         check_shape(name, memory, b, g, memory.shape[2], d)
         if memory.data_ptr() % 16 or any(pitch % step for pitch in _pitches(memory)):
@@ -169,6 +198,26 @@ def _check_segments(
             raise ValueError(
                 f"values have {given}, expected those of the keys: {list(k.shape)}, {k.stride()}"
             )
+
+
+def _check_scales(scales: KeyValueScales | None, prompt_k: Tensor, response_k: Tensor) -> None:
+    """Raise ValueError unless each key and value has a scale, and keys and values are alike."""
+    if scales is None:
+        return
+    pairs = {
+        "prompt_k": prompt_k,
+        "prompt_v": prompt_k,
+        "response_k": response_k,
+        "response_v": response_k,
+    }
+    for name, k in pairs.items():
+        x = getattr(scales, name)
+        partner = scales.prompt_k if k is prompt_k else scales.response_k
+        check_shape(f"the scale of {name}", x, *k.shape[:-1])
+        if x.dtype != torch.float32 or x.device != k.device or x.stride() != partner.stride():
+            given = f"{x.dtype} on {x.device}, strides {x.stride()}"
+            expected = f"torch.float32 on {k.device}, alike for keys and values"
+            raise ValueError(f"the scale of {name} is {given}: expected {expected}")
 
 
 def _pitches(memory: Tensor) -> list[int]:

@@ -13,8 +13,9 @@
 //
 // Build options: -DHEAD=64 | 80 | 96 | 128 | 256, the elements of a head; -DROWS=1 | 2 | 4 | 8;
 // -DMATRIX=NONE, or DPAS for the matrix engine's instruction (16-bit types, 2 rows or more), or
-// EMULATED for the same tiles without it; -DSOFTCAP=1 for logit soft-capping; -DROLLED keeps the
-// loops over a tile, which a CPU's compiler builds in a third of the time.
+// EMULATED for the same tiles without it; -DSOFTCAP=1 for logit soft-capping; -DINT8=1 for keys and
+// values in int8, with a scale of each; -DROLLED keeps the loops over a tile, which a CPU's compiler
+// builds in a third of the time.
 #include "common.hpp"
 
 #ifndef SUBGROUPS
@@ -22,6 +23,9 @@
 #endif
 #ifndef SOFTCAP
 #define SOFTCAP 0
+#endif
+#ifndef INT8
+#define INT8 0
 #endif
 #ifdef ROLLED
 #define UNROLL_TILE _Pragma("unroll 1")
@@ -39,6 +43,14 @@ constexpr float MINUS_INF = -__builtin_inff();
 constexpr float INITIAL_MAX =
     -1e30f;  // before the first score: its difference to itself is a number
 
+// Keys and values as they are stored, and their bits.
+using stored = std::conditional_t<INT8, signed char, scalar>;
+using stored_bits = std::conditional_t<INT8, unsigned char, bits>;
+constexpr int STORED_VECTOR = 16 / sizeof(stored);
+// A scale of int8 values is max|v| / 127: of a weight times 64 of it fp16 has as many digits as of
+// the values.
+constexpr float SCALE_UNIT = INT8 ? 64 : 1;
+
 // A lane keeps ROWS sums for each of its columns. So that they stay in registers, COLUMN_PARTS
 // sub-groups divide the columns of the same keys, whose scores each of them computes. Where columns
 // do not divide, a few are computed twice.
@@ -53,8 +65,14 @@ static_assert(KEY_STREAMS * COLUMN_PARTS == SUBGROUPS);
 
 // One of the two segments of a KV head.
 struct Segment {
-  const scalar *k, *v;
+  const stored *k, *v;
   long pitch;
+  const float *k_scale, *v_scale;
+  long scale_pitch;
+  float scale_of_key(int index) const { return INT8 ? k_scale[index * scale_pitch] : 1; }
+  float scale_of_value(int index) const {
+    return INT8 ? SCALE_UNIT * v_scale[index * scale_pitch] : 1;
+  }
 };
 
 // TILE_KEYS keys: of each of a lane's its row in the segment and its position. Rows first_row ..
@@ -78,7 +96,7 @@ inline bool mask_invalid_keys(Tile &tile) {
 }
 
 // The value of key number `key` of a tile, from the sub-group's first column on.
-inline const scalar *value_row(const Tile &tile, int key) {
+inline const stored *value_row(const Tile &tile, int key) {
   const int index = sycl::group_broadcast(this_sub_group(), tile.index[key / LANES], key % LANES);
   return tile.segment.v + index * tile.segment.pitch;
 }
@@ -90,15 +108,15 @@ inline int query_offset(int r, int i) { return r * HEAD + i; }
 
 inline void compute_scores(const Tile &tile, const query *q, floats<ROWS> (&scores)[LANE_KEYS]) {
   UNROLL_LOADS
-  for (int i = 0; i < HEAD; i += VECTOR) {
+  for (int i = 0; i < HEAD; i += STORED_VECTOR) {
     UNROLL
     for (int p = 0; p < LANE_KEYS; ++p) {
-      float key[VECTOR];
+      float key[STORED_VECTOR];
       load(tile.segment.k + tile.index[p] * tile.segment.pitch + i, key);
       UNROLL
       for (int r = 0; r < ROWS; ++r) {
         UNROLL
-        for (int j = 0; j < VECTOR; ++j) scores[p][r] += key[j] * q[query_offset(r, i + j)];
+        for (int j = 0; j < STORED_VECTOR; ++j) scores[p][r] += key[j] * q[query_offset(r, i + j)];
       }
     }
   }
@@ -108,7 +126,7 @@ inline void accumulate_values(const Tile &tile, const floats<ROWS> (&weights)[LA
                               floats<ROWS> (&sums)[LANE_COLUMNS]) {
   UNROLL_TILE
   for (int key = 0; key < TILE_KEYS; ++key) {
-    bits value[LANE_COLUMNS];
+    stored_bits value[LANE_COLUMNS];
     block_read(value_row(tile, key), value);
     UNROLL
     for (int r = 0; r < ROWS; ++r) {
@@ -116,7 +134,7 @@ inline void accumulate_values(const Tile &tile, const floats<ROWS> (&weights)[LA
           sycl::group_broadcast(this_sub_group(), weights[key / LANES][r], key % LANES);
       UNROLL
       for (int c = 0; c < LANE_COLUMNS; ++c)
-        sums[c][r] += weight * float(sycl::bit_cast<scalar>(value[c]));
+        sums[c][r] += weight * float(sycl::bit_cast<stored>(value[c]));
     }
   }
 }
@@ -131,7 +149,32 @@ inline int query_offset(int r, int i) {
   return ((i / 16 * LANES + i % 16 / PACK) * ROWS + r) * PACK + i % PACK;
 }
 
-// A column of b is 32 consecutive bytes of a key.
+// A stored element in the format of the engine, in which an int8 is exact: in bfloat16 the upper
+// half of a float.
+inline bits matrix_bits(stored_bits x) {
+#if INT8
+  const float value = sycl::bit_cast<stored>(x);
+  if constexpr (std::is_same_v<scalar, bf16>) return sycl::bit_cast<unsigned>(value) >> 16;
+  else return sycl::bit_cast<bits>(scalar(value));
+#else
+  return x;
+#endif
+}
+
+// A column of b: 16 elements of a key.
+inline matrix_b key_column(const stored *key) {
+#if INT8
+  const auto all = *reinterpret_cast<const vec<stored_bits, 16> *>(key);
+  matrix_b b;
+  UNROLL
+  for (int k = 0; k < 16; k += 2) b[k / 2] = pack_pair(matrix_bits(all[k]), matrix_bits(all[k + 1]));
+  return b;
+#else
+  const auto *halves = reinterpret_cast<const vec<int, 4> *>(key);
+  return __builtin_shufflevector(halves[0], halves[1], 0, 1, 2, 3, 4, 5, 6, 7);
+#endif
+}
+
 inline void compute_scores(const Tile &tile, const query *q, floats<ROWS> (&scores)[LANE_KEYS]) {
   UNROLL_TILE
   for (int i = 0; i < HEAD; i += 16) {
@@ -139,10 +182,8 @@ inline void compute_scores(const Tile &tile, const query *q, floats<ROWS> (&scor
         *reinterpret_cast<const matrix_a<ROWS> *>(q + query_offset(0, i + lane() * PACK));
     UNROLL
     for (int p = 0; p < LANE_KEYS; ++p) {
-      const auto *key = reinterpret_cast<const vec<int, 4> *>(
-          tile.segment.k + tile.index[p] * tile.segment.pitch + i);
-      scores[p] = matrix_multiply_add<ROWS>(
-          a, __builtin_shufflevector(key[0], key[1], 0, 1, 2, 3, 4, 5, 6, 7), scores[p]);
+      const stored *key = tile.segment.k + tile.index[p] * tile.segment.pitch + i;
+      scores[p] = matrix_multiply_add<ROWS>(a, key_column(key), scores[p]);
     }
   }
 }
@@ -154,11 +195,12 @@ template <int N> inline void accumulate_columns(const Tile &tile, matrix_a<ROWS>
   matrix_b b[N];
   UNROLL_TILE
   for (int k = 0; k < 16; k += 2) {
-    bits low[N], high[N];
+    stored_bits low[N], high[N];
     block_read(value_row(tile, k / PACK) + first * LANES, low);
     block_read(value_row(tile, (k + 1) / PACK + (k + 1) % PACK * LANES) + first * LANES, high);
     UNROLL
-    for (int c = 0; c < N; ++c) b[c][k / 2] = pack_pair(low[c], high[c]);
+    for (int c = 0; c < N; ++c)
+      b[c][k / 2] = pack_pair(matrix_bits(low[c]), matrix_bits(high[c]));
   }
   UNROLL
   for (int c = 0; c < N; ++c) sums[first + c] = matrix_multiply_add<ROWS>(a, b[c], sums[first + c]);
@@ -200,21 +242,29 @@ inline void update(Softmax &softmax, const Tile &tile, const query *q, const flo
                    ScoreScale scale) {
   floats<ROWS> scores[LANE_KEYS] = {};
   compute_scores(tile, q, scores);
+  float k_scale[LANE_KEYS], v_scale[LANE_KEYS];
+  UNROLL
+  for (int p = 0; p < LANE_KEYS; ++p) {
+    k_scale[p] = tile.segment.scale_of_key(tile.index[p]);
+    v_scale[p] = tile.segment.scale_of_value(tile.index[p]);
+  }
   UNROLL
   for (int r = 0; r < ROWS; ++r) {
     const bool visible = r >= tile.first_row && r < tile.end_row;
     float row_max = softmax.row_max[r], row_sum = 0;
     UNROLL
     for (int p = 0; p < LANE_KEYS; ++p) {
-      const float score = scale.score(scores[p][r]) + slopes[r] * tile.position[p];
+      const float score = scale.score(scores[p][r] * k_scale[p]) + slopes[r] * tile.position[p];
       scores[p][r] = visible && tile.valid[p] ? score : MINUS_INF;
       row_max = sycl::fmax(row_max, scores[p][r]);
     }
     row_max = sycl::reduce_over_group(this_sub_group(), row_max, sycl::maximum<float>());
     const float rescale = sycl::exp2(softmax.row_max[r] - row_max);
     UNROLL
-    for (int p = 0; p < LANE_KEYS; ++p)
+    for (int p = 0; p < LANE_KEYS; ++p) {
       row_sum += scores[p][r] = sycl::exp2(scores[p][r] - row_max);
+      scores[p][r] *= v_scale[p];
+    }
     softmax.row_max[r] = row_max;
     softmax.row_sum[r] = softmax.row_sum[r] * rescale + row_sum;
     UNROLL
@@ -283,12 +333,16 @@ inline Tile response_tile(const Segment &response, const RowBlock &block, int be
 // Group (request, KV head, block of rows; split of the visible tiles). Lengths are read on the
 // device: a captured graph serves while they grow. With one split `out` [b, w, h, d] is written;
 // else `partials` [splits, b, w, h, d + 2], for reduce_partials: each row's weighted sums of
-// values, row_max and row_sum. Null: none.
+// values, row_max and row_sum. Scales are those of int8 keys and values. Null: none.
 KERNEL(2)
-segment_attention(const scalar *q, long q_batch, long q_head, long q_beam, const scalar *prompt_k,
-                  const scalar *prompt_v, long prompt_batch, long prompt_head, long prompt_token,
-                  const scalar *response_k, const scalar *response_v, long response_batch,
-                  long response_head, long response_token, const int *lengths,
+segment_attention(const scalar *q, long q_batch, long q_head, long q_beam, const stored *prompt_k,
+                  const stored *prompt_v, long prompt_batch, long prompt_head, long prompt_token,
+                  const stored *response_k, const stored *response_v, long response_batch,
+                  long response_head, long response_token, const float *prompt_k_scale,
+                  const float *prompt_v_scale, long prompt_scale_batch, long prompt_scale_head,
+                  long prompt_scale_token, const float *response_k_scale,
+                  const float *response_v_scale, long response_scale_batch,
+                  long response_scale_head, long response_scale_token, const int *lengths,
                   const int *beam_index, long beam_index_batch, long beam_index_beam,
                   const int *prompt_positions, long prompt_positions_batch, const float *slopes,
                   float scale, float softcap, int window, scalar *out, float *partials, int b,
@@ -325,10 +379,23 @@ segment_attention(const scalar *q, long q_batch, long q_head, long q_beam, const
       block.batch * prompt_batch + block.head * prompt_head + visible.skipped_tokens * prompt_token;
   const long response_offset = block.batch * response_batch + block.head * response_head +
                                long(visible.skipped_steps) * w * response_token;
-  const Segment prompt{prompt_k + prompt_offset, prompt_v + prompt_offset + first_column,
-                       prompt_token};
-  const Segment response{response_k + response_offset, response_v + response_offset + first_column,
-                         response_token};
+  const long prompt_scale = block.batch * prompt_scale_batch + block.head * prompt_scale_head +
+                            visible.skipped_tokens * prompt_scale_token;
+  const long response_scale = block.batch * response_scale_batch +
+                              block.head * response_scale_head +
+                              long(visible.skipped_steps) * w * response_scale_token;
+  const Segment prompt{prompt_k + prompt_offset,
+                       prompt_v + prompt_offset + first_column,
+                       prompt_token,
+                       prompt_k_scale + prompt_scale,
+                       prompt_v_scale + prompt_scale,
+                       prompt_scale_token};
+  const Segment response{response_k + response_offset,
+                         response_v + response_offset + first_column,
+                         response_token,
+                         response_k_scale + response_scale,
+                         response_v_scale + response_scale,
+                         response_scale_token};
 
   // Beam after beam for the same steps: adjacent sub-groups read the slots that paths share.
   const int beams = block.beam(ROWS) - block.beam(0) + 1;
@@ -357,7 +424,7 @@ segment_attention(const scalar *q, long q_batch, long q_head, long q_beam, const
   for (int r = 0; r < ROWS; ++r) {
     UNROLL
     for (int c = 0; c < LANE_COLUMNS; ++c)
-      stream_acc[stream][r][first_column + c * LANES + lane()] = softmax.acc[c][r];
+      stream_acc[stream][r][first_column + c * LANES + lane()] = softmax.acc[c][r] / SCALE_UNIT;
     const float row_sum =
         sycl::reduce_over_group(this_sub_group(), softmax.row_sum[r], sycl::plus<float>());
     if (lane() == 0) {

@@ -59,6 +59,12 @@ template <int N> inline void load(const scalar *p, float (&out)[N]) {
   for (int j = 0; j < N; ++j) out[j] = float(sycl::bit_cast<scalar>(all[j]));
 }
 
+template <int N> inline void load(const signed char *p, float (&out)[N]) {
+  const auto all = *reinterpret_cast<const vec<signed char, N> *>(p);
+  UNROLL
+  for (int j = 0; j < N; ++j) out[j] = all[j];
+}
+
 template <int N> inline void store(scalar *p, const float (&in)[N]) {
   raw<N> all;
   UNROLL
@@ -72,23 +78,23 @@ template <int N> inline void store(scalar *p, const float (&in)[N]) {
 inline sycl::sub_group this_sub_group() { return ext::this_work_item::get_sub_group(); }
 inline int lane() { return this_sub_group().get_local_linear_id(); }
 
-// N * LANES adjacent elements for a sub-group, 8 * LANES with one instruction: a lane gets every
-// LANES-th of them. row is the same in all lanes, and a multiple of 4 bytes.
-template <int N> inline void block_read(const scalar *row, bits (&out)[N]) {
+// N * LANES adjacent elements for a sub-group, 8 * LANES with one instruction: a lane gets the bits
+// of every LANES-th of them. row is the same in all lanes, and a multiple of 4 bytes.
+template <class T, class Bits, int N> inline void block_read(const T *row, Bits (&out)[N]) {
   using sycl::access::address_space, sycl::access::decorated;
   constexpr int PIECE = N >= 8 ? 8 : N >= 4 ? 4 : N >= 2 ? 2 : 1;
-  const auto *source = reinterpret_cast<const bits *>(row);
+  const auto *source = reinterpret_cast<const Bits *>(row);
   const auto global =
       sycl::address_space_cast<address_space::global_space, decorated::yes>(source).get_decorated();
   const auto piece =
-      __spirv_SubgroupBlockReadINTEL<std::conditional_t<PIECE == 1, bits, vec<bits, PIECE>>>(
+      __spirv_SubgroupBlockReadINTEL<std::conditional_t<PIECE == 1, Bits, vec<Bits, PIECE>>>(
           global);
   UNROLL
   for (int i = 0; i < PIECE; ++i)
     if constexpr (PIECE == 1) out[i] = piece;
     else out[i] = piece[i];
   if constexpr (N > PIECE) {
-    bits rest[N - PIECE];
+    Bits rest[N - PIECE];
     block_read(row + PIECE * LANES, rest);
     UNROLL
     for (int i = PIECE; i < N; ++i) out[i] = rest[i - PIECE];

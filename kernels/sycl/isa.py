@@ -53,6 +53,16 @@ VARIANTS: dict[str, tuple[str, dict[str, int | str]]] = {
         "attention",
         {"HEAD": 256, "ROWS": 8, "MATRIX": "DPAS", "SOFTCAP": 1},
     ),
+    "1 row of 128, int8": ("attention", {"HEAD": 128, "ROWS": 1, "MATRIX": "NONE", "INT8": 1}),
+    "4 rows of 128, int8": ("attention", {"HEAD": 128, "ROWS": 4, "MATRIX": "NONE", "INT8": 1}),
+    "8 rows of 128, matrix, int8": (
+        "attention",
+        {"HEAD": 128, "ROWS": 8, "MATRIX": "DPAS", "INT8": 1},
+    ),
+    "8 rows of 256, matrix, int8": (
+        "attention",
+        {"HEAD": 256, "ROWS": 8, "MATRIX": "DPAS", "INT8": 1},
+    ),
     "reduce_partials": ("reduce_partials", {}),
     **{
         f"1 row, RMSNorm, {name}": ("linear", {"ROWS": 1, "NORM": "RMS_NORM", "FORMAT": name})

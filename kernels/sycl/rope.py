@@ -32,18 +32,22 @@ def rope_and_store(
     interleaved: bool,
     start: Tensor | None = None,
     norms: HeadNorms | None = None,
+    k_scale: Tensor | None = None,
+    v_scale: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """q [b, h, t, d] rotated; k [b, g, t, d] rotated into k_slot, v copied into v_slot.
 
     Returns rotated q and both slots: memory for t tokens; or for more, [b, g, n, d], written from
     token `start` on, an int32 scalar that the device reads. With `norms`, every head of q and k is
     normalised first, in float32. cos and sin [b or 1, t, r / 2] are float32 and rotate the first r
-    elements of each head; the others are copied. All but the last axis may be strided. Raises
-    ValueError.
+    elements of each head; the others are copied. With k_scale and v_scale [b, g, n], float32, the
+    slots are int8: what would be stored is quantised, as in `int8.quantize`. All but the last axis
+    may be strided. Raises ValueError.
     """
     b, h, t, d = q.shape
     g = k.shape[1]
-    check_alike(q, k=k, v=v, k_slot=k_slot, v_slot=v_slot)
+    check_alike(q, k=k, v=v)
+    _check_slots(q, k_slot, v_slot, k_scale, v_scale)
     slot_tokens = _slot_tokens(start, k_slot, q)
     check_shape("k", k, b, g, t, d)
     check_shape("v", v, b, g, t, d)
@@ -65,11 +69,33 @@ def rope_and_store(
             out,
             *(k_slot, *k_slot.stride()[:3]),
             *(v_slot, *v_slot.stride()[:3]),
+            *((None, 0, 0, 0) if k_scale is None else (k_scale, *k_scale.stride())),
+            *((None, 0, 0, 0) if v_scale is None else (v_scale, *v_scale.stride())),
             start,
             *((None, None, 0.0) if norms is None else (norms.q, norms.k, norms.eps)),
             *(h, g, t, d, cos.shape[-1], interleaved),
         )
     return out, k_slot, v_slot
+
+
+def _check_slots(
+    q: Tensor, k_slot: Tensor, v_slot: Tensor, k_scale: Tensor | None, v_scale: Tensor | None
+) -> None:
+    """Raise ValueError unless slots match q, or are int8 with float32 scales."""
+    has_scales = k_scale is not None
+    dtype = torch.int8 if has_scales else q.dtype
+    if has_scales != (v_scale is not None):
+        raise ValueError("one of k_scale and v_scale is None: expected scales of both, or of none")
+    if k_slot.dtype != dtype or k_slot.device != q.device:
+        given = f"{k_slot.dtype} on {k_slot.device}"
+        raise ValueError(f"k_slot is {given}, expected {dtype} on {q.device}")
+    check_alike(k_slot, v_slot=v_slot)
+    check_shape("k_scale", k_scale, *k_slot.shape[:-1])
+    check_shape("v_scale", v_scale, *v_slot.shape[:-1])
+    for name, x in (("k_scale", k_scale), ("v_scale", v_scale)):
+        if x is not None and (x.dtype != torch.float32 or x.device != q.device):
+            given = f"{x.dtype} on {x.device}"
+            raise ValueError(f"{name} is {given}, expected torch.float32 on {q.device}")
 
 
 def _slot_tokens(start: Tensor | None, k_slot: Tensor, q: Tensor) -> int:

@@ -55,7 +55,10 @@ class Queries(NamedTuple):
 
 
 class PromptSegment(NamedTuple):
-    """Keys and values of the prompts [batch, kv_heads, tokens, head_dim], and the positions of their tokens."""
+    """Keys and values of the prompts [batch, kv_heads, tokens, head_dim], and the positions of their tokens.
+
+    Where they are int8, the scales of both [batch, kv_heads, tokens].
+    """
 
     k_ptr: Tensor
     v_ptr: Tensor
@@ -64,10 +67,18 @@ class PromptSegment(NamedTuple):
     stride_head: int
     stride_token: int
     stride_positions: int
+    k_scale_ptr: Tensor | None = None
+    v_scale_ptr: Tensor | None = None
+    stride_scale_batch: int | None = None
+    stride_scale_head: int | None = None
+    stride_scale_token: int | None = None
 
 
 class ResponseSegment(NamedTuple):
-    """Keys and values of the responses: [batch, kv_heads, steps, width, head_dim], `width` slots to a step."""
+    """Keys and values of the responses: [batch, kv_heads, steps, width, head_dim], `width` slots to a step.
+
+    Where they are int8, the scales of both [batch, kv_heads, steps, width].
+    """
 
     k_ptr: Tensor
     v_ptr: Tensor
@@ -75,6 +86,12 @@ class ResponseSegment(NamedTuple):
     stride_head: int
     stride_step: int
     stride_slot: int
+    k_scale_ptr: Tensor | None = None
+    v_scale_ptr: Tensor | None = None
+    stride_scale_batch: int | None = None
+    stride_scale_head: int | None = None
+    stride_scale_step: int | None = None
+    stride_scale_slot: int | None = None
 
 
 class BeamMaskPointers(NamedTuple):
@@ -128,7 +145,10 @@ class RopeTables(NamedTuple):
 
 
 class CacheSlots(NamedTuple):
-    """Where k and v of new tokens are stored: slots [batch, kv_heads, tokens, head_dim], from number `start` on."""
+    """Where k and v of new tokens are stored: slots [batch, kv_heads, tokens, head_dim], from number `start` on.
+
+    Where they are int8, the scales of both [batch, kv_heads, tokens].
+    """
 
     k_ptr: Tensor
     v_ptr: Tensor
@@ -136,6 +156,11 @@ class CacheSlots(NamedTuple):
     stride_batch: int
     stride_head: int
     stride_token: int
+    k_scale_ptr: Tensor | None = None
+    v_scale_ptr: Tensor | None = None
+    stride_scale_batch: int | None = None
+    stride_scale_head: int | None = None
+    stride_scale_token: int | None = None
 
 
 class QKVShape(NamedTuple):

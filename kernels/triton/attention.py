@@ -1,10 +1,11 @@
 """Attention of a decode step over a prompt and a response segment, through the beam index: one launch.
 
 The rows of a request are all its sequences times all query heads that share a key/value head, cut into tiles. The keys
-and values of a prompt, 2*t*d*s bytes for t tokens, d elements a head and s bytes an element, are read once for all rows
-of a tile. Of the response, a tile of beams reads each slot reachable from any of 64, its word of the beam mask, once;
-where keys are loaded as blocks, every slot. Sequences without a beam index are independent: a tile reads the slots that
-its own sequences wrote, and no mask. Scores never leave the registers: one softmax runs over both.
+and values of a prompt, 2*t*d*s bytes for t tokens, d elements a head and s bytes an element, or in int8 2*t*(d + 4),
+are read once for all rows of a tile. Of the response, a tile of beams reads each slot reachable from any of 64, its
+word of the beam mask, once; where keys are loaded as blocks, every slot. Sequences without a beam index are
+independent: a tile reads the slots that its own sequences wrote, and no mask. Scores never leave the registers: one
+softmax runs over both.
 
 Where requests times key/value heads are too few to fill the device, the keys are split among programs (split-KV, as in
 Flash-Decoding). Each stores its row maximum, its row sum and its weighted values, and the last to arrive reduces them:
@@ -14,12 +15,14 @@ replayed while they grow. With a window, splits divide only the tiles within it;
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from ..kernel_set import BeamMask, Workspace
+from ..kernel_set import BeamMask, KeyValueScales, Workspace
 from .arguments import (
     BeamMaskPointers,
     PromptSegment,
@@ -31,10 +34,10 @@ from .arguments import (
 )
 from .attention_segments import attend_to_prompt, attend_to_response, load_queries
 from .beam_mask import WORD_BITS, make_beam_mask
-from .online_softmax import LOG2_E, reduce_partials, store_partial
+from .online_softmax import LOG2_E, SCALE_UNIT, reduce_partials, store_partial
 from .split_plan import SplitPlan, response_layout, split_plan_of
 from .tiles import has_blocks, has_blocks_of_all_heads
-from .tuning import LaunchConfig, launch_for
+from .tuning import LaunchConfig, attention_launch
 
 
 @triton.jit
@@ -142,14 +145,17 @@ def _segment_attention(
             GROUP_SIZE, WIDTH, TILE_WIDTH, HEAD_DIM, BLOCK_M, BLOCK_D, BLOCK_LOADS, False,
         )  # fmt: skip
     row_max, row_sum, acc = attend_to_response(
-        q, response, beam_mask, batch * response.stride_batch + kv_head * response.stride_head,
-        word, (sequence, row_mask, first_sequence if STEP_SLOTS != WIDTH else 0),
+        q, response, beam_mask, batch, kv_head,
+        (sequence, row_mask, first_sequence if STEP_SLOTS != WIDTH else 0, word),
         num_slots, first_step,
         tl.maximum(first_tile, prompt_tiles) - prompt_tiles + skipped_response,
         tl.minimum(end_tile - prompt_tiles + skipped_response, response_tiles),
         first_position, slope, scale, state,
         HEAD_DIM, BLOCK_N, RESPONSE_STAGES, BLOCK_LOADS, WIDTH, STEP_SLOTS, SOFTCAP, WINDOW,
     )  # fmt: skip
+
+    if prompt.k_scale_ptr is not None:
+        acc *= 1 / SCALE_UNIT
 
     # Store, or leave it to the last of the splits
     if SPLITS > 1:
@@ -238,23 +244,25 @@ def segment_attention(
     softcap: float | None = None,
     window: int | None = None,
     *,
+    scales: KeyValueScales | None = None,
     beam_mask: BeamMask | None = None,
     workspace: Workspace | None = None,
     launch: LaunchConfig | None = None,
 ) -> Tensor:
     """q [b, h, w, d] over prompts [b, g, t, d] and responses [b, g, slots, d].
 
-    Responses may be [b, g, steps, w, d] too, with any strides: a slot is a step and the sequence that wrote it. The
-    meaning of the other arguments is that of `tinyllm.check.references.segment_attention`. `beam_mask`: the result of
-    `make_beam_mask` for this beam index, so that no call computes it again; `workspace`: that of an earlier call of
-    the same shapes. Returns [b, w, h * d]. Raises ValueError where shapes, formats or strides do not fit.
+    Responses may be [b, g, steps, w, d] too, with any strides: a slot is a step and the sequence that wrote it. With
+    `scales`, [b, g, t] and [b, g, slots] or [b, g, steps, w], keys and values are int8. The meaning of the other
+    arguments is that of `tinyllm.check.references.segment_attention`. `beam_mask`: the result of `make_beam_mask` for
+    this beam index, so that no call computes it again; `workspace`: that of an earlier call of the same shapes.
+    Returns [b, w, h * d]. Raises ValueError where shapes, formats or strides do not fit.
     """
-    _check(q, prompt_k, prompt_v, response_k, response_v, beam_index, prompt_positions)
+    _check(q, prompt_k, prompt_v, response_k, response_v, beam_index, prompt_positions, scales)
     check_vectors(2, lengths=lengths)
     check_int32(lengths=lengths)
     check_vectors(q.shape[1], slopes=slopes)
     window = window_or_none(window)
-    launch = launch or launch_for("attention", q.device.type)
+    launch = launch or attention_launch(prompt_k)
     b, h, w, d = q.shape
     kv_heads = prompt_k.shape[1]
     group_size = h // kv_heads
@@ -274,6 +282,7 @@ def segment_attention(
         stride_head=stride_head,
         stride_token=stride_token,
         stride_positions=_batch_stride(prompt_positions),
+        **_prompt_scales(scales),
     )
     stride_batch, stride_head, stride_step, stride_slot = response_strides
     response = ResponseSegment(
@@ -283,6 +292,7 @@ def segment_attention(
         stride_head=stride_head,
         stride_step=stride_step,
         stride_slot=stride_slot,
+        **_response_scales(scales, w),
     )
     block_loads = (
         launch.block_loads
@@ -316,6 +326,36 @@ def segment_attention(
         **launch.options,
     )  # fmt: skip
     return out
+
+
+def _prompt_scales(scales: KeyValueScales | None) -> dict[str, Any]:
+    """Members of a `PromptSegment`."""
+    if scales is None:
+        return {}
+    stride_batch, stride_head, stride_token = scales.prompt_k.stride()
+    return {
+        "k_scale_ptr": scales.prompt_k,
+        "v_scale_ptr": scales.prompt_v,
+        "stride_scale_batch": stride_batch,
+        "stride_scale_head": stride_head,
+        "stride_scale_token": stride_token,
+    }
+
+
+def _response_scales(scales: KeyValueScales | None, w: int) -> dict[str, Any]:
+    """Members of a `ResponseSegment`."""
+    if scales is None:
+        return {}
+    _, strides = response_layout(scales.response_k[..., None], w)
+    stride_batch, stride_head, stride_step, stride_slot = strides
+    return {
+        "k_scale_ptr": scales.response_k,
+        "v_scale_ptr": scales.response_v,
+        "stride_scale_batch": stride_batch,
+        "stride_scale_head": stride_head,
+        "stride_scale_step": stride_step,
+        "stride_scale_slot": stride_slot,
+    }
 
 
 def _has_query_blocks(q: Tensor, group_size: int) -> bool:
@@ -358,9 +398,12 @@ def _check(
     response_v: Tensor,
     beam_index: Tensor | None,
     prompt_positions: Tensor | None,
+    scales: KeyValueScales | None,
 ) -> None:
     b, h, w, d = q.shape
     kv_heads = prompt_k.shape[1]
+    dtype = q.dtype if scales is None else torch.int8
+    _check_scales(scales, prompt_k, response_k)
     for name, v, k in (("prompt_v", prompt_v, prompt_k), ("response_v", response_v, response_k)):
         if v.shape != k.shape or v.stride() != k.stride():
             given = f"{list(v.shape)}, strides {v.stride()}"
@@ -368,10 +411,10 @@ def _check(
             raise ValueError(f"{name} is {given}: expected what its keys are, {expected}")
     for name, k in (("prompt_k", prompt_k), ("response_k", response_k)):
         sizes = (k.shape[0], k.shape[1], k.shape[-1])
-        if k.dtype != q.dtype or sizes != (b, kv_heads, d) or h % kv_heads:
+        if k.dtype != dtype or sizes != (b, kv_heads, d) or h % kv_heads:
             raise ValueError(
                 f"{name} is {list(k.shape)} of {k.dtype}: "
-                f"expected [{b}, g, n, {d}] of {q.dtype}, g | {h}"
+                f"expected [{b}, g, n, {d}] of {dtype}, g | {h}"
             )
     if any(x.stride(-1) != 1 for x in (q, prompt_k, response_k)):
         raise ValueError("the last dimension of q, keys and values must be dense (stride 1)")
@@ -389,3 +432,19 @@ def _check(
             f"prompt_positions is {list(prompt_positions.shape)} of {prompt_positions.dtype}: "
             f"expected [{b}, t] of int32"
         )
+
+
+def _check_scales(scales: KeyValueScales | None, prompt_k: Tensor, response_k: Tensor) -> None:
+    """Raise ValueError unless each key and value has a scale, and keys and values are alike."""
+    if scales is None:
+        return
+    given = scales._asdict()
+    for name, k in (("prompt", prompt_k), ("response", response_k)):
+        for kind in "kv":
+            x = given[f"{name}_{kind}"]
+            alike = x.shape == k.shape[:-1] and x.stride() == given[f"{name}_k"].stride()
+            if x.dtype != torch.float32 or not alike:
+                raise ValueError(
+                    f"the scales of {name}_{kind} are {list(x.shape)} of {x.dtype}, strides "
+                    f"{x.stride()}: expected {list(k.shape[:-1])} of torch.float32, alike for k and v"
+                )

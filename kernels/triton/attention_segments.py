@@ -65,6 +65,16 @@ def load_queries(
 
 
 @triton.jit
+def _load_scales(ptr, offsets, mask, BLOCK_LOADS: tl.constexpr):
+    """Scales [n] of int8 keys or values; for those outside of `mask` zero, or beside blocks the first one."""
+    if BLOCK_LOADS:  # noqa: SIM108
+        scales = tl.load(ptr + tl.where(mask, offsets, 0))
+    else:
+        scales = tl.load(ptr + offsets, mask=mask, other=0.0)
+    return scales
+
+
+@triton.jit
 def attend_to_prompt(
     q, prompt, batch, kv_head, num_tokens, first_step, first_tile, end_tile, slope, scale, state,
     HEAD_DIM: tl.constexpr, BLOCK_N: tl.constexpr, NUM_STAGES: tl.constexpr,
@@ -78,6 +88,8 @@ def attend_to_prompt(
     BLOCK_D: tl.constexpr = q.shape[1]
     row_max, row_sum, acc = state
     segment_offset = batch * prompt.stride_batch + kv_head * prompt.stride_head
+    if prompt.k_scale_ptr is not None:
+        scale_offset = batch * prompt.stride_scale_batch + kv_head * prompt.stride_scale_head
     keys = make_matrix(
         prompt.k_ptr + segment_offset, prompt.stride_token, num_tokens, first_tile * BLOCK_N,
         HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS, TRANSPOSE=True,
@@ -108,11 +120,24 @@ def attend_to_prompt(
             values, prompt.stride_token, tile * BLOCK_N, key_mask,
             HEAD_DIM, BLOCK_N, BLOCK_D, BLOCK_LOADS,
         )  # fmt: skip
+        k_scale = scale
+        v_scale = None
+        if prompt.k_scale_ptr is not None:
+            offsets = key * prompt.stride_scale_token
+            k_scale = _load_scales(
+                prompt.k_scale_ptr + scale_offset, offsets, key_mask, BLOCK_LOADS
+            )
+            v_scale = _load_scales(
+                prompt.v_scale_ptr + scale_offset, offsets, key_mask, BLOCK_LOADS
+            )
+            k_scale = scale * k_scale[None, :]
+            prompt_k = prompt_k.to(tl.float32).to(q.dtype)
+            prompt_v = prompt_v.to(tl.float32).to(q.dtype)
 
         # Compute
         row_max, row_sum, acc = online_softmax_step(
-            q, prompt_k, prompt_v, key_mask[None, :], bias, scale, row_max, row_sum, acc,
-            SOFTCAP, BLOCK_LOADS,
+            q, prompt_k, prompt_v, key_mask[None, :], bias, k_scale, row_max, row_sum, acc,
+            SOFTCAP, BLOCK_LOADS, v_scale,
         )  # fmt: skip
         keys = next_tile(keys, BLOCK_N, BLOCK_LOADS, TRANSPOSE=True)
         values = next_tile(values, BLOCK_N, BLOCK_LOADS)
@@ -127,7 +152,7 @@ def _row_of(slot, STEP_SLOTS: tl.constexpr, WIDTH: tl.constexpr):
 
 @triton.jit
 def attend_to_response(
-    q, response, beam_mask, segment_offset, word, rows, num_slots, first_step,
+    q, response, beam_mask, batch, kv_head, rows, num_slots, first_step,
     first_tile, end_tile, first_position, slope, scale, state,
     HEAD_DIM: tl.constexpr, BLOCK_N: tl.constexpr, NUM_STAGES: tl.constexpr,
     BLOCK_LOADS: tl.constexpr, WIDTH: tl.constexpr, STEP_SLOTS: tl.constexpr,
@@ -141,8 +166,11 @@ def attend_to_response(
     HAS_BEAMS: tl.constexpr = beam_mask.mask_ptr is not None
     STEP_BLOCKS: tl.constexpr = BLOCK_LOADS and STEP_SLOTS != WIDTH
     TILE_SLOTS: tl.constexpr = STEP_SLOTS if STEP_BLOCKS and STEP_SLOTS < BLOCK_N else BLOCK_N
-    sequence, row_mask, first_sequence = rows
+    sequence, row_mask, first_sequence, word = rows
     row_max, row_sum, acc = state
+    segment_offset = batch * response.stride_batch + kv_head * response.stride_head
+    if response.k_scale_ptr is not None:
+        scale_offset = batch * response.stride_scale_batch + kv_head * response.stride_scale_head
     stride = response.stride_step if WIDTH == 1 else response.stride_slot
     num_rows = num_slots
     first_row = first_tile * TILE_SLOTS
@@ -216,11 +244,24 @@ def attend_to_response(
             offsets = slot_offsets[:, None] + d[None, :]
             response_k = tl.trans(tl.load(keys + offsets, mask=load_mask, other=0.0))
             response_v = tl.load(values + offsets, mask=load_mask, other=0.0)
+        k_scale = scale
+        v_scale = None
+        if response.k_scale_ptr is not None:
+            offsets = step * response.stride_scale_step + writer * response.stride_scale_slot
+            k_scale = _load_scales(
+                response.k_scale_ptr + scale_offset, offsets, key_mask, BLOCK_LOADS
+            )
+            v_scale = _load_scales(
+                response.v_scale_ptr + scale_offset, offsets, key_mask, BLOCK_LOADS
+            )
+            k_scale = scale * k_scale[None, :]
+            response_k = response_k.to(tl.float32).to(q.dtype)
+            response_v = response_v.to(tl.float32).to(q.dtype)
 
         # Compute
         row_max, row_sum, acc = online_softmax_step(
-            q, response_k, response_v, mask, bias, scale, row_max, row_sum, acc,
-            SOFTCAP, BLOCK_LOADS,
+            q, response_k, response_v, mask, bias, k_scale, row_max, row_sum, acc,
+            SOFTCAP, BLOCK_LOADS, v_scale,
         )  # fmt: skip
         keys = next_tile(keys, rows_to_next, BLOCK_LOADS, TRANSPOSE=True)
         values = next_tile(values, rows_to_next, BLOCK_LOADS)

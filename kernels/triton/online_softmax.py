@@ -6,18 +6,21 @@ import triton
 import triton.language as tl
 
 LOG2_E = tl.constexpr(1.4426950408889634)
+# A scale of int8 values is max|v| / 127: of a weight times 64 of it fp16 has as many digits as of the values.
+SCALE_UNIT = tl.constexpr(64.0)
 
 
 @triton.jit
 def online_softmax_step(
     q, k, v, mask, bias, scale, row_max, row_sum, acc,
-    SOFTCAP: tl.constexpr, AS_BLOCK: tl.constexpr,
+    SOFTCAP: tl.constexpr, AS_BLOCK: tl.constexpr, v_scale=None,
 ):  # fmt: skip
     """One more tile of keys in an online softmax (Milakov and Gimelshein 2018): k [BLOCK_D, BLOCK_N],
     v [BLOCK_N, BLOCK_D].
 
-    `mask` is [BLOCK_M or 1, BLOCK_N]; `scale` and `bias` are in units of log2, for exp2. AS_BLOCK: k and v were loaded
-    as blocks.
+    `mask` is [BLOCK_M or 1, BLOCK_N]; `scale`, one number or one of each key, and `bias` are in units of log2, for
+    exp2. AS_BLOCK: k and v were loaded as blocks. `v_scale` [BLOCK_N]: the scales of int8 values, of which acc is in
+    units of 1 / SCALE_UNIT.
     """
     scores = tl.dot(q, k, input_precision="ieee") * scale
     if SOFTCAP is not None:
@@ -29,7 +32,8 @@ def online_softmax_step(
     base = tl.where(new_max == float("-inf"), 0.0, new_max)  # of a row without a key so far
     weights = tl.exp2(scores - base[:, None])
     correction = tl.exp2(row_max - base)
-    cast = weights.to(v.dtype)
+    scaled = weights if v_scale is None else weights * (v_scale * SCALE_UNIT)[None, :]
+    cast = scaled.to(v.dtype)
     if AS_BLOCK and v.dtype == tl.float16:
         # The same, since no weight is negative. Without an operation between the cast and the matmul, Intel's
         # compiler scales all of acc before the first matrix instruction, and spills it.

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import triton
 
-from . import activation, attention, beam_mask, linear, norm, prefill, qkv, rope
+from . import activation, all_reduce, attention, beam_mask, linear, norm, prefill, qkv, rope
 from .tuning import LAUNCHES, LaunchConfig
 
-MODULES = (activation, attention, beam_mask, linear, norm, prefill, qkv, rope)
+MODULES = (activation, all_reduce, attention, beam_mask, linear, norm, prefill, qkv, rope)
 # Words for the size of the register file, from the release in which they begin.
 GRF_MODES = {
     (3, 0, 0): ("small", "large", "auto", "default"),

@@ -1,7 +1,8 @@
 """Rotary position embedding of q and k, the norms of their heads before it, and the cache update: one launch.
 
 A token of h + 2g heads of d elements of s bytes is read once and written once, 2*(h + 2g)*d*s bytes: q to a tensor of
-its own, k and v into the cache. Unfused in torch, q and k make five round trips through memory each.
+its own, k and v into the cache. Unfused in torch, q and k make five round trips through memory each. A cache in int8
+gets codes and a scale of each head, 2*g*(d + 4) bytes: a program holds all elements of its heads.
 """
 
 from __future__ import annotations
@@ -16,16 +17,94 @@ from torch import Tensor
 from .arguments import CacheSlots, HeadNormPointers, RopeTables, Strides, check_int32
 from .tuning import LaunchConfig, launch_for
 
+MAX_CODE = tl.constexpr(127.0)
+# 1.5 * 2^23: a sum of this size is rounded to an integer.
+ROUNDING = tl.constexpr(12582912.0)
+MIN_SCALE = tl.constexpr(1e-30)
+
+
+@triton.jit
+def _largest(x):
+    """The largest magnitude of each row: [rows, 1]."""
+    return tl.max(tl.abs(x), 1, keep_dims=True)
+
+
+@triton.jit
+def _high_half(x):
+    """x in fp32 with 12 of its 24 digits: two such numbers times each other are exact."""
+    return (x.to(tl.int32, bitcast=True) & -4096).to(tl.float32, bitcast=True)
+
+
+@triton.jit
+def _divide(x, y):
+    """x / y in fp32 as torch divides, correctly rounded: a quotient, and the remainder that it leaves.
+
+    The halves of the factors make the remainder exact. A division alone may be wrong in the last digit, and for
+    `tl.div_rn` Intel's Triton calls a library, of which a kernel gets 28,000 instructions.
+    """
+    inverse = 1.0 / y
+    quotient = x * inverse
+    quotient_high = _high_half(quotient)
+    quotient_low = quotient - quotient_high
+    y_high = _high_half(y)
+    y_low = y - y_high
+    remainder = x - quotient_high * y_high
+    remainder -= quotient_high * y_low
+    remainder -= quotient_low * y_high
+    remainder -= quotient_low * y_low
+    return quotient + remainder * inverse
+
+
+@triton.jit
+def _scale_of(largest):
+    """The scales of rows with these largest magnitudes [rows, 1]."""
+    return _divide(largest, tl.full(largest.shape, MAX_CODE, tl.float32))
+
+
+@triton.jit
+def _codes(x, scale):
+    """x / scale in int8, to nearest, ties to even; zeros where all of a row are zero, or smaller than fp32 divides."""
+    quotient = _divide(x, tl.where(scale > MIN_SCALE, scale, 1.0))
+    return ((quotient + ROUNDING) - ROUNDING).to(tl.int8)
+
 
 @triton.jit
 def _copy_heads(
-    in_ptr, out_ptr, stride_in_head, stride_out_head, head, num_heads,
-    NUM_COLUMNS: tl.constexpr, BLOCK_SIZE: tl.constexpr,
+    in_ptr, out_ptr, scale_ptr, stride_in_head, stride_out_head, stride_scale_head,
+    head, num_heads, NUM_COLUMNS: tl.constexpr, BLOCK_SIZE: tl.constexpr,
 ):  # fmt: skip
+    """Copy heads, or where there is a scale_ptr, store their codes and scales."""
+    row_mask = head < num_heads
     column = tl.arange(0, BLOCK_SIZE)[None, :]
-    mask = (head < num_heads) & (column < NUM_COLUMNS)
-    values = tl.load(in_ptr + head * stride_in_head + column, mask=mask)
+    mask = row_mask & (column < NUM_COLUMNS)
+    in_ptrs = in_ptr + head * stride_in_head + column
+    if scale_ptr is None:
+        values = tl.load(in_ptrs, mask=mask)
+    else:
+        values = tl.load(in_ptrs, mask=mask, other=0.0).to(tl.float32)
+        scale = _scale_of(_largest(values))
+        tl.store(scale_ptr + head * stride_scale_head, scale, mask=row_mask)
+        values = _codes(values, scale)
     tl.store(out_ptr + head * stride_out_head + column, values, mask=mask)
+
+
+@triton.jit
+def _load_kept(
+    row_ptrs, row_mask, HALF: tl.constexpr, KEPT: tl.constexpr, BLOCK_KEPT: tl.constexpr
+):
+    """The KEPT elements after the pairs of rows `row_ptrs` [rows, 1]: [rows, BLOCK_KEPT]."""
+    column = tl.arange(0, BLOCK_KEPT)[None, :]
+    mask = row_mask & (column < KEPT)
+    return tl.load(row_ptrs + 2 * HALF + column, mask=mask, other=0.0)
+
+
+@triton.jit
+def _store_kept(
+    row_ptrs, row_mask, kept, HALF: tl.constexpr, KEPT: tl.constexpr, BLOCK_KEPT: tl.constexpr
+):
+    """What `_load_kept` loads, stored."""
+    column = tl.arange(0, BLOCK_KEPT)[None, :]
+    tl.store(row_ptrs + 2 * HALF + column, kept, mask=row_mask & (column < KEPT))
 
 
 @triton.jit
@@ -69,36 +148,54 @@ def _store_pairs(
 
 @triton.jit
 def _normalise_heads(
-    x1, x2, in_row_ptrs, out_row_ptrs, weight_row_ptrs, row_mask, eps,
+    x1, x2, kept, weight_row_ptrs, eps,
     HALF: tl.constexpr, KEPT: tl.constexpr, INTERLEAVED: tl.constexpr,
     BLOCK_HALF: tl.constexpr, BLOCK_KEPT: tl.constexpr,
 ):  # fmt: skip
-    """RMSNorm of heads whose pairs are x1, x2: the pairs are returned, the KEPT elements after them are stored."""
+    """RMSNorm of heads whose pairs are x1, x2, with the KEPT elements after them."""
     squares = tl.sum(x1 * x1 + x2 * x2, 1, keep_dims=True)
     if KEPT > 0:
-        column = 2 * HALF + tl.arange(0, BLOCK_KEPT)[None, :]
-        is_kept = column < 2 * HALF + KEPT
-        mask = row_mask & is_kept
-        kept = tl.load(in_row_ptrs + column, mask=mask, other=0.0).to(tl.float32)
+        kept = kept.to(tl.float32)
         squares += tl.sum(kept * kept, 1, keep_dims=True)
     inverse_rms = tl.rsqrt(squares / (2 * HALF + KEPT) + eps)
     if KEPT > 0:
-        weight = tl.load(weight_row_ptrs + column, mask=is_kept, other=0.0).to(tl.float32)
-        tl.store(out_row_ptrs + column, kept * inverse_rms * weight, mask=mask)
+        weight = _load_kept(weight_row_ptrs, True, HALF, KEPT, BLOCK_KEPT)
+        kept = kept * inverse_rms * weight.to(tl.float32)
     weight1, weight2 = _load_pairs(weight_row_ptrs, True, HALF, INTERLEAVED, BLOCK_HALF)
-    return x1 * inverse_rms * weight1, x2 * inverse_rms * weight2
+    return x1 * inverse_rms * weight1, x2 * inverse_rms * weight2, kept
+
+
+@triton.jit
+def _quantize_heads(
+    x1, x2, kept, scale_ptrs, row_mask, INPUT_TYPE: tl.constexpr, KEPT: tl.constexpr
+):
+    """The codes of heads whose pairs are x1, x2, with the KEPT elements after them; their scales are stored.
+
+    All are rounded before, as a cache of INPUT_TYPE would have them.
+    """
+    x1 = x1.to(INPUT_TYPE).to(tl.float32)
+    x2 = x2.to(INPUT_TYPE).to(tl.float32)
+    largest = tl.maximum(_largest(x1), _largest(x2))
+    if KEPT > 0:
+        kept = kept.to(INPUT_TYPE).to(tl.float32)
+        largest = tl.maximum(largest, _largest(kept))
+    scale = _scale_of(largest)
+    tl.store(scale_ptrs, scale, mask=row_mask)
+    if KEPT > 0:
+        kept = _codes(kept, scale)
+    return _codes(x1, scale), _codes(x2, scale), kept
 
 
 @triton.jit
 def _rotate_heads(
-    in_ptr, out_ptr, weight_ptr, cos_ptr, sin_ptr, stride_in_head, stride_out_head, head, num_heads,
-    eps,
+    in_ptr, out_ptr, scale_ptr, weight_ptr, cos_ptr, sin_ptr,
+    stride_in_head, stride_out_head, stride_scale_head, head, num_heads, eps,
     HALF: tl.constexpr, KEPT: tl.constexpr, INTERLEAVED: tl.constexpr,
     BLOCK_HALF: tl.constexpr, BLOCK_KEPT: tl.constexpr,
 ):  # fmt: skip
     """Rotate the pairs (i, i + HALF), or (2i, 2i + 1) where INTERLEAVED, by angle i; copy KEPT elements after them.
 
-    Where there is a weight, heads are normalised before.
+    Where there is a weight, heads are normalised before; where there is a scale_ptr, their codes and scales are stored.
     """
     # Offsets and masks
     in_row_ptrs = in_ptr + head * stride_in_head
@@ -110,23 +207,28 @@ def _rotate_heads(
     cos = tl.load(cos_ptr + pair, mask=pair < HALF, other=0.0).to(tl.float32)
     sin = tl.load(sin_ptr + pair, mask=pair < HALF, other=0.0).to(tl.float32)
     x1, x2 = _load_pairs(in_row_ptrs, row_mask, HALF, INTERLEAVED, BLOCK_HALF)
+    kept = 0.0
+    if KEPT > 0:
+        kept = _load_kept(in_row_ptrs, row_mask, HALF, KEPT, BLOCK_KEPT)
 
-    # Compute and store
+    # Compute
     if weight_ptr is not None:
         weight_row_ptrs = weight_ptr + tl.zeros([1, 1], tl.int32)
-        x1, x2 = _normalise_heads(
-            x1, x2, in_row_ptrs, out_row_ptrs, weight_row_ptrs, row_mask, eps,
-            HALF, KEPT, INTERLEAVED, BLOCK_HALF, BLOCK_KEPT,
-        )  # fmt: skip
-    _store_pairs(
-        out_row_ptrs, row_mask, x1 * cos - x2 * sin, x2 * cos + x1 * sin,
-        HALF, INTERLEAVED, BLOCK_HALF,
-    )  # fmt: skip
-    if KEPT > 0 and weight_ptr is None:
-        _copy_heads(
-            in_ptr + 2 * HALF, out_ptr + 2 * HALF, stride_in_head, stride_out_head, head, num_heads,
-            KEPT, BLOCK_KEPT,
-        )  # fmt: skip
+        x1, x2, kept = _normalise_heads(
+            x1, x2, kept, weight_row_ptrs, eps, HALF, KEPT, INTERLEAVED, BLOCK_HALF, BLOCK_KEPT
+        )
+    rotated1 = x1 * cos - x2 * sin
+    rotated2 = x2 * cos + x1 * sin
+    if scale_ptr is not None:
+        scale_ptrs = scale_ptr + head * stride_scale_head
+        rotated1, rotated2, kept = _quantize_heads(
+            rotated1, rotated2, kept, scale_ptrs, row_mask, in_ptr.dtype.element_ty, KEPT
+        )
+
+    # Store
+    _store_pairs(out_row_ptrs, row_mask, rotated1, rotated2, HALF, INTERLEAVED, BLOCK_HALF)
+    if KEPT > 0:
+        _store_kept(out_row_ptrs, row_mask, kept, HALF, KEPT, BLOCK_KEPT)
 
 
 @triton.jit
@@ -147,28 +249,36 @@ def _rope_and_store(
     start = 0 if slots.start_ptr is None else tl.load(slots.start_ptr).to(tl.int64)
     kv_offset = batch * kv_strides.batch + token * kv_strides.token
     slot_offset = batch * slots.stride_batch + (start + token) * slots.stride_token
+    k_scale_ptr = None
+    v_scale_ptr = None
+    if slots.k_scale_ptr is not None:
+        scale_offset = batch * slots.stride_scale_batch + (start + token) * slots.stride_scale_token
+        k_scale_ptr = slots.k_scale_ptr + scale_offset
+        v_scale_ptr = slots.v_scale_ptr + scale_offset
     cos_ptr = rope.cos_ptr + batch * rope.stride_batch + token * rope.stride_token
     sin_ptr = rope.sin_ptr + batch * rope.stride_batch + token * rope.stride_token
 
     if block < q_blocks:
         _rotate_heads(
             q_ptr + batch * q_strides.batch + token * q_strides.token,
-            q_out_ptr + batch * out_strides.batch + token * out_strides.token,
-            norms.q_weight_ptr, cos_ptr, sin_ptr, q_strides.head, out_strides.head,
+            q_out_ptr + batch * out_strides.batch + token * out_strides.token, None,
+            norms.q_weight_ptr, cos_ptr, sin_ptr, q_strides.head, out_strides.head, None,
             block * BLOCK_HEADS + head_of_block, query_heads, norms.eps,
             HALF, KEPT, INTERLEAVED, BLOCK_HALF, BLOCK_KEPT,
         )  # fmt: skip
     elif block < q_blocks + kv_blocks:
         _rotate_heads(
-            k_ptr + kv_offset, slots.k_ptr + slot_offset,
-            norms.k_weight_ptr, cos_ptr, sin_ptr, kv_strides.head, slots.stride_head,
+            k_ptr + kv_offset, slots.k_ptr + slot_offset, k_scale_ptr,
+            norms.k_weight_ptr, cos_ptr, sin_ptr,
+            kv_strides.head, slots.stride_head, slots.stride_scale_head,
             (block - q_blocks) * BLOCK_HEADS + head_of_block, kv_heads, norms.eps,
             HALF, KEPT, INTERLEAVED, BLOCK_HALF, BLOCK_KEPT,
         )  # fmt: skip
     else:
         head = (block - q_blocks - kv_blocks) * BLOCK_HEADS + head_of_block
         _copy_heads(
-            v_ptr + kv_offset, slots.v_ptr + slot_offset, kv_strides.head, slots.stride_head,
+            v_ptr + kv_offset, slots.v_ptr + slot_offset, v_scale_ptr,
+            kv_strides.head, slots.stride_head, slots.stride_scale_head,
             head, kv_heads, 2 * HALF + KEPT, BLOCK_D,
         )  # fmt: skip
 
@@ -184,6 +294,8 @@ def rope_and_store(
     interleaved: bool,
     start: Tensor | None = None,
     norms: Any = None,
+    k_scale: Tensor | None = None,
+    v_scale: Tensor | None = None,
     *,
     launch: LaunchConfig | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -191,11 +303,13 @@ def rope_and_store(
 
     cos and sin [b or 1, t, r / 2] rotate the first r elements of a head. `start`, an int32 on the device: the slots are
     memory for more tokens than t, written from there on. `norms`: weights q and k [d] and an eps, by which every head
-    is RMS-normalised before it is rotated. Returns q rotated, k_slot, v_slot; the first is a view of a dense
+    is RMS-normalised before it is rotated. With k_scale and v_scale [b, g, n] the slots are int8: what would be stored
+    is quantised, as in `int8.quantize`. Returns q rotated, k_slot, v_slot; the first is a view of a dense
     [b, t, h, d]. Raises ValueError where shapes differ, or where k and v, the slots, or cos and sin are not laid out
     alike, or the last dimension of any is not dense.
     """
     _check(q, k, v, cos, sin, k_slot, v_slot, start, norms)
+    _check_scales(k_slot, v_slot, k_scale, v_scale)
     check_int32(start=start)
     b, h, t, d = q.shape
     kv_heads = k.shape[1]
@@ -213,6 +327,7 @@ def rope_and_store(
         stride_batch=slot_strides.batch,
         stride_head=slot_strides.head,
         stride_token=slot_strides.token,
+        **_scales(k_scale, v_scale),
     )
     head_norms = HeadNormPointers(None, None, None)
     if norms is not None:
@@ -238,6 +353,40 @@ def _strides(x: Tensor) -> tuple[int, ...]:
     """Strides of all but the last dimension; 0 along a dimension of one, which is broadcast or has no second index."""
     sizes, strides = x.shape[:-1], x.stride()[:-1]
     return tuple(0 if size == 1 else stride for size, stride in zip(sizes, strides, strict=True))
+
+
+def _scales(k_scale: Tensor | None, v_scale: Tensor | None) -> dict[str, Any]:
+    """Members of `CacheSlots`."""
+    if k_scale is None:
+        return {}
+    stride_batch, stride_head, stride_token = k_scale.stride()
+    return {
+        "k_scale_ptr": k_scale,
+        "v_scale_ptr": v_scale,
+        "stride_scale_batch": stride_batch,
+        "stride_scale_head": stride_head,
+        "stride_scale_token": stride_token,
+    }
+
+
+def _check_scales(
+    k_slot: Tensor, v_slot: Tensor, k_scale: Tensor | None, v_scale: Tensor | None
+) -> None:
+    """Raise ValueError unless there are scales for int8 slots, and only for those."""
+    has_scales = {k_scale is not None, v_scale is not None}
+    are_int8 = {k_slot.dtype == torch.int8, v_slot.dtype == torch.int8}
+    if has_scales != are_int8 or len(are_int8) == 2:
+        raise ValueError(
+            f"slots of {k_slot.dtype} and {v_slot.dtype}: expected two of torch.int8 and the scales "
+            "of both, or no scales"
+        )
+    for name, x in (("k_scale", k_scale), ("v_scale", v_scale)):
+        alike = x is None or (x.shape == k_slot.shape[:-1] and x.stride() == k_scale.stride())
+        if not alike or (x is not None and x.dtype != torch.float32):
+            raise ValueError(
+                f"{name} is {list(x.shape)} of {x.dtype}, strides {x.stride()}: "
+                f"expected {list(k_slot.shape[:-1])} of torch.float32, alike for k and v"
+            )
 
 
 def _check(

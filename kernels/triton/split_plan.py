@@ -9,7 +9,7 @@ import torch
 import triton
 from torch import Tensor
 
-from .tuning import LaunchConfig, key_tile, launch_for
+from .tuning import LaunchConfig, attention_launch, key_tile
 
 MIN_ROWS = 16  # rows of a tile of tl.dot, even where few are used
 SPLITS = (1, 2, 3, 4, 6, 8, 12, 16)  # few, since each is compiled
@@ -68,7 +68,7 @@ def split_plan_of(
     """
     b, h, w, d = q_shape
     kv_heads, prompt_tokens = prompt_k.shape[1:3]
-    launch = launch or launch_for("attention", prompt_k.device.type)
+    launch = launch or attention_launch(prompt_k)
     num_slots, _ = response_layout(response_k, w)
     block_n = key_tile(d, prompt_k.element_size(), launch)
     plan = plan_splits(

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
+import torch
 import triton
+from torch import Tensor
 
 from .timing import milliseconds
 
@@ -33,6 +35,7 @@ class LaunchConfig:
 
 # block: the longest part of a row held in registers; tile: elements of a program; heads: head vectors of a program,
 # which are long above 64 pairs; norm_tile: elements of x that the pass of a LayerNorm in front of a matmul holds.
+# all_reduce: 16 bytes of a lane, and programs that all run at a time on the smallest GPU that has peers.
 # linear: a tile of the weight is `tile_bytes`, of at most `max_rows` weight rows and at least `min_rows`, fewer while
 # the grid has not `min_programs` programs.
 # A GPU streams at its bandwidth with latency * bandwidth bytes in flight: on an H200
@@ -47,6 +50,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         "rope": LaunchConfig({"heads": 8}, num_warps=4),
         "rope_long_heads": LaunchConfig({"heads": 8}, num_warps=4),
         "activation": LaunchConfig({"block": 1024}, num_warps=4),
+        "all_reduce": LaunchConfig({"elements_of_warp": 256, "max_programs": 512}, num_warps=2),
         # linear: measured on an H200. Larger tiles win by 5% alone and lose 30% with norm and gate fused.
         "linear_vector": LaunchConfig(
             {
@@ -106,6 +110,20 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             num_warps=4,
             num_stages=3,
         ),
+        # Tiles are converted in registers: of more keys, or of large heads, some would spill.
+        "attention_int8": LaunchConfig(
+            {
+                "block_n": 32,
+                "block_m": 64,
+                "waves": 2,
+                "max_splits": 16,
+                "tiles_to_halve": 64,
+                "shared_bytes": 131072,
+                "large_block_n": 16,
+            },
+            num_warps=4,
+            num_stages=4,
+        ),
         "prefill": LaunchConfig(
             {"block_n": 64, "block_m": 128, "shared_bytes": 131072}, num_warps=8, num_stages=3
         ),
@@ -119,6 +137,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         "rope": LaunchConfig({"heads": 16}, num_warps=4),
         "rope_long_heads": LaunchConfig({"heads": 16}, num_warps=8),
         "activation": LaunchConfig({"block": 1024}, num_warps=4),
+        "all_reduce": LaunchConfig({"elements_of_warp": 256, "max_programs": 128}, num_warps=8),
         "linear_vector": LaunchConfig(
             {
                 "tile_bytes": 16384,
@@ -183,6 +202,21 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
             grf_mode="256",
             block_loads=True,
         ),
+        # A sub-group converts all of a tile of values first: larger ones would not stay in registers.
+        "attention_int8": LaunchConfig(
+            {
+                "block_n": 16,
+                "block_m": 64,
+                "waves": 2,
+                "max_splits": 16,
+                "tiles_to_halve": 128,
+                "shared_bytes": 65536,
+            },
+            num_warps=8,
+            num_stages=2,
+            grf_mode="256",
+            block_loads=True,
+        ),
         "prefill": LaunchConfig(
             {"block_n": 64, "block_m": 128, "shared_bytes": 65536, "large_block_n": 16},
             num_warps=16,
@@ -197,6 +231,7 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
         "rope": LaunchConfig({"heads": 4}),
         "rope_long_heads": LaunchConfig({"heads": 4}),
         "activation": LaunchConfig({"block": 512}),
+        "all_reduce": LaunchConfig({"elements_of_warp": 128, "max_programs": 4}, num_warps=1),
         "linear_vector": LaunchConfig(
             {
                 "tile_bytes": 32768,
@@ -253,6 +288,14 @@ LAUNCHES: dict[str, dict[str, LaunchConfig]] = {
 def launch_for(kernel: str, device_type: str) -> LaunchConfig:
     """The row of one kernel for a `torch.device.type`; the CPU interprets."""
     return LAUNCHES["interpreter" if device_type == "cpu" else device_type][kernel]
+
+
+def attention_launch(keys: Tensor) -> LaunchConfig:
+    """The row of attention of a decode step, for keys in int8 where a device has one for them."""
+    device_type = keys.device.type
+    rows = LAUNCHES["interpreter" if device_type == "cpu" else device_type]
+    has_own = keys.dtype == torch.int8 and "attention_int8" in rows
+    return rows["attention_int8" if has_own else "attention"]
 
 
 def weight_tile(

@@ -7,6 +7,7 @@ A specialisation is the types of a kernel's arguments, its constants, the pointe
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import triton
@@ -14,7 +15,7 @@ from triton.compiler import ASTSource
 
 from ..block_formats import FORMATS
 from ..packed import GPU_FORMATS
-from . import activation, attention, beam_mask, norm, packed_unpack, prefill, qkv, rope
+from . import activation, all_reduce, attention, beam_mask, norm, packed_unpack, prefill, qkv, rope
 from .arguments import (
     BeamMaskPointers,
     CacheSlots,
@@ -38,9 +39,13 @@ TYPES_OF = {
     "cos_ptr": "*fp32", "sin_ptr": "*fp32", "slopes_ptr": "*fp32", "partials": "*fp32",
     "counters": "*i32", "lengths_ptr": "*i32", "positions_ptr": "*i32", "start_ptr": "*i32",
     "live_slots_ptr": "*i32", "num_dead_ptr": "*i32", "beam_index_ptr": "*i32",
+    "k_scale_ptr": "*fp32", "v_scale_ptr": "*fp32",
     "codes_ptr": "*i32", "high_ptr": "*i32", "scales_ptr": "*u8",
+    "epochs_ptr": "*i32", "own_buffer": "i64", **dict.fromkeys(all_reduce.PeerBuffers._fields, "i64"),
     "mask_ptr": "*i64", "beam_idx_ptr": "*i64", "eps": "fp32", "scale": "fp32",
 }  # fmt: skip
+# Sizes that 16 need not divide, where it divides all others.
+NOT_DIVISIBLE = ("num_rows", "num_programs", "rank")
 # The tuple that each grouped parameter is.
 GROUPS = {
     "q_strides": Strides,
@@ -58,13 +63,27 @@ GROUPS = {
     "slots": CacheSlots,
     "shape": QKVShape,
     "planes": PackedPointers,
+    "buffers": all_reduce.PeerBuffers,
 }
+
+# Of attention, with keys and values in int8: one sequence and four beams, samples, padding, and every size of a head.
+INT8_ATTENTIONS = (
+    "attention, one sequence, split",
+    "attention, one sequence",
+    "attention, beams, split",
+    "attention, one sequence of 80",
+    "attention, many rows, padded, ALiBi",
+    "attention, large heads",
+    "attention, beams of 3 words, grouped heads, split",
+    "attention, samples of grouped heads in tiles, split",
+)
 
 
 class Variant(NamedTuple):
     """One specialisation of a kernel; a member of a grouped parameter is named `group.member`.
 
-    `absent` names the pointers that are None; `odd`: 16 divides no size and no stride, so that loads are element-wise.
+    `absent` names the pointers that are None; `odd`: 16 divides no size and no stride, so that loads are element-wise;
+    `int8`: keys and values are int8, with scales, the members of grouped parameters that are None elsewhere.
     """
 
     name: str
@@ -73,6 +92,7 @@ class Variant(NamedTuple):
     constants: Mapping[str, Any]
     absent: tuple[str, ...] = ()
     odd: bool = False
+    int8: bool = False
 
 
 def variants(device_type: str) -> list[Variant]:
@@ -86,8 +106,10 @@ def variants(device_type: str) -> list[Variant]:
         *_queries(launches, device_type),
         *_packed(launches, device_type),
         *_attentions(launches["attention"]),
+        *_int8_attentions(launches),
         *_prefills(launches["prefill"]),
         *_beam_masks(launches["norm"]),
+        *_all_reduce(launches["all_reduce"], device_type),
     ]
 
 
@@ -105,7 +127,11 @@ def source_of(variant: Variant, dtype: str) -> ASTSource:
             return "constexpr"
         is_pointer = member.endswith("_ptr") or name == "weight"
         kind = TYPES_OF.get(member) or (f"*{dtype}" if is_pointer else "i32")
-        if kind[0] == "*" or (kind == "i32" and member != "num_rows" and not variant.odd):
+        if variant.int8 and "." in name and member in ("k_ptr", "v_ptr"):
+            kind = "*i8"
+        if kind[0] == "*" or (
+            kind in ("i32", "i64") and member not in NOT_DIVISIBLE and not variant.odd
+        ):
             divisible[path] = [["tt.divisibility", 16]]
         return kind
 
@@ -114,6 +140,8 @@ def source_of(variant: Variant, dtype: str) -> ASTSource:
             signature[name] = type_of((i,), name, name)
             continue
         group = GROUPS.get(name, PackedPointers)
+        if not variant.int8:
+            constants |= {f"{name}.{member}": None for member in group._field_defaults}
         types = (type_of((i, j), f"{name}.{one}", one) for j, one in enumerate(group._fields))
         signature[name] = group(*types)
     return ASTSource(variant.kernel, signature, given, divisible)
@@ -151,12 +179,17 @@ def _ropes(launches: Mapping[str, LaunchConfig]) -> Iterator[Variant]:
         ("interleaved", interleaved, usual, ()),
         ("large heads", large, long_heads, ()),
     )
-    for name, absent in (("rope", no_norms), ("rope of normalised heads", ())):
+    for name, norms, absent in (("rope", False, no_norms), ("rope of normalised heads", True, ())):
         for title, constants, launch, missing in titles:
             blocks = constants | {"BLOCK_HEADS": launch.blocks["heads"]}
-            yield Variant(
-                f"{name}, {title}", rope._rope_and_store, launch, blocks, (*absent, *missing)
+            absent_of_title = (*absent, *missing)
+            variant = Variant(
+                f"{name}, {title}", rope._rope_and_store, launch, blocks, absent_of_title
             )
+            yield variant
+            # Of normalised heads, those of Gemma 3
+            if not norms or title == "large heads":
+                yield variant._replace(name=f"{variant.name}, int8", int8=True)
 
 
 def _activations(launch: LaunchConfig) -> Iterator[Variant]:
@@ -293,6 +326,22 @@ def _attentions(launch: LaunchConfig) -> Iterator[Variant]:
         yield from _capped(Variant(title, kernel, launch, constants, absent))
 
 
+def _int8_attentions(launches: Mapping[str, LaunchConfig]) -> Iterator[Variant]:
+    """Some of the variants of attention, with keys and values in int8."""
+    launch = launches["attention_int8"]
+    for variant in _attentions(launches["attention"]):
+        if variant.name in INT8_ATTENTIONS:
+            constants = {
+                **variant.constants,
+                "BLOCK_N": key_tile(variant.constants["HEAD_DIM"], 1, launch),
+                "PROMPT_STAGES": launch.num_stages,
+                "RESPONSE_STAGES": launch.num_stages,
+            }
+            yield variant._replace(
+                name=f"{variant.name}, int8", launch=launch, constants=constants, int8=True
+            )
+
+
 def _prefills(launch: LaunchConfig) -> Iterator[Variant]:
     kernel = prefill._prefill_attention
     padded = ("slopes_ptr",)
@@ -322,3 +371,22 @@ def _beam_masks(launch: LaunchConfig) -> Iterator[Variant]:
         "reorder of 1024, odd", beam_mask._reorder_beam_index, launch, wide, ("mask_ptr",)
     )
     yield Variant("live slots, odd", beam_mask._list_live_slots, launch, {"BLOCK_SIZE": 512})
+
+
+def _all_reduce(launch: LaunchConfig, device_type: str) -> Iterator[Variant]:
+    """A row of 4,096, 64 rows of 8,192 from eight ranks, and sizes that 16 does not divide."""
+    for title, elements, ranks, absent in (
+        ("1 row of 2 ranks", 4096, 2, ("bias_ptr",)),
+        ("64 rows of 8 ranks", 64 * 8192, 8, ("bias_ptr",)),
+        ("bias, odd", 4096, 4, ()),
+    ):
+        split = all_reduce.split_of(elements, launch)
+        constants = {
+            "NUM_RANKS": ranks, "BLOCK_SIZE": split.block_size, "NUM_BLOCKS": split.num_blocks,
+            "FENCES": device_type != "cuda",
+        }  # fmt: skip
+        no_ranks = (f"buffers.rank{rank}" for rank in range(ranks, all_reduce.MAX_RANKS))
+        yield Variant(
+            f"all_reduce, {title}", all_reduce._one_shot_all_reduce,
+            replace(launch, num_warps=split.num_warps), constants, (*absent, *no_ranks), "odd" in title,
+        )  # fmt: skip

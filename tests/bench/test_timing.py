@@ -182,7 +182,7 @@ def test_tables_show_every_column_and_ratios_within_the_run(rows):
     assert cell(rows, "same tokens") == "yes"
     assert cell(rows[1:], "same tokens") == "-"  # without transformers, no "yes"
     assert len(as_text(rows).splitlines()) == 1 + len(rows)
-    shown = len(COLUMNS) - 2  # all but the dtypes and the formats of weights
+    shown = len(COLUMNS) - 3  # all but the dtypes, the formats of weights and the ranks
     assert {line.count("|") for line in as_markdown(rows).splitlines()} == {shown + 1}
 
 

@@ -8,7 +8,7 @@ from tinyllm.check import TABLES, _widen, check, references
 from tinyllm.check.backends import NAIVE, of_module
 from tinyllm.check.cases import Draw
 from tinyllm.check.packed_cases import PACKED
-from tinyllm.kernels import TORCH
+from tinyllm.kernels import TORCH, int8, torch_kernels
 from tinyllm.kernels.block_formats import FORMATS
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
@@ -24,7 +24,7 @@ def right(x, weight, eps):
 @pytest.mark.parametrize("operation", TABLES)
 def test_naive_and_torch_kernels(backend, operation):
     if operation in backend.functions:
-        verdict = check(operation, backend.functions[operation], dtypes=DTYPES)
+        verdict = check(operation, backend.functions[operation], dtypes=DTYPES, int8=True)
         assert verdict.right, verdict
 
 
@@ -36,16 +36,21 @@ def in_place(table):
         results = table.reference(**_widen(arguments))
         if isinstance(results, torch.Tensor):
             return results.to(dtype)
-        for name, result in zip(reversed(table.written), results[::-1], strict=False):
+        written = [name for name in table.written if name in arguments]
+        for name, result in zip(reversed(written), results[::-1], strict=False):
             arguments[name].copy_(result)
-        return tuple(result.to(dtype) for result in results)
+        returned = len(results) - sum(name in table.unreturned for name in written)
+        return tuple(
+            result if result.dtype == torch.int8 else result.to(dtype)
+            for result in results[:returned]
+        )
 
     return run
 
 
 @pytest.mark.parametrize("operation", TABLES)
 def test_the_reference_is_right_by_its_own_table(operation):
-    verdict = check(operation, in_place(TABLES[operation]), dtypes=DTYPES)
+    verdict = check(operation, in_place(TABLES[operation]), dtypes=DTYPES, int8=True)
     assert verdict.right and verdict.passed == verdict.total == len(DTYPES) * len(
         TABLES[operation].cases
     )
@@ -103,3 +108,30 @@ def test_packed_weights_are_left_out():
     assert 0 < len(dense) < len(table.cases)
     verdict = check("linear", references.linear, packed=False)
     assert verdict.right and verdict.total == len(dense)
+
+
+def rounded_down(x):
+    x = x.float()
+    scale = x.abs().amax(dim=-1) / 127
+    return (x / torch.where(scale > 0, scale, 1)[..., None]).trunc().to(torch.int8), scale
+
+
+def with_one_scale(x):
+    codes, scale = int8.quantize(x.flatten(-2))
+    return codes.view(x.shape), scale[..., None].expand(x.shape[:-1])
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("quantize", [rounded_down, with_one_scale])
+def test_another_way_to_round_keys_is_found(quantize, dtype, monkeypatch):
+    monkeypatch.setattr(torch_kernels, "quantize", quantize)
+    verdict = check("rope_and_store", TORCH.rope_and_store, dtypes=[dtype], int8=True)
+    assert not verdict.right and "of the codes, torch.int8, differ" in verdict.failure
+
+
+def test_a_tie_becomes_the_even_code():
+    x = torch.tensor([[127.0, 0.5, 1.5, -2.5, -126.5], [0.0, 0.0, 0.0, 0.0, 0.0]])
+    codes, scale = int8.quantize(x)
+    assert codes.tolist() == [[127, 0, 2, -2, -126], [0] * 5]
+    assert scale.tolist() == [1.0, 0.0]
+    assert int8.dequantize(codes, scale, torch.float32)[1].eq(0).all()

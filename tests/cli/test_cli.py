@@ -172,6 +172,23 @@ def test_plan_says_what_fits_and_loads_nothing(capsys, monkeypatch):
     packed = [*sizes, "--stages", "final", "--weights", "q4_1"]
     assert main(["bench", "--plan", "--random", "llama-2-7b", *packed]) == 0
     assert "final, q4_1   4.0 GiB" in capsys.readouterr().out
+    assert main(["bench", "--plan", "--random", "llama-2-7b", *packed, "--kv-dtype", "int8"]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    fits = {line.partition("  ")[0]: line.split()[-1] for line in lines}
+    assert int(fits["final, int8 keys"]) > 1.9 * int(fits["final"])
+    assert int(fits["final, q4_1, int8 keys"]) > 1.9 * int(fits["final, q4_1"])
+
+
+def test_plan_of_several_ranks(capsys):
+    shape = ["bench", "--random", "llama-2-70b", "--prompts", "1024", "--stages", "final"]
+    assert main([*shape, "--plan", "--ranks", "4", "--memory-budget", "64"]) == 0
+    first, *_, last = capsys.readouterr().out.strip().splitlines()
+    assert first == "each of 4 devices that run the model together"
+    assert last.split()[:5] == ["final", "32.5", "GiB", "80.0", "MiB"]
+    assert main([*shape, "--plan", "--ranks", "3"]) == 2
+    assert "64 query heads and 8 key/value heads do not divide" in capsys.readouterr().err
+    assert main([*shape, "--ranks", "2"]) == 2
+    assert "torchrun --nproc-per-node 2 -m tinyllm bench ..." in capsys.readouterr().err
 
 
 def test_generate_draws_the_same_tokens_with_the_same_seed(capsys):
@@ -213,6 +230,26 @@ def test_bench_prints_records_and_draws(folder, tmp_path, capsys):
     assert "hf" in out and "naive" in out and str(png) in out and str(json_file) in out
     assert {row["batch"] for row in json.loads(json_file.read_text())} == {2}
     assert png.read_bytes().startswith(b"\x89PNG")
+
+
+def test_bench_measures_the_last_stage_with_keys_in_int8_too(folder, tmp_path):
+    out = tmp_path / "rows.json"
+    numbers = ["--new-tokens", "6", "--repeats", "1", "--prompt-tokens", "5", "--beams", "1", "4"]
+    arguments = ["--model", str(folder), "--stages", "naive", "final", "--peers", *numbers]
+    assert main(["bench", *arguments, "--kv-dtype", "int8", "--json", str(out)]) == 0
+    rows = json.loads(out.read_text())
+    formats = [("naive", None), ("final", None), ("final, int8 keys", "int8")]
+    assert [(row["stage"], row["kv_dtype"]) for row in rows] == formats * 2
+    for _, exact, rounded in (rows[:3], rows[3:]):
+        assert rounded["predicted_bytes_per_token"] < exact["predicted_bytes_per_token"]
+        assert rounded["moved_bytes_per_token"] == rounded["counted_bytes_per_token"]
+
+
+def test_generate_keeps_keys_in_int8(capsys):
+    command = ["generate", "hello", "--raw", "--max-new-tokens", "4", "--kv-dtype", "int8"]
+    for more in ([], ["--num-beams", "3"], ["--temperature", "1"]):
+        assert main([*command, *more]) == 0
+        assert capsys.readouterr().out.strip()
 
 
 def test_bench_takes_as_many_tokens_of_text_as_asked(tmp_path):
@@ -349,6 +386,14 @@ def test_quantize_without_a_model_takes_the_default_one(tmp_path, capsys):
         (
             ["bench", "--stream", "--beams", "1", "4"],
             "--stream with --num-beams 4: beams are not final before the end",
+        ),
+        (
+            ["bench", "--stages", "fused", "--kv-dtype", "int8"],
+            "kv_dtype='int8' in the stage 'fused', whose ContiguousCache keeps no scales: expected one of the stages",
+        ),
+        (
+            ["generate", "hello", "--stage", "naive", "--kv-dtype", "int8"],
+            "kv_dtype='int8' in the stage 'naive'",
         ),
         (["bench", "--prompts", "32", "0"], "--prompt-tokens 0: expected 1 or more"),
         (["bench", "--random", "gpt-9"], "shape 'gpt-9' is unknown"),

@@ -1,5 +1,6 @@
 """Predicted equals counted: every byte, launch and FLOP of a forward pass, on models of odd sizes."""
 
+import operator
 from dataclasses import replace
 
 import pytest
@@ -50,6 +51,18 @@ def steps_of_several_sequences(draw):
     batch, copies = draw(st.integers(1, 3)), draw(st.integers(1, 5))
     one_step = Workload(batch, 1, prompt + steps, size, padded, copies=copies, steps=steps)
     return replace(one_step, independent=draw(st.booleans()))
+
+
+def optimized(hf, work, stage):
+    """The model that a workload is of."""
+    dtype = {d.itemsize: d for d in DTYPES}[work.size]
+    return tinyllm.optimize(hf.to(dtype), stage=stage, kv_dtype="int8" if work.int8 else None)
+
+
+NAME = operator.attrgetter("name")
+int8_variants = pytest.mark.parametrize(
+    "stage", [stage for stage in VARIANTS.values() if stage.cache is SegmentCache], ids=NAME
+)
 
 
 def ones(*shape):
@@ -129,6 +142,30 @@ def test_prediction_equals_count_for_their_prompts(stage, hf, work, prompt):
     assert seen.layer == layer_cost(model.stage, model.config, work)
     assert seen.total == pass_cost(model.stage, model.config, work)
     assert seen.tokens == work.batch * prompt * (1 if shares_prompts(stage) else work.copies)
+
+
+@int8_variants
+@settings(max_examples=40, deadline=None)
+@given(hf=models.drawn(), work=steps_of_several_sequences(), prompt=st.integers(2, 5))
+def test_prediction_equals_count_with_keys_and_values_in_int8(stage, hf, work, prompt):
+    step = replace(work, int8=True)
+    model = optimized(hf, step, stage)
+    for one in (step, replace(step, tokens=prompt, held=0, steps=0)):
+        seen = observed(model, one)
+        assert seen.layer == layer_cost(stage, model.config, one)
+        assert seen.total == pass_cost(stage, model.config, one)
+
+
+@int8_variants
+def test_a_step_reads_a_quarter_and_a_half_of_the_bytes(stage):
+    hf = models.tiny(hidden_size=256, num_attention_heads=4, num_key_value_heads=4)
+    for dtype in DTYPES:
+        work = Workload(2, 1, 20, dtype.itemsize, copies=3, steps=4)
+        exact, rounded = (
+            observed(optimized(hf, one, stage), one).layer.kv_read
+            for one in (work, replace(work, int8=True))
+        )
+        assert rounded * 64 * dtype.itemsize == exact * (64 + 4)
 
 
 @pytest.mark.parametrize("stage", tinyllm.STAGES)

@@ -197,7 +197,7 @@ def test_a_notebook_has_the_form_of_all(number):
 
 
 def test_the_course_is_complete():
-    assert list(NOTEBOOKS) == list(SOLUTIONS) == list(range(16))
+    assert list(NOTEBOOKS) == list(SOLUTIONS) == list(range(17))
 
 
 @pytest.mark.parametrize("number", SOLUTIONS)

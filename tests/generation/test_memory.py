@@ -8,8 +8,11 @@ import torch
 import models
 import tinyllm
 from packed_models import packed_model
+from tinyllm.cost.cache import costs_of
+from tinyllm.cost.workload import Workload
 from tinyllm.generation import memory
 from tinyllm.generation.memory import CallShape, max_prompts, memory_need
+from tinyllm.kernels import cpu
 from tinyllm.lab.memory import peak_bytes
 from tinyllm.lab.shapes import known_config
 from tinyllm.runtime.device import size_as_text
@@ -76,6 +79,38 @@ def test_planned_is_what_is_allocated(stage, dtype, shape):
         counted = peak_bytes(carried_out(model, call), CPU)
         figures = f"{size_as_text(planned)} planned, {size_as_text(counted)} counted"
         assert counted <= planned <= 2 * counted, f"{name}: {figures}"
+
+
+@pytest.mark.parametrize("stage", ["segment", "sdpa", "final"])
+@pytest.mark.parametrize(("dtype", "shape"), SIZES, ids=["wide", "grouped in 16 bits"])
+def test_planned_is_what_is_allocated_with_keys_and_values_in_int8(stage, dtype, shape):
+    hf = models.tiny(max_position_embeddings=512, num_hidden_layers=3, **shape).to(dtype)
+    model = tinyllm.optimize(hf, stage=stage, kv_dtype="int8")
+    for name, call in CALLS.items():
+        call = replace(on_cpu(call), int8=True)
+        planned = memory_need(model.stage, model.config, call, dtype.itemsize).total
+        counted = peak_bytes(carried_out(model, call), CPU)
+        figures = f"{size_as_text(planned)} planned, {size_as_text(counted)} counted"
+        # Planned are torch's operations: a native step, of at most 16 rows, needs neither copies nor paths.
+        is_native = stage == "final" and call.prompts * call.copies <= cpu.MAX_ROWS
+        assert counted <= planned <= (4 if is_native else 2) * counted, f"{name}: {figures}"
+
+
+def test_int8_holds_twice_the_prompts():
+    """Of 16 bits, on kernels that read int8: a byte for each element, and 4 for each row of 128."""
+    config, stage = known_config("llama-2-7b"), tinyllm.STAGES["final"]
+    call = CallShape(1, 2048, 128, copies=4, beams=True)
+    free = 40 << 30
+    exact = max_prompts(stage, config, call, 2, free)
+    rounded = max_prompts(stage, config, replace(call, int8=True), 2, free)
+    assert 1.7 * exact < rounded <= 2 * exact
+    work = Workload(1, 1, 2048 + 99, 2, copies=4, steps=99)
+    held = costs_of(stage.cache).held_bytes
+    layers = config.num_hidden_layers * config.num_key_value_heads
+    slots = 2048 + 4 * 100
+    index = (4 + 8) * 4 * 100
+    assert held(config, work) == 2 * layers * slots * 2 * 128 + index
+    assert held(config, replace(work, int8=True)) == 2 * layers * slots * (128 + 4) + index
 
 
 FAMILIES = {"bloom": {}, "gemma2": {"sliding_window": 40}, "mistral": {"sliding_window": 40}}

@@ -5,7 +5,8 @@ from cpu_kernels import draw
 
 from tinyllm.check import references
 from tinyllm.check.tables import TOLERANCES
-from tinyllm.kernels import cpu
+from tinyllm.kernels import cpu, int8
+from tinyllm.kernels.kernel_set import KeyValueScales
 from tinyllm.kernels.weights import DenseWeight
 
 MATRICES = ("qkv", "o", "gate_up", "down")
@@ -93,9 +94,20 @@ def weights(
 
 
 def reference_step(
-    weights, tokens, inputs_embeds, positions, memory, lengths, beam_index, prompt_positions
+    weights,
+    tokens,
+    inputs_embeds,
+    positions,
+    memory,
+    lengths,
+    beam_index,
+    prompt_positions,
+    int8_memory=None,
 ):
-    """The step spelled out in float64; keys and values are written into the memory."""
+    """The step spelled out in float64; keys and values are written into the memory.
+
+    `int8_memory`: what a step has left in int8, whose new rows are taken where they are rounded well.
+    """
     (b, w), (h, g, d), eps = tokens.shape, weights.heads, weights.eps
     wide = lambda x: None if x is None else x.double()  # noqa: E731
     matrix = lambda x: DenseWeight(dense(x).double())  # noqa: E731
@@ -136,8 +148,11 @@ def reference_step(
         q, k = (
             references.rotate(x, angles.cos(), angles.sin(), weights.interleaved) for x in (q, k)
         )
-        for slots, new in ((response_k, k), (response_v, v)):
-            slots[:, :, first : first + w] = new
+        new = slice(first, first + w)
+        if int8_memory is not None:
+            kept_k, kept_v = (x[:, :, new] for x in int8_memory[i][2:])
+            k, v = checked_rows(kept_k, k, weights.dtype), checked_rows(kept_v, v, weights.dtype)
+        response_k[:, :, new], response_v[:, :, new] = k, v
         a = references.segment_attention(
             q,
             prompt_k,
@@ -238,6 +253,30 @@ KINDS = {
 }
 
 
+def checked_rows(kept, right, dtype):
+    """Rows of int8 memory, which lie within half a step of the right ones; attention then reads them as they are."""
+    largest = right.abs().amax(dim=-1, keepdim=True)
+    assert ((kept - right).abs() <= (1 / 254 + 3 * TOLERANCES[dtype]) * largest).all()
+    return kept.double()
+
+
+def in_int8(memory):
+    """The codes and the scales of every layer's memory; a scale is NaN where its row is."""
+    codes, scales = [], []
+    for layer in memory:
+        both = [int8.quantize(x.nan_to_num(nan=9.0)) for x in layer]
+        codes.append(tuple(code for code, _ in both))
+        pairs = zip(both, layer, strict=True)
+        hidden = [scale.masked_fill(x.isnan().any(-1), float("nan")) for (_, scale), x in pairs]
+        scales.append(KeyValueScales(*hidden))
+    return codes, scales
+
+
+def stored(codes, scales):
+    """What a layer's memory in int8 stands for."""
+    return tuple(x * scale[..., None] for x, scale in zip(codes, scales, strict=True))
+
+
 def memory_of(model, b, w, t, steps, room):
     """Keys and values of every layer before this step; NaN wherever nothing is to be read."""
     g, d, dtype = *model.heads[1:], model.dtype
@@ -253,8 +292,8 @@ def memory_of(model, b, w, t, steps, room):
         yield (*prompt, *response)
 
 
-def compare(kind, dtype, b, w, padded, **changes):
-    """One step of such a decoder and the memory after it, against float64."""
+def compare(kind, dtype, b, w, padded, stores_int8=False, **changes):
+    """One step of such a decoder and the memory after it, against float64; `stores_int8`: keys and values are int8."""
     options = KINDS[kind] | changes
     inputs_embeds = (
         draw(b, options.get("m", 40), w, dtype=dtype).mT
@@ -263,6 +302,9 @@ def compare(kind, dtype, b, w, padded, **changes):
     )
     model, t, step, room = weights(dtype, **options), 9, 4, 6
     memory = list(memory_of(model, b, w, t, step, room))
+    if stores_int8:
+        codes, scales = in_int8(memory)
+        memory = [stored(*layer) for layer in zip(codes, scales, strict=True)]
     twin = [tuple(x.double() for x in layer) for layer in memory]
     lengths = torch.tensor([t, step], dtype=torch.int32)
     generator = torch.Generator().manual_seed(b * w)
@@ -282,11 +324,24 @@ def compare(kind, dtype, b, w, padded, **changes):
     positions = (start + step - 1).expand(-1, w).contiguous()
     tokens = torch.randint(model.lm_head.shape[0], (b, w), generator=generator)
     native = cpu.DecodeStep(cpu.kernels(), model)
-    native.bind(memory)
+    if stores_int8:
+        native.bind(codes, scales)
+    else:
+        native.bind(memory)
     ids = tokens if inputs_embeds is None else tokens - 99
     got = native(ids, positions, lengths, beam_index, prompt_positions, inputs_embeds)
+    if stores_int8:
+        memory = [stored(*layer) for layer in zip(codes, scales, strict=True)]
     right = reference_step(
-        model, tokens, inputs_embeds, positions, twin, lengths, beam_index, prompt_positions
+        model,
+        tokens,
+        inputs_embeds,
+        positions,
+        twin,
+        lengths,
+        beam_index,
+        prompt_positions,
+        int8_memory=memory if stores_int8 else None,
     )
     near(got, right, dtype)
     for mine, theirs in zip(memory, twin, strict=True):

@@ -55,7 +55,7 @@ def test_they_are_here():
 def test_table(operation, dtype, threads, margins):
     torch.set_num_threads(threads)
     function = arranging(getattr(cpu, operation), planar=False)
-    verdict = check(operation, function, dtypes=[dtype])
+    verdict = check(operation, function, dtypes=[dtype], int8=True)
     assert verdict.right, str(verdict)
     assert verdict.total == len(TABLES[operation].cases)
 
@@ -70,7 +70,7 @@ def older(request):
 def test_table_on_older_processors(operation, older, margins):
     torch.set_num_threads(1)
     function = arranging(getattr(older, operation), planar=False)
-    verdict = check(operation, function, dtypes=DTYPES)
+    verdict = check(operation, function, dtypes=DTYPES, int8=True)
     assert verdict.right, str(verdict)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from cpu_decoders import KINDS, MATRICES, SLOPES, compare, weights
+from cpu_decoders import KINDS, MATRICES, SLOPES, compare, in_int8, weights
 from cpu_kernels import DTYPES, draw
 
 from tinyllm.kernels import cpu
@@ -28,6 +28,33 @@ def test_step_in_every_format(kind, dtype):
         torch.set_num_threads(threads)
         for w in (1, 4):
             compare(kind, dtype, 1, w, padded=False)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_step_on_keys_and_values_in_int8(kind):
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        compare(kind, torch.float32, 2, 3, padded=True, stores_int8=True)
+    compare(kind, torch.bfloat16, 1, 4, padded=False, stores_int8=True)
+    compare(kind, torch.float16, 1, 1, padded=False, stores_int8=True)
+
+
+def test_scales_that_do_not_fit_are_named():
+    model = weights(torch.float32)
+    native = cpu.DecodeStep(cpu.kernels(), model)
+    codes, scales = in_int8([tuple(draw(1, 2, 8, 16) for _ in range(4)) for _ in model.layers])
+    with pytest.raises(
+        ValueError, match=r"prompt_k is torch\.int8 on cpu, expected torch\.float32"
+    ):
+        native.bind(codes)
+    wide = [one._replace(prompt_v=one.prompt_v.double()) for one in scales]
+    with pytest.raises(ValueError, match=r"prompt_v_scale is torch\.float64"):
+        native.bind(codes, wide)
+    short = [one._replace(**{n: x[..., :3] for n, x in one._asdict().items()}) for one in scales]
+    native.bind(codes, short)
+    lengths = torch.tensor([8, 2], dtype=torch.int32)
+    with pytest.raises(ValueError, match=r"scales\.prompt_k has shape \[1, 2, 3\]"):
+        native(torch.tensor([[3]]), torch.tensor([[9]]), lengths, None, None)
 
 
 def test_a_step_says_what_it_cannot_take():

@@ -116,6 +116,6 @@ def test_torch_has_all_operations():
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("operation", OF_TORCH)
 def test_table_of_torch(operation, dtype):
-    verdict = check(operation, OF_TORCH[operation], dtypes=[dtype])
+    verdict = check(operation, OF_TORCH[operation], dtypes=[dtype], int8=True)
     assert verdict.right, str(verdict)
     assert verdict.total == len(TABLES[operation].cases)

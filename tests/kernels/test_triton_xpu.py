@@ -32,7 +32,10 @@ if MISSING is None and "CI" not in os.environ:
 needs_compiler = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 MATRIX = "linear_matrix, LayerNorm, gelu, odd"  # by pointers: the installed ocloc lacks 2D blocks
-NAMES = ("rms_norm", "rope, half-split", "silu", "linear_vector, output and residual", MATRIX)
+ALL_REDUCE = "all_reduce, 1 row of 2 ranks"
+NAMES = (
+    "rms_norm", "rope, half-split", "silu", "linear_vector, output and residual", MATRIX, ALL_REDUCE,
+)  # fmt: skip
 # Few cases of each kernel: one that fills its blocks, one that does not, and where there are more kinds, those.
 CASES = {
     "rms_norm": "^3 x 576$|^7 x 576 strided|^3 x 5$",
@@ -144,6 +147,45 @@ def test_known_fault_a_barrier_is_missing_after_a_reduction():
         env=compiler.environment(), capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.strip() == "[True, False, True, True]"
+
+
+# Of SPIR-V: opcodes, the scope of all devices, and an acquire and a release in one.
+CONSTANT = 43
+ATOMICS = (234, 241)  # an addition; of 0, which changes nothing, an or
+CROSS_DEVICE = 0
+ACQUIRE_RELEASE = 8
+
+
+@needs_compiler
+def test_atomics_of_the_all_reduce_order_memory_across_devices(tmp_path):
+    """One for the epoch, and one in the loop that waits for each of two ranks."""
+    (module,) = isa.compiled_modules("pvc", tmp_path, [ALL_REDUCE], ["bf16"])
+    binary = Path(module.path).read_bytes()
+    words = struct.unpack(f"<{len(binary) // 4}I", binary)
+    constants = {}
+    atomics = []
+    for instruction in spirv.instructions(words):
+        opcode = instruction[0] & 0xFFFF
+        if opcode == CONSTANT:
+            constants[instruction[2]] = instruction[3]
+        if opcode in ATOMICS:
+            atomics.append([constants[operand] for operand in instruction[4:6]])
+    assert atomics == [[CROSS_DEVICE, ACQUIRE_RELEASE]] * 3
+
+
+@needs_compiler
+def test_compiled_all_reduce_of_processes_that_wait_for_each_other():
+    program = Path(__file__).with_name("all_reduce_ranks.py")
+    done = subprocess.run(
+        [sys.executable, program],
+        env=compiler.environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    runs = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(run["ranks"], run["dtype"]) for run in runs] == [
+        (2, "torch.bfloat16"),
+        (3, "torch.float32"),
+    ]
+    assert [run["faults"] for run in runs] == [[], []]
 
 
 ONE_LAUNCH = """

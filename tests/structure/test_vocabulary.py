@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("config.py", "decoder.py", "drop_in.py", "linear.py", "model.py", "stages.py")
-FOLDERS = ("attention", "cache", "cost", "generation", "ops", "runtime")
+FOLDERS = ("attention", "cache", "cost", "generation", "ops", "parallel", "runtime")
 CORE = [
     *(ROOT / "tinyllm" / name for name in FILES),
     *(path for folder in FOLDERS for path in sorted((ROOT / "tinyllm" / folder).glob("*.py"))),

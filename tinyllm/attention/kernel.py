@@ -14,6 +14,7 @@ from tinyllm.attention.metadata import (
     Segments,
 )
 from tinyllm.attention.stock import NO_OPTIONS, stock_attention
+from tinyllm.kernels.kernel_set import KeyValueScales
 
 
 def kernel_attention(
@@ -25,13 +26,13 @@ def kernel_attention(
     """Softmax(q k^T / sqrt(d) + mask) v over all segments, the heads side by side.
 
     In a decode step one launch of the kernel set, the beam index inside. In a prefill torch's attention, where it is
-    fast, else one launch too.
+    fast, else one launch too; either on a dequantised copy of a layer's keys and values where they are int8.
     """
     if isinstance(metadata, DecodeMetadata):
         return decode(q, segments, metadata, options)
     if torch_is_fast(q, metadata, options):
         return stock_attention(q, segments, metadata, options)
-    k, v = segments[0].part(0, metadata.length)
+    k, v = segments[0].part(0, metadata.length).dequantize(q.dtype)
     positions, slopes = metadata.positions, metadata.slopes
     return metadata.kernels.prefill_attention(q, k, v, positions, slopes, **options._asdict())
 
@@ -67,9 +68,23 @@ def decode(
         metadata.positions,
         metadata.slopes,
         **options._asdict(),
+        **scales_argument(prompt, response),
         beam_mask=metadata.beam_mask,
         workspace=metadata.workspace,
     )
+
+
+def scales_of(prompt: Segment, response: Segment) -> KeyValueScales | None:
+    """The scales of keys and values in int8; None for another dtype."""
+    if prompt.k_scale is None:
+        return None
+    return KeyValueScales(prompt.k_scale, prompt.v_scale, response.k_scale, response.v_scale)
+
+
+def scales_argument(prompt: Segment, response: Segment) -> dict[str, KeyValueScales]:
+    """The argument that keys and values in int8 need; none for another dtype, which any kernel takes."""
+    scales = scales_of(prompt, response)
+    return {} if scales is None else {"scales": scales}
 
 
 def empty_response(prompt: Segment) -> Segment:

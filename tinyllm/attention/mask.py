@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int, Int32
 from torch import Tensor
 
+from tinyllm.config import DecoderConfig
+
 
 def extend_mask(
     old: Int[Tensor, "b held"] | None, new: Int[Tensor, "b tokens"] | None, held: int, tokens: int
@@ -80,6 +82,18 @@ def alibi_slopes(heads: int, device: torch.device | str = "cpu") -> Float[Tensor
     exponents = torch.arange(1, power + 1, dtype=torch.float32, device=device)
     between = torch.arange(1, 2 * (heads - power) + 1, 2, dtype=torch.float32, device=device)
     return torch.cat([2.0 ** (-8 / power * exponents), 2.0 ** (-4 / power * between)])
+
+
+def slopes_of(
+    config: DecoderConfig, device: torch.device | str = "cpu"
+) -> Float[Tensor, " h"] | None:
+    """ALiBi's slopes of the heads of a decoder, or of one rank's part of it; None without ALiBi."""
+    if not config.alibi:
+        return None
+    if config.part is None:
+        return alibi_slopes(config.num_attention_heads, device)
+    own = config.part.heads
+    return alibi_slopes(config.part.num_attention_heads, device)[own.start : own.stop]
 
 
 def alibi_bias(

@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int, Int32
+from jaxtyping import Bool, Float, Float32, Int, Int32, Real
 from torch import Tensor
 
 from tinyllm.attention.mask import alibi_bias, causal_bias, prompt_positions, token_positions
 from tinyllm.config import DecoderConfig
+from tinyllm.kernels.int8 import dequantize
 from tinyllm.kernels.kernel_set import BeamMask, KernelSet, Workspace
 from tinyllm.kernels.torch_attention import align_rows, bias_of_mask
+from tinyllm.kernels.torch_kernels import store_quantized
 
 Bias = Float[Tensor, "#b #h #rows n"]
 
 
-class Segment(NamedTuple):
-    """Keys and values in one piece of memory; the metadata has the number of valid ones."""
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """Keys and values in one piece of memory; the metadata has the number of valid ones.
 
-    k: Float[Tensor, "b g n d"]
-    v: Float[Tensor, "b g n d"]
+    In int8 each has a scale for every token and head; see `tinyllm.kernels.int8`. `k, v = segment` takes the two alone.
+    """
+
+    k: Real[Tensor, "b g n d"]
+    v: Real[Tensor, "b g n d"]
+    k_scale: Float32[Tensor, "b g n"] | None = None
+    v_scale: Float32[Tensor, "b g n"] | None = None
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter((self.k, self.v))
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Keys, values, and scales where there are any."""
+        if self.k_scale is None:
+            return self.k, self.v
+        return self.k, self.v, self.k_scale, self.v_scale
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Segment:
+        """The same with every tensor replaced."""
+        return Segment(*map(function, self.tensors))
 
     def part(self, start: int, end: int) -> Segment:
         """Those from `start` to `end`, in place."""
-        return Segment(self.k[:, :, start:end], self.v[:, :, start:end])
+        return self.map(lambda x: x[:, :, start:end])
 
     def of_requests(self, requests: slice) -> Segment:
         """Those of some requests, in place."""
-        return Segment(self.k[requests], self.v[requests])
+        return self.map(lambda x: x[requests])
 
     @property
     def capacity(self) -> int:
@@ -39,9 +61,26 @@ class Segment(NamedTuple):
         return self.k.shape[2]
 
     def fill(self, k: Float[Tensor, "b g n d"], v: Float[Tensor, "b g n d"]) -> None:
-        """Copy keys and values into this memory."""
-        self.k.copy_(k)
-        self.v.copy_(v)
+        """Copy keys and values into this memory; into int8 they are rounded."""
+        if self.k_scale is None:
+            self.k.copy_(k)
+            self.v.copy_(v)
+            return
+        for x, codes, scale in ((k, self.k, self.k_scale), (v, self.v, self.v_scale)):
+            store_quantized(x, codes, scale, slice(None))
+
+    def copy_(self, other: Segment) -> None:
+        """Copy what another segment of as many tokens holds, as it is stored."""
+        for x, y in zip(self.tensors, other.tensors, strict=True):
+            x.copy_(y)
+
+    def dequantize(self, dtype: torch.dtype) -> Segment:
+        """Keys and values in `dtype`, a copy where they are int8."""
+        if self.k_scale is None:
+            return self
+        k = dequantize(self.k, self.k_scale, dtype)
+        v = dequantize(self.v, self.v_scale, dtype)
+        return Segment(k, v)
 
 
 Segments = tuple[Segment, ...]

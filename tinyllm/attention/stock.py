@@ -37,7 +37,8 @@ def stock_attention(
     """Softmax(q k^T / sqrt(d) + bias) v over all segments, the heads side by side.
 
     With one segment there is nothing to merge, and torch's own attention is all (notebook 07); with
-    two, each part comes with its log-sum-exp, by which they are merged exactly (notebook 08).
+    two, each part comes with its log-sum-exp, by which they are merged exactly (notebook 08). Keys and values in int8
+    are dequantised, those of one layer at a time.
     """
     if isinstance(metadata, PrefillMetadata):
         return prefill(q, segments[0], metadata, options)
@@ -52,7 +53,7 @@ def prefill(
 ) -> Float[Tensor, "b t hd"]:
     """Causal attention of the last `t` tokens of a prompt."""
     b, h, t, d = q.shape
-    k, v = prompt.part(0, metadata.length)
+    k, v = prompt.part(0, metadata.length).dequantize(q.dtype)
     bias = metadata.bias(k, options)
     if options.softcap is not None:
         return softcapped_attention(q, k, v, bias, options)
@@ -108,7 +109,7 @@ def decode(
     """One token of each of `w` sequences, which are rows of one matmul, so that every key is read once."""
     b, h, w, d = q.shape
     prompt, *responses = segments
-    bias = metadata.bias(prompt.k)
+    bias = metadata.bias(q)
     visible = visible_range(metadata.prompt_tokens, metadata.steps, options.window)
     if not responses:
         keys = prompt.part(visible.first_token, metadata.prompt_tokens)
@@ -133,6 +134,7 @@ def one_segment(
     options: AttentionOptions,
 ) -> Float[Tensor, "b 1 hd"]:
     """Nothing to merge: torch's own attention."""
+    segment = segment.dequantize(q.dtype)
     if options.softcap is not None:
         return softcapped_attention(q, segment.k, segment.v, bias, options)
     return one_token(q, segment.k, segment.v, bias, options)
@@ -158,6 +160,7 @@ def response_part(
     keys = response.part(first_step * w, metadata.steps * w)
     if w == 1 or metadata.beam_index is not None:
         return segment_part(q, keys, visible_bias(bias, first_step * w), options)
+    keys = keys.dequantize(q.dtype)
     own = Segment(by_sequence(keys.k, w), by_sequence(keys.v, w))
     bias = visible_bias(bias, first_step)
     if bias is not None:  # of the heads [1, g, group, steps]; every request has them
@@ -174,6 +177,7 @@ def segment_part(
     fixed_length: bool = False,
 ) -> PartialAttention:
     """Attention over the keys of one segment, with its log-sum-exp."""
+    segment = segment.dequantize(q.dtype)
     return attention_with_lse(
         q, segment.k, segment.v, bias, options.scale, options.softcap, fixed_length=fixed_length
     )

@@ -128,9 +128,8 @@ def with_counts(engine: Measurable, plan: Plan, first_run: FirstRun) -> FirstRun
         plan.input_ids, plan.new_tokens, plan.num_beams, num_answers=plan.num_answers
     )
     model = getattr(engine, "model", None)
-    counts = (
-        _counts(model, workload(engine, plan)) if isinstance(model, Model) else first_run.counts
-    )
+    is_counted = isinstance(model, Model) and model.ranks.size == 1
+    counts = _counts(model, workload(engine, plan)) if is_counted else first_run.counts
     return replace(first_run, peak_bytes=peak, counts=counts)
 
 
@@ -155,6 +154,7 @@ def workload(engine: Measurable, plan: Plan) -> Workload:
         independent=plan.num_answers is not None,
         steps=steps,
         packed=engine.packed_sizes,
+        int8=engine.kv_dtype is not None,
     )
 
 
@@ -188,6 +188,7 @@ def make_row(
         peak_bytes=first_run.peak_bytes,
         weight_bytes=engine.weight_bytes,
         weights=engine.weights,
+        kv_dtype=None if engine.kv_dtype is None else "int8",
         bits_per_weight=8 * engine.weight_bytes / weight_elements(engine.config),
         predicted_bytes_per_token=least,
         bandwidth_gb_s=gb_s,
@@ -199,9 +200,17 @@ def make_row(
         ready_s=first_run.ready_s,
         seconds=timing.seconds,
         repeats=repeats,
+        ranks=ranks_of(engine),
         **first_run.counts,
         **search,
     )
+
+
+def ranks_of(engine: Measurable) -> int | None:
+    """How many ranks run a stage together; None for one."""
+    model = getattr(engine, "model", None)
+    size = model.ranks.size if isinstance(model, Model) else 1
+    return None if size == 1 else size
 
 
 COUNTS = (

@@ -16,6 +16,7 @@ import torch
 from tinyllm.bench.export import save_folder, save_gguf
 from tinyllm.bench.packed_peers import PackedPeer, packed_peers
 from tinyllm.bench.peers import Peer, pick_peers, transformers_twin
+from tinyllm.bench.rows import INT8_KEYS
 from tinyllm.bench.timing import Engine
 from tinyllm.bench.worker_client import RemoteEngine, start_engine
 from tinyllm.bench.worker_engines import static_options
@@ -24,7 +25,8 @@ from tinyllm.checkpoint.weight_formats import WeightFormat
 from tinyllm.config import DecoderConfig
 from tinyllm.decoder import Decoder
 from tinyllm.linear import packed_formats
-from tinyllm.model import Model, load_model, restage
+from tinyllm.model import Model, load_model, restage, with_kv_dtype
+from tinyllm.parallel.ranks import SINGLE, Ranks, is_first_rank
 from tinyllm.stages import FASTEST, pick_stage
 
 # Peers that can share our weights, and the options of their `generate`.
@@ -35,8 +37,9 @@ SHARED_WEIGHT_PEERS: Mapping[str, Callable[..., dict[str, Any]]] = {
 
 
 def report(text: str) -> None:
-    """Print progress to standard error; standard output holds the results alone."""
-    print(text, file=sys.stderr, flush=True)
+    """Print progress to standard error, on the first rank; standard output holds the results alone."""
+    if is_first_rank():
+        print(text, file=sys.stderr, flush=True)
 
 
 @dataclass
@@ -67,7 +70,8 @@ class Failures:
 class EngineSettings:
     """The model, device and dtype of all engines; `pythons` are interpreters of peers in environments of their own.
 
-    `weights` are formats that the last stage and the peers run in too, beside dense weights.
+    `weights` are formats that the last stage and the peers run in too, beside dense weights; `kv_dtype` is a number
+    format of keys and values in which the last stage runs too, in each format of the weights. Stages run over `ranks`.
     """
 
     checkpoint: Checkpoint
@@ -75,12 +79,15 @@ class EngineSettings:
     dtype: torch.dtype
     pythons: Mapping[str, str] = field(default_factory=dict)
     weights: Sequence[WeightFormat] = ()
+    ranks: Ranks = SINGLE
+    kv_dtype: str | None = None
 
 
 def load_stages(settings: EngineSettings, stages: Sequence[str]) -> list[Model]:
     """Stages on one copy of the weights, the fastest if none is named. Raises ValueError for an unknown name."""
     chosen = [pick_stage(stage) for stage in stages or (FASTEST,)]
-    first = load_model(settings.checkpoint, chosen[0], settings.device, settings.dtype)
+    place = (settings.device, settings.dtype)
+    first = load_model(settings.checkpoint, chosen[0], *place, ranks=settings.ranks)
     return [first, *(restage(first, stage) for stage in chosen[1:])]
 
 
@@ -90,13 +97,27 @@ def load_formats(settings: EngineSettings, stages: Sequence[str]) -> list[Engine
     found: dict[str, Engine] = {}
     for weight_format in settings.weights if stage else ():
         model = load_model(
-            settings.checkpoint, stage, settings.device, settings.dtype, weight_format
+            settings.checkpoint,
+            stage,
+            settings.device,
+            settings.dtype,
+            weight_format,
+            settings.ranks,
         )
         name = f"{stage.name}, {next(iter(packed_formats(model)), weight_format.name)}"
         if name in found:
             name = f"{stage.name}, {weight_format.name}"
         found[name] = Engine(name, model)
     return list(found.values())
+
+
+def in_int8(engines: Sequence[Engine], stages: Sequence[str]) -> list[Engine]:
+    """The last stage with keys and values in int8, on each of the weights that it has."""
+    last = [engine for engine in engines if engine.name.partition(",")[0] in stages[-1:]]
+    return [
+        Engine(f"{engine.name}, {INT8_KEYS}", with_kv_dtype(engine.model, "int8"))
+        for engine in last
+    ]
 
 
 def load_engines(
@@ -139,6 +160,8 @@ def open_engines(
     models = load_stages(settings, stages)
     ours = [Engine(model.stage.name, model) for model in models[: len(stages)]]
     ours += load_formats(settings, stages)
+    if settings.kv_dtype is not None:
+        ours += in_int8(ours, stages)
     remote = {
         n: peer
         for n, peer in peers.items()
@@ -225,10 +248,12 @@ def start_stage(
     settings: EngineSettings,
     budget: int | None = None,
 ) -> RemoteEngine:
-    """One of our stages in a process of its own."""
+    """One of our stages in a process of its own; behind its name may stand that keys and values are int8."""
     report(f"starting {name} ...")
+    stage, _, keys = name.partition(", ")
+    options = {"stage": stage, "kv_dtype": settings.kv_dtype if keys else None}
     return start_engine(
-        name, "stage", folder, config, settings.device, settings.dtype, budget=budget, stage=name
+        name, "stage", folder, config, settings.device, settings.dtype, budget=budget, **options
     )
 
 

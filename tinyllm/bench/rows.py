@@ -25,7 +25,9 @@ class Row:
     `seconds` is a complete call, prompt included; times are medians of `repeats` calls. Three fields belong to a search
     for the largest batch in a memory budget, weights included. In other fields None means not available. `weights` is
     what they are kept in: dense and a number format, or packed and formats of blocks; `bits_per_weight` are the bits
-    of all weights over their number, in which tied ones count once.
+    of all weights over their number, in which tied ones count once. `ranks` are devices that run a model together, of
+    which bytes and bandwidths are those of the first; None for one. `kv_dtype` is the number format of keys and values,
+    where it is not `dtype`.
     """
 
     stage: str
@@ -61,6 +63,8 @@ class Row:
     memory_budget_bytes: int | None = None
     weights: str | None = None
     bits_per_weight: float | None = None
+    ranks: int | None = None
+    kv_dtype: str | None = None
 
     @property
     def case(self) -> tuple[object, ...]:
@@ -97,8 +101,11 @@ def ratio_to_peer(row: Row, rows: Sequence[Row], peer: str = "hf") -> float | No
     return times[0] / row.next_token_ms if times else None
 
 
+INT8_KEYS = "int8 keys"  # in the name of a stage whose keys and values are int8
+
+
 def is_ours(name: str) -> bool:
-    """Whether an engine is a stage of ours, behind whose name a format of weights may stand; else it is a peer."""
+    """Whether an engine is a stage of ours, behind whose name formats may stand; else it is a peer."""
     try:
         return bool(pick_stage(name.partition(",")[0]))
     except ValueError:
@@ -189,6 +196,11 @@ COLUMNS = (
     Column("weights", _weights, _in_several_formats),
     Column("same tokens", same_tokens),
     Column("ready s", _ready, lambda rows: any(row.ready_s is not None for row in rows)),
+    Column(
+        "ranks",
+        lambda row, rows: str(row.ranks or 1),
+        lambda rows: any(row.ranks is not None for row in rows),
+    ),
     Column("first token ms", lambda row, rows: f"{row.first_token_ms:.1f}"),
     Column("next token ms", lambda row, rows: f"{row.next_token_ms:.2f}"),
     Column("tokens/s", lambda row, rows: f"{row.tokens_per_s:.1f}"),

@@ -29,7 +29,7 @@ from tinyllm.bench.engines import (
 from tinyllm.bench.machine import Machine, measure_machine
 from tinyllm.bench.peers import Peer
 from tinyllm.bench.presets import BenchCase, Preset
-from tinyllm.bench.rows import Row
+from tinyllm.bench.rows import INT8_KEYS, Row
 from tinyllm.bench.throughput import BatchSearch, measure
 from tinyllm.bench.timing import Measurable
 from tinyllm.bench.worker_client import RemoteEngine
@@ -136,6 +136,9 @@ class BudgetedRun:
         found = {name: partial(start_peer, name, peer, *held) for name, peer in peers.items()}
         found |= {name: partial(start_stage, name, *held) for name in self.preset.stages}
         for last in self.preset.stages[-1:]:
+            if self.settings.kv_dtype is not None:
+                name = f"{last}, {INT8_KEYS}"
+                found[name] = partial(start_stage, name, *held)
             for one in self.settings.weights:
                 found[f"{last}, {one.name}"] = partial(start_packed_stage, last, one, *held)
         return found

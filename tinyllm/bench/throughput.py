@@ -11,7 +11,7 @@ from torch import Tensor
 from tinyllm.bench.compare import COUNTS, FirstRun, Plan, make_row
 from tinyllm.bench.engines import report
 from tinyllm.bench.machine import Machine
-from tinyllm.bench.rows import Row, is_ours
+from tinyllm.bench.rows import INT8_KEYS, Row, is_ours
 from tinyllm.bench.timing import Timing, median_of
 from tinyllm.bench.worker import is_out_of_memory
 from tinyllm.bench.worker_client import RemoteEngine
@@ -70,10 +70,13 @@ def planned_batch(engine: RemoteEngine, search: BatchSearch) -> int | None:
 
 
 def _max_prompts(engine: RemoteEngine, search: BatchSearch, name: str) -> int:
-    """What fits beside the weights that the engine holds; behind a stage's name stands the format of packed ones."""
-    stage, _, packed = name.partition(", ")
+    """What fits beside the weights that the engine holds; behind a stage's name stand formats that are not its own."""
+    stage, *formats = name.split(", ")
+    int8 = INT8_KEYS in formats
+    packed = len(formats) > int8
     beams = search.num_beams
-    call = CallShape(1, search.prompts.shape[1], search.new_tokens, beams, beams=beams > 1)
+    tokens = search.prompts.shape[1]
+    call = CallShape(1, tokens, search.new_tokens, beams, beams=beams > 1, int8=int8)
     return max_prompts(
         pick_stage(stage),
         engine.config,

@@ -167,6 +167,11 @@ class Engine:
         return self.model.dtype
 
     @property
+    def kv_dtype(self) -> torch.dtype | None:
+        """The format of keys and values; None for that of the weights."""
+        return getattr(self.model, "kv_dtype", None)
+
+    @property
     def weight_bytes(self) -> int:
         """The size of the weights; tied weights count once."""
         return sum(parameter.nbytes for parameter in self.model.parameters())

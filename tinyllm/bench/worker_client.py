@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tinyllm.bench.rows import INT8_KEYS
 from tinyllm.bench.timing import Timing
 from tinyllm.config import DecoderConfig
 from tinyllm.cost.workload import PackedPart, PackedSizes
@@ -105,6 +106,7 @@ class RemoteEngine:
     ) -> None:
         self.name, self.config = name, config
         self.dtype: torch.dtype = getattr(torch, loaded["dtype"])
+        self.kv_dtype = torch.int8 if name.endswith(INT8_KEYS) else None
         self.weight_bytes: int = loaded["weight_bytes"]
         self.weights: str = loaded["weights"]
         self._table_bytes: int | None = loaded["table_bytes"]

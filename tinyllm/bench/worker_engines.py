@@ -210,14 +210,19 @@ def group_size(folder: Path) -> int:
 
 
 def load_stage(
-    folder: Path, device: torch.device, dtype: torch.dtype, stage: str, weights: str | None = None
+    folder: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    stage: str,
+    weights: str | None = None,
+    kv_dtype: str | None = None,
 ) -> Transformers:
-    """One of our own stages; `weights` are a format of packed ones."""
+    """One of our own stages; `weights` are a format of packed ones, `kv_dtype` the format of keys and values."""
     find_tinyllm()
     import tinyllm
 
     model = tinyllm.from_pretrained(
-        folder, stage=stage, device=device, dtype=dtype, weights=weights
+        folder, stage=stage, device=device, dtype=dtype, weights=weights, kv_dtype=kv_dtype
     )
     return Transformers(model, device, dtype)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int, Int32
+from jaxtyping import Float, Float32, Int, Int32, Real
 from torch import Tensor
 
 from tinyllm.attention.metadata import Metadata, Segments
@@ -19,11 +19,21 @@ from tinyllm.kernels.kernel_set import KernelSet
 
 
 class Slots(NamedTuple):
-    """Memory for new keys and values; they go to the slots from number `start` on, which is read on the device."""
+    """Memory for new keys and values; they go to the slots from number `start` on, which is read on the device.
 
-    k: Float[Tensor, "b g n d"]
-    v: Float[Tensor, "b g n d"]
+    With scales, the memory is int8.
+    """
+
+    k: Real[Tensor, "b g n d"]
+    v: Real[Tensor, "b g n d"]
+    k_scale: Float32[Tensor, "b g n"] | None = None
+    v_scale: Float32[Tensor, "b g n"] | None = None
     start: Int32[Tensor, ""] | None = None
+
+    @property
+    def scales(self) -> dict[str, Tensor]:
+        """Further arguments of `rope_and_store` where the memory is int8; none where it is not."""
+        return {} if self.k_scale is None else {"k_scale": self.k_scale, "v_scale": self.v_scale}
 
 
 @runtime_checkable
@@ -79,11 +89,13 @@ class Cache(PrefillCache, Protocol):
     """The keys and values of a decoder, as generation sees them; `copies` sequences share one stored prompt.
 
     `fixed_addresses`: a decode step does the same work on the same memory as the one before, and can be captured.
+    `stores_int8`: whether keys and values can be kept in int8.
     `text` is written by `generate`, where it returns the cache, and read where the cache comes back.
     """
 
     copies: int
     fixed_addresses: bool
+    stores_int8: bool
     text: CachedText | None
 
     @property
@@ -135,5 +147,5 @@ class CacheFactory(Protocol):
     ) -> Cache:
         """An empty cache for prompts that `copies` sequences each continue by so many steps, where that is known.
 
-        `independent`: the sequences are never reordered.
+        `dtype` is that of keys and values; `independent`: the sequences are never reordered.
         """

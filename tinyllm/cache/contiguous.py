@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tinyllm.attention.mask import alibi_slopes, extend_mask, token_positions
+from tinyllm.attention.mask import extend_mask, slopes_of, token_positions
 from tinyllm.attention.metadata import (
     DecodeMetadata,
     Metadata,
@@ -59,6 +59,7 @@ class ContiguousCache:
 
     copies = 1
     fixed_addresses = False
+    stores_int8 = False
     logits_to_keep = 1
 
     def __init__(
@@ -78,7 +79,7 @@ class ContiguousCache:
         self.layers = [ContiguousLayer(empty, empty) for _ in range(config.num_hidden_layers)]
         self.mask: Int[Tensor, "r total"] | None = None
         self.group = config.group
-        self.slopes = alibi_slopes(config.num_attention_heads, device) if config.alibi else None
+        self.slopes = slopes_of(config, device)
         self.kernels = kernels
         self.text: CachedText | None = None
 

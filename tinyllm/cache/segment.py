@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, Int, Int32
 from torch import Tensor
 
-from tinyllm.attention.mask import alibi_slopes, extend_mask, prompt_positions, token_positions
+from tinyllm.attention.mask import extend_mask, prompt_positions, slopes_of, token_positions
 from tinyllm.attention.metadata import (
     DecodeMetadata,
     Metadata,
@@ -41,9 +41,14 @@ def prompts_per_pass(tokens: int) -> int:
 
 
 class SegmentCache:
-    """A `SegmentLayer` for each layer, and the beam index they share; independent sequences are never reordered."""
+    """A `SegmentLayer` for each layer, and the beam index they share; independent sequences are never reordered.
+
+    With torch.int8 as dtype, keys and values are rounded when they are stored: every pass, a prefill too, attends to
+    the rounded ones, so that tokens do not depend on how a text was cut into passes.
+    """
 
     fixed_addresses = True
+    stores_int8 = True
 
     def __init__(
         self,
@@ -61,7 +66,7 @@ class SegmentCache:
         self.prompts = prompts
         self.kernels = kernels
         self.device = device
-        self.slopes = alibi_slopes(config.num_attention_heads, device) if config.alibi else None
+        self.slopes = slopes_of(config, device)
         self.mask: Int[Tensor, "b t"] | None = None
         self.prompt_tokens = 0
         self.steps = 0
@@ -133,7 +138,7 @@ class SegmentCache:
     def nbytes(self) -> int:
         """Bytes of keys and values, reserved ones too."""
         segments = [segment for layer in self.layers for segment in layer.segments]
-        return sum(x.untyped_storage().nbytes() for segment in segments for x in segment)
+        return sum(x.untyped_storage().nbytes() for segment in segments for x in segment.tensors)
 
     def is_decode_step(self, tokens: int, mask: Int[Tensor, "b t"] | None) -> bool:
         """Whether so many new tokens in every row are one of each sequence, after its prompt."""
@@ -337,7 +342,7 @@ class PrefillLayer:
 
     def slots(self, tokens: int) -> Slots:
         """All of them."""
-        return Slots(*self.prompt.part(0, tokens))
+        return Slots(*self.prompt.part(0, tokens).tensors)
 
     def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
         """Copy keys and values into their slots."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import gcd
 
-from jaxtyping import Float, Int, Int32
+import torch
+from jaxtyping import Float, Int, Int32, Real
 from torch import Tensor
 
 from tinyllm.attention.metadata import Segment, Segments
@@ -32,7 +33,7 @@ class SegmentState:
     prompts: int
     kv_heads: int
     head_dim: int
-    like: Float[Tensor, ...]  # an empty tensor of the cache's dtype and device
+    like: Real[Tensor, ...]  # an empty tensor of the device, and of the dtype of what is stored
     reserved_slots: int  # of the response, to begin with
     prefilling: bool = True
     prompt_tokens: int = 0  # held before the pass in hand
@@ -43,7 +44,13 @@ class SegmentState:
         """Memory for so many keys and values of every request, not written."""
         slots = aligned_slots(tokens, self.head_dim * self.like.itemsize)
         shape = (self.prompts, self.kv_heads, slots, self.head_dim)
-        return Segment(self.like.new_empty(shape), self.like.new_empty(shape)).part(0, tokens)
+        k_scale = v_scale = None
+        if self.like.dtype == torch.int8:
+            k_scale = self.like.new_empty(shape[:-1], dtype=torch.float32)
+            v_scale = torch.empty_like(k_scale)
+        k = self.like.new_empty(shape)
+        v = self.like.new_empty(shape)
+        return Segment(k, v, k_scale, v_scale).part(0, tokens)
 
 
 class SegmentLayer:
@@ -62,14 +69,15 @@ class SegmentLayer:
     def slots(self, tokens: int) -> Slots:
         """The new end of the prompt; after it the response, and the first slot as a device number."""
         if self.state.prefilling:
-            return Slots(*self._prompt_slots(tokens))
-        return Slots(*self.response, start=self.state.start)
+            return Slots(*self._prompt_slots(tokens).tensors)
+        return Slots(*self.response.tensors, start=self.state.start)
 
     def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
         """Copy new keys and values into their slots."""
         slots = self.slots(k.shape[2])
         first = 0 if slots.start is None else int(slots.start)
-        Segment(slots.k, slots.v).part(first, first + k.shape[2]).fill(k, v)
+        memory = Segment(slots.k, slots.v, slots.k_scale, slots.v_scale)
+        memory.part(first, first + k.shape[2]).fill(k, v)
 
     def reserve_response(self) -> None:
         """Memory for the first steps, where there is none yet."""
@@ -80,20 +88,20 @@ class SegmentLayer:
         """Twice the memory for the response, where the number of steps was not known."""
         old = self.response
         self.response = self.state.empty(2 * old.capacity)
-        self.response.part(0, old.capacity).fill(*old)
+        self.response.part(0, old.capacity).copy_(old)
 
     def compact(self, rows: Int[Tensor, "b w"], copies: int, steps: int) -> None:
         """Keep some of the `copies` sequences of some prompts, `steps` steps of each, in memory of their own."""
         prompts = rows[:, 0] // copies
         old = self.response
         if len(prompts) < len(old.k):
-            self.prompt = Segment(self.prompt.k[prompts], self.prompt.v[prompts])
+            self.prompt = self.prompt.map(lambda x: x[prompts])
         self.response = self.state.empty(self.state.reserved_slots)
-        for new, held in zip(self.response, old, strict=True):
+        for new, held in zip(self.response.tensors, old.tensors, strict=True):
             by_step = held[:, :, : steps * copies].unflatten(2, (steps, copies))
-            kept = by_step[prompts[:, None], :, :, rows % copies]  # [b, w, g, steps, d]
+            kept = by_step[prompts[:, None], :, :, rows % copies]  # [b, w, g, steps, ...]
             part = new[:, :, : steps * rows.shape[1]].unflatten(2, (steps, rows.shape[1]))
-            part.copy_(kept.permute(0, 2, 3, 1, 4))
+            part.copy_(kept.movedim(1, 3))
 
     def _prompt_slots(self, tokens: int) -> Segment:
         """A prompt gets its memory once; a further turn takes prompt and answer into a longer one."""
@@ -109,6 +117,6 @@ class SegmentLayer:
         self.response = self.state.empty(0) if held else self.response
         start = 0
         for part in parts:
-            self.prompt.part(start, start + part.capacity).fill(*part)
+            self.prompt.part(start, start + part.capacity).copy_(part)
             start += part.capacity
         return self.prompt.part(held, held + tokens)

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 
 from tinyllm.check.cases import Case, Draw
+from tinyllm.kernels.int8 import quantize
+from tinyllm.kernels.kernel_set import KeyValueScales
 
 
 def attention_cases() -> Iterator[Case]:
@@ -105,6 +107,50 @@ def segment_cases() -> Iterator[Case]:
     yield Case(
         "grouped heads of 80, no memory to spare", segment_maker(2, 6, 2, 2, 80, 16, 4, spare=0)
     )
+    for title, make in int8_makers():
+        yield Case(f"int8, {title}", in_int8(make), int8=True)
+
+
+def int8_makers() -> Iterator[tuple[str, Callable[[Draw], dict]]]:
+    """Of all kinds of segments one case or two, for keys and values in int8."""
+    yield "one token", segment_maker(1, 4, 4, 1, 64, 1, 0)
+    yield "one step", segment_maker(1, 4, 4, 1, 64, 1, 1)
+    for b, h, g, w, d, t, steps in [
+        (2, 6, 2, 4, 64, 33, 5),
+        (1, 16, 1, 1, 80, 7, 3),
+        (2, 4, 2, 3, 96, 40, 17),
+        (1, 2, 1, 5, 256, 20, 2),
+        (1, 16, 1, 4, 64, 70, 0),
+        (1, 1, 1, 7, 128, 129, 33),
+        (1, 4, 2, 96, 64, 5, 1),
+    ]:
+        title = f"b{b} h{h} g{g} w{w} d{d}, {t} + {steps} tokens"
+        yield title, segment_maker(b, h, g, w, d, t, steps)
+        if w > 1:
+            yield f"{title}, independent", segment_maker(b, h, g, w, d, t, steps, reordered=False)
+    yield "padded, ALiBi", segment_maker(2, 6, 2, 4, 64, 33, 5, True, True, scale=0.3)
+    yield "softcap", segment_maker(1, 4, 2, 2, 64, 37, 6, softcap=2.0, size=3.0)
+    yield "large scores", segment_maker(1, 4, 2, 4, 64, 37, 6, size=4.0)
+    yield "a window", segment_maker(2, 4, 2, 3, 64, 37, 6, window=20)
+    yield "a window deep in a long prompt", segment_maker(1, 8, 2, 4, 128, 700, 9, window=130)
+    yield "a window that the response fills", segment_maker(1, 4, 1, 2, 64, 50, 80, window=33)
+    yield "no memory to spare", segment_maker(2, 4, 2, 4, 64, 32, 8, spare=0)
+    yield "heads of 80, no memory to spare", segment_maker(1, 3, 3, 2, 80, 16, 4, spare=0)
+
+
+def in_int8(make: Callable[[Draw], dict]) -> Callable[[Draw], dict]:
+    """The same with keys and values in int8: where they are NaN, their scales are."""
+
+    def make_in_int8(draw: Draw) -> dict:
+        arguments = make(draw)
+        scales = []
+        for name in ("prompt_k", "prompt_v", "response_k", "response_v"):
+            x = arguments[name].float()
+            arguments[name], scale = quantize(x.nan_to_num(nan=99.0))
+            scales.append(scale.masked_fill(x.isnan().any(dim=-1), float("nan")))
+        return arguments | {"scales": KeyValueScales(*scales)}
+
+    return make_in_int8
 
 
 def segment_maker(

@@ -8,14 +8,14 @@ from functools import wraps
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int32
+from jaxtyping import Float, Float32, Int32, Real
 from torch import Tensor
 
 from tinyllm.attention.stock import NO_OPTIONS, one_token
 from tinyllm.check.references import HeadNorms, NormWeights
 from tinyllm.check.tables import TABLES
 from tinyllm.kernels import KernelSet, by_name, cpu, ipex, sycl
-from tinyllm.kernels.torch_kernels import ACTIVATIONS, TorchKernels
+from tinyllm.kernels.torch_kernels import ACTIVATIONS, TorchKernels, store_quantized
 from tinyllm.kernels.weights import DenseWeight, PackedWeight, Weight
 from tinyllm.ops.norm import naive_norm, rms_norm
 from tinyllm.ops.rope import RotaryTables, apply_partial_rope
@@ -56,11 +56,13 @@ def naive_rope(
     v: Float[Tensor, "b g t d"],
     cos: Float[Tensor, "#b t pairs"],
     sin: Float[Tensor, "#b t pairs"],
-    k_slot: Float[Tensor, "b g n d"],
-    v_slot: Float[Tensor, "b g n d"],
+    k_slot: Real[Tensor, "b g n d"],
+    v_slot: Real[Tensor, "b g n d"],
     interleaved: bool,
     start: Int32[Tensor, ""] | None = None,
     norms: HeadNorms | None = None,
+    k_scale: Float32[Tensor, "b g n"] | None = None,
+    v_scale: Float32[Tensor, "b g n"] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`ops.rope` with tables repeated from pairs to elements; the slots are written last."""
     if norms is not None:
@@ -70,8 +72,13 @@ def naive_rope(
     rope = RotaryTables(*tables, interleaved)
     first = 0 if start is None else int(start)
     slots = slice(first, first + k.shape[2])
-    k_slot[:, :, slots] = apply_partial_rope(k, rope)
-    v_slot[:, :, slots] = v
+    k = apply_partial_rope(k, rope)
+    if k_scale is not None:
+        store_quantized(k, k_slot, k_scale, slots)
+        store_quantized(v, v_slot, v_scale, slots)
+    else:
+        k_slot[:, :, slots] = k
+        v_slot[:, :, slots] = v
     return apply_partial_rope(q, rope), k_slot, v_slot
 
 

@@ -61,11 +61,15 @@ class Draw:
 
 @dataclass(frozen=True)
 class Case:
-    """One row of a table: `make(draw)` gives the arguments; `packed`: the weight among them is in blocks."""
+    """One row of a table: `make(draw)` gives the arguments.
+
+    `packed`: the weight among them is in blocks; `int8`: keys and values are stored in int8.
+    """
 
     title: str
     make: Callable[[Draw], dict[str, Any]]
     packed: bool = False
+    int8: bool = False
 
     @property
     def arguments(self) -> frozenset[str]:

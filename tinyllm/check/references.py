@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from tinyllm.kernels.kernel_set import KeyValueScales
 from tinyllm.kernels.weights import DenseWeight, PackedRows
 
 ACTIVATIONS = {
@@ -82,19 +83,35 @@ def rope_and_store(
     interleaved: bool,
     start: Tensor | None = None,
     norms: HeadNorms | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
+    k_scale: Tensor | None = None,
+    v_scale: Tensor | None = None,
+) -> tuple[Tensor, ...]:
     """q [b, h, t, d] rotated; k [b, g, t, d] rotated into k_slot, v copied into v_slot, both returned.
 
     The slots are [b, g, t, d], or [b, g, n, d] with n > t, of which t from index `start` are written. With `norms`,
-    every head of q and k is normalised before the rotation.
+    every head of q and k is normalised before the rotation. With the scales [b, g, n] the slots are int8: rows are
+    quantised, and the scales are returned too.
     """
     if norms is not None:
         q, k = rms_norm(q, norms.q, norms.eps), rms_norm(k, norms.k, norms.eps)
     first = 0 if start is None else int(start)
+    slots = slice(first, first + k.shape[2])
     k_slot, v_slot = k_slot.clone(), v_slot.clone()
-    k_slot[:, :, first : first + k.shape[2]] = rotate(k, cos, sin, interleaved)
-    v_slot[:, :, first : first + k.shape[2]] = v
-    return rotate(q, cos, sin, interleaved), k_slot, v_slot
+    k = rotate(k, cos, sin, interleaved)
+    if k_scale is None:
+        k_slot[:, :, slots], v_slot[:, :, slots] = k, v
+        return rotate(q, cos, sin, interleaved), k_slot, v_slot
+    k_scale, v_scale = k_scale.clone(), v_scale.clone()
+    k_slot[:, :, slots], k_scale[:, :, slots] = quantize(k)
+    v_slot[:, :, slots], v_scale[:, :, slots] = quantize(v)
+    return rotate(q, cos, sin, interleaved), k_slot, v_slot, k_scale, v_scale
+
+
+def quantize(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows [..., d] in int8, and their scales: the largest magnitude is 127."""
+    scale = x.abs().amax(-1) / 127
+    codes = torch.where(scale[..., None] > 0, x / scale[..., None], 0)
+    return codes.round().to(torch.int8), scale
 
 
 def activate_and_multiply(gate_up: Tensor, activation: str) -> Tensor:
@@ -179,6 +196,7 @@ def segment_attention(
     scale: float | None = None,
     softcap: float | None = None,
     window: int | None = None,
+    scales: KeyValueScales | None = None,
 ) -> Tensor:
     """Attention of every sequence over its request's prompt and over the response slots in its beam index.
 
@@ -188,8 +206,13 @@ def segment_attention(
     prompt token, negative for padding, which is never read; the response continues after the last. slopes [h], float32:
     ALiBi, slope * position is added to a score. scale: 1 / sqrt(d) by default. softcap: a scaled score s becomes
     softcap * tanh(s / softcap), before a bias is added. window: only the last `window` tokens of prompt and response
-    are visible, the query's own among them. Returns [b, w, h * d].
+    are visible, the query's own among them. scales: keys and values are int8, each times its scale. Returns
+    [b, w, h * d].
     """
+    if scales is not None:
+        keys_and_values = prompt_k, prompt_v, response_k, response_v
+        both = zip(keys_and_values, scales, strict=True)
+        prompt_k, prompt_v, response_k, response_v = (x * scale[..., None] for x, scale in both)
     (b, h, w, d), g, (t, steps) = q.shape, prompt_k.shape[1], lengths.tolist()
     out = q.new_empty(b, w, h * d)
     for r in range(b):

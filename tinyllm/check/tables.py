@@ -16,6 +16,9 @@ from tinyllm.check.references import HeadNorms, NormWeights
 from tinyllm.kernels.weights import DenseWeight
 
 TOLERANCES = {torch.float32: 2e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
+# The share of int8 codes that may be the neighbour of float64's: what was rounded before lies between two elsewhere. A
+# wrong way of rounding gives half of them.
+UNEQUAL_CODES = {torch.float32: 0.01, torch.float16: 0.05, torch.bfloat16: 0.2}
 EPS = 1e-5
 ROWS = (1, 2, 3, 7, 16, 33, 64)
 WIDTHS = (1, 5, 64, 80, 96, 128, 256, 576, 1000, 4096)
@@ -26,13 +29,15 @@ HEAD_DIMS = (64, 80, 96, 128, 256)
 class Table:
     """An operation, its float64 reference, and its cases.
 
-    `written` names the arguments that the operation writes in place; they are the last of its results, in this order.
+    `written` names the arguments that the operation writes in place; they are the last of the reference's results, in
+    this order. `unreturned`: the last of them, which an implementation does not return.
     """
 
     name: str
     reference: Callable
     cases: tuple[Case, ...]
     written: tuple[str, ...] = ()
+    unreturned: tuple[str, ...] = ()
 
 
 def _norm_cases(bias: bool) -> Iterator[Case]:
@@ -138,6 +143,39 @@ def _rope_into_memory_maker(b, h, g, t, d, start) -> Callable[[Draw], dict]:
         return arguments | {"start": torch.tensor(start, dtype=torch.int32, device=draw.device)}
 
     return make
+
+
+def _rope_int8_cases() -> Iterator[Case]:
+    """Keys and values that are rounded while they are stored."""
+    for title, make in _rope_int8_makers():
+        yield Case(f"int8, {title}", _in_int8(make), int8=True)
+
+
+def _rope_int8_makers() -> Iterator[tuple[str, Callable[[Draw], dict]]]:
+    for b, h, g, t, d, start in [(2, 6, 2, 4, 64, 8), (1, 3, 3, 1, 80, 5), (3, 4, 1, 3, 128, 0)]:
+        title = f"b{b} h{h} g{g} t{t} d{d}, from slot {start} of 13"
+        yield title, _rope_into_memory_maker(b, h, g, t, d, start)
+    for t, d, interleaved in [(5, 64, False), (1, 96, True), (130, 64, False)]:
+        title = f"b2 h6 g2 t{t} d{d}, half of the elements rotated{', interleaved' * interleaved}"
+        yield title, _rope_maker(2, 6, 2, t, d, d // 2, interleaved, False)
+    yield "heads normalised", _rope_of_normed_maker(1, 8, 2, 3, 128, 128, False)
+    yield "rows of zeros", _rope_maker(1, 4, 2, 3, 64, 64, False, True, scale=0.0)
+
+
+def _in_int8(make: Callable[[Draw], dict]) -> Callable[[Draw], dict]:
+    """The same with int8 memory, a few slots longer where the case has as many as tokens."""
+
+    def make_in_int8(draw: Draw) -> dict:
+        arguments = make(draw)
+        for name in ("k", "v"):
+            b, g, n, d = arguments[f"{name}_slot"].shape
+            memory = draw.integers(255, b, g, n + 4, d).sub(127).to(torch.int8)
+            scale = draw(b, g, n + 4).float()
+            arguments[f"{name}_slot"] = memory[:, :, 2 : 2 + n]
+            arguments[f"{name}_scale"] = scale[:, :, 2 : 2 + n]
+        return arguments
+
+    return make_in_int8
 
 
 def _activation_cases(gated: bool) -> Iterator[Case]:
@@ -273,8 +311,14 @@ TABLES = {
         Table(
             "rope_and_store",
             references.rope_and_store,
-            (*_rope_cases(), *_rope_into_memory_cases(), *_rope_of_normed_cases()),
-            ("k_slot", "v_slot"),
+            (
+                *_rope_cases(),
+                *_rope_into_memory_cases(),
+                *_rope_of_normed_cases(),
+                *_rope_int8_cases(),
+            ),
+            ("k_slot", "v_slot", "k_scale", "v_scale"),
+            unreturned=("k_scale", "v_scale"),
         ),
         Table(
             "activate_and_multiply",

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import Tensor
 
+from tinyllm.checkpoint.cuts import Cut
 from tinyllm.checkpoint.gguf_header import Header, TensorInfo, block_of
-from tinyllm.checkpoint.gguf_layout import Heads, restore
+from tinyllm.checkpoint.gguf_layout import Heads, change_of, half_split, heads_in, restore
 from tinyllm.checkpoint.gguf_parts import open_parts
 from tinyllm.checkpoint.weights import Weights
 from tinyllm.kernels.block_formats import BY_GGML_TYPE
@@ -83,13 +85,15 @@ class GGUFFile(Weights):
 
         None where it takes no fewer bytes than in `dtype`, or has an encoding that kernels do not read.
         """
+        return self.packed_part(name, dtype, Cut())
+
+    def packed_part(self, name: str, dtype: torch.dtype, cut: Cut) -> PackedRows | None:
         there = self.names[name]
         info = self.tensors[there]
         blocks = BY_GGML_TYPE.get(info.kind)
         if blocks is None or blocks.bits >= 8 * dtype.itemsize or len(info.shape) != 2:
             return None
-        raw = self._part_of[there].mapped(info).view(info.shape[0], -1)
-        rows = PackedRows(restore(self.architecture, there, raw, self.heads), blocks)
+        rows = PackedRows(self._encoded_part(name, cut), blocks)
         if not rows.has_finite_scales:
             raise ValueError(
                 f"{self.file(name)}: tensor {there!r} has a block whose scale is no number: copy or download it again"
@@ -104,6 +108,42 @@ class GGUFFile(Weights):
         if info.kind in BY_GGML_TYPE or block_of(info.kind).elements == 1:
             return None
         return gguf.GGMLQuantizationType(info.kind).name
+
+    def block_elements(self, name: str) -> int:
+        """Columns of a block of a matrix."""
+        return block_of(self.tensors[self.names[name]].kind).elements
+
+    def read_part(self, name: str, cut: Cut) -> Tensor:
+        """Decode some rows and columns of a tensor to float32."""
+        import gguf
+
+        info = self.tensors[self.names[name]]
+        if len(info.shape) != 2:
+            return cut.of(self.read(name))
+        elements = block_of(info.kind).elements
+        if cut.columns is not None and any(edge % elements for edge in cut.edges):
+            return Cut(columns=cut.columns).of(self.read_part(name, Cut(cut.rows)))
+        rows = self._encoded_part(name, cut).numpy()
+        values = gguf.quants.dequantize(rows, gguf.GGMLQuantizationType(info.kind))
+        return torch.from_numpy(np.require(values, np.float32, "W"))
+
+    def _encoded_part(self, name: str, cut: Cut) -> UInt8[Tensor, "n row_bytes"]:
+        """The bytes of a part of a matrix, its rows in transformers' order: mapped where nothing is moved.
+
+        Raises ValueError for columns that end inside a block.
+        """
+        there = self.names[name]
+        info = self.tensors[there]
+        raw = self._part_of[there].mapped(info).view(info.shape[0], -1)
+        if cut.columns is not None:
+            block = block_of(info.kind)
+            cut.check_blocks(block.elements, f"{self.file(name)}: tensor {there!r}")
+            first, last = (edge // block.elements * block.nbytes for edge in cut.edges)
+            raw = raw[:, first:last].contiguous()
+        if change_of(self.architecture, there) is half_split:  # within each head
+            own = cut.of_rows(raw)
+            return half_split(own, heads_in(there, self.heads) * len(own) // len(raw))
+        return cut.of_rows(restore(self.architecture, there, raw, self.heads))
 
     def read_stored(self, name: str) -> Tensor:
         """One tensor by its name in the file, in float32 and as it is laid out there."""

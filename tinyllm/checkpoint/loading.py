@@ -145,9 +145,17 @@ def packed_parts(
     return [in_format(checkpoint.weights, source, module, weight_format) for source in sources]
 
 
-def weight_bytes(checkpoint: Checkpoint, dtype: torch.dtype, weight_format: WeightFormat) -> int:
-    """Bytes of all weights in a format, before any of them is loaded; tied ones count once."""
-    decoder = skeleton(checkpoint.family.describe(checkpoint.config))
+def weight_bytes(
+    checkpoint: Checkpoint,
+    dtype: torch.dtype,
+    weight_format: WeightFormat,
+    config: DecoderConfig | None = None,
+) -> int:
+    """Bytes of all weights in a format, before any of them is loaded; tied ones count once.
+
+    `config` is that of the decoder, where it is one rank's part of the checkpoint's.
+    """
+    decoder = skeleton(config or checkpoint.family.describe(checkpoint.config))
     total = 0
     for name, parameter in decoder.named_parameters():
         module = decoder.get_submodule(name.rpartition(".")[0])

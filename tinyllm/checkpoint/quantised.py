@@ -14,7 +14,7 @@ from tinyllm.checkpoint.awq import AWQ
 from tinyllm.checkpoint.compressed_tensors import CompressedTensors
 from tinyllm.checkpoint.config_files import shorten
 from tinyllm.checkpoint.gptq import GPTQ
-from tinyllm.checkpoint.groups import SMALLEST_BLOCK, Groups, Layout, StoredMatrix
+from tinyllm.checkpoint.groups import BLOCK_SIZES, SMALLEST_BLOCK, Groups, Layout, StoredMatrix
 from tinyllm.checkpoint.quantization_config import ADVICE, find_quantization
 from tinyllm.checkpoint.torchao import TorchAO
 from tinyllm.checkpoint.weights import SafetensorsFolder, Weights
@@ -108,6 +108,10 @@ class QuantisedFolder(Weights):
             return groups.packed()
         self.unread[name] = f"groups that are no multiple of {SMALLEST_BLOCK} inputs in order"
         return None
+
+    def block_elements(self, name: str) -> int:
+        """Columns of the largest block that a quantised matrix may be packed in; 1 for others."""
+        return BLOCK_SIZES[0] if name in self.matrices else 1
 
     def unread_encoding(self, name: str) -> str | None:
         """The groups of a quantised matrix that `packed` found to make up no blocks; None for others."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tinyllm.checkpoint.config_files import read_json, shorten
+from tinyllm.checkpoint.cuts import Cut
 from tinyllm.kernels.weights import PackedRows
 
 STORED = {
@@ -45,6 +46,19 @@ class Weights(Protocol):
     def packed(self, name: str, dtype: torch.dtype) -> PackedRows | None:
         """A matrix in its blocks; None where it is stored dense, or takes no fewer bytes than in `dtype`."""
         ...
+
+    def block_elements(self, name: str) -> int:
+        """Columns of a matrix that are packed together; 1 for a dense one."""
+        return 1
+
+    def read_part(self, name: str, cut: Cut) -> Tensor:
+        """Some rows and columns of a tensor, dense; where a file allows, the others are not read."""
+        return cut.of(self.read(name))
+
+    def packed_part(self, name: str, dtype: torch.dtype, cut: Cut) -> PackedRows | None:
+        """The same in blocks. Raises ValueError for columns that end inside a block."""
+        rows = self.packed(name, dtype)
+        return None if rows is None else cut.of_blocks(rows, f"{self.file(name)}: tensor {name!r}")
 
     def unread_encoding(self, name: str) -> str | None:
         """What a matrix is packed in that no kernel reads; None for others."""
@@ -111,6 +125,17 @@ class SafetensorsFolder(Weights):
     def read(self, name: str) -> Tensor:
         opened, _, own_name = self._files[name]
         return opened.get_tensor(own_name)
+
+    def read_part(self, name: str, cut: Cut) -> Tensor:
+        opened, _, own_name = self._files[name]
+        stored = opened.get_slice(own_name)
+        ranges = [range(self.shapes[name][0])] if cut.rows is None else cut.rows
+        if cut.columns is None:
+            parts = [stored[r.start : r.stop] for r in ranges]
+        else:
+            first, last = cut.edges
+            parts = [stored[r.start : r.stop, first:last] for r in ranges]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def file(self, name: str | None) -> str:
         return str(self._files[name][1] if name in self._files else self.folder)

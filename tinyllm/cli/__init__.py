@@ -6,18 +6,32 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 
 import tinyllm
 from tinyllm.cli import bench, chat, check, generate, quantize
+from tinyllm.parallel.ranks import close_ranks, is_first_rank
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0 right, 1 a check failed, 2 wrong use."""
+    """Run one command; returns the exit status: 0 right, 1 a check failed, 2 wrong use.
+
+    Of the processes that torchrun starts, the first one prints.
+    """
+    if is_first_rank():
+        return print_and_run(arguments)
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        return print_and_run(arguments)
+
+
+def print_and_run(arguments: Sequence[str] | None) -> int:
+    """The same; an output whose reader has gone is no error."""
     try:
         try:
             return run(arguments)
         finally:
             sys.stdout.flush()
+            close_ranks()
     except BrokenPipeError:  # the reader of a pipe has seen enough: `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -20,9 +20,10 @@ from tinyllm.cli.bench_inputs import (
     pick_formats,
 )
 from tinyllm.cli.bench_plan import print_plan
-from tinyllm.cli.options import add_command, add_model
+from tinyllm.cli.options import add_command, add_kv_dtype, add_model, ranks_of
+from tinyllm.parallel.ranks import Ranks, device_of_rank
 from tinyllm.runtime.device import free_bytes, pick_device, pick_dtype, size_as_text
-from tinyllm.stages import STAGES, pick_stage
+from tinyllm.stages import STAGES, pick_kv_dtype, pick_stage
 
 if TYPE_CHECKING:
     from tinyllm.bench.presets import Preset
@@ -38,6 +39,7 @@ LEAST = {
     "repeats": 1,
     "max_batch": 1,
     "answers": 1,
+    "ranks": 1,
 }
 EPILOG = """
 presets:
@@ -62,6 +64,9 @@ examples:
   tinyllm bench --preset answers --random llama-3.1-8b --answers 1 8 64 256 --json answers.json --png answers.png
   tinyllm bench --peers hf ipex --peer-python ipex=ipex-env/bin/python
   tinyllm bench --weights stored q8_0 --stages final --peers hf llama.cpp openvino --beams 1 4
+  torchrun --nproc-per-node 2 -m tinyllm bench --random llama-2-7b --stages final --prompts 1024
+  tinyllm bench --plan --ranks 4 --random llama-2-70b --prompts 1024 --memory-budget 64
+  tinyllm bench --kv-dtype int8 --stages final --beams 1 4 --prompts 2048
   tinyllm bench --plan --random llama-2-7b --prompts 1024 --beams 4 --memory-budget 64
 """
 
@@ -95,6 +100,10 @@ def add_to(commands) -> None:
         help="formats in which the last stage and the peers run too, beside dense weights: "
         f"{', '.join(WEIGHTS)}; "
         "by default as stored, where the model's file packs them",
+    )
+    add_kv_dtype(
+        command,
+        "number format of keys and values in which the last stage runs too, beside that of activations",
     )
     add("--peers", nargs="*", metavar="PEER", help="other engines to measure; see below")
     add(
@@ -153,6 +162,13 @@ def add_to(commands) -> None:
         help="measure nothing: show the memory that each case needs, and the batch that fits",
     )
     add(
+        "--ranks",
+        type=int,
+        default=1,
+        metavar="N",
+        help="for --plan: the memory of each of N devices that run the model together",
+    )
+    add(
         "--memory-budget",
         "--memory",
         type=float,
@@ -178,22 +194,43 @@ def run(options: argparse.Namespace) -> int:
     device, dtype, preset = pick_device(options.device), pick_dtype(options.dtype), resolve(options)
     if options.plan:
         return print_plan(options, preset, device, dtype)
+    if options.ranks != 1:
+        raise ValueError(
+            f"--ranks {options.ranks} without --plan: start as many processes, "
+            f"torchrun --nproc-per-node {options.ranks} -m tinyllm bench ..."
+        )
     if options.stream and max(preset.beams) > 1:
         raise ValueError(
             f"--stream with --num-beams {max(preset.beams)}: beams are not final before the end"
         )
-    rows = measured(options, preset, device, dtype)
+    ranks = ranks_of(options)
+    if ranks.size > 1:
+        preset = stages_alone(preset)
+    rows = measured(options, preset, device_of_rank(device, ranks), dtype, ranks)
     if not rows:
         raise ValueError("nothing was measured: the errors of the engines are printed above")
     show(rows)
     if options.json:
         print(f"rows: {options.json}")
-    if options.png:
+    if options.png and ranks.rank == 0:
         from tinyllm.draw.recorded_runs import draw_rows
 
         draw_rows(rows).savefig(options.png)
         print(f"picture: {options.png}")
     return 0
+
+
+def stages_alone(preset: Preset) -> Preset:
+    """The preset over several ranks, which run stages and no peers. Raises ValueError where nothing is left."""
+    from tinyllm.bench.engines import report
+
+    if preset.batches is None or not preset.stages:
+        raise ValueError(
+            "several ranks run stages together: expected --stages, and no search for a batch"
+        )
+    for name in preset.peers:
+        report(f"{name} is left out: several ranks run stages alone")
+    return preset.changed(peers=())
 
 
 def check_numbers(options: argparse.Namespace) -> None:
@@ -246,6 +283,8 @@ def resolve(options: argparse.Namespace) -> Preset:
     pick_peers(preset.peers)
     for stage in preset.stages:
         pick_stage(stage)
+    for last in preset.stages[-1:]:
+        pick_kv_dtype(options.kv_dtype, pick_stage(last))
     if not preset.stages and not preset.peers:
         raise ValueError("--stages and --peers are both empty: expected at least one engine")
     if options.batch is None or preset.batches is None:
@@ -270,7 +309,11 @@ def check_answers(options: argparse.Namespace, preset: Preset) -> None:
 
 
 def measured(
-    options: argparse.Namespace, preset: Preset, device: torch.device, dtype: torch.dtype | None
+    options: argparse.Namespace,
+    preset: Preset,
+    device: torch.device,
+    dtype: torch.dtype | None,
+    ranks: Ranks,
 ) -> list[Row]:
     """Load, measure, record."""
     from tinyllm.bench.engines import EngineSettings, report
@@ -289,8 +332,18 @@ def measured(
     for name in [name for name, peer in peers.items() if not (peer.dense or packed)]:
         report(f"{name} is left out: it has packed weights alone; {PACKED_ALONE}")
         del peers[name]
-    settings = EngineSettings(checkpoint, device, dtype, pythons, weights)
-    record = (lambda rows: write_rows(rows, options.json)) if options.json else (lambda rows: None)
+    settings = EngineSettings(
+        checkpoint,
+        device,
+        dtype,
+        pythons,
+        weights=weights,
+        ranks=ranks,
+        kv_dtype=options.kv_dtype,
+    )
+    record = lambda rows: None  # noqa: E731
+    if options.json and ranks.rank == 0:
+        record = lambda rows: write_rows(rows, options.json)  # noqa: E731
     if preset.batches is None:
         budget = memory_budget(options, settings)
 

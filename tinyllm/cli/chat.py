@@ -10,6 +10,7 @@ import torch
 
 from tinyllm.cli.options import add_answer, add_command, check_text, expect_utf8, load, sampling
 from tinyllm.generation.output import cache_of
+from tinyllm.parallel.ranks import SINGLE, Ranks
 
 if TYPE_CHECKING:
     from tinyllm.cache import Cache
@@ -74,16 +75,19 @@ def run(options: argparse.Namespace) -> int:
         )
     streamer = TextStreamer(model.tokenizer, skip_prompt=True, skip_special_tokens=True)
     conversation = Chat(model, options.system)
-    while (text := ask()) is not None:
+    while (text := ask(model.ranks)) is not None:
         if text.strip():
             conversation.answer(text, streamer=streamer, **how)
     return 0
 
 
-def ask() -> str | None:
-    """The next line; None at the end of the input."""
-    try:
-        return check_text(input(YOU))
-    except EOFError:
-        print()
-        return None
+def ask(ranks: Ranks = SINGLE) -> str | None:
+    """The next line, which the first rank reads; None at the end of the input."""
+    text = None
+    if ranks.rank == 0:
+        try:
+            text = input(YOU)
+        except EOFError:
+            print()
+    text = ranks.share(text)
+    return None if text is None else check_text(text)

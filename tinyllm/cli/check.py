@@ -94,7 +94,7 @@ def check_kernels(device: torch.device, copy_bandwidth: float) -> tuple[list, di
     for backend in backends(device):
         seconds[backend.name] = {}
         for operation, function in backend.functions.items():
-            verdict = check(operation, function, dtypes=backend.dtypes, device=device)
+            verdict = check(operation, function, dtypes=backend.dtypes, device=device, int8=True)
             verdicts.append(verdict)
             if not verdict.right:
                 print(f"{backend.name:9} {verdict}")

@@ -16,6 +16,7 @@ from tinyllm.cli.options import (
     encode,
     expect_utf8,
     load,
+    ranks_of,
     sampling,
 )
 from tinyllm.runtime.progress import progress
@@ -112,11 +113,15 @@ def as_json(answers: Answers, score: str) -> str:
 
 
 def prompt_of(options: argparse.Namespace) -> str:
-    """The prompt as it was passed."""
+    """The prompt as it was passed; of several ranks, the first reads it."""
     if options.prompt is not None:
         return check_text(options.prompt)
-    expect_utf8(sys.stdin)
-    return check_text(sys.stdin.read())
+    ranks = ranks_of(options)
+    text = ""
+    if ranks.rank == 0:
+        expect_utf8(sys.stdin)
+        text = sys.stdin.read()
+    return check_text(ranks.share(text))
 
 
 def token_progress(tokens: int):

@@ -10,7 +10,8 @@ from typing import TextIO
 import torch
 
 from tinyllm.checkpoint.weight_formats import WEIGHTS
-from tinyllm.runtime.device import DTYPES, available
+from tinyllm.parallel.ranks import Ranks, pick_ranks
+from tinyllm.runtime.device import DTYPES, available, pick_device
 from tinyllm.stages import FASTEST, STAGES
 
 
@@ -46,6 +47,11 @@ def add_model(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_kv_dtype(command: argparse.ArgumentParser, help: str) -> None:
+    """Add the option for the number format of keys and values."""
+    command.add_argument("--kv-dtype", choices=("int8",), help=help)
+
+
 def add_answer(command: argparse.ArgumentParser, longest: int) -> None:
     """Add the options for an answer: stage, length and sampling."""
     add_model(command)
@@ -53,6 +59,11 @@ def add_answer(command: argparse.ArgumentParser, longest: int) -> None:
         "--weights",
         choices=WEIGHTS,
         help="format of the matrices; as stored by default, or dense where --dtype is given",
+    )
+    add_kv_dtype(
+        command,
+        "number format of keys and values: int8 has half the memory of 16 bits, and tokens may differ; "
+        "that of activations by default",
     )
     command.add_argument(
         "--stage", default=FASTEST, choices=list(STAGES), help="the stage of the ladder"
@@ -99,12 +110,19 @@ def load(options: argparse.Namespace):
         device=options.device,
         dtype=options.dtype,
         weights=options.weights,
+        parallel="auto",
+        kv_dtype=options.kv_dtype,
     )
     if model.tokenizer is None:
         raise ValueError(
             f"{options.model} has no tokenizer: expected tokenizer.json beside the weights"
         )
     return model
+
+
+def ranks_of(options: argparse.Namespace) -> Ranks:
+    """The processes that torchrun started together with this one."""
+    return pick_ranks("auto", pick_device(options.device))
 
 
 def expect_utf8(stream: TextIO | TextIOBase) -> None:

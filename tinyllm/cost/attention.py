@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tinyllm.cache.segment_layer import aligned_slots
 from tinyllm.config import DecoderConfig, LayerKind
+from tinyllm.cost.int8 import dequantize_cost
 from tinyllm.cost.masks import (
     align_cost,
     bias_elements,
@@ -17,7 +18,14 @@ from tinyllm.cost.workload import Cost, Workload, launch
 
 
 def stock_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
-    """What `stock_attention` moves and computes."""
+    """What `stock_attention` moves and computes; keys and values in int8 are read from a copy."""
+    if work.int8:
+        return dequantize_cost(config, work) + as_activations(stock_float_cost(config, work))
+    return stock_float_cost(config, work)
+
+
+def stock_float_cost(config: DecoderConfig, work: Workload) -> Cost:
+    """The same on keys and values in the number format of activations."""
     if work.decodes:
         return stock_decode_cost(config, work)
     bias = work.size * bias_elements(config, work)
@@ -115,7 +123,12 @@ def response_cost(config: DecoderConfig, work: Workload, bias: int) -> Cost:
 
 
 def is_one_step(config: DecoderConfig, work: Workload) -> bool:
-    """Whether there is memory for one step alone, so that all slots of a request lie side by side."""
+    """Whether there is memory for one step alone, so that all slots of a request lie side by side.
+
+    A copy of keys and values in int8 is of visible steps.
+    """
+    if work.int8:
+        return visible_keys(config, work).steps == 1
     row_bytes = work.size * config.head_dim
     return aligned_slots(work.reserved * work.copies, row_bytes) == work.copies
 
@@ -244,7 +257,8 @@ def kernel_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
     d = config.head_dim
     size = work.size
     if work.kernels == "torch":
-        return _torch_cost(config, work)
+        cost = _torch_cost(config, work)
+        return dequantize_cost(config, work) + as_activations(cost) if work.int8 else cost
     visible = visible_keys(config, work)
     out = size * work.rows * h * d
     prompt = visible.prompt
@@ -262,7 +276,7 @@ def kernel_attention_cost(config: DecoderConfig, work: Workload) -> Cost:
         + 4 * work.batch * prompt * work.padded
         + 4 * h * config.alibi
     )
-    keys = size * work.batch * g * (prompt + slots) * d
+    keys = work.batch * g * (prompt + slots) * work.kv_row_bytes(d)
     visible_keys_of_row = prompt + (slots if work.has_beam_index else visible.steps)
     return launch(
         read=out + tables,

@@ -11,6 +11,7 @@ from tinyllm.cache.contiguous import ContiguousCache
 from tinyllm.cache.segment import SegmentCache, prompts_per_pass
 from tinyllm.cache.segment_layer import aligned_slots
 from tinyllm.config import DecoderConfig
+from tinyllm.cost.int8 import store_quantized_cost
 from tinyllm.cost.masks import position_cost
 from tinyllm.cost.workload import Cost, Workload, launch
 from tinyllm.ops import NAIVE, Operations
@@ -65,8 +66,9 @@ def response_slots(work: Workload) -> int:
 
 def segment_held_bytes(config: DecoderConfig, work: Workload) -> int:
     """Bytes of prompts, once; in a step after them of the response too, once per sequence, the beam index and mask."""
-    row_bytes = work.size * config.head_dim
-    token = 2 * config.num_hidden_layers * config.num_key_value_heads * row_bytes
+    row_bytes = config.head_dim * (1 if work.int8 else work.size)
+    row = work.kv_row_bytes(config.head_dim)
+    token = 2 * config.num_hidden_layers * config.num_key_value_heads * row
     prompt = work.held - work.steps if work.held else work.tokens
     slots = sum(aligned_slots(n, row_bytes) for n in (prompt, response_slots(work)))
     words = -(-work.copies // 64) if work.has_beam_index else 0  # of a slot's beam mask
@@ -111,6 +113,8 @@ def segment_append_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `SegmentLayer.append` moves: the new keys and values, into their slots."""
     new = work.size * work.rows * config.num_key_value_heads * config.head_dim
     cost = launch(read=new, kv_written=new) * 2  # k, v
+    if work.int8:
+        cost = store_quantized_cost(config, work) * 2
     return cost + (launch(read=4) if work.decodes else Cost())
 
 

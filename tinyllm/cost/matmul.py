@@ -42,6 +42,16 @@ def add_cost(rows: int, m: int, size: int) -> Cost:
     return launch(read=2 * size * rows * m, write=size * rows * m)
 
 
+def has_residual(config: DecoderConfig, matrix: str) -> bool:
+    """Whether the residual is added to the output of a matrix: to partial sums on the first rank alone.
+
+    Behind a sum over all ranks every rank does, and so does the feed-forward block of two parallel ones, whose
+    residual is the partial sum of attention.
+    """
+    on_first = config.part is None or config.part.rank == 0
+    return on_first or config.post_norms or (config.parallel and matrix == "down_proj")
+
+
 def gate_cost(rows: int, f: int, size: int) -> Cost:
     """What activation and multiplication move, one after the other."""
     inner = size * rows * f
@@ -132,7 +142,8 @@ def matmul_and_add_cost(
     m = config.hidden_size
     size = work.size
     if not config.post_norms:
-        return fused_matmul_cost(config, work, matrix, rows, inputs, m, bias, residual=True)
+        residual = has_residual(config, matrix)
+        return fused_matmul_cost(config, work, matrix, rows, inputs, m, bias, residual=residual)
     matmul = fused_matmul_cost(config, work, matrix, rows, inputs, m, bias)
     x = size * rows * m
     if work.kernels == "torch":

@@ -102,7 +102,7 @@ def least_bytes(config: DecoderConfig, work: Workload) -> int:
 
     Of tables, an untied embedding and learned positions, only the rows looked up count.
     """
-    token = 2 * config.num_key_value_heads * config.head_dim
+    token = 2 * config.num_key_value_heads * work.kv_row_bytes(config.head_dim)
     in_windows = (mask_costs.in_window(config.of_kind(kind), work) for kind in config.kind_of_layer)
     keys = work.batch * sum(x.held - x.steps + x.copies * (x.steps + x.tokens) for x in in_windows)
     row = work.size * config.hidden_size
@@ -115,4 +115,4 @@ def least_bytes(config: DecoderConfig, work: Workload) -> int:
         weights += (work.rows - config.vocab_size) * table_row
     if config.learned_positions:
         weights += (work.positions - config.learned_positions) * row
-    return weights + work.size * keys * token
+    return weights + keys * token

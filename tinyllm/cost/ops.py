@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from tinyllm.config import DecoderConfig
+from tinyllm.cost.int8 import store_quantized_cost
 from tinyllm.cost.matmul import (
     activation_cost,
     add_cost,
     fused_matmul_cost,
     gate_cost,
+    has_residual,
     matmul_and_add_cost,
     matmul_cost,
 )
@@ -23,6 +25,8 @@ def embed_cost(config: DecoderConfig, work: Workload) -> Cost:
     row = work.size * config.hidden_size
     looked_up = sum(work.rows * part.row_bytes for part in work.parts("embed_tokens"))
     cost = launch(read=8 * work.rows, weights=looked_up or x, write=x)
+    if config.part is not None and config.tie_word_embeddings:
+        cost += own_rows_cost(work.rows, x)
     if config.embedding_scale != 1:
         cost += launch(read=x, write=x)
     if config.learned_positions:
@@ -33,11 +37,24 @@ def embed_cost(config: DecoderConfig, work: Workload) -> Cost:
     return cost + (norm_cost(config, work.rows, work.size) if config.embedding_norm else Cost())
 
 
+def own_rows_cost(rows: int, x: int) -> Cost:
+    """What it moves to look up the tokens of this rank's rows alone: a mask, ids of the rows, zeros for the others."""
+    ids = 8 * rows
+    mask = rows
+    return (
+        launch(read=ids, write=mask) * 2  # >=, <
+        + launch(read=2 * mask, write=mask)  # &
+        + launch(read=ids, write=ids)  # -
+        + launch(read=mask + ids, write=ids)  # *
+        + launch(read=x + mask, write=x)  # *
+    )
+
+
 def naive_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `norm_head` moves and computes for the last token of every sequence."""
     m = config.hidden_size
     rows = work.batch * work.copies
-    v = config.vocab_size
+    v = config.head_rows
     return (
         norm_cost(config, rows, work.size)
         + matmul_cost(work, rows, m, v, config.head_bias, "lm_head")
@@ -48,7 +65,7 @@ def naive_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
 def fused_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
     """What `fused_norm_head` moves and computes for the last token of every sequence."""
     rows = work.batch * work.copies
-    sizes = (config.hidden_size, config.vocab_size)
+    sizes = (config.hidden_size, config.head_rows)
     matmul = fused_matmul_cost(
         config, work, "lm_head", rows, *sizes, bias=config.head_bias, normed=True
     )
@@ -57,7 +74,7 @@ def fused_norm_head_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def softcap_logits_cost(config: DecoderConfig, rows: int, size: int) -> Cost:
     """What `softcap_logits` moves."""
-    logits = size * rows * config.vocab_size
+    logits = size * rows * config.head_rows
     return (
         Cost() if config.logit_softcap is None else launch(read=logits, write=logits) * 3
     )  # /, tanh, *
@@ -131,11 +148,15 @@ def fused_rope_and_store_cost(config: DecoderConfig, work: Workload) -> Cost:
     table = 4 * work.positions * max(2, config.rotated)
     weights = 2 * work.size * config.head_dim * config.head_norms
     if work.kernels != "torch":
-        return launch(read=q + 2 * k + table, weights=weights, write=q, kv_written=2 * k)
+        stored = 2 * work.rows * heads[1] * work.kv_row_bytes(config.head_dim)
+        return launch(read=q + 2 * k + table, weights=weights, write=q, kv_written=stored)
     normed = [
         torch_rms_norm_cost(work.rows * n, config.head_dim, work.size) for n in heads
     ] * config.head_norms
     rotated_q = _torch_rope_cost(config, work, heads[0], Cost(activations_written=q))
+    if work.int8:
+        rotated_k = _torch_rope_cost(config, work, heads[1], Cost(activations_written=k))
+        return sum(normed, rotated_q + rotated_k + store_quantized_cost(config, work) * 2)
     rotated_k = _torch_rope_cost(config, work, heads[1], Cost(kv_written=k))
     return sum(normed, rotated_q + rotated_k + launch(read=k, kv_written=k))
 
@@ -174,11 +195,8 @@ def naive_project_cost(config: DecoderConfig, work: Workload) -> Cost:
     m = config.hidden_size
     inner = config.num_attention_heads * config.head_dim
     normed = norm_cost(config, work.rows, work.size) if config.post_norms else Cost()
-    return (
-        matmul_cost(work, work.rows, inner, m, config.o_bias, "o_proj")
-        + normed
-        + add_cost(work.rows, m, work.size)
-    )
+    out = add_cost(work.rows, m, work.size) * has_residual(config, "o_proj")
+    return matmul_cost(work, work.rows, inner, m, config.o_bias, "o_proj") + normed + out
 
 
 def fused_norm_qkv_cost(config: DecoderConfig, work: Workload) -> Cost:
@@ -214,7 +232,8 @@ def fused_norm_qkv_rope_cost(config: DecoderConfig, work: Workload) -> Cost:
 
 def qkv_is_one_launch(config: DecoderConfig, work: Workload) -> bool:
     """Whether our kernels make queries, keys and values in one launch."""
-    fuses = work.kernels == "triton" and work.rows <= MAX_GEMV_ROWS and not config.head_norms
+    fuses = work.kernels == "triton" and work.rows <= MAX_GEMV_ROWS
+    fuses = fuses and not config.head_norms and not work.int8
     parts = work.parts("qkv_proj")
     return fuses and len(parts) < 2 and not is_unpacked_for_few_rows(work, parts)
 
@@ -242,9 +261,9 @@ def naive_mlp_cost(config: DecoderConfig, work: Workload) -> Cost:
         norm_cost(config, rows, size)
         + sum(gate_and_up, Cost())
         + activated
-        + matmul_cost(work, rows, f, m, bias, "down_proj")
+        + matmul_cost(work, rows, f, m, config.down_bias, "down_proj")
         + (norm_cost(config, rows, size) if config.post_norms else Cost())
-        + add_cost(rows, m, size)
+        + add_cost(rows, m, size) * has_residual(config, "down_proj")
     )
 
 
@@ -255,7 +274,7 @@ def fused_mlp_cost(config: DecoderConfig, work: Workload) -> Cost:
     bias = config.mlp_bias
     up = ("gate_up_proj", work.rows, m, (1 + config.gated) * f, bias)
     gate_up = fused_matmul_cost(config, work, *up, normed=True, activated=True, gated=config.gated)
-    return gate_up + matmul_and_add_cost(config, work, "down_proj", f, bias)
+    return gate_up + matmul_and_add_cost(config, work, "down_proj", f, config.down_bias)
 
 
 def naive_norm_qkv_rope_cost(config: DecoderConfig, work: Workload) -> Cost:

@@ -73,7 +73,7 @@ def unpacked_bytes(
         return elements * size + decode_elements * DECODE_BYTES
 
     return UnpackedBytes(
-        max(dense_bytes(*matrix) for matrix in layer), dense_bytes(config.vocab_size, m)
+        max(dense_bytes(*matrix) for matrix in layer), dense_bytes(config.head_rows, m)
     )
 
 

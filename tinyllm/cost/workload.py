@@ -33,7 +33,7 @@ class Workload:
     `reserved_steps`: for how many steps after the prompt there is memory; `segments`: in how many the cache keeps them;
     `packed`: the sizes of packed matrices, where weights are packed; `layer`: which one is meant; `device`: its type;
     `dead_slots`: slots of a request's response that no sequence reaches any more; `independent`: the sequences of a
-    prompt are samples, which read their own slots alone, and not beams.
+    prompt are samples, which read their own slots alone, and not beams; `int8`: keys and values are kept in int8.
     """
 
     batch: int
@@ -51,6 +51,11 @@ class Workload:
     device: str = "cuda"
     dead_slots: int = 0
     independent: bool = False
+    int8: bool = False
+
+    def kv_row_bytes(self, head_dim: int) -> int:
+        """Bytes of the key of one token and head: in int8 one for each element, and the scale."""
+        return head_dim + 4 if self.int8 else self.size * head_dim
 
     @property
     def reserved(self) -> int:

@@ -35,6 +35,7 @@ from tinyllm.generation.memory import check_memory_budget, find_memory_budget
 from tinyllm.generation.options import check_on_answer, check_output_logprobs, pad_token, resolve
 from tinyllm.generation.output import beam_output, output
 from tinyllm.generation.request import AnswerCallback, Request, StepRecord, repeat_rows
+from tinyllm.generation.same_call import check_same_call
 from tinyllm.generation.sessions import Sessions
 from tinyllm.generation.values import token_list
 from tinyllm.stages import Stage
@@ -96,6 +97,7 @@ def generate(
     check_on_answer(on_answer, options)
     input_ids = pick_prompt(input_ids, inputs, options)
     request = prepare(decoder, stage, input_ids, attention_mask, options, **parts)
+    check_same_call(decoder, request, options, split_batch=split_batch, memory_budget=memory_budget)
     budget = find_memory_budget(decoder, stage, sessions, request, memory_budget)
     if budget is None or budget.fits(request.prompts):
         return run(decoder, stage, sessions, request, options)

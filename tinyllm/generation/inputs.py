@@ -169,9 +169,10 @@ def check_cache(
             f"past_key_values holds {held} tokens of {t} in input_ids: expected fewer, at least one is new"
         )
     stored = cache.layers[0].segments[0].k.dtype
-    if stored != decoder.dtype:
+    expected = decoder.kv_dtype or decoder.dtype
+    if stored != expected:
         raise ValueError(
-            f"past_key_values holds keys and values in {stored}: expected {decoder.dtype}, the format of this model; "
+            f"past_key_values holds keys and values in {stored}: expected {expected}, the format of this model; "
             "pass the whole text without it"
         )
     if cache.text is not None:

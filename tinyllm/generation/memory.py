@@ -28,7 +28,8 @@ class CallShape:
     """What the memory of a call of `generate` depends on.
 
     `prompts` of `tokens`, and `new` more for each of the `copies` sequences of a prompt; `kernels`: the name of the set
-    that attention runs on; `compacts`: whether sequences that have ended may leave the work.
+    that attention runs on; `compacts`: whether sequences that have ended may leave the work; `int8`: whether keys and
+    values are kept in int8.
     """
 
     prompts: int
@@ -39,6 +40,7 @@ class CallShape:
     beams: bool = False
     kernels: str = "triton"
     compacts: bool = False
+    int8: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def memory_need(
         copies=call.copies,
         independent=not call.beams,
         kernels=call.kernels,
+        int8=call.int8,
     )
     steps = max(0, call.new - 2)  # the last new token is never attended to
     last = replace(prefill, tokens=1, held=call.tokens + steps, steps=steps)
@@ -99,7 +102,8 @@ def _peak_at(
     f = config.intermediate_size
     heads = config.num_attention_heads + config.num_key_value_heads
     norm_in_float32 = 6 * m
-    layer = 3 * m + max(4 * f, 3 * heads * config.head_dim, norm_in_float32)
+    attention = 3 * heads * config.head_dim
+    layer = 3 * m + max(4 * f, attention, norm_in_float32)
     one_pass = replace(work, batch=max(1, rows // work.tokens), copies=1)
     kinds = [config.of_kind(kind) for kind in kinds_of_windows(config)]
     bias = sum(bias_elements(kind, one_pass) for kind in kinds)
@@ -125,6 +129,9 @@ def _peak_at(
         rows_of_logits = work.batch * work.copies * config.vocab_size
         compaction = keys_and_values // config.num_hidden_layers + 8 * rows_of_logits
     in_layers = work.size * (rows * layer + bias + paths) + (16 + 4 * config.alibi) * scores
+    if work.int8:
+        copies = dequantize_bytes(stage, config, work if work.held else one_pass)
+        in_layers += max(0, copies - work.size * rows * (layer - 3 * m - attention))
     return MemoryNeed(
         keys_and_values=keys_and_values,
         activations=max(
@@ -135,6 +142,22 @@ def _peak_at(
         ),
         sequences=8 * work.batch * kept * (call.tokens + 2 * call.new),
     )
+
+
+def dequantize_bytes(stage: Stage, config: DecoderConfig, work: Workload) -> int:
+    """Bytes of one layer's keys and values as attention reads them, where it cannot read int8, and of new ones.
+
+    The values are in float32 for a moment, beside the keys in the number format of activations.
+    """
+    row = config.num_key_value_heads * config.head_dim
+    new = 8 * work.rows * row
+    has_kernel = stage.attention is kernel_attention and work.kernels != "torch"
+    if work.held and has_kernel:
+        return new
+    keys = work.total
+    if work.held:
+        keys = work.held - work.steps + work.copies * (work.steps + 1)
+    return max(new, (4 + 2 * work.size) * work.batch * keys * row)
 
 
 def max_prompts(
@@ -182,6 +205,7 @@ def call_shape(decoder: Decoder, request: Request) -> CallShape:
         beams=request.beams is not None,
         kernels=decoder.kernels.name,
         compacts=request.compacts,
+        int8=decoder.kv_dtype is not None,
     )
 
 
@@ -265,7 +289,7 @@ def find_memory_budget(
 def _budget(
     decoder: Decoder, stage: Stage, call: CallShape, limit: int | float | None
 ) -> MemoryBudget | None:
-    free = free_bytes(decoder.device)
+    free = decoder.ranks.least(free_bytes(decoder.device))
     source = f"free on {decoder.device}"
     if limit is not None and (free is None or limit < free):
         free = int(limit)

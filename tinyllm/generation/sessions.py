@@ -39,7 +39,7 @@ class Sessions:
 
         key = None
         if replayable(request) and not decoder.has_hooks:
-            key = (*session_key(request), *captured_settings())
+            key = (*session_key(request), *captured_settings(), decoder.kv_dtype)
         old = self.kept.pop(key, None) if request.cache is None else None
         if old is not None:
             if old.fits(request):

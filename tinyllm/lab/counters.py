@@ -214,7 +214,7 @@ class _Watch:
 
 def storages(layer_cache: LayerCache) -> list[torch.UntypedStorage]:
     """The storages of one layer's keys and values."""
-    held = [x for segment in layer_cache.segments for x in segment]
+    held = [x for segment in layer_cache.segments for x in segment.tensors]
     return [x.untyped_storage() for x in held if x.numel()]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import torch
 from torch import Tensor
@@ -53,6 +54,14 @@ SHAPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "num_attention_heads": 40,
         }
         | {"num_key_value_heads": 40, "vocab_size": 32000},
+        "llama-2-70b": LLAMA
+        | {
+            "hidden_size": 8192,
+            "intermediate_size": 28672,
+            "num_hidden_layers": 80,
+            "num_attention_heads": 64,
+        }
+        | {"num_key_value_heads": 8, "vocab_size": 32000},
         "llama-3-8b": LLAMA
         | {
             "hidden_size": 4096,
@@ -93,18 +102,28 @@ SHAPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "n_head": 32,
             "vocab_size": 250880,
         },
+        "bloom-176b": {
+            "model_type": "bloom",
+            "hidden_size": 14336,
+            "n_layer": 70,
+            "n_head": 112,
+            "vocab_size": 250880,
+        },
     }
 )
 
 
 class RandomWeights(Weights):
-    """Normal weights, sampled when they are read; their standard deviation keeps activations in range."""
+    """Normal weights, sampled when they are read; their standard deviation keeps activations in range.
+
+    A tensor's seed is made of its name: whatever else is read, and on whichever rank, it is the same.
+    """
 
     def __init__(
         self, shapes: Mapping[str, tuple[int, ...]], device: torch.device, dtype: torch.dtype
     ) -> None:
         self.shapes, self._device, self._dtype = shapes, device, dtype
-        self._generator = torch.Generator(device).manual_seed(0)
+        self._generator = torch.Generator(device)
 
     def check(self, name: str) -> None:
         """Do nothing: random weights are always valid."""
@@ -115,9 +134,9 @@ class RandomWeights(Weights):
         if len(shape) == 1:
             fill = float(not name.endswith(".bias"))
             return torch.full(shape, fill, device=self._device, dtype=self._dtype)
-        return 0.02 * torch.randn(
-            shape, generator=self._generator, device=self._device, dtype=self._dtype
-        )
+        self._generator.manual_seed(crc32(name.encode()))
+        values = torch.empty(shape, device=self._device, dtype=self._dtype)
+        return values.normal_(std=0.02, generator=self._generator)
 
     def file(self, name: str | None) -> str:
         """None: random weights have no file."""
@@ -130,20 +149,29 @@ def known_config(shape: str) -> DecoderConfig:
     return family_of(config).describe(config)
 
 
-def _transformers_config(shape: str) -> PreTrainedConfig:
+def _transformers_config(shape: str, layers: int | None = None) -> PreTrainedConfig:
     from transformers import AutoConfig
 
     if shape not in SHAPES:
         raise ValueError(f"shape {shape!r} is unknown: expected one of {list(SHAPES)}")
-    return AutoConfig.for_model(**{"max_position_embeddings": 8192} | SHAPES[shape])
+    values = {"max_position_embeddings": 8192} | SHAPES[shape]
+    if layers is not None:
+        values |= {"n_layer" if "n_layer" in values else "num_hidden_layers": layers}
+    return AutoConfig.for_model(**values)
 
 
-def random_checkpoint(shape: str, device: torch.device, dtype: torch.dtype) -> Checkpoint:
-    """A model of a known shape with random weights and no tokenizer. Raises ValueError for an unknown name."""
+def random_checkpoint(
+    shape: str, device: torch.device, dtype: torch.dtype, layers: int | None = None
+) -> Checkpoint:
+    """A model of a known shape with random weights and no tokenizer, or of its first `layers` alone.
+
+    Raises ValueError for an unknown name.
+    """
     from transformers import GenerationConfig
 
-    config = _transformers_config(shape)
+    config = _transformers_config(shape, layers)
     family = family_of(config)
     weights = RandomWeights(needed_tensors(family, config), device, dtype)
     generation = GenerationConfig.from_model_config(config)
-    return Checkpoint(f"{shape} (random)", config, family, weights, dtype, None, generation)
+    name = f"{shape} (random)" if layers is None else f"{shape} (random, {layers} layers)"
+    return Checkpoint(name, config, family, weights, dtype, None, generation)

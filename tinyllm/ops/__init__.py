@@ -11,12 +11,15 @@ from dataclasses import dataclass, fields
 from functools import partial
 
 from tinyllm.kernels import KernelSet
-from tinyllm.ops import embedding, mlp, projection, qkv, rope
+from tinyllm.ops import embedding, mlp, norm, projection, qkv, rope
 
 
 @dataclass(frozen=True)
 class Operations:
-    """What a decoder calls, in this order; `dataclasses.replace(NAIVE, mlp=...)` makes a variant."""
+    """What a decoder calls, in this order; `dataclasses.replace(NAIVE, mlp=...)` makes a variant.
+
+    `norm_and_add` is called on several ranks alone, where a model has a norm behind a sum over all of them.
+    """
 
     embed: Callable
     rotary_tables: Callable
@@ -24,6 +27,7 @@ class Operations:
     project: Callable
     mlp: Callable
     norm_head: Callable
+    norm_and_add: Callable
 
     def on(self, kernels: KernelSet) -> Operations:
         """The same operations on a set of kernels: these run in torch alone."""
@@ -47,6 +51,7 @@ NAIVE = Operations(
     project=projection.naive_project,
     mlp=mlp.naive_mlp,
     norm_head=embedding.naive_norm_head,
+    norm_and_add=norm.naive_norm_and_add,
 )
 FUSED = FusedOperations(
     embed=embedding.embed,
@@ -55,4 +60,5 @@ FUSED = FusedOperations(
     project=projection.fused_project,
     mlp=mlp.fused_mlp,
     norm_head=embedding.fused_norm_head,
+    norm_and_add=norm.fused_norm_and_add,
 )

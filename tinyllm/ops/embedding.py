@@ -17,7 +17,7 @@ class TokenEmbedding(Embedding):
     """A row per token; and, where a model has them, a factor, a row per position, and a norm."""
 
     def __init__(self, config: DecoderConfig) -> None:
-        super().__init__(config.vocab_size, config.hidden_size)
+        super().__init__(config.embedding_rows, config.hidden_size)
         m = config.hidden_size
         rows = config.learned_positions
         self.scale = config.embedding_scale
@@ -35,7 +35,13 @@ def embed(
     input_ids: Int[Tensor, "b t"], positions: Int[Tensor, "#b t"], embed_tokens: TokenEmbedding
 ) -> Float[Tensor, "b t m"]:
     """Look up one row per token; scale it, add the one of its position, normalise, where a model does."""
-    x = embed_tokens(input_ids)
+    return add_positions(embed_tokens(input_ids), positions, embed_tokens)
+
+
+def add_positions(
+    x: Float[Tensor, "b t m"], positions: Int[Tensor, "#b t"], embed_tokens: TokenEmbedding
+) -> Float[Tensor, "b t m"]:
+    """The rows of tokens as the first layer takes them: scaled, with those of positions, normalised."""
     if embed_tokens.scale != 1:
         x = x * embed_tokens.scale
     if embed_tokens.positions is not None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from tinyllm.kernels import KernelSet
 from tinyllm.kernels.torch_kernels import ACTIVATIONS
 from tinyllm.linear import Linear, Norm
-from tinyllm.ops.norm import fused_norm
+from tinyllm.ops.norm import fused_norm, fused_norm_and_add
 
 MAX_GEMV_ROWS = 16
 
@@ -53,14 +53,17 @@ def prologue_is_free(kernels: KernelSet, rows: int) -> bool:
 
 def matmul_and_add(
     kernels: KernelSet,
-    x: Float[Tensor, "r k"],
+    x: Float[Tensor, "b t k"],
     linear: Linear,
-    residual: Float[Tensor, "b t m"],
+    residual: Float[Tensor, "b t m"] | None,
     post_norm: Norm | None,
 ) -> Float[Tensor, "b t m"]:
     """A matmul added to the residual stream, in one launch; in two with a norm in between."""
-    rows = residual.flatten(0, 1)
-    if post_norm is None:
-        return fused_matmul(kernels, x, linear, residual=rows).view_as(residual)
-    out = fused_matmul(kernels, x, linear)
-    return kernels.norm_and_add(out, rows, post_norm.weight, post_norm.eps).view_as(residual)
+    shape = (*x.shape[:2], linear.out_features)
+    rows = x.flatten(0, 1)
+    if post_norm is not None:
+        out = fused_matmul(kernels, rows, linear)
+        return fused_norm_and_add(kernels, out.view(shape), residual, post_norm)
+    if residual is not None:
+        residual = residual.flatten(0, 1)
+    return fused_matmul(kernels, rows, linear, residual=residual).view(shape)

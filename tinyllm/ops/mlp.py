@@ -9,7 +9,7 @@ from tinyllm.kernels import KernelSet
 from tinyllm.kernels.torch_kernels import ACTIVATIONS
 from tinyllm.linear import Linear, Norm
 from tinyllm.ops.matmul import fused_matmul, matmul_and_add
-from tinyllm.ops.norm import naive_norm
+from tinyllm.ops.norm import naive_norm, naive_norm_and_add
 
 
 def naive_mlp(
@@ -18,10 +18,13 @@ def naive_mlp(
     gate_up_proj: Linear,
     down_proj: Linear,
     activation: str,
-    residual: Float[Tensor, "b t m"],
+    residual: Float[Tensor, "b t m"] | None,
     post_norm: Norm | None = None,
 ) -> Float[Tensor, "b t m"]:
-    """Normalise, project up, activate (a gate, where there is one), project down, add to the residual stream."""
+    """Normalise, project up, activate (a gate, where there is one), project down, add to the residual stream.
+
+    Without a residual nothing is added.
+    """
     x = naive_norm(x, norm)
     f = down_proj.in_features
     first, *ups = gate_up_proj.matmul_blocks(x, [f] * (gate_up_proj.out_features // f))
@@ -29,7 +32,9 @@ def naive_mlp(
     for up in ups:
         inner = inner * up
     out = down_proj.matmul(inner)
-    return residual + (out if post_norm is None else naive_norm(out, post_norm))
+    if post_norm is not None:
+        return naive_norm_and_add(out, residual, post_norm)
+    return out if residual is None else residual + out
 
 
 def fused_mlp(
@@ -39,11 +44,12 @@ def fused_mlp(
     gate_up_proj: Linear,
     down_proj: Linear,
     activation: str,
-    residual: Float[Tensor, "b t m"],
+    residual: Float[Tensor, "b t m"] | None,
     post_norm: Norm | None = None,
 ) -> Float[Tensor, "b t m"]:
     """Two matmuls: norm, gate and up, activation; then down and the residual, or the norm behind it."""
     gated = gate_up_proj.out_features > down_proj.in_features
     rows = x.flatten(0, 1)
     inner = fused_matmul(kernels, rows, gate_up_proj, norm=norm, activation=activation, gated=gated)
+    inner = inner.view(*x.shape[:2], -1)
     return matmul_and_add(kernels, inner, down_proj, residual, post_norm)

@@ -51,9 +51,13 @@ def fused_norm_qkv_rope(
     rope: RotaryTables,
     kv: LayerCache,
 ) -> Float[Tensor, "b h t d"]:
-    """One launch for few rows, where a kernel set has it; else a matmul, and one launch that writes into the slots."""
+    """One launch for few rows, where a kernel set has it; else a matmul, and one launch that writes into the slots.
+
+    Keys and values in int8 are rounded in that launch.
+    """
     b, t, _ = x.shape
-    if b * t <= MAX_GEMV_ROWS and kernels.fuses_qkv_and_rope and not qkv_proj.has_head_norms:
+    is_fused = kernels.fuses_qkv_and_rope and not qkv_proj.has_head_norms
+    if is_fused and b * t <= MAX_GEMV_ROWS and kv.segments[0].k_scale is None:
         return one_launch(kernels, x, norm, qkv_proj, rope, kv)
     merged = fused_matmul(kernels, x.flatten(0, 1), qkv_proj, norm=norm)
     q, k, v = qkv_proj.split_heads(merged.view(b, t, -1))
@@ -69,6 +73,7 @@ def fused_norm_qkv_rope(
         rope.interleaved,
         slots.start,
         norms=qkv_proj.head_norms,
+        **slots.scales,
     )[0]
 
 

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tinyllm.attention.kernel import kernel_attention
-from tinyllm.attention.mask import alibi_slopes
+from tinyllm.attention.kernel import kernel_attention, scales_of
+from tinyllm.attention.mask import slopes_of
 from tinyllm.cache import PrefillCache
 from tinyllm.cache.segment import SegmentCache
 from tinyllm.decoder import Decoder, DecoderLayer
@@ -28,6 +28,8 @@ def unsupported_reason(decoder: Decoder) -> str | None:
     weights = list(decoder.parameters())
     if decoder.device.type != "cpu":
         return f"native steps run on a cpu, the model is on {decoder.device}"
+    if decoder.ranks.size > 1:
+        return f"a native step makes no sums over {decoder.ranks.size} ranks"
     if decoder.dtype not in DTYPES:
         return f"native steps do not know {decoder.dtype}"
     if decoder.config.head_dim > cpu.MAX_HEAD_DIM:
@@ -97,7 +99,11 @@ class NativeStep:
         response_address = cache.layers[0].response.k.data_ptr()
         if new or response_address != self.response_address:
             segments = [layer.segments for layer in cache.layers]
-            self.step.bind([(*prompt, *response) for prompt, response in segments])
+            scales = [scales_of(*both) for both in segments]
+            self.step.bind(
+                [(*prompt, *response) for prompt, response in segments],
+                None if scales[0] is None else scales,
+            )
             self.cache = weakref.ref(cache)
             self.response_address = response_address
 
@@ -138,7 +144,7 @@ def weights_of(decoder: Decoder) -> cpu.DecoderWeights:
         windows=[one.window for one in options],
         scale=options[0].scale,
         softcap=options[0].softcap,
-        slopes=alibi_slopes(config.num_attention_heads, decoder.device) if config.alibi else None,
+        slopes=slopes_of(config, decoder.device),
         heads=(config.num_attention_heads, config.num_key_value_heads, config.head_dim),
         activation=config.activation,
         eps=decoder.norm.eps,

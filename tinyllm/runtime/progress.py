@@ -8,11 +8,13 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from tinyllm.parallel.ranks import is_first_rank
+
 
 def progress(items: Iterable | None = None, **options: Any) -> tqdm:
     """tqdm's bar, which writes nothing where standard error is a file or a pipe."""
     in_terminal = sys.stderr is not None and sys.stderr.isatty()
-    if not in_terminal and not _in_notebook():
+    if not is_first_rank() or (not in_terminal and not _in_notebook()):
         options["disable"] = True
     return tqdm(items, leave=False, **options)
 

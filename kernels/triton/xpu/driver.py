@@ -26,6 +26,7 @@ CPU_LAUNCHES = {
     "rope": LaunchConfig({"heads": 4}, num_warps=16),
     "rope_long_heads": LaunchConfig({"heads": 4}, num_warps=16),
     "activation": LaunchConfig({"block": 256}, num_warps=4),
+    "all_reduce": LaunchConfig({"elements_of_warp": 64, "max_programs": 4}, num_warps=2),
     "linear_vector": LaunchConfig(
         {"tile_bytes": 4096, "max_rows": 4, "min_rows": 1, "min_programs": 1, "norm_tile": 8192},
         num_warps=4,

@@ -12,6 +12,8 @@ MANY_BLOCKS = (
 )
 MANY_BLOCKS_BYTES = {"pvc": 28800, "bmg": 28800, "lnl": 28800}
 
+CONVERTED = "a tile of values is 16 keys at least, and all of it is converted before the matmul"
+
 
 class KnownSpill(NamedTuple):
     """A variant, the reason, and by GPU the most bytes that it spills in any format."""
@@ -29,6 +31,9 @@ KNOWN_SPILLS: tuple[KnownSpill, ...] = (
     *(
         KnownSpill(f"attention, {name}, split{more}", MANY_BLOCKS, MANY_BLOCKS_BYTES)
         for name in ("beams of 3 words, grouped heads", "samples of grouped heads in tiles")
-        for more in ("", ", softcap, window")
+        for more in ("", ", softcap, window", ", int8")
+    ),
+    KnownSpill(
+        "attention, large heads, int8", CONVERTED, {"pvc": 12864, "bmg": 29888, "lnl": 29888}
     ),
 )

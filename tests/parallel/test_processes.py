@@ -1,0 +1,165 @@
+"""Two and three processes on gloo: the answers of one process, and errors where a rank differs, ends or hangs."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import rank_worker
+import torch
+
+import tinyllm
+from models import KINDS, close, letters, tiny
+from tinyllm.bench.rows import read_rows
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = {"ends": 120, "hangs": 20}  # of ranks that wait for another one, on a busy machine
+WORDS = "expected the same on all {} ranks; pass every rank the same arguments, and seed every rank alike"
+
+
+def saved(folder, kind, **changes):
+    name = "-".join([kind, *(f"{value}" for value in changes.values())])
+    tiny(kind, **changes).save_pretrained(folder / name)
+    return name
+
+
+def case(model, stage="final", ways=("greedy", "beams", "samples")):
+    return {"model": model, "stage": stage, "ways": list(ways)}
+
+
+def cases_of_two(folder):
+    models = [
+        saved(folder, kind, tie_word_embeddings=kind in ("gemma2", "bloom")) for kind in KINDS
+    ]
+    stages = [case(models[KINDS.index("llama")], stage) for stage in tinyllm.STAGES]
+    return [*(case(model) for model in models), *stages]
+
+
+def cases_of_three(folder):
+    heads = {"num_attention_heads": 6, "num_key_value_heads": 1, "hidden_size": 36}
+    models = [saved(folder, kind, **heads) for kind in ("llama", "gpt_neox")]
+    return [case(model) for model in models]
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def environment(rank, size, port):
+    paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests", ROOT / "tests" / "parallel")))
+    return os.environ | {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(size),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "PYTHONPATH": paths,
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def run(folder, size, cases, loss):
+    """Start all ranks together; what each of them found, and how it ended."""
+    tiny(num_attention_heads=6, num_key_value_heads=6, head_dim=8, hidden_size=48).save_pretrained(
+        folder / "with-tokenizer"
+    )
+    letters().save_pretrained(folder / "with-tokenizer")
+    plan = {"cases": cases, "loss": loss, "timeout_s": TIMEOUT_S[loss]}
+    (folder / "cases.json").write_text(json.dumps(plan))
+    port = free_port()
+    command = [sys.executable, rank_worker.__file__, str(folder)]
+    processes = [
+        subprocess.Popen(
+            command, env=environment(rank, size, port), stderr=subprocess.PIPE, text=True
+        )
+        for rank in range(size)
+    ]
+    survivors = processes[:-1]
+    try:
+        errors = [process.communicate(timeout=300)[1] for process in survivors]
+    finally:
+        for process in processes:
+            process.kill()
+    for process, error in zip(survivors, errors, strict=True):
+        assert process.returncode == 0, error
+    return [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in range(size)]
+
+
+@pytest.fixture(
+    scope="module", params=[(2, cases_of_two, "ends"), (3, cases_of_three, "hangs")], ids=["2", "3"]
+)
+def ranks(request, tmp_path_factory):
+    size, make, loss = request.param
+    folder = tmp_path_factory.mktemp(f"ranks-{size}")
+    cases = make(folder)
+    return folder, cases, run(folder, size, cases, loss)
+
+
+def test_every_rank_has_the_answers_of_one_process(ranks):
+    folder, cases, found = ranks
+    ids, options = rank_worker.inputs()
+    for i, one in enumerate(cases):
+        model = tinyllm.from_pretrained(
+            folder / one["model"], stage=one["stage"], device="cpu", dtype="float32"
+        )
+        expected = {way: rank_worker.answer(model, way) for way in one["ways"]}
+        logits = model(ids, options["attention_mask"])
+        for rank in found:
+            assert rank["cases"][i]["tokens"] == expected, one
+            close(torch.tensor(rank["cases"][i]["logits"]), logits)
+            assert rank["cases"][i]["logits"] == found[0]["cases"][i]["logits"], "the same bits"
+
+
+def test_the_model_shows_its_rank_and_why_steps_are_eager(ranks):
+    _, _, found = ranks
+    for i, rank in enumerate(found):
+        assert f"rank       {i} of {len(found)}" in rank["shown"]
+        assert f"eager (a native step makes no sums over {len(found)} ranks)" in rank["shown"]
+
+
+def test_the_first_rank_reads_the_input_and_prints(ranks):
+    folder, _, found = ranks
+    model = tinyllm.from_pretrained(folder / "with-tokenizer", device="cpu", dtype="float32")
+    ids = model.tokenizer("abc", return_tensors="pt")["input_ids"]
+    new = model.generate(ids, max_new_tokens=5, do_sample=False)[0, 3:]
+    expected = [0, model.tokenizer.decode(new) + "\n"]
+    first, *others = [rank["commands"] for rank in found]
+    assert first["prompt"] == first["stdin"] == expected
+    assert first["bench"][0] == 0 and "ranks" in first["bench"][1]
+    for other in others:
+        assert other == {"prompt": [0, ""], "stdin": [0, ""], "bench": [0, ""]}
+    (row,) = read_rows(folder / "rows.json")
+    assert row.ranks == len(found)
+
+
+def test_ranks_that_differ_get_an_error(ranks):
+    _, _, found = ranks
+    size = len(found)
+    others = list(range(1, size))
+    end = f"of ranks {others} differ from those of rank 0: {WORDS.format(size)}"
+    lengths = f"the arguments of generate {end}"
+    for rank in found:
+        assert rank["mismatches"] == {
+            "ids": f"ValueError: {lengths}",
+            "length": f"ValueError: {lengths}",
+            "forward": f"ValueError: input_ids and attention_mask {end}",
+            "seed": f"ValueError: the states of random numbers {end}",
+            "none": None,
+        }
+
+
+def test_a_rank_that_is_lost_ends_the_others(ranks):
+    _, _, found = ranks
+    size = len(found)
+    for rank, one in enumerate(found[:-1]):
+        assert one["loss"]["error"].startswith(
+            f"ConnectionError: rank {rank} of {size} has lost another rank, which has ended or does not answer: "
+            "its own message has the reason; start all ranks again ("
+        )
+        assert one["loss"]["seconds"] < TIMEOUT_S["hangs"] + 10
+    assert "loss" not in found[-1]

@@ -1,0 +1,1 @@
+"""One model over several devices: each rank has a part of every matrix, and partial sums are added up."""
