@@ -80,7 +80,8 @@ def segment_attention(
     rows = w * (h // g)
     window = NO_WINDOW if window is None else min(window, NO_WINDOW)
     capacity = prompt_k.shape[2] + response_k.shape[2] // w
-    plan = split_plan(device, q.dtype, b * g, rows=rows, d=d, keys=min(capacity, window))
+    sizes = {"rows": rows, "d": d, "keys": min(capacity, window)}
+    plan = split_plan(device, q.dtype, b * g, **sizes, is_int8=scales is not None)
     partials = None
     if plan.splits > 1:
         partials = q.new_empty(plan.splits, b * w * h, d + 2, dtype=torch.float32)
@@ -128,16 +129,25 @@ def _kernel(
 
 
 def split_plan(
-    device: Runtime, dtype: torch.dtype, heads: int, rows: int, d: int, keys: int
+    device: Runtime,
+    dtype: torch.dtype,
+    heads: int,
+    rows: int,
+    d: int,
+    keys: int,
+    *,
+    is_int8: bool = False,
 ) -> SplitPlan:
     """The plan for `heads` KV heads of all requests, `rows` rows each, and memory for `keys` keys.
 
     The matrix engine takes 16-bit types where its block saves a further pass over the prompt: where
-    the rows are more than fit in the registers without it.
+    the rows are more than fit in the registers without it. Arc A's registers, of 8 lanes, do not
+    hold the tiles that int8 is converted to.
     """
     block = block_rows(rows, ACC_REGISTERS * device.lanes // d)
     matrix = "NONE"
-    if rows > block and dtype != torch.float32 and device.matrix_engine:
+    has_matrix = device.matrix_engine and not (is_int8 and device.lanes == 8)
+    if rows > block and dtype != torch.float32 and has_matrix:
         block = block_rows(rows, ROWS[-1])
         matrix = "DPAS"
     return SplitPlan(block, matrix, num_splits(heads * -(-rows // block), keys, device.units))

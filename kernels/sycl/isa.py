@@ -123,13 +123,13 @@ def kernels() -> dict[str, tuple[str, str]]:
     return found
 
 
-def dtypes(variant: str) -> list[torch.dtype]:
-    """The formats that a variant is compiled for: the matrix engine takes 16 bits."""
-    return [
-        dtype
-        for dtype in SCALARS
-        if VARIANTS[variant][1].get("MATRIX") != "DPAS" or dtype.itemsize == 2
-    ]
+def dtypes(variant: str, lanes: int = 16) -> list[torch.dtype]:
+    """The formats that a variant is compiled for: the matrix engine takes 16 bits, that of Arc A no int8."""
+    options = VARIANTS[variant][1]
+    has_matrix = options.get("MATRIX") == "DPAS"
+    if has_matrix and "INT8" in options and lanes == 8:
+        return []
+    return [dtype for dtype in SCALARS if not has_matrix or dtype.itemsize == 2]
 
 
 def disassemble(
@@ -152,13 +152,13 @@ def reports(compiler: Compiler) -> list[Report]:
         compiler.gpus.values()
     ):  # in sequence: the SYCL compiler is called from this thread only
         for variant in VARIANTS:
-            for dtype in dtypes(variant):
+            for dtype in dtypes(variant, lanes):
                 spirv(variant, dtype, lanes)
     jobs = [
         (variant, dtype, gpu)
         for gpu in compiler.gpus
         for variant in VARIANTS
-        for dtype in dtypes(variant)
+        for dtype in dtypes(variant, compiler.gpus[gpu])
     ]
     with ThreadPoolExecutor(2) as pool:
         return [

@@ -348,6 +348,9 @@ def test_how_rows_are_cut():
     assert attention.split_plan(device, torch.float32, rows=64, **sizes) == SplitPlan(4, "NONE", 1)
     assert attention.split_plan(plain, half, rows=64, **sizes) == SplitPlan(4, "NONE", 1)
     assert attention.split_plan(arc, half, rows=4, **sizes) == SplitPlan(4, "DPAS", 1)
+    int8 = sizes | {"is_int8": True}
+    assert attention.split_plan(arc, half, rows=4, **int8) == SplitPlan(2, "NONE", 1)
+    assert attention.split_plan(device, half, rows=5, **int8) == SplitPlan(8, "DPAS", 1)
     assert attention.split_plan(device, half, heads=8, rows=1, d=64, keys=4096) == SplitPlan(
         1, "NONE", 16
     )

@@ -30,8 +30,10 @@ def test_the_machine_code_of_every_kernel():
 
 def check_registers(reports):
     assert len(reports) == sum(
-        len(isa.dtypes(variant)) for variant, _ in isa.kernels().values()
-    ) * len(ocloc.GPUS)
+        len(isa.dtypes(variant, lanes))
+        for variant, _ in isa.kernels().values()
+        for lanes in ocloc.GPUS.values()
+    )
     assert [report for report in reports if report.code.spilled] == []
 
 

@@ -12,7 +12,7 @@ MANY_BLOCKS = (
 )
 MANY_BLOCKS_BYTES = {"pvc": 28800, "bmg": 28800, "lnl": 28800}
 
-CONVERTED = "a tile of values is 16 keys at least, and all of it is converted before the matmul"
+LARGE_VALUES = "a tile of values is 16 keys at least, and all of it is converted before the matmul"
 
 
 class KnownSpill(NamedTuple):
@@ -34,6 +34,6 @@ KNOWN_SPILLS: tuple[KnownSpill, ...] = (
         for more in ("", ", softcap, window", ", int8")
     ),
     KnownSpill(
-        "attention, large heads, int8", CONVERTED, {"pvc": 12864, "bmg": 29888, "lnl": 29888}
+        "attention, large heads, int8", LARGE_VALUES, {"pvc": 12864, "bmg": 29888, "lnl": 29888}
     ),
 )
