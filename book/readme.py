@@ -10,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import answer_tables
 import attention_table
 import beam_tables
 import bench_tables
@@ -18,6 +19,7 @@ import kv_errors
 import loading_memory
 import packed_tables
 import pages
+import rank_tables
 import weight_errors
 
 from tinyllm.bench.rows import Row
@@ -52,6 +54,9 @@ SECTIONS = {
         "packed": packed_tables.packed,
         "weights": weight_errors.table,
         "keys": kv_errors.table,
+        "int8": answer_tables.int8_attention,
+        "answers": answer_tables.answers,
+        "ranks": rank_tables.ranks,
         "loading": loading_memory.table,
         "families": family_table.families,
         "tests": tests,
