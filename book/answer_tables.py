@@ -56,7 +56,8 @@ def answer_table(rows: list[Row]) -> str:
     row = rows[0]
     return (
         f"**{row.device}**, {row.date}: {row.model}, {row.dtype}, {row.new_tokens} tokens out, "
-        f"medians of {row.repeats} runs; numbers of answers that are missing did not fit, or were not tried.\n\n{markdown(lines)}"
+        f"medians of {row.repeats} runs; numbers of answers that are missing did not fit, or were not "
+        f"tried.\n\n{markdown(lines)}"
     )
 
 
