@@ -22,6 +22,20 @@ def ranks(folder: Path = RESULTS) -> str:
     return "\n\n".join([*map(model_table, runs), *map(sum_table, sums)])
 
 
+def headline(path: Path = RESULTS / "tensor-parallel-h100.json") -> str:
+    """A sentence on the largest model: greedy, with sums in one launch."""
+    rows = [row for row in json.loads(path.read_text()) if row.get("summed_by") == "one launch"]
+    row = max(
+        (row for row in rows if row["num_beams"] == 1),
+        key=lambda row: row["predicted_bytes_per_token"],
+    )
+    model = row["model"].removesuffix(" (random)")
+    return (
+        f"{model} over {row['ranks']} of them, greedy: {row['next_token_ms']:.1f} ms per token, "
+        f"{row['bandwidth_share']:.0%} of what they read."
+    )
+
+
 def model_table(rows: Rows) -> str:
     """A line for each model, number of GPUs and way of summing."""
     rows = [row for row in rows if "next_token_ms" in row]

@@ -45,8 +45,13 @@ def notebooks() -> str:
     return pages.course_map("notebooks/")
 
 
+def headline() -> str:
+    """The figures of the README."""
+    return f"{bench_tables.headline()}\n\n{rank_tables.headline()}"
+
+
 SECTIONS = {
-    README: {"demo": bench_tables.demo, "headline": bench_tables.headline, "notebooks": notebooks},
+    README: {"demo": bench_tables.demo, "headline": headline, "notebooks": notebooks},
     PAGE: {
         "run": bench_tables.ladder,
         "beams": beam_tables.beams,

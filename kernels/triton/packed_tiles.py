@@ -215,8 +215,10 @@ def load_neighbours(ptr, offset, mask):
     BITS: tl.constexpr = ptr.dtype.element_ty.primitive_bitwidth
     if BITS == 16:
         bits = _load((ptr + offset).to(tl.pointer_type(tl.uint64)), mask)
-        x0, x1 = _halves(ptr, bits.to(tl.uint32))
-        x2, x3 = _halves(ptr, (bits >> 32).to(tl.uint32))
+        x0 = _number_of_16_bits(ptr, bits)
+        x1 = _number_of_16_bits(ptr, bits >> 16)
+        x2 = _number_of_16_bits(ptr, bits >> 32)
+        x3 = _number_of_16_bits(ptr, bits >> 48)
     else:
         x0 = _load(ptr + offset, mask)
         x1 = _load(ptr + offset + 1, mask)
@@ -226,14 +228,9 @@ def load_neighbours(ptr, offset, mask):
 
 
 @triton.jit
-def _halves(ptr, word):
-    """The two numbers of 16 bits in a word, in the format of `ptr`, in fp32: bf16 is the first half of fp32."""
-    if ptr.dtype.element_ty == tl.bfloat16:
-        first = (word << 16).to(tl.float32, bitcast=True)
-        second = (word & 0xFFFF0000).to(tl.float32, bitcast=True)
-    else:
-        first, second = _halves_of_word(word)
-    return first, second
+def _number_of_16_bits(ptr, bits):
+    """The number in the last 16 bits, in the format of `ptr`, in fp32."""
+    return bits.to(tl.uint16).to(ptr.dtype.element_ty, bitcast=True).to(tl.float32)
 
 
 @triton.jit

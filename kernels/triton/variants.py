@@ -83,7 +83,7 @@ class Variant(NamedTuple):
     """One specialisation of a kernel; a member of a grouped parameter is named `group.member`.
 
     `absent` names the pointers that are None; `odd`: 16 divides no size and no stride, so that loads are element-wise;
-    `int8`: keys and values are int8, with scales, the members of grouped parameters that are None elsewhere.
+    `int8`: keys and values are int8, with scales, which are None elsewhere.
     """
 
     name: str
@@ -140,8 +140,8 @@ def source_of(variant: Variant, dtype: str) -> ASTSource:
             signature[name] = type_of((i,), name, name)
             continue
         group = GROUPS.get(name, PackedPointers)
-        if not variant.int8:
-            constants |= {f"{name}.{member}": None for member in group._field_defaults}
+        if not variant.int8 and group is not all_reduce.PeerBuffers:
+            constants |= {f"{name}.{scale}": None for scale in group._field_defaults}
         types = (type_of((i, j), f"{name}.{one}", one) for j, one in enumerate(group._fields))
         signature[name] = group(*types)
     return ASTSource(variant.kernel, signature, given, divisible)
