@@ -85,6 +85,15 @@ def test_a_group_of_heads_more_on_one_rank(tmp_path):
     assert [part.key_value_heads for part in parts] == [range(1), range(1, 3)]
 
 
+@pytest.mark.parametrize("kind", ["llama", "bloom"])
+def test_eight_ranks(kind, tmp_path):
+    """As the paper's eight tiles, on the families that it ran there."""
+    heads = {"num_attention_heads": 16, "hidden_size": 64}
+    heads |= {"num_key_value_heads": 8} if kind == "llama" else {}
+    tiny(kind, tie_word_embeddings=kind == "bloom", **heads).save_pretrained(tmp_path)
+    check_ranks(tmp_path, 8, "final")
+
+
 def test_heads_that_do_not_divide(tmp_path):
     sizes = {"hidden_size": 48, "num_attention_heads": 6, "num_key_value_heads": 2}
     config = load(save(tmp_path, **sizes)).config
