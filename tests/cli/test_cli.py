@@ -185,7 +185,7 @@ def test_plan_of_several_ranks(capsys):
     first, *_, last = capsys.readouterr().out.strip().splitlines()
     assert first == "each of 4 devices that run the model together"
     assert last.split()[:5] == ["final", "32.5", "GiB", "80.0", "MiB"]
-    assert main([*shape, "--plan", "--ranks", "3"]) == 2
+    assert main([*shape, "--plan", "--ranks", "12"]) == 2
     assert "64 query heads and 8 key/value heads do not divide" in capsys.readouterr().err
     assert main([*shape, "--ranks", "2"]) == 2
     assert "torchrun --nproc-per-node 2 -m tinyllm bench ..." in capsys.readouterr().err
