@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import weight_errors
-from weight_errors import WINDOW_TOKENS, load, log_probabilities, windows_of_text
+from weight_errors import load, log_probabilities, windows_of_text
 
 from tinyllm.cost.workload import Workload
 from tinyllm.model import Model, restage, with_kv_dtype
@@ -81,19 +81,14 @@ def as_markdown(rows: Sequence[Row]) -> str:
         "| --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        errors = f"{row.divergence:.1e} | {row.perplexity:.3f} | {row.same_top:.1%}"
-        lines.append(f"| `{row.kv_dtype}` | {row.token_bytes} | {errors} |")
+        lines.append(f"| `{row.kv_dtype}` | {row.token_bytes} | {weight_errors.errors(row)} |")
     return "\n".join(lines)
 
 
 def table() -> str:
     """The recorded rows, and what was measured."""
     rows = [Row(**row) for row in json.loads(RESULTS.read_text())]
-    row = rows[0]
-    head = (
-        f"**{row.model}**, {row.date}: {row.tokens} tokens of Python's documentation in windows of "
-        f"{WINDOW_TOKENS}, weights and activations in float32; python {row.versions['python']}."
-    )
+    head = weight_errors.heading(rows[0], "weights and activations")
     return f"{head}\n\n{as_markdown(rows)}"
 
 

@@ -116,20 +116,27 @@ def as_markdown(rows: Sequence[Row]) -> str:
     ]
     for row in rows:
         sizes = f"{row.bits:.2f} | {row.nbytes / 1e6:.1f}"
-        errors = f"{row.divergence:.1e} | {row.perplexity:.3f} | {row.same_top:.1%}"
-        lines.append(f"| `{row.weights}` | {sizes} | {errors} |")
+        lines.append(f"| `{row.weights}` | {sizes} | {errors(row)} |")
     return "\n".join(lines)
 
 
 def table() -> str:
     """The recorded rows, and what was measured."""
     rows = [Row(**row) for row in json.loads(RESULTS.read_text())]
-    row = rows[0]
-    head = (
+    return f"{heading(rows[0], 'activations')}\n\n{as_markdown(rows)}"
+
+
+def heading(row: Row, exact: str) -> str:
+    """The model, the text, and what was in float32; of rows of keys and values too, which have the same fields."""
+    return (
         f"**{row.model}**, {row.date}: {row.tokens} tokens of Python's documentation in windows of "
-        f"{WINDOW_TOKENS}, activations in float32; python {row.versions['python']}."
+        f"{WINDOW_TOKENS}, {exact} in float32; python {row.versions['python']}."
     )
-    return f"{head}\n\n{as_markdown(rows)}"
+
+
+def errors(row: Row) -> str:
+    """The last three columns of a line."""
+    return f"{row.divergence:.1e} | {row.perplexity:.3f} | {row.same_top:.1%}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Sums over the ranks of a group: our launch where the GPUs share memory, else the all-reduce of torch's backend."""
+"""Whether the ranks of a group can sum in one launch of ours; where not, torch's backend sums."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
 
 if TYPE_CHECKING:
     from .triton.all_reduce import OneShotAllReduce
@@ -18,56 +17,33 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 20
 
 
-class AllReduce:
-    """Sums over the ranks of `group`, in one launch for up to `max_elements`; every rank makes the same calls.
+def connect_one_shot(
+    group: dist.ProcessGroup, device: torch.device, dtype: torch.dtype, max_elements: int
+) -> OneShotAllReduce | None:
+    """The all-reduce in one launch of up to `max_elements`, 1 MB at most; every rank of the group calls it.
 
-    `one_shot` is None where that launch cannot be, for the `reason`, which on a GPU is also a warning of
-    rank 0. Every rank of the group constructs it, and all decide alike.
+    None on all ranks where one of them cannot: then the first warns of the reason.
     """
-
-    def __init__(
-        self, group: dist.ProcessGroup, device: torch.device, dtype: torch.dtype, max_elements: int
-    ) -> None:
-        self.group = group
-        self.one_shot: OneShotAllReduce | None = None
-        self.reason = unsupported_reason(group, device)
-        if self.reason is None:
-            max_elements = min(max_elements, MAX_BYTES // dtype.itemsize)
-            self._connect(device, dtype, max_elements)
-        if self.reason is not None and device.type != "cpu" and group.rank() == 0:
-            warnings.warn(
-                f"each all-reduce is the backend's, and slower: {self.reason}",
-                UserWarning,
-                stacklevel=2,
-            )
-
-    def _connect(self, device: torch.device, dtype: torch.dtype, max_elements: int) -> None:
-        """Share memory, or keep the reason why some rank cannot."""
+    one_shot = None
+    reason = unsupported_reason(group, device)
+    if reason is None:
         from .triton.all_reduce import OneShotAllReduce
 
+        max_elements = min(max_elements, MAX_BYTES // dtype.itemsize)
         try:
-            self.one_shot = OneShotAllReduce.from_group(self.group, device, dtype, max_elements)
-        except (RuntimeError, NotImplementedError) as error:
-            self.reason = f"torch cannot share memory: {str(error).splitlines()[0]}"
-        reasons: list[str | None] = [None] * self.group.size()
-        dist.all_gather_object(reasons, self.reason, group=self.group)
-        self.reason = next((reason for reason in reasons if reason is not None), None)
-        if self.reason is not None:
-            self.one_shot = None
-
-    def __call__(
-        self, partial: Tensor, residual: Tensor | None = None, bias: Tensor | None = None
-    ) -> Tensor:
-        """The sum of all ranks' partial [..., m], plus bias [m] and residual [..., m], each added once."""
-        one_shot = self.one_shot
-        if one_shot is not None and partial.numel() <= one_shot.capacity:
-            return one_shot(partial, residual, bias)
-        total = partial.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total, group=self.group)
-        for term in (bias, residual):
-            if term is not None:
-                total += term
-        return total
+            one_shot = OneShotAllReduce.from_group(group, device, dtype, max_elements)
+        except RuntimeError as error:  # torch's, whose first line is the reason
+            reason = f"torch cannot share memory: {str(error).splitlines()[0]}"
+        reasons: list[str | None] = [None] * group.size()
+        dist.all_gather_object(reasons, reason, group=group)
+        reason = next((one for one in reasons if one is not None), None)
+    if reason is None:
+        return one_shot
+    if group.rank() == 0:
+        warnings.warn(
+            f"each all-reduce is the backend's, and slower: {reason}", UserWarning, stacklevel=2
+        )
+    return None
 
 
 def unsupported_reason(group: dist.ProcessGroup, device: torch.device) -> str | None:

@@ -34,7 +34,7 @@ except ImportError:  # in a checkout that is not installed, that package is else
     sys.path.append(str(ROOT))
     spec = importlib.util.spec_from_file_location("tinyllm.kernels", ROOT / "kernels/__init__.py")
     sys.modules["tinyllm.kernels"] = importlib.util.module_from_spec(spec)
-from tinyllm.kernels.all_reduce import AllReduce  # noqa: E402
+from tinyllm.kernels.all_reduce import connect_one_shot  # noqa: E402
 from tinyllm.kernels.triton.all_reduce import OneShotAllReduce  # noqa: E402
 
 CALLS = 64  # of a graph
@@ -204,7 +204,7 @@ def timed(ranks: Ranks, replays: int) -> list[dict[str, object]]:
     accelerator = torch.get_device_module(ranks.device)
     rows = []
     for size in TIMED:
-        ours = AllReduce(ranks.group, ranks.device, torch.bfloat16, size[0] * size[1]).one_shot
+        ours = connect_one_shot(ranks.group, ranks.device, torch.bfloat16, size[0] * size[1])
         for name, call in ways(ranks, ours, *size).items():
             try:
                 us = microseconds(ranks, call, replays)
@@ -241,12 +241,11 @@ def main() -> int:
     most = max(rows * columns for rows, columns in CHECKED)
     wrong: list[str] = []
     for dtype in DTYPES:
-        reduce = AllReduce(ranks.group, ranks.device, dtype, most)
-        if reduce.one_shot is None:
-            ranks.print(f"not in one launch: {reduce.reason}")
-            return 1
+        one_shot = connect_one_shot(ranks.group, ranks.device, dtype, most)
+        if one_shot is None:
+            return 1  # and a warning of the reason
         if not options.skip_check:
-            mine = check(ranks, reduce.one_shot, dtype)
+            mine = check(ranks, one_shot, dtype)
             everyone: list[list[str]] = [[] for _ in range(ranks.size)]
             dist.all_gather_object(everyone, mine)
             wrong += [f"rank {rank}: {one}" for rank, of in enumerate(everyone) for one in of]

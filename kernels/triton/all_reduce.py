@@ -12,7 +12,8 @@ parity of an epoch, which each program counts in memory, so that a captured grap
 With FENCES, for Intel, adding 1 to the epoch is an acquire and a release at system scope, which orders the fill of the
 call before and the sums of this one; so does each round of the wait, as Intel's compiler takes a volatile load for any
 other. On NVIDIA the end of a launch has brought the fill to the L2 of its memory, where the peer's store arrives, and
-volatile loads read that L2. Fences there cost 1.7 of 4.3 us, for a row of 4,096 on two H100s.
+volatile loads read that L2. Fences there cost 1.7 of 4.3 us, for a row of 4,096 on two H100s
+(book/results/fences-h100.json).
 
 A program owns the same elements in all calls, and waits for the same program of its peers alone. There are at most
 `max_programs`, which all run at a time: none waits for one that cannot start.

@@ -15,8 +15,6 @@ replayed while they grow. With a window, splits divide only the tiles within it;
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import triton
 import triton.language as tl
@@ -32,6 +30,7 @@ from .arguments import (
     check_vectors,
     window_or_none,
 )
+from .attention_arguments import check_attention, prompt_scales, response_scales
 from .attention_segments import attend_to_prompt, attend_to_response, load_queries
 from .beam_mask import WORD_BITS, make_beam_mask
 from .online_softmax import LOG2_E, SCALE_UNIT, reduce_partials, store_partial
@@ -257,7 +256,9 @@ def segment_attention(
     this beam index, so that no call computes it again; `workspace`: that of an earlier call of the same shapes.
     Returns [b, w, h * d]. Raises ValueError where shapes, formats or strides do not fit.
     """
-    _check(q, prompt_k, prompt_v, response_k, response_v, beam_index, prompt_positions, scales)
+    check_attention(
+        q, prompt_k, prompt_v, response_k, response_v, beam_index, prompt_positions, scales
+    )
     check_vectors(2, lengths=lengths)
     check_int32(lengths=lengths)
     check_vectors(q.shape[1], slopes=slopes)
@@ -282,7 +283,7 @@ def segment_attention(
         stride_head=stride_head,
         stride_token=stride_token,
         stride_positions=_batch_stride(prompt_positions),
-        **_prompt_scales(scales),
+        **prompt_scales(scales),
     )
     stride_batch, stride_head, stride_step, stride_slot = response_strides
     response = ResponseSegment(
@@ -292,7 +293,7 @@ def segment_attention(
         stride_head=stride_head,
         stride_step=stride_step,
         stride_slot=stride_slot,
-        **_response_scales(scales, w),
+        **response_scales(scales, w),
     )
     block_loads = (
         launch.block_loads
@@ -328,36 +329,6 @@ def segment_attention(
     return out
 
 
-def _prompt_scales(scales: KeyValueScales | None) -> dict[str, Any]:
-    """Members of a `PromptSegment`."""
-    if scales is None:
-        return {}
-    stride_batch, stride_head, stride_token = scales.prompt_k.stride()
-    return {
-        "k_scale_ptr": scales.prompt_k,
-        "v_scale_ptr": scales.prompt_v,
-        "stride_scale_batch": stride_batch,
-        "stride_scale_head": stride_head,
-        "stride_scale_token": stride_token,
-    }
-
-
-def _response_scales(scales: KeyValueScales | None, w: int) -> dict[str, Any]:
-    """Members of a `ResponseSegment`."""
-    if scales is None:
-        return {}
-    _, strides = response_layout(scales.response_k[..., None], w)
-    stride_batch, stride_head, stride_step, stride_slot = strides
-    return {
-        "k_scale_ptr": scales.response_k,
-        "v_scale_ptr": scales.response_v,
-        "stride_scale_batch": stride_batch,
-        "stride_scale_head": stride_head,
-        "stride_scale_step": stride_step,
-        "stride_scale_slot": stride_slot,
-    }
-
-
 def _has_query_blocks(q: Tensor, group_size: int) -> bool:
     """Whether q [b, h, w, d] can be loaded as blocks, of the rows that `load_queries` makes."""
     if group_size == 1:
@@ -388,63 +359,3 @@ def _word_stride(x: Tensor | None) -> int:
 def _batch_stride(x: Tensor | None) -> int:
     """The stride from one request to the next; 0 where there is one for all."""
     return 0 if x is None or len(x) == 1 else x.stride(0)
-
-
-def _check(
-    q: Tensor,
-    prompt_k: Tensor,
-    prompt_v: Tensor,
-    response_k: Tensor,
-    response_v: Tensor,
-    beam_index: Tensor | None,
-    prompt_positions: Tensor | None,
-    scales: KeyValueScales | None,
-) -> None:
-    b, h, w, d = q.shape
-    kv_heads = prompt_k.shape[1]
-    dtype = q.dtype if scales is None else torch.int8
-    _check_scales(scales, prompt_k, response_k)
-    for name, v, k in (("prompt_v", prompt_v, prompt_k), ("response_v", response_v, response_k)):
-        if v.shape != k.shape or v.stride() != k.stride():
-            given = f"{list(v.shape)}, strides {v.stride()}"
-            expected = f"{list(k.shape)}, strides {k.stride()}"
-            raise ValueError(f"{name} is {given}: expected what its keys are, {expected}")
-    for name, k in (("prompt_k", prompt_k), ("response_k", response_k)):
-        sizes = (k.shape[0], k.shape[1], k.shape[-1])
-        if k.dtype != dtype or sizes != (b, kv_heads, d) or h % kv_heads:
-            raise ValueError(
-                f"{name} is {list(k.shape)} of {k.dtype}: "
-                f"expected [{b}, g, n, {d}] of {dtype}, g | {h}"
-            )
-    if any(x.stride(-1) != 1 for x in (q, prompt_k, response_k)):
-        raise ValueError("the last dimension of q, keys and values must be dense (stride 1)")
-    if beam_index is not None and (
-        beam_index.shape[:2] != (b, w) or beam_index.dtype != torch.int32
-    ):
-        raise ValueError(
-            f"beam_index is {list(beam_index.shape)} of {beam_index.dtype}: "
-            f"expected [{b}, {w}, steps] of int32"
-        )
-    if prompt_positions is not None and (
-        len(prompt_positions) != b or prompt_positions.dtype != torch.int32
-    ):
-        raise ValueError(
-            f"prompt_positions is {list(prompt_positions.shape)} of {prompt_positions.dtype}: "
-            f"expected [{b}, t] of int32"
-        )
-
-
-def _check_scales(scales: KeyValueScales | None, prompt_k: Tensor, response_k: Tensor) -> None:
-    """Raise ValueError unless each key and value has a scale, and keys and values are alike."""
-    if scales is None:
-        return
-    given = scales._asdict()
-    for name, k in (("prompt", prompt_k), ("response", response_k)):
-        for kind in "kv":
-            x = given[f"{name}_{kind}"]
-            alike = x.shape == k.shape[:-1] and x.stride() == given[f"{name}_k"].stride()
-            if x.dtype != torch.float32 or not alike:
-                raise ValueError(
-                    f"the scales of {name}_{kind} are {list(x.shape)} of {x.dtype}, strides "
-                    f"{x.stride()}: expected {list(k.shape[:-1])} of torch.float32, alike for k and v"
-                )

@@ -15,57 +15,8 @@ import triton.language as tl
 from torch import Tensor
 
 from .arguments import CacheSlots, HeadNormPointers, RopeTables, Strides, check_int32
+from .int8 import codes_of, largest_of, scale_of
 from .tuning import LaunchConfig, launch_for
-
-MAX_CODE = tl.constexpr(127.0)
-# 1.5 * 2^23: a sum of this size is rounded to an integer.
-ROUNDING = tl.constexpr(12582912.0)
-MIN_SCALE = tl.constexpr(1e-30)
-
-
-@triton.jit
-def _largest(x):
-    """The largest magnitude of each row: [rows, 1]."""
-    return tl.max(tl.abs(x), 1, keep_dims=True)
-
-
-@triton.jit
-def _high_half(x):
-    """x in fp32 with 12 of its 24 digits: two such numbers times each other are exact."""
-    return (x.to(tl.int32, bitcast=True) & -4096).to(tl.float32, bitcast=True)
-
-
-@triton.jit
-def _divide(x, y):
-    """x / y in fp32 as torch divides, correctly rounded: a quotient, and the remainder that it leaves.
-
-    The halves of the factors make the remainder exact. A division alone may be wrong in the last digit, and for
-    `tl.div_rn` Intel's Triton calls a library, of which a kernel gets 28,000 instructions.
-    """
-    inverse = 1.0 / y
-    quotient = x * inverse
-    quotient_high = _high_half(quotient)
-    quotient_low = quotient - quotient_high
-    y_high = _high_half(y)
-    y_low = y - y_high
-    remainder = x - quotient_high * y_high
-    remainder -= quotient_high * y_low
-    remainder -= quotient_low * y_high
-    remainder -= quotient_low * y_low
-    return quotient + remainder * inverse
-
-
-@triton.jit
-def _scale_of(largest):
-    """The scales of rows with these largest magnitudes [rows, 1]."""
-    return _divide(largest, tl.full(largest.shape, MAX_CODE, tl.float32))
-
-
-@triton.jit
-def _codes(x, scale):
-    """x / scale in int8, to nearest, ties to even; zeros where all of a row are zero, or smaller than fp32 divides."""
-    quotient = _divide(x, tl.where(scale > MIN_SCALE, scale, 1.0))
-    return ((quotient + ROUNDING) - ROUNDING).to(tl.int8)
 
 
 @triton.jit
@@ -82,9 +33,9 @@ def _copy_heads(
         values = tl.load(in_ptrs, mask=mask)
     else:
         values = tl.load(in_ptrs, mask=mask, other=0.0).to(tl.float32)
-        scale = _scale_of(_largest(values))
+        scale = scale_of(largest_of(values))
         tl.store(scale_ptr + head * stride_scale_head, scale, mask=row_mask)
-        values = _codes(values, scale)
+        values = codes_of(values, scale)
     tl.store(out_ptr + head * stride_out_head + column, values, mask=mask)
 
 
@@ -175,15 +126,15 @@ def _quantize_heads(
     """
     x1 = x1.to(INPUT_TYPE).to(tl.float32)
     x2 = x2.to(INPUT_TYPE).to(tl.float32)
-    largest = tl.maximum(_largest(x1), _largest(x2))
+    largest = tl.maximum(largest_of(x1), largest_of(x2))
     if KEPT > 0:
         kept = kept.to(INPUT_TYPE).to(tl.float32)
-        largest = tl.maximum(largest, _largest(kept))
-    scale = _scale_of(largest)
+        largest = tl.maximum(largest, largest_of(kept))
+    scale = scale_of(largest)
     tl.store(scale_ptrs, scale, mask=row_mask)
     if KEPT > 0:
-        kept = _codes(kept, scale)
-    return _codes(x1, scale), _codes(x2, scale), kept
+        kept = codes_of(kept, scale)
+    return codes_of(x1, scale), codes_of(x2, scale), kept
 
 
 @triton.jit

@@ -17,8 +17,8 @@ pytest.importorskip("triton")
 import all_reduce_ranks as ranks_of
 import triton.language as tl
 
-from tinyllm.kernels import all_reduce as fallback
-from tinyllm.kernels.all_reduce import AllReduce
+from tinyllm.kernels import all_reduce as choice
+from tinyllm.kernels.all_reduce import connect_one_shot
 from tinyllm.kernels.triton import all_reduce
 from tinyllm.kernels.triton.tuning import LAUNCHES
 
@@ -86,7 +86,7 @@ def test_programs_fit_on_a_gpu_and_cover_the_buffer(kind, max_elements):
 
 
 def made(dtype=torch.float32, num_ranks=2) -> all_reduce.OneShotAllReduce:
-    """For errors alone: nobody answers."""
+    """For errors alone: the other ranks have no process."""
     words = all_reduce.num_words(256, num_ranks, LAUNCH)
     buffer = torch.full((words,), all_reduce.empty_word(dtype), dtype=all_reduce.WORDS[dtype])
     return all_reduce.OneShotAllReduce(buffer, [buffer.data_ptr()] * num_ranks, 0, dtype)
@@ -122,22 +122,23 @@ def test_buffers_that_do_not_fit_are_refused(interpreted):
         all_reduce.OneShotAllReduce(buffer, [address, 0], 1, torch.float32)
 
 
-# The choice, and the backend's all-reduce: two processes of gloo do the work of each of these functions.
+# The choice: two processes of gloo do the work of each of these functions.
 
 
-def on_a_cpu(rank: int) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        reduce = AllReduce(dist.group.WORLD, torch.device("cpu"), torch.float32, 1024)
-    assert "one is on cpu" in reduce.reason
-    partial = torch.arange(6.0).view(2, 3) * 10**rank
-    before = partial.clone()
-    bias = torch.tensor([100.0, 200.0, 300.0])
-    total = torch.arange(6.0).view(2, 3) * 11
-    assert torch.equal(reduce(partial), total)
-    assert torch.equal(reduce(partial, partial, bias), total + bias + partial)
-    assert torch.equal(reduce(partial.T), total.T)
-    assert torch.equal(partial, before)
+def connected(device: str, max_elements: int = 1024):
+    """What a rank gets, and the warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        one_shot = connect_one_shot(
+            dist.group.WORLD, torch.device(device), torch.float32, max_elements
+        )
+    return one_shot, [str(one.message) for one in caught]
+
+
+def where_there_are_no_gpus(rank: int) -> None:
+    one_shot, warned = connected("cpu")
+    assert one_shot is None
+    assert ["one is on cpu" in message for message in warned] == [True] * (rank == 0)
 
 
 def where_one_rank_cannot_share(rank: int) -> None:
@@ -147,12 +148,10 @@ def where_one_rank_cannot_share(rank: int) -> None:
         return made()
 
     all_reduce.OneShotAllReduce.from_group = classmethod(shared)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        reduce = AllReduce(dist.group.WORLD, torch.device("xpu"), torch.float32, 1024)
-    assert reduce.reason == "torch cannot share memory: no access between devices"
-    assert [reduce.reason in str(one.message) for one in caught] == [True] * (rank == 0)
-    assert torch.equal(reduce(torch.ones(2)), torch.full((2,), 2.0))
+    one_shot, warned = connected("xpu")
+    assert one_shot is None
+    reason = "torch cannot share memory: no access between devices"
+    assert [message.endswith(reason) for message in warned] == [True] * (rank == 0)
 
 
 def where_all_can_share(rank: int) -> None:
@@ -163,21 +162,20 @@ def where_all_can_share(rank: int) -> None:
         return made()
 
     all_reduce.OneShotAllReduce.from_group = classmethod(shared)
-    all_reduce.OneShotAllReduce.__call__ = lambda self, *arguments: "one launch"
-    reduce = AllReduce(dist.group.WORLD, torch.device("cuda"), torch.float32, 10**9)
-    assert (reduce.reason, sizes) == (None, [fallback.MAX_BYTES // 4])
-    assert reduce(torch.ones(256)) == "one launch"
-    assert torch.equal(reduce(torch.ones(257)), torch.full((257,), 2.0))
+    one_shot, warned = connected("cuda", 10**9)
+    assert isinstance(one_shot, all_reduce.OneShotAllReduce)
+    assert (warned, sizes) == ([], [choice.MAX_BYTES // 4])
 
 
 def on_two_hosts(rank: int) -> None:
-    fallback.socket.gethostname = lambda: f"host{rank}"
-    reason = fallback.unsupported_reason(dist.group.WORLD, torch.device("cuda"))
+    choice.socket.gethostname = lambda: f"host{rank}"
+    reason = choice.unsupported_reason(dist.group.WORLD, torch.device("cuda"))
     assert reason == "the ranks are on several hosts, ['host0', 'host1']"
 
 
 @pytest.mark.parametrize(
-    "work", [on_a_cpu, where_one_rank_cannot_share, where_all_can_share, on_two_hosts]
+    "work",
+    [where_there_are_no_gpus, where_one_rank_cannot_share, where_all_can_share, on_two_hosts],
 )
 def test_the_choice_is_that_of_all_ranks(work, tmp_path):
     def with_group(rank: int) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tinyllm.config import split_evenly
-from tinyllm.kernels.all_reduce import AllReduce
+from tinyllm.kernels.all_reduce import connect_one_shot
 
 if TYPE_CHECKING:
     from tinyllm.kernels.triton.all_reduce import OneShotAllReduce
@@ -82,16 +84,14 @@ class ProcessRanks(Ranks):
     def connect(self, device: torch.device, dtype: torch.dtype, max_elements: int) -> Ranks:
         if not self.shared_memory or device.type == "cpu":
             return self
-        both = AllReduce(dist.group.WORLD, device, dtype, max_elements)
-        return replace(self, one_launch=both.one_shot)
+        one_launch = connect_one_shot(dist.group.WORLD, device, dtype, max_elements)
+        return replace(self, one_launch=one_launch)
 
     def all_reduce(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         if self.one_launch is not None and x.numel() <= self.one_launch.capacity:
             return self.one_launch(x)
-        try:
+        with self._messages(x):
             dist.all_reduce(x)
-        except RuntimeError as error:
-            raise self._lost(x, error) from error
         return x
 
     def gather(self, x: Float[Tensor, "*rows own"], columns: int) -> Float[Tensor, "*rows columns"]:
@@ -99,10 +99,8 @@ class ProcessRanks(Ranks):
         missing = max(sizes) - x.shape[-1]
         own = F.pad(x, (0, missing)) if missing else x.contiguous()
         parts = own.new_empty(self.size, *own.shape)
-        try:
+        with self._messages(x):
             _all_gather(parts.view(-1), own.view(-1))
-        except RuntimeError as error:
-            raise self._lost(x, error) from error
         if min(sizes) == max(sizes):
             return parts.movedim(0, -2).flatten(-2)
         pairs = zip(parts, sizes, strict=True)
@@ -112,10 +110,8 @@ class ProcessRanks(Ranks):
         missing = torch.iinfo(torch.int64).max
         number = missing if value is None else value
         x = torch.tensor([number], dtype=torch.int64, device="cpu")
-        try:
+        with self._messages(x):
             dist.all_reduce(x, dist.ReduceOp.MIN)
-        except RuntimeError as error:
-            raise self._lost(x, error) from error
         return None if x.item() == missing else int(x.item())
 
     def share(self, value: Any) -> Any:
@@ -126,10 +122,8 @@ class ProcessRanks(Ranks):
     def check_same(self, digest: bytes, name: str) -> None:
         own = torch.tensor(list(digest), dtype=torch.uint8, device="cpu")
         digests = own.new_empty(self.size, len(own))
-        try:
+        with self._messages(own):
             _all_gather(digests.view(-1), own)
-        except RuntimeError as error:
-            raise self._lost(own, error) from error
         others = (digests != digests[0]).any(dim=1).nonzero()[:, 0].tolist()
         if others:
             raise ValueError(
@@ -137,14 +131,18 @@ class ProcessRanks(Ranks):
                 "pass every rank the same arguments, and seed every rank alike"
             )
 
-    def _lost(self, x: Tensor, error: RuntimeError) -> Exception:
-        """The error of a rank whose message did not arrive; on a GPU torch's own, by which a capture may fail."""
-        if x.device.type != "cpu":
-            return error
-        return ConnectionError(
-            f"rank {self.rank} of {self.size} has lost another rank, which has ended or does not answer: "
-            f"its own message has the reason; start all ranks again ({str(error).splitlines()[0]})"
-        )
+    @contextmanager
+    def _messages(self, x: Tensor) -> Iterator[None]:
+        """Raise ConnectionError where a host's message does not arrive, and torch's error where a GPU's does not."""
+        try:
+            yield
+        except RuntimeError as error:
+            if x.device.type != "cpu":
+                raise
+            raise ConnectionError(
+                f"rank {self.rank} of {self.size} has lost another rank, which has ended or does not answer: "
+                f"its own message has the reason; start all ranks again ({str(error).splitlines()[0]})"
+            ) from error
 
 
 def under_torchrun() -> bool:
