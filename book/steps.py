@@ -23,15 +23,15 @@ their positions (for the ladder, a selection), each with its text below.
 TITLES = {
     "beams": (
         "The memory of a beam search",
-        "The cache that is copied beside the one that is not: notebook 08.",
+        "The cache that is copied beside the one that is not: notebook 09.",
     ),
     "softmax": (
         "Attention in one pass, tile by tile",
-        "One head of the default model: notebook 09.",
+        "One head of the default model: notebook 10.",
     ),
     "ladder": (
         "The ladder, predicted",
-        "Pick a stage, a beam width and a prompt, on an assumed GPU: notebook 12.",
+        "Pick a stage, a beam width and a prompt, on an assumed GPU: notebook 14.",
     ),
 }
 # A part of the positions of the ladder's widget.

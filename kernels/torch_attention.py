@@ -1,6 +1,6 @@
 """Attention over some of the keys, in torch: the result and the log-sum-exp by which parts are merged.
 
-Two parts of one softmax are merged exactly by the logarithms of their sums (FlashDecoding; notebook 09).
+Two parts of one softmax are merged exactly by the logarithms of their sums (FlashDecoding; notebook 10).
 """
 
 from __future__ import annotations

@@ -71,7 +71,8 @@ def asks(notebook, number):
 
 def links_back(notebook, number):
     paragraphs = source(notebook["cells"][0]).split("\n\n")
-    return number == 0 or f"]({NOTEBOOKS[number - 1].name})" in "".join(paragraphs[2:3])
+    before = [NOTEBOOKS[n].name for n in NOTEBOOKS if n < number][-1:]
+    return not before or f"]({before[0]})" in "".join(paragraphs[2:3])
 
 
 def has_few_words(notebook, number):
@@ -247,15 +248,15 @@ def removes(what, old):
 
 
 FAULTS = [
-    (has_title, swap("# 05 · ", "# 6 · ")),
-    (has_title, swap("# 05 · ", "# 05 - ")),
+    (has_title, swap("# 06 · ", "# 6 · ")),
+    (has_title, swap("# 06 · ", "# 06 - ")),
     (asks, swap("**Question.**", "**Predict.**")),
     (asks, swap("left to fuse around them?", "left to fuse around them.")),
-    (links_back, swap("[04](04_rope_and_the_cache_write.ipynb) put", "04 put")),
+    (links_back, swap("[05](05_rope_and_the_cache_write.ipynb) put", "05 put")),
     (
         links_back,
         swap(
-            "](04_rope_and_the_cache_write.ipynb) put", "](03_fusing_norm_and_residual.ipynb) put"
+            "](05_rope_and_the_cache_write.ipynb) put", "](04_fusing_norm_and_residual.ipynb) put"
         ),
     ),
     (has_few_words, swap("## The same tokens", "## The same tokens\n\n" + "word " * 400)),
@@ -266,7 +267,7 @@ FAULTS = [
     (checks_every_exercise, swap("<details>", "## Exercise 2: no check\n\nWrite it.\n\n<details>")),
     (folds_a_hint, swap("<details><summary>Hint</summary>", "Hint:")),
     (folds_a_hint, swap("</details>", "")),
-    (has_a_solution, swap("](solutions/05_solutions.ipynb)", "](solutions/04_solutions.ipynb)")),
+    (has_a_solution, swap("](solutions/06_solutions.ipynb)", "](solutions/05_solutions.ipynb)")),
     (takes_one_thing_away, swap("## Takeaway", "## In short")),
     (takes_one_thing_away, swap("\n> ", "\n")),
     (takes_one_thing_away, swap("\n> ", "\n> More.\n\n> ")),
@@ -283,7 +284,7 @@ FAULTS = [
     (leads_on, swap("**Next question.**", "**Next.**")),
     (
         leads_on,
-        swap("](06_the_same_kernel_for_intel.ipynb)", "](07_the_cache_and_why_beams_hurt.ipynb)"),
+        swap("](07_the_same_kernel_for_intel.ipynb)", "](08_the_cache_and_why_beams_hurt.ipynb)"),
     ),
     (
         leads_on,

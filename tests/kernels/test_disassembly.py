@@ -1,4 +1,4 @@
-"""The machine code that notebook 06 reads: current, and where it says things happen they do."""
+"""The machine code that notebook 07 reads: current, and where it says things happen they do."""
 
 import os
 import shutil

@@ -36,8 +36,8 @@ def stock_attention(
 ) -> Float[Tensor, "b t hd"]:
     """Softmax(q k^T / sqrt(d) + bias) v over all segments, the heads side by side.
 
-    With one segment there is nothing to merge, and torch's own attention is all (notebook 07); with
-    two, each part comes with its log-sum-exp, by which they are merged exactly (notebook 08). Keys and values in int8
+    With one segment there is nothing to merge, and torch's own attention is all (notebook 08); with
+    two, each part comes with its log-sum-exp, by which they are merged exactly (notebook 09). Keys and values in int8
     are dequantised, those of one layer at a time.
     """
     if isinstance(metadata, PrefillMetadata):

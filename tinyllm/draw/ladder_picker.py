@@ -66,7 +66,7 @@ def pick_from_ladder(
     """A widget that predicts a token in the middle of an answer to one request on a GPU, `size` bytes per element.
 
     Times are lower bounds: every byte comes from memory, every call takes the time of the smallest launch, and both
-    overlap (notebook 11), so that the longer one is the time of the token. Raises ValueError for other sizes, fewer
+    overlap (notebook 12), so that the longer one is the time of the token. Raises ValueError for other sizes, fewer
     than 3 tokens, and a machine without limits.
     """
     limits = machine.read_bandwidth, machine.launch_overhead

@@ -10,7 +10,7 @@ from tinyllm.lab.softmax_trace import SoftmaxTrace, as_text
 
 
 def step_through_softmax(trace: SoftmaxTrace) -> Stepper:
-    """A widget that shows the state of one pass of attention, tile by tile (notebook 09)."""
+    """A widget that shows the state of one pass of attention, tile by tile (notebook 10)."""
     tiles = len(trace.steps)
 
     def alt(number):

@@ -1,6 +1,6 @@
 """Online softmax, recorded step by step: attention over tiles of keys, and its state from one tile to the next.
 
-Plain torch, written for clarity (notebook 09), and tested with the case table of every attention kernel.
+Plain torch, written for clarity (notebook 10), and tested with the case table of every attention kernel.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Rotary position embedding: pairs of elements of q and k rotated by an angle that grows with the position.
 
-RoFormer, arXiv 2104.09864; notebook 04.
+RoFormer, arXiv 2104.09864; notebook 05.
 """
 
 from __future__ import annotations
