@@ -28,7 +28,8 @@ test: $(INSTALLED) lint  ## ruff, pytest, and every notebook; Intel's Triton com
 	$(BIN)/python -m tinyllm.kernels.triton.xpu.compiler
 	$(PYTEST) --dist load --durations 20 tests/kernels
 	$(PYTEST) --dist load --durations 20 --ignore tests/kernels
-	$(BIN)/python -m pytest $(WORKERS) --dist loadscope --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
+	$(BIN)/python tests/notebook_kernels.py $(BIN)/python -m pytest $(WORKERS) --dist loadscope \
+		--nbval --nbval-kernel-name forked --nbval-sanitize-with tests/nbval.cfg notebooks
 
 test-quick: $(INSTALLED) lint  ## for a change at hand: ruff, and every fourth case of the tests without the real model and compilers
 	$(PYTEST) --dist load --quick

@@ -98,16 +98,15 @@ def smollm():
 
 
 @pytest.fixture(scope="session")
-def oracle():
-    """The default model as transformers itself reads and runs it, in float32."""
-    from transformers import AutoModelForCausalLM
+def oracle(smollm):
+    """The default model as transformers runs it, in float32, on our copy of the weights.
 
-    from tinyllm.checkpoint.sources import default_model_file
+    That these are the weights which transformers itself reads is a test of the default model.
+    """
+    from tinyllm.bench.peers import transformers_twin
+    from tinyllm.checkpoint import open_checkpoint
 
-    path = default_model_file()
-    return AutoModelForCausalLM.from_pretrained(
-        path.parent, gguf_file=path.name, dtype=torch.float32
-    ).eval()
+    return transformers_twin(smollm, open_checkpoint(None)).eval()
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ every call makes a tiny model five times slower, and the first calls in each cas
 they are checked in every eighth case.
 """
 
+from collections.abc import Callable
+from dataclasses import is_dataclass
 from functools import partial, wraps
 from types import FunctionType
 
@@ -17,11 +19,21 @@ starts = 0  # how often counts have started anew
 
 
 def some_calls(function=None, **options):
-    """What jaxtyping's import hook puts over every function and class, for functions with fewer checks."""
+    """What jaxtyping's import hook puts over every function and class, with fewer checks."""
     if function is None:
         return partial(some_calls, **options)
-    if not isinstance(function, FunctionType):
-        return every_call(function, **options)
+    if isinstance(function, FunctionType):
+        return sampled(function, partial(every_call, function, **options))
+    plain = function.__init__
+    function = every_call(function, **options)
+    if is_dataclass(function) and function.__init__ is not plain:
+        checked = function.__init__
+        function.__init__ = sampled(plain, lambda: checked)
+    return function
+
+
+def sampled(function: Callable, check: Callable[[], Callable]) -> Callable:
+    """A function whose first calls, and some of the later ones, go to what `check` makes of it."""
     start, calls, checked = 0, 0, None
 
     @wraps(function)
@@ -30,7 +42,7 @@ def some_calls(function=None, **options):
         start, calls = starts, calls + 1 if start == starts else 1
         if calls > FIRST and calls % EVERY:
             return function(*args, **kwargs)
-        checked = checked or every_call(function, **options)  # its check is made at its first call
+        checked = checked or check()  # made at its first call
         return checked(*args, **kwargs)
 
     return call

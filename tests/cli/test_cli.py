@@ -261,6 +261,8 @@ def test_bench_takes_as_many_tokens_of_text_as_asked(tmp_path):
         "2",
         "--repeats",
         "1",
+        "--stages",
+        "naive",
         "--peers",
         "--json",
         str(out),

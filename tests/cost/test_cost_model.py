@@ -101,7 +101,7 @@ def observed(model, work):
 
 
 @every_stage
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     hf=models.drawn(),
     batch=st.integers(1, 3),
@@ -121,7 +121,7 @@ def test_prediction_equals_count(stage, hf, batch, tokens, held, dtype, padded):
 
 
 @every_variant
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(hf=models.drawn(), work=steps_of_several_sequences())
 def test_prediction_equals_count_for_sequences_that_share_prompts(stage, hf, work):
     dtype = {d.itemsize: d for d in DTYPES}[work.size]
@@ -133,7 +133,7 @@ def test_prediction_equals_count_for_sequences_that_share_prompts(stage, hf, wor
 
 
 @every_stage
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(hf=models.drawn(), work=steps_of_several_sequences(), prompt=st.integers(2, 5))
 def test_prediction_equals_count_for_their_prompts(stage, hf, work, prompt):
     model = tinyllm.optimize(hf.to({d.itemsize: d for d in DTYPES}[work.size]), stage=stage)
@@ -145,7 +145,7 @@ def test_prediction_equals_count_for_their_prompts(stage, hf, work, prompt):
 
 
 @int8_variants
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(hf=models.drawn(), work=steps_of_several_sequences(), prompt=st.integers(2, 5))
 def test_prediction_equals_count_with_keys_and_values_in_int8(stage, hf, work, prompt):
     step = replace(work, int8=True)
@@ -169,7 +169,7 @@ def test_a_step_reads_a_quarter_and_a_half_of_the_bytes(stage):
 
 
 @pytest.mark.parametrize("stage", tinyllm.STAGES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(hf=models.drawn(), work=steps_of_several_sequences(), data=st.data())
 def test_prediction_equals_count_of_a_reorder(stage, hf, work, data):
     model = tinyllm.optimize(hf.to({d.itemsize: d for d in DTYPES}[work.size]), stage=stage)

@@ -35,7 +35,7 @@ CALLS = {
     "long prompt": CallShape(4, 256, 8),
     "beams": CallShape(4, 256, 8, copies=4, beams=True),
     "padded beams": CallShape(4, 256, 8, copies=4, padded=True, beams=True),
-    "long answer": CallShape(2, 16, 90, copies=8, beams=True),
+    "long answer": CallShape(2, 16, 40, copies=8, beams=True),
     "many prompts": CallShape(64, 8, 4),
     "many beams": CallShape(64, 8, 4, copies=4, beams=True),
     "samples": CallShape(8, 30, 20, copies=5),

@@ -59,7 +59,7 @@ def small(request):
 
 
 @every_stage
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(**searches)
 def test_every_beam_reads_exactly_its_own_tokens(stage, hf, lengths, width, new, seed):
     model = tinyllm.optimize(hf, stage=stage)
@@ -83,7 +83,7 @@ def test_every_beam_reads_exactly_its_own_tokens(stage, hf, lengths, width, new,
 
 
 @every_stage
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(**searches)
 def test_recording_does_not_change_the_search(stage, hf, lengths, width, new, seed):
     model = tinyllm.optimize(hf, stage=stage)
@@ -95,7 +95,7 @@ def test_recording_does_not_change_the_search(stage, hf, lengths, width, new, se
 
 
 @every_stage
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(**searches)
 def test_the_cost_of_every_step_is_predicted(stage, hf, lengths, width, new, seed):
     model = tinyllm.optimize(hf, stage=stage)

@@ -1,13 +1,16 @@
-"""One of several processes that run the same cases together: `rank_worker.py FOLDER`, started as torchrun starts it.
+"""Several processes that run the same cases together: `rank_worker.py FOLDER SIZE PORT`.
 
-FOLDER has a folder for each model, and `cases.json`; each rank writes `rank-N.json` there.
+FOLDER has a folder for each model, and `cases.json`; each rank writes `rank-N.json` there. A rank has the variables
+that torchrun sets. All are copies of one process, which imports torch and transformers once for all of them.
 """
 
 import io
 import json
 import os
+import signal
 import sys
 import time
+import traceback
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -114,7 +117,7 @@ def loss(model, rank, how):
     return {"error": error, "seconds": time.perf_counter() - start}
 
 
-def main(folder):
+def run_rank(folder):
     plan = json.loads((folder / "cases.json").read_text())
     ranks = pick_ranks("auto", torch.device("cpu"), timeout_s=plan["timeout_s"])
     found = {"cases": [run_case(folder, case) for case in plan["cases"]]}
@@ -133,5 +136,28 @@ def main(folder):
         close_ranks()
 
 
+def copy_of_this_process(folder, rank, size, port):
+    """Start a rank; returns the number of its process."""
+    process = os.fork()
+    if process:
+        return process
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    try:
+        run_rank(folder)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def main(folder, size, port):
+    """Start all ranks; the exit status is 0 where all but the last, which is lost, end well."""
+    processes = [copy_of_this_process(folder, rank, size, port) for rank in range(size)]
+    failed = [os.waitpid(process, 0)[1] != 0 for process in processes[:-1]]
+    os.kill(processes[-1], signal.SIGKILL)
+    return int(any(failed))
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))

@@ -1,10 +1,12 @@
-"""Two and three processes on gloo: the answers of one process, and errors where a rank differs, ends or hangs."""
+"""Two, three and eight processes on gloo: the answers of one process, and errors where ranks differ, end or hang."""
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from models import KINDS, close, letters, tiny
 from tinyllm.bench.rows import read_rows
 
 ROOT = Path(__file__).parents[2]
+HEADS = {2: 6, 3: 6, 8: 8}
 TIMEOUT_S = {"ends": 120, "hangs": 20}  # of ranks that wait for another one, on a busy machine
 WORDS = "expected the same on all {} ranks; pass every rank the same arguments, and seed every rank alike"
 
@@ -50,48 +53,44 @@ def free_port():
         return one.getsockname()[1]
 
 
-def environment(rank, size, port):
-    paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests", ROOT / "tests" / "parallel")))
-    return os.environ | {
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": str(size),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "PYTHONPATH": paths,
-        "OMP_NUM_THREADS": "1",
-    }
-
-
 def run(folder, size, cases, loss):
-    """Start all ranks together; what each of them found, and how it ended."""
-    tiny(num_attention_heads=6, num_key_value_heads=6, head_dim=8, hidden_size=48).save_pretrained(
-        folder / "with-tokenizer"
-    )
+    """Start all ranks together; what each of them found."""
+    heads = {"num_attention_heads": HEADS[size], "num_key_value_heads": HEADS[size], "head_dim": 8}
+    tiny(**heads, hidden_size=8 * HEADS[size]).save_pretrained(folder / "with-tokenizer")
     letters().save_pretrained(folder / "with-tokenizer")
     plan = {"cases": cases, "loss": loss, "timeout_s": TIMEOUT_S[loss]}
     (folder / "cases.json").write_text(json.dumps(plan))
-    port = free_port()
-    command = [sys.executable, rank_worker.__file__, str(folder)]
-    processes = [
-        subprocess.Popen(
-            command, env=environment(rank, size, port), stderr=subprocess.PIPE, text=True
-        )
-        for rank in range(size)
-    ]
-    survivors = processes[:-1]
+    paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests", ROOT / "tests" / "parallel")))
+    ranks = subprocess.Popen(
+        [sys.executable, rank_worker.__file__, folder, str(size), str(free_port())],
+        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     try:
-        errors = [process.communicate(timeout=300)[1] for process in survivors]
+        error = ranks.communicate(timeout=300)[1]
     finally:
-        for process in processes:
-            process.kill()
-    for process, error in zip(survivors, errors, strict=True):
-        assert process.returncode == 0, error
+        with suppress(ProcessLookupError):
+            os.killpg(ranks.pid, signal.SIGKILL)
+    assert ranks.returncode == 0, error
     return [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in range(size)]
 
 
+def cases_of_eight(folder):
+    """The families of the largest models: of Llama-2-70B two ranks share a head of keys, of Bloom none does."""
+    sizes = {"num_attention_heads": 16, "hidden_size": 64}
+    models = [
+        saved(folder, "llama", num_key_value_heads=4, head_dim=4, **sizes),
+        saved(folder, "bloom", **sizes),
+    ]
+    return [case(model) for model in models]
+
+
 @pytest.fixture(
-    scope="module", params=[(2, cases_of_two, "ends"), (3, cases_of_three, "hangs")], ids=["2", "3"]
+    scope="module",
+    params=[(2, cases_of_two, "ends"), (3, cases_of_three, "hangs"), (8, cases_of_eight, "ends")],
+    ids=["2", "3", "8"],
 )
 def ranks(request, tmp_path_factory):
     size, make, loss = request.param

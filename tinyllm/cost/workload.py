@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 
@@ -123,10 +124,10 @@ class Cost:
         return self.weights + kv + self.activations_read + self.activations_written
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Cost(*map(operator.add, vars(self).values(), vars(other).values()))
 
     def __mul__(self, times: int) -> Cost:
-        return Cost(*(a * times for a in astuple(self)))
+        return Cost(*(part * times for part in vars(self).values()))
 
 
 def launch(read: int = 0, write: int = 0, **parts: int) -> Cost:

@@ -13,7 +13,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+from torch.utils.flop_counter import flop_registry, sdpa_flop_count
 
 from tinyllm.cache import Cache, LayerCache
 from tinyllm.cost.workload import Cost
@@ -36,13 +36,25 @@ LOOKUPS = (
 )
 
 
+def _sdpa_flops(
+    q: Tensor, k: Tensor, v: Tensor, *args: Any, out_val: Any = None, **kwargs: Any
+) -> int:
+    """Of torch's attention on a CPU, for which it has no formula; grouped heads are read as if repeated."""
+    b, h = q.shape[:2]
+    return sdpa_flop_count(q.shape, (b, h, *k.shape[2:]), (b, h, *v.shape[2:]))
+
+
+FLOPS = {**flop_registry, aten._scaled_dot_product_flash_attention_for_cpu: _sdpa_flops}
+
+
 @dataclass(frozen=True)
 class Operation:
-    """An ATen operation that runs a kernel: its name, and the bytes read and written in each storage."""
+    """An ATen operation that runs a kernel: its name, the bytes read and written in each storage, and its FLOPs."""
 
     name: str
     reads: list[tuple[torch.UntypedStorage, int]]
     writes: list[tuple[torch.UntypedStorage, int]]
+    flops: int = 0
 
 
 @dataclass
@@ -70,11 +82,9 @@ class OperationLog(TorchDispatchMode):
         outputs = [x for x in tree_leaves(result) if isinstance(x, Tensor)]
         if func not in ALLOCATIONS and (func._schema.is_mutable or not aliases(inputs, outputs)):
             overwritten = [x for x in tree_leaves(kwargs.get("out")) if isinstance(x, Tensor)]
-            self.operations.append(
-                _operation(
-                    func, [x for x in inputs if all(x is not y for y in overwritten)], outputs
-                )
-            )
+            read = [x for x in inputs if all(x is not y for y in overwritten)]
+            flops = _flops(func, args, kwargs, result)
+            self.operations.append(_operation(func, read, outputs, flops))
         return result
 
 
@@ -84,7 +94,7 @@ def aliases(inputs: list[Tensor], outputs: list[Tensor]) -> bool:
     return bool(outputs) and all(x.untyped_storage()._cdata in held for x in outputs)
 
 
-def _operation(func: Any, inputs: list[Tensor], outputs: list[Tensor]) -> Operation:
+def _operation(func: Any, inputs: list[Tensor], outputs: list[Tensor], flops: int = 0) -> Operation:
     reads = [(x.untyped_storage(), touched_bytes(x)) for x in inputs]
     if func in LOOKUPS:
         reads[0] = (reads[0][0], touched_bytes(outputs[0]))
@@ -92,9 +102,14 @@ def _operation(func: Any, inputs: list[Tensor], outputs: list[Tensor]) -> Operat
         reads[0] = (reads[0][0], len(outputs[0]) * inputs[0].stride(0))
     if func is aten.copy_.default:
         reads = reads[1:]
-    return Operation(
-        func.name(), reads, [(x.untyped_storage(), touched_bytes(x)) for x in outputs if x.numel()]
-    )
+    writes = [(x.untyped_storage(), touched_bytes(x)) for x in outputs if x.numel()]
+    return Operation(func.name(), reads, writes, flops)
+
+
+def _flops(func: Any, args: tuple, kwargs: dict, result: Any) -> int:
+    """Floating-point operations of matrix products and attention, by torch's own formulas."""
+    formula = FLOPS.get(func._overloadpacket)
+    return formula(*args, **kwargs, out_val=result) if formula else 0
 
 
 def touched_bytes(x: Tensor) -> int:
@@ -118,7 +133,7 @@ def count(run: Callable[[], object]) -> Cost:
 
 def classify(operations: list[Operation], weights: set[int], kv: set[int]) -> Cost:
     """The summed cost of operations; the storage of a tensor tells weights, keys and values, and activations."""
-    total = Cost(launches=len(operations))
+    total = Cost(launches=len(operations), flops=sum(one.flops for one in operations))
     for operation in operations:
         read = _by_owner(operation.reads, weights, kv)
         written = _by_owner(operation.writes, weights, kv)
@@ -179,15 +194,12 @@ class _Watch:
     tokens: int = 0
 
     def __post_init__(self) -> None:
-        attention = {aten._scaled_dot_product_flash_attention_for_cpu: _sdpa_flops}
-        self.flops = FlopCounterMode(display=False, custom_mapping=attention)
         self.weights = {p.untyped_storage()._cdata for p in self.model.parameters()}
 
     def before(self, layer: Any, args: tuple) -> None:
         if layer is self.model.layers[0]:  # drop the marks of a failed pass
             self.tokens = args[0].shape[0] * args[0].shape[1]
             self.marks.clear()
-            self.flops.flop_counts.clear()
         self.marks.append(len(self.log.operations))
         self.kv += storages(args[3])
 
@@ -198,15 +210,11 @@ class _Watch:
     def cost(self, operations: list[Operation]) -> Cost:
         return classify(operations, self.weights, _owned(self.kv))
 
-    def flops_in_layers(self) -> int:
-        return sum(self.flops.get_flop_counts().get("DecoderLayer", {}).values())
-
     def take(self) -> Pass:
         """The pass that has just ended. Clears the log, but keeps the storages of the cache for the next reorder."""
         start, operations, kv = self.marks[0], self.log.operations, _owned(self.kv)
         between = [operation for operation in operations[:start] if _touches(operation, kv)]
-        in_layers = self.cost(operations[start:]) + Cost(flops=self.flops_in_layers())
-        taken = Pass(self.tokens, in_layers, self.cost(between))
+        taken = Pass(self.tokens, self.cost(operations[start:]), self.cost(between))
         del self.kv[: self.known], operations[:]
         self.known = len(self.kv)
         return taken
@@ -232,7 +240,7 @@ def _watching(model: Decoder) -> Iterator[_Watch]:
     handles = [layer.register_forward_pre_hook(watch.before) for layer in model.layers]
     handles += [layer.register_forward_hook(watch.after) for layer in model.layers]
     try:
-        with watch.log, watch.flops:
+        with watch.log:
             yield watch
     finally:
         for handle in handles:
@@ -251,10 +259,7 @@ def observe(
         model.step(input_ids, attention_mask, cache)
     operations = watch.log.operations
     start, end = watch.marks[-2:]
-    total = watch.cost(operations) + Cost(flops=watch.flops.get_total_flops())
-    flops = watch.flops_in_layers() // len(model.layers)
-    last = watch.cost(operations[start:end]) + Cost(flops=flops)
-    return Observation(total, last, watch.tokens)
+    return Observation(watch.cost(operations), watch.cost(operations[start:end]), watch.tokens)
 
 
 def observe_reorder(cache: Cache, beam_idx: Int[Tensor, " r"]) -> Cost:
@@ -275,10 +280,3 @@ def observe_passes(model: Decoder) -> Iterator[list[Pass]]:
             yield passes
         finally:
             end.remove()
-
-
-def _sdpa_flops(
-    q: torch.Size, k: torch.Size, v: torch.Size, *args: Any, out_shape: Any = None, **kwargs: Any
-) -> int:
-    b, h, _, _ = q
-    return sdpa_flop_count(q, (b, h, *k[2:]), (b, h, *v[2:]))
