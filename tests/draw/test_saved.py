@@ -167,7 +167,15 @@ def test_times_are_launches_and_bytes_over_what_is_assumed():
     for one in saved_steps(14):
         per_launch = 1e-6 if one.notebook in (12, 14) else 5e-6
         assert one.launch_seconds == pytest.approx(one.launches * per_launch)
-        assert one.byte_seconds == pytest.approx(one.bytes / saved.BANDWIDTH)
+        assert one.byte_seconds == pytest.approx(one.bytes / 456e9)
+
+
+def test_another_gpu_reads_the_same_bytes_in_another_time():
+    here, there = (saved_steps(14, gpu=name) for name in ("B580", "1550"))
+    assert [one[:5] for one in here] == [one[:5] for one in there]
+    ratios = {round(b.byte_seconds / a.byte_seconds, 9) for a, b in zip(here, there, strict=True)}
+    assert ratios == {round(456 / 1638.4, 9)}
+    assert "1,638 GB/s" in saved_as_text(4, "1550")
 
 
 def test_no_step_moves_less_than_the_limit():
@@ -206,7 +214,7 @@ def test_bars_are_as_long_as_the_times(figure):
     steps = saved_steps(9)
     times = [1e3 * t for one in steps for t in (one.launch_seconds, one.byte_seconds)]
     assert [bar.get_width() for bar in bars] == pytest.approx(times)
-    copied = [1e3 * one.copied / saved.BANDWIDTH for one in steps if one.copied]
+    copied = [1e3 * one.copied / 456e9 for one in steps if one.copied]
     assert [bar.get_width() for bar in copies] == pytest.approx(copied)
     assert [label.get_text()[:2] for label in axes.get_yticklabels()] == [
         "02",

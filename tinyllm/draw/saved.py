@@ -15,6 +15,7 @@ from tinyllm.cost.ops import fused_rope_and_store_cost, naive_rope_cost
 from tinyllm.cost.workload import Cost, Workload
 from tinyllm.draw.ladder import LIMIT, MOVED, OURS
 from tinyllm.draw.picture import Picture, picture
+from tinyllm.lab.intel_gpus import IntelGPU, intel_gpu
 from tinyllm.lab.shapes import known_config
 from tinyllm.ops import FUSED, NAIVE
 from tinyllm.stages import STAGES, Stage
@@ -43,7 +44,7 @@ NAMES: Mapping[int, str] = MappingProxyType(
 )
 # Assumed seconds of a launch: from Python, and when a graph replays it.
 LAUNCH, REPLAYED = 5e-6, 1e-6
-GPU, BANDWIDTH = "Arc B580", 456e9
+GPU = "Arc B580"
 
 
 class Saved(NamedTuple):
@@ -96,27 +97,30 @@ def costs(config: DecoderConfig, work: Workload) -> dict[int, Cost]:
 
 
 def saved_steps(
-    notebook: int, config: DecoderConfig | None = None, work: Workload = WORK
+    notebook: int,
+    config: DecoderConfig | None = None,
+    work: Workload = WORK,
+    gpu: str = GPU,
 ) -> list[Saved]:
     """The steps of the notebooks from 02 to this one. Raises ValueError for a notebook that changes nothing."""
     if notebook not in NAMES:
         raise ValueError(
             f"notebook {notebook}: expected one of {list(NAMES)}, those that change a step"
         )
-    after = costs(config or known_config(MODEL), work)
-    return [_saved(n, cost) for n, cost in after.items() if n <= notebook]
+    after, card = costs(config or known_config(MODEL), work), intel_gpu(gpu)
+    return [_saved(n, cost, card) for n, cost in after.items() if n <= notebook]
 
 
-def _saved(notebook: int, cost: Cost) -> Saved:
+def _saved(notebook: int, cost: Cost, gpu: IntelGPU) -> Saved:
     seconds = cost.launches * (LAUNCH if notebook < 12 else REPLAYED)
     return Saved(
-        notebook, cost.launches, cost.bytes, 2 * cost.kv_copied, seconds, cost.bytes / BANDWIDTH
+        notebook, cost.launches, cost.bytes, 2 * cost.kv_copied, seconds, gpu.seconds(cost.bytes)
     )
 
 
-def saved_as_text(notebook: int) -> str:
-    """The steps up to this notebook as a table."""
-    width = max(len(_label(n)) for n in NAMES)
+def saved_as_text(notebook: int, gpu: str = GPU) -> str:
+    """The steps up to this notebook as a table, with the time they mean on a GPU of the card."""
+    width, card = max(len(_label(n)) for n in NAMES), intel_gpu(gpu)
     rows = [
         (
             _label(s.notebook).ljust(width),
@@ -126,18 +130,19 @@ def saved_as_text(notebook: int) -> str:
             f"{s.copied / 1e6:,.1f}",
             _ms(s.byte_seconds),
         )
-        for s in saved_steps(notebook)
+        for s in saved_steps(notebook, gpu=gpu)
     ]
     least = least_bytes(known_config(MODEL), WORK)
-    limit = ("limit".ljust(width), "-", "-", f"{least / 1e6:,.1f}", "0.0", _ms(least / BANDWIDTH))
+    limit = "limit".ljust(width), "-", "-", f"{least / 1e6:,.1f}", "0.0", _ms(card.seconds(least))
     head = ("".ljust(width), "launches", "ms", "MB", "copied", "ms")
-    return f"a step of {MODEL}: {CASE}, float32\n{_assumed()}\n{aligned([head, *rows, limit])}"
+    lines = f"a step of {MODEL}: {CASE}, float32", _assumed(card), aligned([head, *rows, limit])
+    return "\n".join(lines)
 
 
-def _assumed() -> str:
+def _assumed(gpu: IntelGPU) -> str:
     """The assumptions behind the times, in one line."""
     return (
-        f"predicted for {GPU}: {BANDWIDTH / 1e9:.0f} GB/s; "
+        f"predicted for {gpu.name}: {gpu.bandwidth / 1e9:,.0f} GB/s; "
         f"a launch {1e6 * LAUNCH:.0f} us, replayed {1e6 * REPLAYED:.0f} us (assumed)"
     )
 
@@ -146,21 +151,21 @@ def _ms(seconds: float) -> str:
     return f"{1e3 * seconds:.2f}"
 
 
-def draw_saved(notebook: int) -> Picture:
+def draw_saved(notebook: int, gpu: str = GPU) -> Picture:
     """Two bars for each notebook up to this one, launches and bytes of a step as time; hatched are copies."""
     from matplotlib.figure import Figure
 
-    steps, least = saved_steps(notebook), least_bytes(known_config(MODEL), WORK)
+    steps, card = saved_steps(notebook, gpu=gpu), intel_gpu(gpu)
+    limit = 1e3 * card.seconds(least_bytes(known_config(MODEL), WORK))
     figure = Figure(figsize=(4.9, 1.5 + 0.5 * len(steps)), layout="constrained", dpi=140)
     axes = figure.subplots()
     _draw(axes, steps)
-    limit = 1e3 * least / BANDWIDTH
     axes.axvline(limit, color=LIMIT, linestyle="--", linewidth=1)
     axes.text(
         limit, -0.55, f"limit {limit:.1f} ms", color=LIMIT, fontsize=9, ha="center", va="bottom"
     )
     axes.set_xlabel(
-        f"predicted ms of a step on {GPU}:\ndark launches, light bytes, hatched copies",
+        f"predicted ms of a step on {card.name}:\ndark launches, light bytes, hatched copies",
         fontsize=9,
     )
     return picture(
