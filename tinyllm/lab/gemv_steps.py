@@ -77,6 +77,12 @@ def gemv_steps() -> Mapping[str, Switches]:
     )
 
 
+def gemv_source() -> str:
+    """The part of the C++ kernel that the switches change."""
+    text = SOURCE.read_text(encoding="utf-8")
+    return text[text.index("// ROWS neighbouring") : text.index("\n// W has n rows")]
+
+
 def gemv(w: Tensor, x: Tensor, switches: Switches) -> Tensor:
     """w [n, k] times x [k], float32 on the CPU; rows of w may have any distance. Returns [n].
 
