@@ -5,9 +5,10 @@ A name is imported from its module at its first use, so that importing `lab` is 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 # Names by module; a name may be a submodule, and `new=old` renames it here.
@@ -133,6 +134,18 @@ NAMES: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 __all__ = sorted(NAMES)
+
+
+class _Door(ModuleType):
+    """This module. A function in a submodule of the same name stays visible when the submodule is imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        is_hidden = isinstance(value, ModuleType) and NAMES.get(name, (__name__,))[0] != __name__
+        if not is_hidden:
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Door
 
 
 def __getattr__(name: str) -> Any:

@@ -23,13 +23,14 @@ def check_gate_up(gate_up: Callable[[Tensor, Tensor], Tensor]) -> Verdict:
     `gate_up` receives w [2f, k], gate above up, and x [k], and returns [f]. The budget: each weight is loaded once, x
     once by each program, and each output stored once, all in one launch. Needs Triton's interpreter.
     """
-    passed, worst, failure = 0, 0.0, None
+    right, worst, failure = [], 0.0, None
     for f, k in CASES:
         error, wrong = _run_case(gate_up, f, k)
         worst = max(worst, error)
-        passed += wrong is None
-        failure = failure or (wrong and f"f = {f}, k = {k}: {wrong}")
-    return Verdict("gate_up", passed, len(CASES), worst, failure)
+        title = f"f = {f}, k = {k}"
+        right += [title] if wrong is None else []
+        failure = failure or (wrong and f"{title}: {wrong}")
+    return Verdict("gate_up", len(right), len(CASES), worst, failure, tuple(right))
 
 
 def _run_case(
