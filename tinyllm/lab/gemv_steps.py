@@ -125,10 +125,10 @@ def load_seconds(repeats: int = 50) -> float:
     return _least(chase, repeats) / CHASED_STEPS
 
 
-def read_rate(threads: int, repeats: int = 9) -> float:
-    """Bytes per second that so many threads of torch read from memory when they add up numbers."""
-    buffer = torch.ones(BUFFER_BYTES // 4, dtype=torch.float32, device="cpu")
-    with _threads(threads):
+def read_rate(device: torch.device, threads: int | None = None, repeats: int = 9) -> float:
+    """Bytes per second that torch reads from a device's memory, when it adds up numbers with so many CPU threads."""
+    buffer = torch.ones(BUFFER_BYTES // 4, dtype=torch.float32, device=device)
+    with _threads(threads or torch.get_num_threads()):
         return matmul_rate(torch.sum, buffer.chunk(BUFFER_BYTES // PIECE_BYTES), repeats)
 
 
@@ -157,7 +157,8 @@ def matmul_rate(
 def measure_gemv_steps(weights: Sequence[Tensor], x: Tensor, repeats: int = 9) -> list[Step]:
     """Every variant on matrices that together exceed the caches, with its two limits."""
     addition = addition_seconds()
-    reads = {threads: read_rate(threads) for threads in {1, torch.get_num_threads()}}
+    cpu = torch.device("cpu")
+    reads = {threads: read_rate(cpu, threads) for threads in {1, torch.get_num_threads()}}
     return [
         Step(
             name,
