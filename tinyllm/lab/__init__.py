@@ -78,6 +78,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.draw.trips": "draw_trips",
         "tinyllm.draw.two_limits": "draw_two_limits",
         "tinyllm.draw.waterfall": "draw_waterfall",
+        "tinyllm.draw.weight_tiles": "draw_weight_tiles",
         "tinyllm.families": "Family reading registered",
         "tinyllm.families.llama": "LLAMA MLP",
         "tinyllm.families.reading": "activation described head_dim layers window",
@@ -103,7 +104,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.lab.counters": "OperationLog classify count observe observe_passes observe_reorder record",
         "tinyllm.lab.disassembly": "disassemble kinds_of_lines loops read_disassembly without_notes",
         "tinyllm.lab.gate_up": "check_gate_up",
-        "tinyllm.lab.gemv_steps": "addition_seconds gemv_source gemv_steps load_seconds matmul_rate measure_gemv_steps "
+        "tinyllm.lab.gemv_steps": "addition_seconds gemv_source load_seconds matmul_rate measure_gemv_steps "
         "read_rate steps_as_text",
         "tinyllm.lab.host": "host_table host_times recorded_ladders timeline",
         "tinyllm.lab.intel_gpus": "IntelGPU facts_table gpu_table intel_gpu intel_gpus stored_bytes token_bytes",
