@@ -105,7 +105,7 @@ def counted_step(model: Model, search: Search) -> CacheStep:
     """The step as counted, on torch's operations, which the counters see."""
     counting = restage(model, replace(model.stage, kernels="torch"))
     cache = filled_cache(counting, *search)
-    reorder = observe_reorder(cache, parents(search.beams, model.device)) * (search.beams > 1)
+    reorder = observe_reorder(cache, same_beams(search.beams, model.device)) * (search.beams > 1)
     step = observe(counting, next_ids(cache, search.beams), None, cache).total
     return CacheStep(held_bytes(cache), reorder + step)
 
@@ -129,14 +129,13 @@ def filled_cache(
 
 def next_ids(cache: Cache, beams: int) -> torch.Tensor:
     """The input of one step: a token for each beam, in the rows that the cache has."""
-    return torch.full(
-        (beams // cache.copies, cache.copies), 17, device=cache.layers[0].segments[0].k.device
-    )
+    shape, device = (beams // cache.copies, cache.copies), cache.layers[0].segments[0].k.device
+    return torch.full(shape, 17, dtype=torch.int64, device=device)
 
 
-def parents(beams: int, device: torch.device) -> torch.Tensor:
-    """The beams that the beams of a step continue: each itself."""
-    return torch.arange(beams, device=device)
+def same_beams(beams: int, device: torch.device) -> torch.Tensor:
+    """The `beam_idx` of a step in which every beam continues itself."""
+    return torch.arange(beams, device=device, dtype=torch.int64)
 
 
 def held_bytes(cache: Cache) -> int:
