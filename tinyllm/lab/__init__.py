@@ -101,7 +101,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.lab.intel_gpus": "IntelGPU facts_table gpu_table intel_gpu intel_gpus stored_bytes token_bytes",
         "tinyllm.lab.kernel_calls": "KernelCalls layer_operations",
         "tinyllm.lab.kinds": "bytes_by_kind launches_by_kind seconds_by_kind short_name",
-        "tinyllm.lab.kv_trace": "beams_as_text=as_text trace_beams",
+        "tinyllm.lab.kv_trace": "beams_as_text=as_text first_wrong_read trace_beams",
         "tinyllm.lab.machine_code": "machine_code_table",
         "tinyllm.lab.memory": "allocations peak_bytes",
         "tinyllm.lab.rank_threads": "on_ranks",
