@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 
+from tinyllm.bench.machine import seconds
 from tinyllm.bench.table import aligned
 from tinyllm.cache import Cache
 from tinyllm.cache.contiguous import ContiguousCache
@@ -108,6 +109,22 @@ def counted_step(model: Model, search: Search) -> CacheStep:
     reorder = observe_reorder(cache, same_beams(search.beams, model.device)) * (search.beams > 1)
     step = observe(counting, next_ids(cache, search.beams), None, cache).total
     return CacheStep(held_bytes(cache), reorder + step)
+
+
+def step_seconds(
+    model: Model, prompt_tokens: int, beams: int, steps: int = 16, repeats: int = 3
+) -> float:
+    """Median seconds of a step of a beam search, its reorder included, after a prompt and `steps` steps."""
+    cache = filled_cache(model, prompt_tokens, beams, steps, more=repeats + 1)
+    step, ids = model.stage.runner.step(model), next_ids(cache, beams)
+    beam_idx = same_beams(beams, model.device)
+
+    def one_step() -> None:
+        if beams > 1:
+            cache.reorder(beam_idx)
+        step(ids, None, cache)
+
+    return seconds(one_step, model.device, repeats)
 
 
 def filled_cache(
