@@ -108,7 +108,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "read_rate steps_as_text",
         "tinyllm.lab.host": "host_table host_times recorded_ladders timeline",
         "tinyllm.lab.intel_gpus": "IntelGPU facts_table gpu_table intel_gpu intel_gpus stored_bytes token_bytes",
-        "tinyllm.lab.kernel_calls": "KernelCalls layer_operations",
+        "tinyllm.lab.kernel_calls": "KernelCalls device_launches layer_operations",
         "tinyllm.lab.kinds": "bytes_by_kind launches_by_kind seconds_by_kind short_name",
         "tinyllm.lab.kv_trace": "beams_as_text=as_text first_wrong_read trace_beams",
         "tinyllm.lab.machine_code": "machine_code_table",
