@@ -51,7 +51,7 @@ from notebook_form import (
 )
 
 sys.path.insert(0, str(FOLDER.parent / "book"))
-import notebooks  # noqa: E402
+import notebooks
 
 
 @pytest.mark.parametrize("number", NOTEBOOKS)
