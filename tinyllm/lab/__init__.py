@@ -117,7 +117,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.ops": "FUSED NAIVE mlp norm qkv rope",
         "tinyllm.ops.matmul": "MAX_GEMV_ROWS",
         "tinyllm.runtime": "runner",
-        "tinyllm.runtime.device": "available size_as_text",
+        "tinyllm.runtime.device": "available best_device size_as_text",
         "tinyllm.runtime.native": "unsupported_reason",
         "tinyllm.stages": "pick_stage",
     }
