@@ -6,7 +6,7 @@ from models import says
 from tinyllm.draw.xe_core import threads_of_core
 from tinyllm.kernels.triton.tuning import launch_for
 from tinyllm.lab.intel_gpus import GPUS, intel_gpu
-from tinyllm.lab.occupancy import Launch, decode_launches, occupancy, occupancy_table
+from tinyllm.lab.occupancy import Launch, decode_launches, occupancy_of, occupancy_table, sycl_gemv
 from tinyllm.lab.shapes import known_config
 
 B580, LUNAR, MAX = intel_gpu("B580"), intel_gpu("140V"), intel_gpu("Max 1550")
@@ -27,9 +27,9 @@ SMOLLM = known_config("smollm2-135m")
     ],
 )
 def test_by_hand_on_20_xe_cores(groups, threads, registers, cores, share, rounds):
-    filled = occupancy(Launch("a", groups, threads, registers), B580)
+    filled = occupancy_of(Launch("a", groups, threads, registers), B580)
     assert (filled.xe_cores, filled.rounds) == (cores, rounds)
-    assert filled.share == pytest.approx(share)
+    assert filled.share == pytest.approx(share) == filled.threads / (20 * 8 * 1024 // registers)
 
 
 def test_a_work_group_larger_than_an_xe_core_raises():
@@ -37,7 +37,7 @@ def test_a_work_group_larger_than_an_xe_core_raises():
         "64 threads with 256 registers: expected at most 32, those of an Xe-core of Arc B580; "
         "pass a smaller work-group"
     )
-    says(ValueError, message, lambda: occupancy(Launch("a", 1, 64, 256), B580))
+    says(ValueError, message, lambda: occupancy_of(Launch("a", 1, 64, 256), B580))
 
 
 @pytest.mark.parametrize("gpu", [gpu for gpu in GPUS if gpu.xe_cores in (8, 20, 64)])
@@ -52,6 +52,13 @@ def test_launches_of_the_default_model(gpu):
     assert attention.work_groups <= 2 * gpu.xe_cores, "a wave is 2 programs for each Xe-core"
 
 
+def test_the_gemv_in_sycl():
+    """Two rows of the weight for a work-group; another sub-group for every 4 loads of 16 bytes a lane."""
+    assert sycl_gemv(576, 576) == Launch("GEMV, 576 x 576", 288, 1)
+    assert sycl_gemv(577, 4096) == Launch("GEMV, 577 x 4096", 289, 8)
+    assert sycl_gemv(2, 11008, size=4).threads == 16
+
+
 def test_more_xe_cores_are_filled_by_more_splits_up_to_the_keys():
     splits = [decode_launches(SMOLLM, gpu)[2].name for gpu in (LUNAR, B580, MAX)]
     assert splits == ["attention, 4 splits", "attention, 8 splits", "attention, 8 splits"]
@@ -61,7 +68,7 @@ def test_more_xe_cores_are_filled_by_more_splits_up_to_the_keys():
 @pytest.mark.parametrize("launch", decode_launches(SMOLLM, B580), ids=lambda launch: launch.name)
 def test_the_picture_shows_the_threads_that_are_counted(launch):
     drawn = sum(len(threads_of_core(launch, B580, core)) for core in range(B580.xe_cores))
-    filled, kind = occupancy(launch, B580), B580.architecture
+    filled, kind = occupancy_of(launch, B580), B580.architecture
     slots = B580.xe_cores * kind.vector_engines * kind.threads_of_engine(launch.registers)
     assert drawn == pytest.approx(filled.share * slots)
 

@@ -8,12 +8,14 @@ from math import ceil
 
 from tinyllm.bench.table import aligned
 from tinyllm.config import DecoderConfig
+from tinyllm.kernels.sycl.linear import WEIGHT_ROWS, num_subgroups
 from tinyllm.kernels.triton.linear import gemv_launch
 from tinyllm.kernels.triton.split_plan import plan_splits
 from tinyllm.kernels.triton.tuning import key_tile, launch_for
 from tinyllm.lab.intel_gpus import IntelGPU
 
 DEVICE, SIZE = "xpu", 2  # bytes of an element, in 16 bits
+LANES = 16  # of a sub-group of the SYCL kernels on Max, Arc B and Lunar Lake
 HEAD = ("launch", "work-groups", "threads each", "registers", "Xe-cores", "of threads", "rounds")
 
 
@@ -29,17 +31,18 @@ class Launch:
 
 @dataclass(frozen=True)
 class Occupancy:
-    """What a launch fills: Xe-cores with at least one work-group, and the share of all hardware threads.
+    """What a launch fills: hardware threads at one time, Xe-cores with at least one work-group, share of all threads.
 
     `rounds`: how often the Xe-cores must be filled until every work-group has run; the share is that of the first.
     """
 
+    threads: int
     xe_cores: int
     share: float
     rounds: int
 
 
-def occupancy(launch: Launch, gpu: IntelGPU) -> Occupancy:
+def occupancy_of(launch: Launch, gpu: IntelGPU) -> Occupancy:
     """Where the work-groups of a launch fit at one time; a work-group never spans two Xe-cores.
 
     The groups are spread over as many Xe-cores as possible. Local memory and barriers could limit them further. Raises
@@ -55,10 +58,17 @@ def occupancy(launch: Launch, gpu: IntelGPU) -> Occupancy:
     at_a_time = gpu.xe_cores * (threads // launch.threads)
     resident = min(launch.work_groups, at_a_time)
     return Occupancy(
+        threads=resident * launch.threads,
         xe_cores=min(launch.work_groups, gpu.xe_cores),
         share=resident * launch.threads / (gpu.xe_cores * threads),
         rounds=ceil(launch.work_groups / at_a_time),
     )
+
+
+def sycl_gemv(n: int, k: int, size: int = 2) -> Launch:
+    """The launch of our GEMV in SYCL for a weight [n, k] of `size` bytes an element, with sub-groups of 16."""
+    groups = ceil(n / WEIGHT_ROWS)
+    return Launch(f"GEMV, {n} x {k}", groups, num_subgroups(k * size, LANES))
 
 
 def decode_launches(config: DecoderConfig, gpu: IntelGPU, held: int = 1024) -> list[Launch]:
@@ -107,7 +117,7 @@ def occupancy_table(launches: Sequence[Launch], gpu: IntelGPU) -> str:
     """A line for each launch: its size, the Xe-cores with work, and the share of hardware threads."""
     lines = [HEAD]
     for launch in launches:
-        filled = occupancy(launch, gpu)
+        filled = occupancy_of(launch, gpu)
         counts = (launch.work_groups, launch.threads, launch.registers)
         shown = (f"{filled.xe_cores} of {gpu.xe_cores}", f"{filled.share:.0%}", str(filled.rounds))
         lines.append((launch.name, *map(str, counts), *shown))
