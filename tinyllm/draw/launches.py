@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 WRAP = 18  # squares of a line
 SQUARE = 0.235  # inches
-HEIGHT = 1.15  # of a line, in inches
+HEIGHT = 1.4  # of a line, in inches
 
 
 def draw_launches(rows: Mapping[str, Sequence[str]]) -> Figure:
