@@ -17,10 +17,15 @@ def available() -> list[str]:
     return [kind for kind in KINDS if kind == "cpu" or getattr(torch, kind).is_available()]
 
 
+def best_device() -> torch.device:
+    """The best device of this machine: an XPU, else a CUDA GPU, else the CPU."""
+    return torch.device(available()[0])
+
+
 def pick_device(device: Any) -> torch.device:
     """The device given, or the best there is. Raises ValueError for one this machine or library lacks."""
     if device is None:
-        return torch.device(available()[0])
+        return best_device()
     try:
         chosen = torch.device(device)
     except (RuntimeError, TypeError) as error:
@@ -50,7 +55,7 @@ def device_name(device: torch.device) -> str:
     """The name of the hardware, as its maker calls it."""
     if device.type != "cpu":
         return getattr(torch, device.type).get_device_name(device)
-    return f"{_cpu_model()}, {torch.get_num_threads()} threads"
+    return f"{cpu_model()}, {torch.get_num_threads()} threads"
 
 
 def free_bytes(device: torch.device) -> int | None:
@@ -87,7 +92,8 @@ def _cgroup_limit() -> int | None:
     return max(0, int(limit.read_text()) - int(used.read_text()))
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """The name of the processor."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
