@@ -97,6 +97,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.lab.counters": "OperationLog classify count observe observe_passes observe_reorder record",
         "tinyllm.lab.disassembly": "disassemble kinds_of_lines loops read_disassembly without_notes",
         "tinyllm.lab.host": "host_table host_times recorded_ladders timeline",
+        "tinyllm.lab.intel_gpus": "IntelGPU facts_table gpu_table intel_gpu intel_gpus stored_bytes token_bytes",
         "tinyllm.lab.kernel_calls": "KernelCalls layer_operations",
         "tinyllm.lab.kinds": "bytes_by_kind launches_by_kind seconds_by_kind short_name",
         "tinyllm.lab.kv_trace": "beams_as_text=as_text trace_beams",
