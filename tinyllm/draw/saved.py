@@ -1,9 +1,10 @@
-"""The bytes of one step of a beam search after each notebook: a waterfall with a bar per notebook."""
+"""What each notebook saves: launches and bytes of one step of a beam search, and the time they mean on a GPU."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinyllm.bench.table import aligned
@@ -12,9 +13,9 @@ from tinyllm.cost.cache import costs_of
 from tinyllm.cost.model import as_stored, least_bytes, pass_cost, reorder_cost
 from tinyllm.cost.ops import fused_rope_and_store_cost, naive_rope_cost
 from tinyllm.cost.workload import Cost, Workload
-from tinyllm.draw.ladder import LIMIT, OURS
+from tinyllm.draw.ladder import LIMIT, MOVED, OURS
 from tinyllm.draw.picture import Picture, picture
-from tinyllm.draw.waterfall import LOST, SAVED
+from tinyllm.lab.intel_gpus import IntelGPU, intel_gpu
 from tinyllm.lab.shapes import known_config
 from tinyllm.ops import FUSED, NAIVE
 from tinyllm.stages import STAGES, Stage
@@ -27,28 +28,34 @@ MODEL, WORK = (
     "smollm2-135m",
     Workload(batch=1, tokens=1, held=1024 + 32, size=4, kernels="triton", copies=4, steps=32),
 )
-TITLE = f"bytes of a step of {MODEL}, {WORK.copies} beams, {WORK.held - WORK.steps:,} tokens in, {WORK.steps} out"
-SUBTITLE = "float32, as predicted for our kernels on a GPU"
-# By notebook; names in parentheses save no bytes.
-NAMES = (
-    {2: "naive", 3: "norms fused", 4: "rotation and cache write", 5: "merged products and MLP"}
-    | {
-        6: "(the same for Intel)",
-        7: "(what beams copy)",
-        8: "segment cache",
-        9: "(attention in one pass)",
+CASE = f"{WORK.copies} beams, {WORK.held - WORK.steps:,} tokens in, {WORK.steps} out"
+# The notebooks that change a step; all others have no bar.
+NAMES: Mapping[int, str] = MappingProxyType(
+    {
+        2: "naive",
+        4: "norms fused",
+        5: "rotation fused",
+        6: "products merged",
+        9: "segment cache",
+        11: "segment kernel",
+        12: "launches replayed",
+        14: "in the end",
     }
-    | {10: "segment kernel", 11: "(graphs)", 12: "in the end"}
 )
+# Assumed seconds of a launch: from Python, and when a graph replays it.
+LAUNCH, REPLAYED = 5e-6, 1e-6
+GPU = "Arc B580"
 
 
 class Saved(NamedTuple):
-    """The bytes of a step that a notebook saves, those that remain, and the copies of the cache among these."""
+    """A step after a notebook: launches, bytes, those of them that copy the cache, and the seconds both mean."""
 
     notebook: int
-    taken: int
-    left: int
+    launches: int
+    bytes: int
     copied: int
+    launch_seconds: float
+    byte_seconds: float
 
 
 def step_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
@@ -76,8 +83,8 @@ def rotation_change(config: DecoderConfig, work: Workload) -> Cost:
 def costs(config: DecoderConfig, work: Workload) -> dict[int, Cost]:
     """The cost of a step after each notebook, from the cost model, with one part changed at a time.
 
-    No operation is a norm alone, but `norm_head` fuses the norm alone. So 03 saves that much for every norm: two in
-    each layer and the one before the head. 04 saves the rotation, which is part of an operation too. 05 saves the rest
+    No operation is a norm alone, but `norm_head` fuses the norm alone. So 04 saves that much for every norm: two in
+    each layer and the one before the head. 05 saves the rotation, which is part of an operation too. 06 saves the rest
     of `fused`.
     """
     naive, fused, segment, sdpa, final = (
@@ -85,79 +92,109 @@ def costs(config: DecoderConfig, work: Workload) -> dict[int, Cost]:
     )
     normed = naive + change(config, work, "norm_head") * (1 + 2 * config.num_hidden_layers)
     rotated = normed + change(config, work, "rotary_tables") + rotation_change(config, work)
-    after = [naive, normed, rotated, fused, fused, fused, segment, segment, sdpa, final, final]
+    after = [naive, normed, rotated, fused, segment, sdpa, final, final]
     return dict(zip(NAMES, after, strict=True))
 
 
 def saved_steps(
-    notebook: int, config: DecoderConfig | None = None, work: Workload = WORK
+    notebook: int,
+    config: DecoderConfig | None = None,
+    work: Workload = WORK,
+    gpu: str = GPU,
 ) -> list[Saved]:
-    """The bars of the notebooks from 02 to this one. Raises ValueError for a notebook without a bar."""
+    """The steps of the notebooks from 02 to this one. Raises ValueError for a notebook that changes nothing."""
     if notebook not in NAMES:
         raise ValueError(
-            f"notebook {notebook}: expected one of {list(NAMES)}, those that have a bar"
+            f"notebook {notebook}: expected one of {list(NAMES)}, those that change a step"
         )
-    after = costs(config or known_config(MODEL), work)
-    before = [0, after[2].bytes, *(cost.bytes for cost in after.values())]
-    steps = [
-        Saved(n, before[n - 1] - cost.bytes, cost.bytes, 2 * cost.kv_copied)
-        for n, cost in after.items()
-    ]
-    return [step for step in steps if step.notebook <= notebook]
+    after, card = costs(config or known_config(MODEL), work), intel_gpu(gpu)
+    return [_saved(n, cost, card) for n, cost in after.items() if n <= notebook]
 
 
-def saved_as_text(notebook: int) -> str:
-    """The waterfall up to this notebook as a table."""
-    width = max(map(len, NAMES.values())) + 3
+def _saved(notebook: int, cost: Cost, gpu: IntelGPU) -> Saved:
+    seconds = cost.launches * (LAUNCH if notebook < 12 else REPLAYED)
+    return Saved(
+        notebook, cost.launches, cost.bytes, 2 * cost.kv_copied, seconds, gpu.seconds(cost.bytes)
+    )
+
+
+def saved_as_text(notebook: int, gpu: str = GPU) -> str:
+    """The steps up to this notebook as a table, with the time they mean on a GPU of the card."""
+    width, card = max(len(_label(n)) for n in NAMES), intel_gpu(gpu)
     rows = [
-        (_label(s).ljust(width), *(f"{size:,}" for size in s[1:])) for s in saved_steps(notebook)
+        (
+            _label(s.notebook).ljust(width),
+            f"{s.launches:,}",
+            _ms(s.launch_seconds),
+            f"{s.bytes / 1e6:,.1f}",
+            f"{s.copied / 1e6:,.1f}",
+            _ms(s.byte_seconds),
+        )
+        for s in saved_steps(notebook, gpu=gpu)
     ]
-    limit = ("limit".ljust(width), "-", f"{least_bytes(known_config(MODEL), WORK):,}", "-")
-    return f"{TITLE}\n{SUBTITLE}\n{aligned([('', 'takes off', 'leaves', 'of it copies'), *rows, limit])}"
+    least = least_bytes(known_config(MODEL), WORK)
+    limit = "limit".ljust(width), "-", "-", f"{least / 1e6:,.1f}", "0.0", _ms(card.seconds(least))
+    head = ("".ljust(width), "launches", "ms", "MB", "copied", "ms")
+    lines = f"a step of {MODEL}: {CASE}, float32", _assumed(card), aligned([head, *rows, limit])
+    return "\n".join(lines)
 
 
-def draw_saved(notebook: int) -> Picture:
-    """Bars up to this notebook: the naive step, then the bytes that each saves; hatched are copies of the cache."""
+def _assumed(gpu: IntelGPU) -> str:
+    """The assumptions behind the times, in one line."""
+    return (
+        f"predicted for {gpu.name}: {gpu.bandwidth / 1e9:,.0f} GB/s; "
+        f"a launch {1e6 * LAUNCH:.0f} us, replayed {1e6 * REPLAYED:.0f} us (assumed)"
+    )
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.2f}"
+
+
+def draw_saved(notebook: int, gpu: str = GPU) -> Picture:
+    """Two bars for each notebook up to this one, launches and bytes of a step as time; hatched are copies."""
     from matplotlib.figure import Figure
 
-    steps, least = saved_steps(notebook), least_bytes(known_config(MODEL), WORK) / 1e6
-    figure = Figure(figsize=(7.6, 1.5 + 0.3 * len(steps)), layout="constrained", dpi=100)
+    steps, card = saved_steps(notebook, gpu=gpu), intel_gpu(gpu)
+    limit = 1e3 * card.seconds(least_bytes(known_config(MODEL), WORK))
+    figure = Figure(figsize=(4.9, 1.5 + 0.5 * len(steps)), layout="constrained", dpi=140)
     axes = figure.subplots()
     _draw(axes, steps)
-    axes.axvline(least, color=LIMIT, linestyle="--", linewidth=1)
+    axes.axvline(limit, color=LIMIT, linestyle="--", linewidth=1)
     axes.text(
-        least, -0.55, f"limit {least:,.1f} MB", color=LIMIT, fontsize=8, ha="center", va="bottom"
+        limit, -0.55, f"limit {limit:.1f} ms", color=LIMIT, fontsize=9, ha="center", va="bottom"
     )
-    axes.set_xlabel(f"mega{TITLE},\n{SUBTITLE}; hatched: copied by the cache", fontsize=8)
+    axes.set_xlabel(
+        f"predicted ms of a step on {card.name}:\ndark launches, light bytes, hatched copies",
+        fontsize=9,
+    )
     return picture(
         figure,
-        "bytes of a step: the naive one, then a bar for what each notebook takes off, and the limit",
+        "two bars for each notebook, the time of the launches and of the bytes of a step, and the limit",
     )
 
 
 def _draw(axes: Axes, steps: Sequence[Saved]) -> None:
-    longest = steps[0].left / 1e6
-    for y, (notebook, *sizes) in enumerate(steps):
-        total, (taken, left, copied) = notebook in (2, 12), (size / 1e6 for size in sizes)
-        start, end = (0, left) if total else (left, left + taken)
-        axes.barh(
-            y,
-            end - start,
-            left=start,
-            height=0.6,
-            color=OURS if total else SAVED if taken >= 0 else LOST,
-        )
-        if notebook in (2, 7):
+    for y, step in enumerate(steps):
+        launches, moved = 1e3 * step.launch_seconds, 1e3 * step.byte_seconds
+        copied = moved * step.copied / step.bytes
+        axes.barh(y - 0.2, launches, height=0.36, color=OURS)
+        axes.barh(y + 0.2, moved, height=0.36, color=MOVED)
+        if copied:
             axes.barh(
-                y, copied, left=left - copied, height=0.6, fill=False, hatch="//", linewidth=0.5
+                y + 0.2, copied, left=moved - copied, height=0.36, fill=False, hatch="///", lw=0.5
             )
-        text = f"{left:,.1f}" if total else f"{-taken:+,.1f} → {left:,.1f}" if taken else "0"
-        axes.text(max(start, end) + 0.01 * longest, y, text, va="center", fontsize=8)
-        axes.plot([left, left], [y - 0.3, y + 0.3], color="#666", linewidth=0.8)
-    axes.set_yticks(range(len(steps)), [_label(step) for step in steps], fontsize=8)
-    axes.set(xlim=(0, 1.25 * longest), ylim=(len(steps) - 0.4, -0.6))
+        for at, length, text in (
+            (y - 0.2, launches, f"{step.launches:,}"),
+            (y + 0.2, moved, f"{step.bytes / 1e6:,.0f} MB"),
+        ):
+            axes.text(length, at, f" {text}", va="center", fontsize=9)
+    longest = 1e3 * max(steps[0].launch_seconds, steps[0].byte_seconds)
+    axes.set_yticks(range(len(steps)), [_label(step.notebook) for step in steps])
+    axes.tick_params(labelsize=9)
+    axes.set(xlim=(0, 1.15 * longest), ylim=(len(steps) - 0.5, -0.6))
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _label(step: Saved) -> str:
-    return f"{step.notebook:02} {NAMES[step.notebook]}"
+def _label(notebook: int) -> str:
+    return f"{notebook:02} {NAMES[notebook]}"

@@ -94,6 +94,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.kernels.triton.tuning": "key_tile launch_for",
         "tinyllm.kernels.weights": "DenseWeight PackedRows PackedWeight",
         "tinyllm.lab": "softmax_trace",
+        "tinyllm.lab.compare_caches": "CacheStep compare_caches filled_cache held_bytes next_ids",
         "tinyllm.lab.counters": "OperationLog classify count observe observe_passes observe_reorder record",
         "tinyllm.lab.disassembly": "disassemble kinds_of_lines loops read_disassembly without_notes",
         "tinyllm.lab.host": "host_table host_times recorded_ladders timeline",
@@ -112,7 +113,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.ops": "FUSED NAIVE mlp norm qkv rope",
         "tinyllm.ops.matmul": "MAX_GEMV_ROWS",
         "tinyllm.runtime": "runner",
-        "tinyllm.runtime.device": "available size_as_text",
+        "tinyllm.runtime.device": "available best_device size_as_text",
         "tinyllm.runtime.native": "unsupported_reason",
         "tinyllm.stages": "pick_stage",
     }

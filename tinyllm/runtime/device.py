@@ -17,10 +17,15 @@ def available() -> list[str]:
     return [kind for kind in KINDS if kind == "cpu" or getattr(torch, kind).is_available()]
 
 
+def best_device() -> torch.device:
+    """The best device of this machine: an XPU, else a CUDA GPU, else the CPU."""
+    return torch.device(available()[0])
+
+
 def pick_device(device: Any) -> torch.device:
     """The device given, or the best there is. Raises ValueError for one this machine or library lacks."""
     if device is None:
-        return torch.device(available()[0])
+        return best_device()
     try:
         chosen = torch.device(device)
     except (RuntimeError, TypeError) as error:
