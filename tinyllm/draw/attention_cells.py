@@ -125,7 +125,7 @@ def draw_attention_cells(run: Run, shape: str, prompt: int, response: int) -> Fi
 
 
 def _draw_panel(
-    axis: Axes, run: Run, rows: Sequence[Mapping[str, Any]], fontsize: float = 8
+    axis: Axes, run: Run, rows: Sequence[Mapping[str, Any]], fontsize: int = 8
 ) -> None:
     for name, label in NAMES.items():
         timed = [(row["beams"], row["us"].get(name)) for row in rows]

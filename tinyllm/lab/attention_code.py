@@ -17,7 +17,10 @@ REGISTER = 64  # bytes
 BLOCK = re.compile(r"\bload_block2d\.ugm\.(\w+)")
 LENGTH = re.compile(r"\brd:(\d+)")
 LONGEST = 31  # the field has five bits; this value is 32 registers
-TRANSPOSED, PAIRED = "d32t", "d16v"  # layouts of a block: pairs of elements transposed; two rows to a register
+TRANSPOSED, PAIRED = (
+    "d32t",
+    "d16v",
+)  # layouts of a block: pairs of elements transposed; two rows to a register
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,10 @@ def matrix_loops(lines: list[str]) -> list[LoopCode]:
 
 
 def first_line(lines: list[str], text: str) -> str:
-    """The first instruction with a text, without scheduling annotations. Raises LookupError."""
+    """The first instruction with a text, without annotations and message descriptors. Raises LookupError."""
     for line in lines:
         if text in line:
-            return without_notes(line)
+            return re.sub(r"  null:0(  0x\w+)+", "", without_notes(line))
     raise LookupError(f"no instruction with {text!r} in this code")
 
 
@@ -85,7 +88,9 @@ def disassemble(folder: Path) -> str:
     offline.build(Path(module.path).read_bytes(), GPU, folder, module.options)
     text = (folder / f".text.{module.kernel}.asm").read_text()
     head = f"// {VARIANT}, {DTYPE}, {GPU}: {offline.version}, SPIR-V by triton-xpu {RELEASE}\n"
-    return head + "\n".join(re.sub(r" {3,}", "  ", line).strip() for line in text.splitlines()) + "\n"
+    return (
+        head + "\n".join(re.sub(r" {3,}", "  ", line).strip() for line in text.splitlines()) + "\n"
+    )
 
 
 def main() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import product
+from random import Random
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from tinyllm.attention.kernel import kernel_attention
 from tinyllm.attention.metadata import DecodeMetadata, Segment
 from tinyllm.attention.stock import stock_attention
 from tinyllm.bench.table import aligned
+from tinyllm.check.cases import Draw
 from tinyllm.config import DecoderConfig
 from tinyllm.cost.attention import stock_attention_cost
 from tinyllm.cost.workload import Workload
@@ -54,13 +56,14 @@ def interpreted_stage(stage: Stage) -> Stage:
 
 
 def attention_calls(model: Model, stage: Stage, prompt: Tensor, **search: Any) -> list[Arguments]:
-    """The arguments of every call of decode attention in a generation, as they were, by step and layer."""
+    """The arguments of every call of decode attention in a generation, as they were, copied to the CPU."""
     calls = []
 
     def watched(q: Tensor, segments: Any, metadata: Any, options: Any) -> Tensor:
         if isinstance(metadata, DecodeMetadata):
             tables = metadata.device_lengths.clone(), metadata.beam_index.clone()
-            calls.append(dict(zip(NAMES, (q, *segments[0], *segments[1], *tables), strict=True)))
+            tensors = (q, *segments[0], *segments[1], *tables)
+            calls.append({name: x.cpu() for name, x in zip(NAMES, tensors, strict=True)})
         return kernel_attention(q, segments, metadata, options)
 
     restage(model, replace(stage, attention=watched)).generate(prompt, **search)
@@ -69,15 +72,20 @@ def attention_calls(model: Model, stage: Stage, prompt: Tensor, **search: Any) -
 
 def random_call(config: DecoderConfig, tokens: int, beams: int, steps: int = 6) -> Arguments:
     """A call with random queries, keys and values, after steps in which beams changed their parents at random."""
-    torch.manual_seed(0)
+    draw, choose = Draw(0, torch.float32, torch.device("cpu")), Random(0)
     g, d = config.num_key_value_heads, config.head_dim
-    index = torch.arange(beams)[:, None].repeat(1, steps)
-    for done in range(1, steps):
-        index[:, :done] = index[torch.randint(beams, (beams,)), :done]
-    memory = (*torch.randn(2, 1, g, tokens, d), *torch.randn(2, 1, g, steps * beams, d))
-    q = torch.randn(1, beams, config.num_attention_heads, d).transpose(1, 2)
-    tables = torch.tensor([tokens, steps]).int(), index[None].int()
+    paths = [[0]] * beams
+    for _ in range(1, steps):
+        beam_idx = [choose.randrange(beams) for _ in range(beams)]
+        paths = [[*paths[before], beam] for beam, before in enumerate(beam_idx)]
+    memory = (draw(1, g, n, d) for n in (tokens, tokens, steps * beams, steps * beams))
+    q = draw(1, beams, config.num_attention_heads, d).transpose(1, 2)
+    tables = (torch.tensor(x, dtype=torch.int32, device="cpu") for x in ([tokens, steps], [paths]))
     return dict(zip(NAMES, (q, *memory, *tables), strict=True))
+
+
+def _indices(n: int) -> Tensor:
+    return torch.arange(n, dtype=torch.int64, device="cpu")
 
 
 def live_slots(beam_index: Tensor) -> set[tuple[int, int]]:
@@ -147,10 +155,11 @@ def check_reads(reads: Reads) -> str:
 
 
 def _attend_by(reads: Reads, q: Tensor, lengths: Tensor, **rest: Any) -> Tensor:
-    (b, h, w, _), (tokens, steps) = q.shape, lengths.tolist()
+    b, _, w, _ = q.shape
+    tokens, steps = lengths.tolist()
     index = rest.get("beam_index")
     if index is None:
-        index = torch.arange(w)[:, None].expand(b, w, steps)
+        index = _indices(w)[:, None].expand(b, w, steps)
     out = [_attend_one(reads, i, q, index[i, :, :steps], tokens, rest) for i in range(b)]
     return torch.stack(out)
 
@@ -159,17 +168,19 @@ def _attend_one(
     reads: Reads, i: int, q: Tensor, paths: Tensor, tokens: int, rest: Mapping[str, Any]
 ) -> Tensor:
     """The result [w, h * d] of one request."""
-    w, steps = paths.shape
-    slots, seen = reads(paths)
+    w, slots, seen = len(paths), *reads(paths)
     positions = rest.get("prompt_positions")
-    of_prompt = torch.arange(tokens) if positions is None else positions[i, :tokens]
+    of_prompt = _indices(tokens) if positions is None else positions[i, :tokens]
     where = torch.cat([of_prompt, of_prompt[-1:] + 1 + slots // w])
     visible = torch.cat([(of_prompt >= 0).expand(w, tokens), seen.bool()], dim=1)
     slopes = rest.get("slopes")
-    bias = torch.zeros(1) if slopes is None else slopes[:, None, None] * where
+    bias = where.float() * 0 if slopes is None else slopes[:, None, None] * where
     bias = bias.expand(q.shape[1], w, len(where)).masked_fill(~visible, -torch.inf)
     kv = [
-        torch.cat([rest[f"prompt_{x}"][i, :, :tokens], rest[f"response_{x}"][i].index_select(1, slots)], dim=1)
+        torch.cat(
+            [rest[f"prompt_{x}"][i, :, :tokens], rest[f"response_{x}"][i].index_select(1, slots)],
+            dim=1,
+        )
         for x in "kv"
     ]
     out = scaled_dot_product_attention(
@@ -190,9 +201,11 @@ def _stock(
 def _expanded(config: DecoderConfig, **call: Any) -> Callable[[], Tensor]:
     """A call of torch's attention over a cache in which every beam has all its keys and values."""
     w, steps = call["beam_index"].shape[1:]
-    slots = torch.arange(steps) * w + call["beam_index"][0]
+    slots = _indices(steps) * w + call["beam_index"][0]
     parts = [
-        torch.cat([call[f"prompt_{x}"].expand(w, -1, -1, -1), _own(call[f"response_{x}"], slots)], 2)
+        torch.cat(
+            [call[f"prompt_{x}"].expand(w, -1, -1, -1), _own(call[f"response_{x}"], slots)], 2
+        )
         for x in "kv"
     ]
     kv, rows = Segment(*parts), call["q"][0].transpose(0, 1)[:, :, None].contiguous()
@@ -223,7 +236,9 @@ def _predicted(config: DecoderConfig, tokens: int, call: Arguments) -> tuple[int
 def bytes_of_one(config: DecoderConfig, tokens: int, beam_index: Tensor) -> int:
     """Bytes of our kernel in fp32: keys and values of the prompt and of live slots once, q, result and beam mask."""
     w, live = beam_index.shape[1], len(live_slots(beam_index))
-    masks = (4 + (4 + 8) * live) * (w > 1)  # number of dead slots; a bit mask and an index for each slot
+    masks = (4 + (4 + 8) * live) * (
+        w > 1
+    )  # number of dead slots; a bit mask and an index for each slot
     q_and_result = 2 * 4 * w * config.num_attention_heads * config.head_dim
     keys_and_values = 2 * 4 * config.num_key_value_heads * config.head_dim * (tokens + live)
     return q_and_result + keys_and_values + 2 * 4 + masks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 from tinyllm.draw.source import kernel_source
@@ -41,7 +42,7 @@ def kernel_paragraphs(path: str, name: str, known: Mapping[str, Any]) -> list[st
     assert isinstance(function, ast.FunctionDef)
     start = _first_line(function)
     body = "\n".join(source.splitlines()[start - 1 : function.end_lineno])
-    text = "\n".join(map(_wrapped, specialised(textwrap.dedent(body), known).split("\n")))
+    text = _wrapped(specialised(textwrap.dedent(body), known))
     return [part.strip("\n") for part in text.split("\n\n") if part.strip()]
 
 
@@ -50,12 +51,18 @@ def specialised(source: str, known: Mapping[str, Any]) -> str:
     return _lines_of(source, dict(known)).strip("\n")
 
 
-def _wrapped(line: str) -> str:
-    """A long comment as several."""
-    indent = " " * (len(line) - len(line.lstrip()))
-    if len(line) <= WIDTH or not line.lstrip().startswith("#"):
-        return line
-    return textwrap.fill(line.strip(), WIDTH, initial_indent=indent, subsequent_indent=f"{indent}# ")
+def _wrapped(text: str) -> str:
+    """The text without formatters' marks, and with long comments in more lines."""
+    found: list[str] = []
+    for is_comment, group in groupby(text.splitlines(), key=lambda line: line.lstrip()[:1] == "#"):
+        lines = [line.removesuffix("  # fmt: skip") for line in group]
+        if is_comment and max(map(len, lines)) > WIDTH:
+            indent = " " * (len(lines[0]) - len(lines[0].lstrip()))
+            words = " ".join(line.strip().removeprefix("#").strip() for line in lines)
+            mark = f"{indent}# "
+            lines = textwrap.wrap(words, WIDTH, initial_indent=mark, subsequent_indent=mark)
+        found += lines
+    return "\n".join(found)
 
 
 def _first_line(function: ast.FunctionDef) -> int:
@@ -85,7 +92,7 @@ def _statement(node: ast.stmt, text: str, known: dict[str, Any]) -> str | None:
         try:
             known[node.target.id] = _value(node.value, known)
         except Unknown:
-            return text
+            return _without_decided_expressions(text, known)
         return None
     if isinstance(node, ast.If):
         return _branch(node, text, known)
