@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,31 +12,11 @@ from torch.utils._pytree import tree_leaves
 from tinyllm.check.cases import Case, Draw
 from tinyllm.check.references import HeadNorms, NormWeights
 from tinyllm.check.tables import TABLES, TOLERANCES, UNEQUAL_CODES, Table
+from tinyllm.check.verdicts import Verdict, difference, verdict
 from tinyllm.kernels.kernel_set import KeyValueScales
 from tinyllm.kernels.weights import DenseWeight, PackedRows, PackedWeight
 
-__all__ = ["TABLES", "Verdict", "check", "run_case"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The result of a check: passed cases, all cases, the largest error, and the first failure as text."""
-
-    operation: str
-    passed: int
-    total: int
-    worst_error: float
-    failure: str | None
-
-    @property
-    def right(self) -> bool:
-        """Did every case pass?"""
-        return self.failure is None
-
-    def __str__(self) -> str:
-        if self.right:
-            return f"{self.operation}: all {self.total} cases right"
-        return f"{self.operation}: {self.passed} of {self.total} cases right; the first that is not: {self.failure}"
+__all__ = ["TABLES", "Verdict", "check", "run_case", "verdict"]
 
 
 def check(
@@ -59,7 +38,7 @@ def check(
     """
     if operation not in TABLES:
         raise ValueError(f"operation {operation!r} has no table: expected one of {list(TABLES)}")
-    table, passed, worst, failure = TABLES[operation], 0, 0.0, None
+    table, right, worst, failure = TABLES[operation], [], 0.0, None
     cases = [
         case for case in table.cases if (packed or not case.packed) and (int8 or not case.int8)
     ]
@@ -67,11 +46,11 @@ def check(
     runs = [(case, dtype) for dtype in dtypes for case in cases]
     for case, dtype in runs:
         error, wrong = run_case(table, case, function, dtype, torch.device(device))
-        worst, passed = max(worst, error), passed + (wrong is None)
-        failure = failure or (
-            wrong and f"{case.title}, {str(dtype).removeprefix('torch.')}: {wrong}"
-        )
-    return Verdict(operation, passed, len(runs), worst, failure)
+        worst = max(worst, error)
+        title = f"{case.title}, {str(dtype).removeprefix('torch.')}"
+        right += [title] if wrong is None else []
+        failure = failure or (wrong and f"{title}: {wrong}")
+    return Verdict(operation, len(right), len(runs), worst, failure, tuple(right))
 
 
 def run_case(
@@ -97,7 +76,7 @@ def run_case(
         if right.dtype == torch.int8:
             error, wrong = 0.0, _unequal_codes(mine, right, UNEQUAL_CODES[dtype])
         else:
-            error, wrong = _difference(mine, right, TOLERANCES[dtype])
+            error, wrong = difference(mine, right, TOLERANCES[dtype])
         worst = max(worst, error)
         if wrong:
             return worst, wrong
@@ -114,19 +93,6 @@ def _overwritten(before: dict[str, Any], after: dict[str, Any]) -> str | None:
         if not all(torch.equal(x, y) for x, y in tensors):
             return name
     return None
-
-
-def _difference(got: Tensor, expected: Tensor, tolerance: float) -> tuple[float, str | None]:
-    wide = got.double().to(expected.device)
-    scale = expected.abs().clamp(
-        min=expected.square().mean().sqrt().item()
-    )  # errors of small elements are relative to the root mean square
-    error = ((wide - expected).abs() / scale.clamp(min=1e-30)).nan_to_num(nan=float("inf"))
-    worst = error.max().item()
-    if worst <= tolerance:
-        return worst, None
-    at = tuple(int(i) for i in torch.unravel_index(error.argmax(), error.shape))
-    return worst, f"element {list(at)} is {wide[at].item():.6g}, expected {expected[at].item():.6g}"
 
 
 def _unequal_codes(got: Tensor, expected: Tensor, share: float) -> str | None:

@@ -1,4 +1,4 @@
-"""A figure in a notebook: a small PNG, with a description for readers who cannot see it."""
+"""A figure in a notebook: a small PNG or an SVG, with a description for readers who cannot see it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,21 @@ class Picture:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         data = {"image/png": b64encode(self.png).decode(), "text/plain": repr(self)}
         return data, {"image/png": {"alt": self.alt}}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An SVG, made by code, and its description, which is shown where pictures cannot be."""
+
+    svg: str
+    alt: str
+
+    def __repr__(self) -> str:
+        return f"[picture: {self.alt}]"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
+        data = {"image/svg+xml": self.svg, "text/plain": repr(self)}
+        return data, {"image/svg+xml": {"alt": self.alt}}
 
 
 def picture(figure: Figure, alt: str) -> Picture:
