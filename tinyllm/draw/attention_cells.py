@@ -124,9 +124,7 @@ def draw_attention_cells(run: Run, shape: str, prompt: int, response: int) -> Fi
     return figure
 
 
-def _draw_panel(
-    axis: Axes, run: Run, rows: Sequence[Mapping[str, Any]], fontsize: int = 8
-) -> None:
+def _draw_panel(axis: Axes, run: Run, rows: Sequence[Mapping[str, Any]], fontsize: int = 8) -> None:
     for name, label in NAMES.items():
         timed = [(row["beams"], row["us"].get(name)) for row in rows]
         xs, ys = [x for x, y in timed if y is not None], [y for _, y in timed if y is not None]

@@ -100,6 +100,8 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.lab": "softmax_trace",
         "tinyllm.lab.compare_caches": "CacheStep compare_caches filled_cache held_bytes next_ids",
         "tinyllm.lab.attention_code": "attention_code first_line matrix_loops",
+        "tinyllm.lab.captures": "Capturing attend_by_length cache_after_prompt changes_of_step check_end_step eager_end"
+        " host_ms host_reads_of_step launches_of_token ms_of_step new_state passes_until_end token_of watched_sessions",
         "tinyllm.lab.counters": "OperationLog classify count observe observe_passes observe_reorder record",
         "tinyllm.lab.disassembly": "disassemble kinds_of_lines loops read_disassembly without_notes",
         "tinyllm.lab.dpas": "run_emulated_dpas to_registers",
@@ -108,6 +110,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.lab.kernel_calls": "KernelCalls layer_operations",
         "tinyllm.lab.kinds": "bytes_by_kind launches_by_kind seconds_by_kind short_name",
         "tinyllm.lab.kv_trace": "beams_as_text=as_text trace_beams",
+        "tinyllm.lab.launch_costs": "XPU_GRAPH launch_cost launch_costs_as_text",
         "tinyllm.lab.machine_code": "machine_code_table",
         "tinyllm.lab.memory": "allocations peak_bytes",
         "tinyllm.lab.rank_threads": "on_ranks",
