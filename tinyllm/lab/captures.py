@@ -227,12 +227,11 @@ def watched_sessions(model: Model) -> Iterator[list[int | None]]:
 
 def new_state() -> SimpleNamespace:
     """The end of a decode step: logits [4, 6], sequences [4, 14], which are unfinished, and the column to write."""
-    at = {"device": "cpu"}
     return SimpleNamespace(
-        logits=torch.zeros(4, 6, dtype=torch.float32, **at),
-        sequences=torch.full((4, 14), 9, dtype=torch.int64, **at),
-        unfinished=torch.ones(4, dtype=torch.bool, **at),
-        column=torch.tensor([2], dtype=torch.int64, **at),
+        logits=torch.zeros(4, 6, dtype=torch.float32, device="cpu"),
+        sequences=torch.full((4, 14), 9, dtype=torch.int64, device="cpu"),
+        unfinished=torch.ones(4, dtype=torch.bool, device="cpu"),
+        column=torch.tensor([2], dtype=torch.int64, device="cpu"),
         n=2,
     )
 
@@ -260,7 +259,7 @@ def _sequences_after(repeat: Callable, end_step: Callable, steps: int) -> Tensor
     state, generator = new_state(), torch.Generator().manual_seed(1)
     run = repeat(partial(end_step, state))
     for _ in range(steps):
-        drawn = torch.randn(4, 6, dtype=torch.float32, device="cpu", generator=generator)
-        state.logits.copy_(drawn)
+        logits = torch.randn(4, 6, dtype=torch.float32, device="cpu", generator=generator)
+        state.logits.copy_(logits)
         run()
     return state.sequences
