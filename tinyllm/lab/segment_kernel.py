@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tinyllm.bench.table import aligned
 from tinyllm.draw.source import kernel_source
+from tinyllm.lab.intel_gpus import IntelGPU
+from tinyllm.lab.occupancy import Launch, Occupancy, occupancy_of
 from tinyllm.lab.shapes import known_config
 from tinyllm.lab.specialised import kernel_paragraphs
 
@@ -16,7 +18,6 @@ ABSENT = (
     "SOFTCAP", "WINDOW", "slopes_ptr", "slope", "prompt.positions_ptr", "prompt.k_scale_ptr",
     "response.k_scale_ptr", "v_scale",
 )  # fmt: skip
-THREADS_OF_CORE = 32  # hardware threads with 256 registers: 8 vector engines of 4
 
 
 def segment_kernel_pieces(group: int, width: int, head_dim: int) -> dict[str, str]:
@@ -44,27 +45,17 @@ def segment_kernel_pieces(group: int, width: int, head_dim: int) -> dict[str, st
 
 @dataclass(frozen=True)
 class Split:
-    """Attention of one step on a GPU of `cores` Xe-cores: programs without a split, splits, and programs with them."""
+    """Attention of one step of a model on a GPU: its programs without a split, the splits, and what they fill."""
 
     model: str
-    cores: int
+    gpu: IntelGPU
     unsplit: int
     splits: int
-    sub_groups: int
-
-    @property
-    def programs(self) -> int:
-        """Programs of the launch."""
-        return self.unsplit * self.splits
-
-    @property
-    def threads_used(self) -> float:
-        """Sub-groups of the launch by hardware threads of the GPU; above 1 the rest runs later."""
-        return self.programs * self.sub_groups / (self.cores * THREADS_OF_CORE)
+    occupancy: Occupancy
 
 
 def splits_on(
-    models: Iterable[str], cores: Iterable[int], beams: int, keys: int, batch: int = 1
+    models: Iterable[str], gpus: Sequence[IntelGPU], beams: int, keys: int, batch: int = 1
 ) -> list[Split]:
     """What `plan_splits` chooses with the launch sizes of "xpu", in 16 bits, for `keys` slots reserved in memory."""
     from tinyllm.kernels.triton.split_plan import plan_splits
@@ -75,18 +66,28 @@ def splits_on(
         config = known_config(model)
         tile = key_tile(config.head_dim, 2, launch)
         sizes = (batch, config.num_key_value_heads, beams * config.group, keys, tile)
-        for number in cores:
-            plan = plan_splits(*sizes, processors=number, launch=launch)
+        for gpu in gpus:
+            plan = plan_splits(*sizes, processors=gpu.xe_cores, launch=launch)
             unsplit = batch * config.num_key_value_heads * plan.row_blocks
-            found.append(Split(model, number, unsplit, plan.splits, launch.num_warps))
+            registers = int(launch.grf_mode or 128)
+            programs = Launch("attention", unsplit * plan.splits, launch.num_warps, registers)
+            found.append(Split(model, gpu, unsplit, plan.splits, occupancy_of(programs, gpu)))
     return found
 
 
 def splits_as_text(splits: Iterable[Split]) -> str:
-    """A table, a line for each model and number of Xe-cores."""
-    head = ("model", "Xe-cores", "unsplit", "splits", "programs", "hardware threads used")
+    """A table, a line for each model and GPU."""
+    head = ("model", "Xe-cores", "unsplit", "splits", "programs", "Xe-cores used", "of threads")
     lines = [
-        (x.model, str(x.cores), str(x.unsplit), str(x.splits), str(x.programs), f"{x.threads_used:.0%}")
+        (
+            x.model,
+            str(x.gpu.xe_cores),
+            str(x.unsplit),
+            str(x.splits),
+            str(x.unsplit * x.splits),
+            str(x.occupancy.xe_cores),
+            f"{x.occupancy.share:.0%}",
+        )
         for x in splits
-    ]  # fmt: skip
+    ]
     return aligned([head, *lines])
