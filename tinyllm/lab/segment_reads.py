@@ -142,7 +142,7 @@ def attention_reading(reads: Reads) -> Callable[..., Tensor]:
 
 def check_reads(reads: Reads) -> Verdict:
     """Whether an answer loads every slot that a beam sees once, and no other: in counted bytes of the response."""
-    config, sizes = known_config("smollm2-135m"), ((1, 4), (4, 6), (8, 12))
+    config, sizes = known_config("smollm2-135m"), ((2, 4), (4, 6), (8, 12))
     slot = 2 * 4 * config.num_key_value_heads * config.head_dim
     cases = {}
     for beams, steps in sizes:
