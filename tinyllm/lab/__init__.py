@@ -5,9 +5,10 @@ A name is imported from its module at its first use, so that importing `lab` is 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 # Names by module; a name may be a submodule, and `new=old` renames it here.
@@ -57,6 +58,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.draw.dpas": "draw_dpas",
         "tinyllm.draw.filmstrip": "draw_filmstrip",
         "tinyllm.draw.gpu_picker": "pick_gpu",
+        "tinyllm.draw.gemv_steps": "draw_gemv_steps",
         "tinyllm.draw.grids": "draw_grids",
         "tinyllm.draw.growth": "draw_growth",
         "tinyllm.draw.ladder": "draw_ladder",
@@ -79,6 +81,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.draw.two_limits": "draw_two_limits",
         "tinyllm.draw.waterfall": "draw_waterfall",
         "tinyllm.draw.xe_core": "draw_filled draw_xe_core",
+        "tinyllm.draw.weight_tiles": "draw_weight_tiles",
         "tinyllm.families": "Family reading registered",
         "tinyllm.families.llama": "LLAMA MLP",
         "tinyllm.families.reading": "activation described head_dim layers window",
@@ -107,6 +110,9 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.lab.counters": "OperationLog classify count observe observe_passes observe_reorder record",
         "tinyllm.lab.disassembly": "disassemble kinds_of_lines loops read_disassembly without_notes",
         "tinyllm.lab.dpas": "run_emulated_dpas to_registers",
+        "tinyllm.lab.gate_up": "check_gate_up",
+        "tinyllm.lab.gemv_steps": "addition_seconds gemv_source load_seconds matmul_rate measure_gemv_steps "
+        "read_rate steps_as_text",
         "tinyllm.lab.host": "host_table host_times recorded_ladders timeline",
         "tinyllm.lab.intel_gpus": "IntelGPU facts_table gpu_sources gpu_table intel_gpu intel_gpus"
         " stored_bytes token_bytes",
@@ -143,6 +149,18 @@ NAMES: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 __all__ = sorted(NAMES)
+
+
+class _Door(ModuleType):
+    """This module. A function in a submodule of the same name stays visible when the submodule is imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        is_hidden = isinstance(value, ModuleType) and NAMES.get(name, (__name__,))[0] != __name__
+        if not is_hidden:
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Door
 
 
 def __getattr__(name: str) -> Any:
