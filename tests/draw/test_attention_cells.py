@@ -10,9 +10,11 @@ from tinyllm.draw.attention_cells import (
     attention_runs,
     attention_table,
     cells,
+    draw_attention_batch,
     draw_attention_cells,
     least_us,
     middle,
+    slower_cells,
 )
 from tinyllm.draw.attention_reads import NEVER, draw_reads, loads
 from tinyllm.draw.ladder import LIMIT, MOVED
@@ -73,18 +75,37 @@ def test_cells_are_selected_and_sorted(run):
 
 
 def test_the_table_has_device_date_and_dashes(run):
-    made_by, head, *lines = attention_table(run, *WHICH).splitlines()
-    assert (
-        made_by
-        == "recorded on Some GPU, bfloat16, 2026-01-02: llama-3-8b, prompt 1024, response 64"
-    )
-    assert all(f"{name}, us" in head for name in NAMES.values())
+    text = attention_table(run, *WHICH, batches=(1, 8), beams=(4,))
+    made_by, head, *lines = text.splitlines()
+    assert made_by == "us on Some GPU, bfloat16, 2026-01-02: llama-3-8b, prompt 1024, response 64"
+    assert head.split()[:2] == ["batch", "beams"]
     assert [line.split() for line in lines] == [
-        ["1", "1", "10.0", "15.0", "80.0", "-", "8.0x", "40%", "4"],
-        ["1", "4", "40.0", "60.0", "80.0", "-", "2.0x", "40%", "4"],
-        ["8", "1", "10.0", "15.0", "80.0", "20.0", "8.0x", "40%", "4"],
-        ["8", "4", "40.0", "60.0", "-", "-", "-", "40%", "4"],
+        ["1", "4", "40.0", "60.0", "80.0", "40%", "4"],
+        ["8", "4", "40.0", "60.0", "-", "40%", "4"],
     ]
+    assert max(map(len, text.splitlines())) <= 90
+
+
+def test_a_chart_of_one_batch_has_large_letters(run):
+    figure = draw_attention_batch(run, *WHICH, batch=8)
+    (axis,) = figure.axes
+    assert axis.get_title() == "llama-3-8b, batch 8: Some GPU, 2026-01-02"
+    drawn = {line.get_label(): line.get_xydata().tolist() for line in axis.lines}
+    assert drawn["one kernel"] == [[1, 10], [4, 40]]
+    assert drawn["expanded cache"] == [[1, 80]]
+    texts = [*axis.get_xticklabels(), *axis.get_yticklabels(), *axis.get_legend().get_texts()]
+    assert all(text.get_fontsize() >= 9 for text in texts)
+    with pytest.raises(LookupError, match="no rows of llama-3-8b with batch 3"):
+        draw_attention_batch(run, *WHICH, batch=3)
+
+
+def test_cells_in_which_another_was_faster(run):
+    assert slower_cells(run) == []
+    fast, faster = row(1, 1), row(1, 4)
+    fast["us"] = {"ours": 10.0, "expanded": 9.0}
+    faster["us"] = {"ours": 10.0, "two_segments": 5.0, "flex": None}
+    run["rows"] += [fast, faster]
+    assert slower_cells(run) == [faster, fast]
 
 
 def test_the_middle_of_the_recorded_lengths(run):
@@ -126,9 +147,9 @@ def test_every_recorded_run_has_table_and_picture(recorded):
     for which in sorted(
         {(cell["shape"], cell["prompt"], cell["response"]) for cell in recorded["rows"]}
     ):
-        assert len(attention_table(recorded, *which).splitlines()) == 2 + len(
-            cells(recorded, *which)
-        )
+        batches, beams = ([cell[x] for cell in recorded["rows"]] for x in ("batch", "beams"))
+        table = attention_table(recorded, *which, batches, beams)
+        assert len(table.splitlines()) == 2 + len(cells(recorded, *which))
         draw_attention_cells(recorded, *which)
 
 

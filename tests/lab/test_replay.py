@@ -77,7 +77,7 @@ def test_a_host_read_is_counted_and_raises(name):
     assert host_reads(lambda: (read(x), read(x))) == {name: 2}
     replay = Replayed(lambda: read(x))
     replay()
-    with pytest.raises(HostRead, match=f"^{name}: the host asks"):
+    with pytest.raises(HostRead, match=f"^{name}: the host reads a value"):
         replay()
 
 

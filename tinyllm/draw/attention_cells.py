@@ -23,6 +23,7 @@ NAMES = {
     "expanded": "expanded cache",
     "flex": "FlexAttention",
 }
+TIMED = ("ours", "two_segments", "expanded")  # of the table; few cells have FlexAttention
 LOOKS = {
     "ours": {"color": OURS, "marker": "o"},
     "two_segments": {"color": "#f2b134", "marker": "s"},
@@ -46,6 +47,13 @@ def cells(run: Run, shape: str, prompt: int, response: int) -> list[Mapping[str,
     return sorted(found, key=lambda row: (row["batch"], row["beams"]))
 
 
+def slower_cells(run: Run) -> list[Mapping[str, Any]]:
+    """Rows in which another implementation was faster than ours, the largest difference first."""
+    best = [(row, min(us for us in row["us"].values() if us)) for row in run["rows"]]
+    found = [(least / row["us"]["ours"], i) for i, (row, least) in enumerate(best)]
+    return [best[i][0] for ratio, i in sorted(found) if ratio < 1]
+
+
 def middle(run: Run, shape: str) -> tuple[str, int, int]:
     """The middle one of a model's recorded prompt lengths, and the middle response length of that prompt."""
     lengths = sorted(
@@ -61,28 +69,39 @@ def least_us(run: Run, row: Mapping[str, Any]) -> float:
     return row["bytes"] / run["read_gb_s"] / 1e3
 
 
-def attention_table(run: Run, shape: str, prompt: int, response: int) -> str:
-    """A table of microseconds of every implementation by batch and beams, with device and date."""
+def attention_table(
+    run: Run, shape: str, prompt: int, response: int, batches: Sequence[int], beams: Sequence[int]
+) -> str:
+    """A table of microseconds by batch and beams, with device and date; a dash where nothing was timed."""
     rows = cells(run, shape, prompt, response)
-    head = (
-        "batch",
-        "beams",
-        *(f"{name}, us" for name in NAMES.values()),
-        "expanded / one",
-        "of bandwidth",
-        "splits",
-    )
-    lines = [head, *(_line(run, row) for row in rows)]
-    made_by = f"recorded on {run['device']}, {rows[0]['dtype']}, {run['date']}"
-    return f"{made_by}: {shape}, prompt {prompt}, response {response}\n{aligned(lines)}"
+    shown = [row for row in rows if row["batch"] in batches and row["beams"] in beams]
+    head = ("batch", "beams", *(NAMES[name] for name in TIMED), "of bandwidth", "splits")
+    made_by = f"us on {run['device']}, {rows[0]['dtype']}, {run['date']}"
+    lines = aligned([head, *(_line(run, row) for row in shown)])
+    return f"{made_by}: {shape}, prompt {prompt}, response {response}\n{lines}"
 
 
 def _line(run: Run, row: Mapping[str, Any]) -> tuple[str, ...]:
     us = row["us"]
-    times = ("-" if us.get(name) is None else f"{us[name]:.1f}" for name in NAMES)
-    ratio = "-" if us.get("expanded") is None else f"{us['expanded'] / us['ours']:.1f}x"
+    times = ("-" if us.get(name) is None else f"{us[name]:.1f}" for name in TIMED)
     share = f"{least_us(run, row) / us['ours']:.0%}"
-    return (str(row["batch"]), str(row["beams"]), *times, ratio, share, str(row["splits"]))
+    return (str(row["batch"]), str(row["beams"]), *times, share, str(row["splits"]))
+
+
+def draw_attention_batch(run: Run, shape: str, prompt: int, response: int, batch: int) -> Figure:
+    """Microseconds over the beams for one batch; the dashed line is the least time to read the bytes."""
+    from matplotlib.figure import Figure
+
+    rows = [row for row in cells(run, shape, prompt, response) if row["batch"] == batch]
+    if not rows:
+        raise LookupError(f"no rows of {shape} with batch {batch}")
+    figure = Figure(figsize=(5, 3.4), layout="constrained", dpi=100)
+    axis = figure.subplots()
+    _draw_panel(axis, run, rows, fontsize=9)
+    axis.set_ylabel("microseconds", fontsize=9)
+    axis.legend(frameon=False, fontsize=9)
+    axis.set_title(f"{shape}, batch {batch}: {run['device']}, {run['date']}", fontsize=9)
+    return figure
 
 
 def draw_attention_cells(run: Run, shape: str, prompt: int, response: int) -> Figure:
@@ -105,7 +124,7 @@ def draw_attention_cells(run: Run, shape: str, prompt: int, response: int) -> Fi
     return figure
 
 
-def _draw_panel(axis: Axes, run: Run, rows: Sequence[Mapping[str, Any]]) -> None:
+def _draw_panel(axis: Axes, run: Run, rows: Sequence[Mapping[str, Any]], fontsize: int = 8) -> None:
     for name, label in NAMES.items():
         timed = [(row["beams"], row["us"].get(name)) for row in rows]
         xs, ys = [x for x, y in timed if y is not None], [y for _, y in timed if y is not None]
@@ -121,7 +140,7 @@ def _draw_panel(axis: Axes, run: Run, rows: Sequence[Mapping[str, Any]]) -> None
     )
     axis.set_ylim(bottom=0)
     axis.set_xticks(beams)
-    axis.tick_params(labelsize=8)
-    axis.set_xlabel("beams", fontsize=8)
+    axis.tick_params(labelsize=fontsize)
+    axis.set_xlabel("beams", fontsize=fontsize)
     axis.set_title(f"batch {rows[0]['batch']}", fontsize=9)
     axis.spines[["top", "right"]].set_visible(False)

@@ -41,7 +41,7 @@ def draw_reads(traces: Mapping[str, Trace], width: int) -> Figure:
         axis.set_title(name, fontsize=9, loc="left")
         axis.set(xlim=(-0.1, columns + 0.1), ylim=(width + 1.1, -0.1), xticks=[])
     names = ["prompt", *(f"response {i}" for i in range(width))]
-    axes[0].set_yticks([y + 0.5 for y in range(width + 1)], names, fontsize=8)
+    axes[0].set_yticks([y + 0.5 for y in range(width + 1)], names, fontsize=9)
     return figure
 
 
@@ -59,7 +59,7 @@ def _draw_launch(axis: Axes, trace: Trace, width: int) -> None:
         axis.add_patch(Rectangle((x + 0.05, y + 0.05), 0.9, 0.9, facecolor=colour))
         if times:
             ink = "white" if times > 1 else "black"
-            axis.text(x + 0.5, y + 0.52, times, ha="center", va="center", fontsize=8, color=ink)
+            axis.text(x + 0.5, y + 0.52, times, ha="center", va="center", fontsize=9, color=ink)
     axis.set_aspect("equal")
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)

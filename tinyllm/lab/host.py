@@ -92,22 +92,25 @@ def _busy(row: Row, shape: str, folder: Path) -> dict[tuple[str, int], float]:
 
 
 def host_table(rows: Sequence[Row], folder: Path = RESULTS) -> str:
-    """A recorded ladder as a table: launches, milliseconds, and the device's share of them, with device and date."""
-    lines = [
-        (
-            "stage",
-            "launches in layers",
-            "ms per token",
-            "us per launch",
-            "device busy ms",
-            "limit ms",
-        )
-    ]
-    for one in host_times(rows, folder):
-        figures = (one.us_per_launch, one.busy_ms, one.limit_ms)
-        per_launch, busy, limit = ("-" if x is None else f"{x:.1f}" for x in figures)
-        lines.append(
-            (one.stage, str(one.launches or "-"), f"{one.ms:.1f}", per_launch, busy, limit)
-        )
+    """A recorded ladder as a table with device and date: launches, milliseconds and the limit of memory.
+
+    The busy time of the device has a column where a run recorded it.
+    """
+    found = host_times(rows, folder)
+    columns = {
+        "stage": [x.stage for x in found],
+        "launches in layers": [str(x.launches or "-") for x in found],
+        "ms per token": [f"{x.ms:.1f}" for x in found],
+        "us per launch": [_or_dash(x.us_per_launch) for x in found],
+        "device busy ms": [_or_dash(x.busy_ms) for x in found],
+        "limit ms": [f"{x.limit_ms:.1f}" for x in found],
+    }
+    if all(x.busy_ms is None for x in found):
+        del columns["device busy ms"]
+    table = aligned([tuple(columns), *zip(*columns.values(), strict=True)])
     row = rows[0]
-    return f"recorded on {row.device}, {row.dtype}, {row.date}: {row.model}, {title(rows)}\n{aligned(lines)}"
+    return f"{row.device}, {row.dtype}, {row.date}: {row.model}, {title(rows)}\n{table}"
+
+
+def _or_dash(x: float | None) -> str:
+    return "-" if x is None else f"{x:.1f}"
