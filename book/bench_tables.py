@@ -128,8 +128,19 @@ def medians(rows: Sequence[Row]) -> str:
     )
 
 
-def headline() -> str:
-    """A few figures of `final`, transformers and the fastest other engine, each row from one run on one device."""
+def headline_line(rows: Sequence[Row], where: str) -> str:
+    """A row of the README's table from the rows of one workload."""
+    row, limit = rows[0], rows[0].predicted_bytes_per_token / rows[0].read_bandwidth_gb_s / 1e6
+    workload = f"{row.model.replace(' (random)', '')}, {row.dtype}, {row.prompt_tokens} tokens in, {beams_of(row)}"
+    cells = [times(rows, ["hf"]), times(rows, ENGINES), times(rows, ["final"]), f"{limit:.1f}"]
+    return "| " + " | ".join([workload, where, *cells]) + " |"
+
+
+def headline(reported: Sequence[str] = ()) -> str:
+    """A few figures of `final`, transformers and the fastest other engine, each row from one run on one device.
+
+    `reported` are more lines of the table.
+    """
     lines = [
         "| one request, ms per next token | device | transformers | fastest other engine | tinyllm `final` | limit |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -140,10 +151,8 @@ def headline() -> str:
             for row in read_rows(RESULTS / f"{name}.json")
             if (row.model, row.num_beams) == (model, num_beams)
         ]
-        row, limit = rows[0], rows[0].predicted_bytes_per_token / rows[0].read_bandwidth_gb_s / 1e6
-        workload = f"{model.replace(' (random)', '')}, {row.dtype}, {row.prompt_tokens} tokens in, {beams_of(row)}"
-        cells = [times(rows, ["hf"]), times(rows, ENGINES), times(rows, ["final"]), f"{limit:.1f}"]
-        lines.append("| " + " | ".join([workload, row.device, *cells]) + " |")
+        lines.append(headline_line(rows, rows[0].device))
+    lines += reported
     rows = read_rows(RESULTS / f"{THROUGHPUT}.json")
     hf, ours = (
         next(row for row in rows if row.stage == name and row.batch == row.largest_batch)

@@ -1,7 +1,7 @@
-"""Put the recorded runs into README.md and book/results.md: `python book/readme.py [--check]`.
+"""Put the recorded runs into README.md, book/results.md and book/report.md: `python book/readme.py [--check]`.
 
 The tables and pictures between the markers come from `book/results/*.json`; none is typed by hand. The README has a few
-figures, the page of results has all recorded runs.
+figures, the page of results has all recorded runs, and that of reports what to expect of a GPU.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import loading_memory
 import packed_tables
 import pages
 import rank_tables
+import report_tables
 import weight_errors
 
 from tinyllm.bench.rows import Row
@@ -32,6 +33,7 @@ from tinyllm.draw.waterfall import draw_waterfall
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "book" / "results"
 README, PAGE = ROOT / "README.md", ROOT / "book" / "results.md"
+REPORT = ROOT / "book" / "report.md"
 MARKERS = "<!-- recorded {}: start -->", "<!-- recorded {}: end -->"
 
 
@@ -47,12 +49,14 @@ def notebooks() -> str:
 
 def headline() -> str:
     """The figures of the README."""
-    return f"{bench_tables.headline()}\n\n{rank_tables.headline()}"
+    return f"{bench_tables.headline(report_tables.headline())}\n\n{rank_tables.headline()}"
 
 
 SECTIONS = {
     README: {"demo": bench_tables.demo, "headline": headline, "notebooks": notebooks},
+    REPORT: {"cards": report_tables.cards},
     PAGE: {
+        "reports": report_tables.reports,
         "run": bench_tables.ladder,
         "beams": beam_tables.beams,
         "attention": attention_table.attention,
@@ -82,7 +86,7 @@ def updated(path: Path) -> str:
 
 
 def main() -> int:
-    """Write both files and the pictures; with --check, return 1 where a file is stale."""
+    """Write the files and the pictures; with --check, return 1 where a file is stale."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--check", action="store_true", help="change nothing; exit 1 where a file is stale"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,7 @@ from tinyllm.runtime.device import KINDS
 
 FORMAT = "tinyllm report 1"
 REPORTS = RESULTS / "reports"
+NAMES = re.compile(r"[A-Za-z0-9-]+(_[A-Za-z0-9-]+)?")
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,14 @@ def _check_values(report: Report) -> None:
 def reported(folder: Path = REPORTS) -> dict[str, Report]:
     """The reports in a folder by the name of their files.
 
-    A file is called `NAME.json` or `NAME_b580.json`. Raises ValueError for a damaged one.
+    A file is called `NAME.json` or `NAME_b580.json`. Raises ValueError for a damaged one and for another name.
     """
-    return {path.stem: read_report(path) for path in sorted(folder.glob("*.json"))}
+    paths = sorted(folder.glob("*.json"))
+    if wrong := [path.name for path in paths if not NAMES.fullmatch(path.stem)]:
+        raise ValueError(f"{wrong[0]}: expected NAME.json or NAME_b580.json, in letters and digits")
+    return {path.stem: read_report(path) for path in paths}
 
 
 def sender(name: str) -> str:
     """The name of the sender, from that of the file."""
-    return name.partition("_")[0].partition(".")[0]
+    return name.partition("_")[0]
