@@ -97,7 +97,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.kernels.triton.tuning": "key_tile launch_for",
         "tinyllm.kernels.weights": "DenseWeight PackedRows PackedWeight",
         "tinyllm.lab": "softmax_trace",
-        "tinyllm.lab.compare_caches": "CacheStep compare_caches filled_cache held_bytes next_ids step_seconds",
+        "tinyllm.lab.caches": "CacheStep compare_caches filled_cache held_bytes next_ids step_seconds",
         "tinyllm.lab.counters": "OperationLog classify count observe observe_passes observe_reorder record",
         "tinyllm.lab.disassembly": "disassemble kinds_of_lines loops read_disassembly without_notes",
         "tinyllm.lab.host": "host_table host_times recorded_ladders timeline",
