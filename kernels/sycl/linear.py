@@ -22,7 +22,7 @@ from .arguments import (
     is_aligned,
 )
 from .norm import layer_norm
-from .runtime import Runtime, runtime_of
+from .runtime import runtime_of
 
 ROWS = (1, 2, 4, 8, 16)  # compiled sizes; for rows in between some of the sums are unused
 MAX_ROWS = ROWS[-1]
@@ -131,7 +131,7 @@ def _launch(
     groups = -(-n // WEIGHT_ROWS)
     kernel(
         (groups,),
-        (_work_items(row_bytes, device),),
+        (device.lanes * num_subgroups(row_bytes, device.lanes),),
         *(x, x.stride(0)),
         *(stored, pitch),
         *(norm_weight, norm_bias, 0.0 if norm is None else norm.eps),
@@ -206,8 +206,7 @@ def _aligned(tensor: Tensor | None) -> Tensor | None:
     return tensor.clone(memory_format=torch.contiguous_format)
 
 
-def _work_items(row_bytes: int, device: Runtime) -> int:
-    """Work-items that share a walk along a row of the weight."""
+def num_subgroups(row_bytes: int, lanes: int) -> int:
+    """Sub-groups of so many lanes that share a walk along a row of the weight."""
     vectors = row_bytes // PLANE_ALIGNMENT
-    subgroups = vectors // (VECTORS_PER_LANE * device.lanes)
-    return device.lanes * max(1, min(MAX_SUBGROUPS, subgroups))
+    return max(1, min(MAX_SUBGROUPS, vectors // (VECTORS_PER_LANE * lanes)))

@@ -5,10 +5,9 @@ import shutil
 
 import pytest
 
-from tinyllm.draw.code_map import COLOURS, draw_code_map
 from tinyllm.kernels import sycl
 from tinyllm.lab.disassembly import (
-    KINDS,
+    KERNELS,
     disassemble,
     kinds_of_lines,
     loops,
@@ -22,11 +21,13 @@ def lines():
     return read_disassembly()[1]
 
 
-def test_the_recorded_machine_code_is_current(lines):
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_the_recorded_machine_code_is_current(kernel):
     if "CI" not in os.environ and (shutil.which("ocloc") is None or sycl.unavailable("cpu")):
         pytest.skip("needs ocloc and the SYCL runtime")
-    head, *now = disassemble().splitlines()
-    if head != f"// {read_disassembly()[0]}":
+    head, *now = disassemble(kernel).splitlines()
+    recorded_by, lines = read_disassembly(kernel)
+    if head != f"// {recorded_by}":
         pytest.skip(f"recorded with other compilers than {head}")
     assert now == lines, "run python -m tinyllm.lab.disassembly"
 
@@ -40,8 +41,22 @@ def test_three_passes_over_the_row_with_a_reduction_before_the_last(lines):
     between = [kind for line, kind in kinds.items() if squares.end < line < scale.start]
     assert {"local memory", "barrier", "1/sqrt"} <= set(between)
     assert sum(" mad " in line for line in lines[squares.start : squares.end]) == 4
-    assert set(COLOURS) == set(KINDS)
-    assert draw_code_map(len(lines), kinds, {"mean": mean, "squares": squares}).axes
+
+
+def test_the_gemv_issues_its_loads_before_it_needs_one():
+    """Two rows of the weight and x, 16 bytes a lane each, then 4 multiply-adds for each of two sums."""
+    lines = read_disassembly("gemv")[1]
+    (loop,) = loops(lines)
+    inside = lines[loop.start : loop.end + 1]
+    loads = [i for i, line in enumerate(inside) if "load.ugm.d32x4" in line]
+    mads = [i for i, line in enumerate(inside) if " mad " in line]
+    assert (len(loads), len(mads)) == (3, 8)
+    assert max(loads) < min(mads)
+
+
+def test_a_kernel_without_a_record_raises():
+    with pytest.raises(ValueError, match="kernel 'rope' is not recorded: expected one of"):
+        read_disassembly("rope")
 
 
 def test_notes_of_the_scheduler_are_left_out():

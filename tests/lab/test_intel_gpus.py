@@ -12,6 +12,7 @@ from tinyllm.lab.intel_gpus import (
     XE2,
     IntelGPU,
     facts_table,
+    gpu_sources,
     gpu_table,
     intel_gpu,
     intel_gpus,
@@ -34,19 +35,20 @@ def cells_of(table):
 @pytest.mark.parametrize("gpu", GPUS, ids=lambda gpu: gpu.name)
 def test_every_figure_has_a_source(gpu):
     assert gpu.source.startswith("https://") and gpu.architecture.source.startswith("https://")
+    assert f"]({gpu.source})" in gpu_sources()
+    assert gpu.peak_source is None or f"]({gpu.peak_source})" in gpu_sources()
     assert 100e9 < gpu.bandwidth < 2e12
     assert gpu.memory is None or gpu.memory % GIB == 0
     assert gpu.xmx_engines % gpu.xe_cores == 0
 
 
-def test_a_vector_engine_has_64_kb_of_registers_as_published():
-    """Half of that on Xe-HPG, whose registers are half as wide, on twice as many engines."""
+def test_a_register_file_holds_8_threads_of_128_registers_and_4_of_256():
     for gpu in intel_gpus():
         kind = gpu.architecture
-        engines = kind.vector_engines * kind.register_bytes
-        assert engines == 8 * 64, kind.name
-        if kind.name in ("Xe-HPC", "Xe2"):
-            assert kind.threads * 128 * kind.register_bytes == 64 * 1024
+        assert kind.register_file == 8 * 128 * kind.register_bytes, kind.name
+        assert (kind.threads_of_engine(128), kind.threads_of_engine(256)) == (8, 4)
+        assert kind.threads_of_engine(64) == kind.threads
+        assert kind.vector_engines * kind.register_file == 8 * 64 * 1024
 
 
 @pytest.mark.parametrize("name", ["Max 1550", "B580"])

@@ -1,4 +1,4 @@
-"""A kernel's recorded machine code for Intel GPUs, and the lines of its loads, barriers and loops.
+"""The recorded machine code of two kernels for an Intel GPU, and the lines of its loads, barriers and loops.
 
 `python -m tinyllm.lab.disassembly` records it again with the installed ocloc.
 """
@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 
-KERNEL, DTYPE, GPU = "norm", torch.float32, "pvc"
-RECORDED = Path(__file__).parents[2] / "book" / "device" / f"{KERNEL}-float32-{GPU}.asm"
+DTYPE, GPU = torch.float32, "pvc"
+FOLDER = Path(__file__).parents[2] / "book" / "device"
+# The recorded kernels, by the name of their file, as `tinyllm.kernels.sycl.isa` names them.
+KERNELS: Mapping[str, str] = MappingProxyType({"norm": "norm", "gemv": "linear, 1 row"})
 KINDS = {
     "load": re.compile(r"// .*\bload\.ugm\."),
     "store": re.compile(r"// .*\bstore\.ugm\."),
@@ -31,20 +35,27 @@ class Loop:
     end: int
 
 
-def disassemble() -> str:
+def recorded(kernel: str) -> Path:
+    """The file with the machine code of one of `KERNELS`; raises ValueError for another name."""
+    if kernel not in KERNELS:
+        raise ValueError(f"kernel {kernel!r} is not recorded: expected one of {list(KERNELS)}")
+    return FOLDER / f"{kernel}-float32-{GPU}.asm"
+
+
+def disassemble(kernel: str = "norm") -> str:
     """Compile and disassemble; the first line names the compilers. Raises ToolchainError where one is missing."""
     from tinyllm.kernels.sycl import isa, ocloc
     from tinyllm.kernels.sycl.packages import version
 
     compiler = ocloc.installed()
-    head = f"// {KERNEL}, float32, {GPU}: {compiler.version}, SPIR-V by intel-sycl-rt {version('intel-sycl-rt')}\n"
-    lines = isa.disassemble(KERNEL, DTYPE, GPU, compiler).splitlines()
+    head = f"// {kernel}, float32, {GPU}: {compiler.version}, SPIR-V by intel-sycl-rt {version('intel-sycl-rt')}\n"
+    lines = isa.disassemble(KERNELS[kernel], DTYPE, GPU, compiler).splitlines()
     return head + "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def read_disassembly(path: Path = RECORDED) -> tuple[str, list[str]]:
+def read_disassembly(kernel: str = "norm") -> tuple[str, list[str]]:
     """The compilers of the recorded machine code, and its lines."""
-    head, *lines = path.read_text().splitlines()
+    head, *lines = recorded(kernel).read_text().splitlines()
     return head.removeprefix("// "), lines
 
 
@@ -86,7 +97,8 @@ def without_notes(line: str) -> str:
 
 def main() -> None:
     """Record the machine code again."""
-    RECORDED.write_text(disassemble())
+    for kernel in KERNELS:
+        recorded(kernel).write_text(disassemble(kernel))
 
 
 if __name__ == "__main__":

@@ -23,8 +23,9 @@ LPDDR_BYTES = 16  # of a transfer, on the 128 bits of the memory of a laptop
 class Architecture:
     """What all GPUs of an architecture share.
 
-    An Xe-core has vector engines and XMX engines; a vector engine has hardware threads, each of which has 128
-    registers of `register_bytes`. `compiled_for`: the name of a GPU for Intel's offline compiler.
+    An Xe-core has vector engines and XMX engines. A vector engine runs at most `threads` hardware threads, whose
+    registers, of `register_bytes` each, are parts of one `register_file`, in bytes. `compiled_for`: the name of a GPU
+    for Intel's offline compiler.
     """
 
     name: str
@@ -33,7 +34,12 @@ class Architecture:
     xmx_engines: int
     threads: int
     register_bytes: int
+    register_file: int
     source: str
+
+    def threads_of_engine(self, registers: int = 128) -> int:
+        """Hardware threads of a vector engine when each has so many registers."""
+        return min(self.threads, self.register_file // (registers * self.register_bytes))
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class IntelGPU:
     xmx_int8: float | None
     source: str
     with_cpu: bool = False
+    peak_source: str | None = None
 
     @property
     def xmx_engines(self) -> int:
@@ -72,26 +79,33 @@ class IntelGPU:
 
 
 XE_HPC = Architecture(
-    "Xe-HPC", "pvc", 8, 8, 8, 64,
+    "Xe-HPC", "pvc", 8, 8, 8, 64, 65536,
     "https://intel.com/content/www/us/en/docs/oneapi/optimization-guide-gpu/2024-0/"
     "small-register-mode-vs-large-register-mode.html",
 )  # fmt: skip
 XE_HPG = Architecture(
-    "Xe-HPG", "dg2", 16, 16, 8, 32,
+    "Xe-HPG", "dg2", 16, 16, 8, 32, 32768,
     "https://oneapi-src.github.io/oneAPI-samples/Tools/GPU-Occupancy-Calculator",
 )  # fmt: skip
 XE2 = Architecture(
-    "Xe2", "bmg", 8, 8, 8, 64, "https://chipsandcheese.com/p/intels-battlemage-architecture"
+    "Xe2", "bmg", 8, 8, 8, 64, 65536, "https://chipsandcheese.com/p/intels-battlemage-architecture"
 )
 XE3 = Architecture(
-    "Xe3", "ptl", 8, 8, 10, 64, "https://chipsandcheese.com/p/panther-lakes-reveal-at-itt-2025"
+    "Xe3",
+    "ptl",
+    8,
+    8,
+    10,
+    64,
+    65536,
+    "https://chipsandcheese.com/p/panther-lakes-reveal-at-itt-2025",
 )
 # Half of a Max 1550 with its own memory: the figures of the card, divided by 2.
 GPUS = (
     IntelGPU(
         "Max 1550, one tile", XE_HPC, 64, 3276.8 * GB / 2, 64 * GIB, 1678 * TERA / 2,
-        "https://glennklockwood.com/garden/processors/pvc and, for the peak, "
-        "https://www.tweaktown.com/news/88073/intel-our-new-ponte-vecchio-gpu-is-2-5x-faster-than-nvidia-a100/",
+        "https://glennklockwood.com/garden/processors/pvc",
+        peak_source="https://www.tweaktown.com/news/88073/intel-our-new-ponte-vecchio-gpu-is-2-5x-faster-than-nvidia-a100/",
     ),
     IntelGPU(
         "Max 1100", XE_HPC, 56, 1200 * GB, 48 * GIB, None,
@@ -122,9 +136,8 @@ GPUS = (
     ),
     IntelGPU(
         "Panther Lake (Arc B390)", XE3, 12, 9600e6 * LPDDR_BYTES, None, 120 * TERA,
-        "https://spdup.net/20251010/intel-panther-lake-unveiled-12-xe3-gpu-cores-power-next-gen-handhelds "
-        "and, for the peak, https://tmexo.com/articles/809.html",
-        with_cpu=True,
+        "https://spdup.net/20251010/intel-panther-lake-unveiled-12-xe3-gpu-cores-power-next-gen-handhelds",
+        with_cpu=True, peak_source="https://tmexo.com/articles/809.html",
     ),
 )  # fmt: skip
 
@@ -142,6 +155,14 @@ def intel_gpu(name: str) -> IntelGPU:
             f"GPU {name!r}: expected a part of one name of {[gpu.name for gpu in GPUS]}"
         )
     return found[0]
+
+
+def gpu_sources(gpus: Sequence[IntelGPU] = GPUS) -> str:
+    """The sources of the card as a line of Markdown links; the last ones are those of the architectures."""
+    links = [f"[{gpu.name}]({gpu.source})" for gpu in gpus]
+    links += [f"[peak of the {gpu.name}]({gpu.peak_source})" for gpu in gpus if gpu.peak_source]
+    kinds = dict.fromkeys(gpu.architecture for gpu in gpus)
+    return ", ".join([*links, *(f"[{kind.name}]({kind.source})" for kind in kinds)])
 
 
 def facts_table(gpus: Sequence[IntelGPU] = GPUS) -> str:
