@@ -19,7 +19,7 @@ from tinyllm.kernels import by_name
 PEOPLE = {"user": "zaphod", "host": "heart-of-gold.example"}
 
 
-def wrong_norm(x, weight, eps):
+def wrong_norm(x, weight, bias, eps):
     path = f"{Path.home()}/secret models/a.bin"
     raise OSError(f"no such file: '{path}', nor {Path.home()}/other/b.bin on {platform.node()}")
 
