@@ -21,8 +21,12 @@ PYTEST := $(BIN)/python -m pytest $(WORKERS) -p no:nbval -p no:anyio
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(INSTALLED)  ## a real model answers through every stage and through transformers; table and picture
-	$(BIN)/python -m tinyllm bench --stream --png ladder.png
+# What the demo measures: a single sequence and four beams, after as long a prompt as two cores do in about two minutes.
+SEARCHES := --beams 1 4 --prompts 256 --new-tokens 16
+
+demo: $(INSTALLED)  ## a real model answers; then every stage beside transformers, greedy and in beams: table and picture
+	$(BIN)/python -m tinyllm generate "What is a KV cache?" --max-new-tokens 48
+	$(BIN)/python -m tinyllm bench $(SEARCHES) --repeats 1 --png ladder.png
 
 test: $(INSTALLED) lint  ## ruff, pytest, and every notebook; Intel's Triton compiler is fetched, 182 MB
 	$(BIN)/python -m tinyllm.kernels.triton.xpu.compiler
@@ -53,8 +57,9 @@ isa: $(INSTALLED)  ## compile the SYCL and Triton kernels for Intel GPUs and rec
 	$(BIN)/python -m tinyllm.kernels.triton.isa
 	$(BIN)/python -m tinyllm.kernels.triton.isa --newer
 
-bench: $(INSTALLED)  ## record this machine's ladder, and put it into the README
+bench: $(INSTALLED)  ## record this machine's ladder and the run of the demo, and put them into the README
 	$(BIN)/python -m tinyllm bench --repeats 9 --json book/results/ladder-cpu.json
+	$(BIN)/python -m tinyllm bench $(SEARCHES) --json book/results/demo-cpu.json
 	$(BIN)/python book/readme.py
 
 readme: $(INSTALLED)  ## make the README's table and picture from the recorded run

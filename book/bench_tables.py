@@ -180,10 +180,16 @@ def times(rows: Sequence[Row], names: Iterable[str]) -> str:
 
 
 def demo() -> str:
-    """The output of the two commands, shortened to some columns of the recorded table."""
-    head, *lines = table(recorded("ladder")["ladder-cpu"])
-    shown = [head.index(name) for name in SHOWN]
-    printed = aligned([tuple(line[i] for i in shown) for line in (head, *lines)])
-    answers = "[a question to SmolLM2-135M-Instruct, answered by transformers and by each stage]"
+    """The output of the two commands, shortened to some columns of the recorded run: greedy, then in beams."""
+    groups = grouped(read_rows(RESULTS / "demo-cpu.json"))
+    shown = "\n".join(f"[{title(rows)}]\n{demo_table(rows)}" for rows in groups)
+    answer = f"[an answer of {groups[0][0].model}, then every stage beside transformers]"
     tested = "[ruff, pytest, then every notebook, its outputs compared with the recorded ones]"
-    return f"```\n$ make demo\n{answers}\n{printed}\n$ make test\n{tested}\n```"
+    return f"```\n$ make demo\n{answer}\n{shown}\n$ make test\n{tested}\n```"
+
+
+def demo_table(rows: Sequence[Row]) -> str:
+    """Some columns of the table of one search."""
+    head, *lines = table(rows)
+    columns = [head.index(name) for name in SHOWN]
+    return aligned([tuple(line[i] for i in columns) for line in (head, *lines)])

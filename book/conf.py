@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pages
+import steps
 
 project, author, copyright = (
     "tinyllm",
@@ -62,7 +63,15 @@ html_theme_options = {
 html_show_sourcelink = False
 
 
+def embed_widgets(app, docname: str, source: list[str]) -> None:
+    """Put the sliders into the pages of the notebooks that show a widget."""
+    if docname.startswith("notebooks/") and "/solutions/" not in docname:
+        folder = pages.GENERATED / "static" / "steps"
+        source[0] = steps.embed(source[0], folder, "../_static/steps")
+
+
 def setup(app) -> None:
     """Generate pages from recorded runs before the configuration is checked and the sources are read."""
     pages.write(pages.GENERATED)
+    app.connect("source-read", embed_widgets)
     app.connect("build-finished", lambda app, error: error or pages.root_redirect(Path(app.outdir)))

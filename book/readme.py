@@ -23,12 +23,12 @@ import rank_tables
 import report_tables
 import weight_errors
 
-from tinyllm.bench.rows import Row
+from tinyllm.bench.rows import Row, grouped, read_rows
 from tinyllm.draw.attention_cells import attention_runs, draw_attention_cells, middle
 from tinyllm.draw.latency import draw_latency
 from tinyllm.draw.models import draw_models
 from tinyllm.draw.throughput import draw_batches, draw_throughput
-from tinyllm.draw.waterfall import draw_waterfall
+from tinyllm.draw.waterfall import draw_searches, draw_waterfall
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "book" / "results"
@@ -103,6 +103,8 @@ def main() -> int:
     ):
         for name, rows in bench_tables.recorded(kind).items():
             draw(rows).savefig(RESULTS / f"{name}.png")
+    rows = read_rows(RESULTS / "demo-cpu.json")
+    draw_searches(grouped(rows)).savefig(RESULTS / "demo-cpu.png")
     for run in attention_runs():
         shape = run["rows"][0]["shape"]
         draw_attention_cells(run, *middle(run, shape)).savefig(

@@ -1,4 +1,7 @@
-"""The widgets of the course for readers without a kernel: pictures of all positions, with sliders."""
+"""The widgets of the course for readers without a kernel: pictures of all positions, with sliders.
+
+They have a page of their own, and are in the pages of the notebooks that show them.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ from tinyllm.model import Model, restage
 
 INTRO = """# Step through it
 
-The three widgets of the course. In JupyterLab they run in the notebooks, on your machine. This page shows pictures of
-their positions (for the ladder, a selection), each with its text below.
+The three widgets of the course, which are in the pages of their notebooks too. In JupyterLab they run on your machine.
+This page shows pictures of their positions (for the ladder, a selection), each with its text below.
 """
 TITLES = {
     "beams": (
@@ -35,7 +38,13 @@ TITLES = {
     ),
 }
 # A part of the positions of the ladder's widget.
-OFFERED = {"stage": ("fused", "segment", "final"), "beams": (1, 4, 8), "prompt": (128, 1024, 8192)}
+OFFERED = {"stage": ("naive", "segment", "final"), "beams": (1, 4, 8), "prompt": (128, 1024, 8192)}
+# The call in a notebook that shows each widget.
+CALLS = {
+    "beams": "step_through_beams",
+    "softmax": "step_through_softmax",
+    "ladder": "pick_from_ladder",
+}
 
 
 def widgets() -> dict[str, Shown]:
@@ -45,6 +54,7 @@ def widgets() -> dict[str, Shown]:
     from tinyllm.draw.beam_stepper import step_through_beams
     from tinyllm.draw.ladder_picker import pick_from_ladder
     from tinyllm.draw.softmax_stepper import step_through_softmax
+    from tinyllm.lab.intel_gpus import intel_gpu
     from tinyllm.lab.kv_trace import trace_beams
     from tinyllm.lab.shapes import known_config
 
@@ -54,7 +64,8 @@ def widgets() -> dict[str, Shown]:
         trace_beams(model, ids, 4, 8)
         for model in (fused, restage(fused, tinyllm.STAGES["segment"]))
     )
-    gpu = Machine("assumed GPU", read_bandwidth=1e12, copy_bandwidth=1e12, launch_overhead=5e-6)
+    card = intel_gpu("B580")
+    gpu = Machine(card.name, card.bandwidth, card.bandwidth, launch_overhead=5e-6)
     return {
         "beams": step_through_beams(*traces),
         "softmax": step_through_softmax(
@@ -65,13 +76,14 @@ def widgets() -> dict[str, Shown]:
                 head=6,
             )
         ),
-        "ladder": pick_from_ladder(known_config("llama-2-7b"), gpu),
+        "ladder": pick_from_ladder(known_config("tinyllama-1.1b"), gpu),
     }
 
 
 def last_token(model: Model, text: str, layer: int, head: int) -> SoftmaxTrace:
-    """One head of the last token of a text, four keys at a time."""
+    """One head of the first token after a text, four keys at a time."""
     seen, ids = [], model.tokenizer(text, return_tensors="pt")["input_ids"]
+    ids = model.generate(ids, max_new_tokens=1, do_sample=False)
 
     def watching(q, segments, metadata, options):
         seen.append((q, *segments[0].part(0, metadata.length)))
@@ -108,30 +120,44 @@ def draw_positions(name: str, shown: Shown, folder: Path) -> dict[str, Any]:
     return {"controls": controls, "frames": frames}
 
 
-def section(name: str, data: dict[str, Any], pictures: str) -> str:
-    """One widget on the page: its last position, and the data of all positions for the script."""
-    (title, words), last = TITLES[name], data["frames"][-1]
+def box(name: str, data: dict[str, Any], pictures: str) -> str:
+    """One widget as HTML: its first position, and the data of all positions for the script."""
+    first = data["frames"][0]
     script = json.dumps(data).replace("</", "<\\/")
-    return f"""## {title}
-
-{words}
-
-```{{raw}} html
-<div class="steps" id="{name}" data-pictures="{pictures}">
+    return f"""<div class="steps" id="{name}" data-pictures="{pictures}">
 <div class="controls"></div>
-<img src="{pictures}/{last["image"]}" alt="{escape(last["alt"])}">
-<pre>{escape(last["words"])}</pre>
+<img src="{pictures}/{first["image"]}" alt="{escape(first["alt"])}">
+<pre>{escape(first["words"])}</pre>
 <script type="application/json">{script}</script>
-</div>
-```
-"""
+</div>"""
+
+
+def section(name: str, data: dict[str, Any], pictures: str) -> str:
+    """One widget on the page."""
+    title, words = TITLES[name]
+    return f"## {title}\n\n{words}\n\n```{{raw}} html\n{box(name, data, pictures)}\n```\n"
 
 
 def page(folder: Path, pictures: str) -> str:
-    """The page of all widgets; their pictures are drawn into `folder`, which the site has at the address `pictures`."""
+    """The page of all widgets; their pictures are drawn into `folder`, which the site has at the address `pictures`.
+
+    The data of each widget are kept beside its pictures, for the pages of the notebooks.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    made = (
-        section(name, draw_positions(name, shown, folder), pictures)
-        for name, shown in widgets().items()
-    )
-    return "\n".join([INTRO, *made])
+    found = {name: draw_positions(name, shown, folder) for name, shown in widgets().items()}
+    for name, data in found.items():
+        (folder / f"{name}.json").write_text(json.dumps(data))
+    return "\n".join([INTRO, *(section(name, data, pictures) for name, data in found.items())])
+
+
+def embed(notebook: str, folder: Path, pictures: str) -> str:
+    """A notebook's JSON in which the output of each widget is its box, with the data in `folder`."""
+    content = json.loads(notebook)
+    for cell in content["cells"]:
+        source = "".join(cell["source"]) if cell["cell_type"] == "code" else ""
+        for name, call in CALLS.items():
+            if f"lab.{call}(" in source:
+                data = json.loads((folder / f"{name}.json").read_text())
+                shown = {"text/html": box(name, data, pictures)}
+                cell["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": shown}]
+    return json.dumps(content)

@@ -7,7 +7,7 @@ import tinyllm
 from tinyllm.draw.latency import draw_latency
 from tinyllm.draw.recorded_runs import draw_rows
 from tinyllm.draw.throughput import draw_batches
-from tinyllm.draw.waterfall import SAVED, draw_waterfall, steps
+from tinyllm.draw.waterfall import SAVED, draw_searches, draw_waterfall, steps
 
 
 def ladder_of(row):
@@ -38,6 +38,17 @@ def test_a_waterfall_from_the_first_stage_to_the_last(row):
     texts = [text.get_text() for text in times.texts]
     assert "−8.0 → 30.0 ms, 1.33x hf" in texts and any(text.startswith(" limit") for text in texts)
     assert [text.get_text() for text in sizes.texts][:2] == ["not counted"] * 2
+
+
+def test_searches_of_one_prompt_have_a_waterfall_each(row):
+    groups = [[replace(r, num_beams=w) for r in ladder_of(row)] for w in (1, 4)]
+    groups[1] = [replace(r, next_token_ms=2 * r.next_token_ms) for r in groups[1]]
+    greedy, beams = draw_searches(groups).axes
+    assert [bar.get_width() for bar in greedy.patches] == [40.0, 12.0, 38.0, -8.0, 3.0, 33.0]
+    assert [bar.get_width() for bar in beams.patches] == [80.0, 24.0, 76.0, -16.0, 6.0, 66.0]
+    assert greedy.get_xlabel().endswith("greedy") and beams.get_xlabel().endswith("4 beams")
+    drawn = draw_rows([r for group in groups for r in group])
+    assert [axes.get_xlabel() for axes in drawn.axes] == [greedy.get_xlabel(), beams.get_xlabel()]
 
 
 def test_latency_has_a_line_for_each_engine_and_the_limit(row):
@@ -73,8 +84,7 @@ def test_throughput_is_drawn_over_the_batch(row):
 
 def test_the_picture_depends_on_the_rows(row):
     rows = ladder_of(row)
-    assert (
-        len(draw_rows([*rows, *(replace(r, num_beams=4) for r in rows)]).axes) == 1
-    )  # latency over beams
+    over = [replace(r, prompt_tokens=99) for r in rows]
+    assert len(draw_rows([*rows, *over]).axes) == 1  # latency over prompts
     assert len(draw_rows(rows).axes[0].patches) == len(rows) + 1  # a waterfall
     assert len(draw_rows(rows[:3]).axes[0].patches) == 3  # one stage is no ladder

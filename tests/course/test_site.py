@@ -113,18 +113,32 @@ def test_notebooks_have_their_pictures(browser, address, number):
     assert browser.find_elements("css selector", ".cell_output img"), page
 
 
-@pytest.mark.parametrize("name", ["beams", "softmax", "ladder"])
-def test_sliders_change_picture_and_text(browser, address, name):
-    browser.get(f"{address}/book/generated/steps.html")
+IN_NOTEBOOKS = {"beams": 9, "softmax": 10, "ladder": 14}
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+@pytest.mark.parametrize("name", IN_NOTEBOOKS)
+def test_controls_change_picture_and_text(browser, address, name, embedded):
+    """On the page of all widgets, and in the notebook that shows one: from its first position through all."""
+    notebook = next(page for page in PAGES if page.startswith(f"notebooks/{IN_NOTEBOOKS[name]:02}"))
+    browser.get(f"{address}/{notebook if embedded else 'book/generated/steps'}.html")
     box = browser.find_element("id", name)
     image, words = box.find_element("css selector", "img"), box.find_element("css selector", "pre")
+    assert image.get_attribute("src").endswith(f"/{name}-0.png")
     move = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))"
     loaded = "const x = arguments[0]; return x.decode().then(() => x.naturalWidth)"
-    for slider in box.find_elements("css selector", "input"):
+    sliders = box.find_elements("css selector", "input")
+    actions = [
+        [(move, slider, value) for value in range(int(slider.get_attribute("max")) + 1)]
+        for slider in sliders
+    ]
+    if buttons := box.find_elements("css selector", "button"):
+        actions.append([("arguments[0].click()", button) for button in buttons])
+    for positions in actions:
         seen = set()
-        for value in range(int(slider.get_attribute("max")) + 1):
-            browser.execute_script(move, slider, value)
+        for script, *arguments in positions:
+            browser.execute_script(script, *arguments)
             assert browser.execute_script(loaded, image) > 0
             seen.add((image.get_attribute("src"), words.text, image.get_attribute("alt")))
-        assert len(seen) == value + 1 > 2
-        assert len({said for _, said, _ in seen}) == len(seen)
+        assert len(seen) == len({text for _, text, _ in seen}) == len(positions) > 2
+    assert bool(buttons) == (name == "ladder")

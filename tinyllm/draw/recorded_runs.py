@@ -15,7 +15,7 @@ from tinyllm.draw.ladder import draw_ladder
 from tinyllm.draw.latency import draw_latency
 from tinyllm.draw.models import draw_models
 from tinyllm.draw.throughput import draw_answers, draw_batches, draw_throughput
-from tinyllm.draw.waterfall import draw_waterfall
+from tinyllm.draw.waterfall import draw_searches, draw_waterfall
 from tinyllm.stages import STAGES
 
 if TYPE_CHECKING:
@@ -73,15 +73,18 @@ def _missing(rows: Sequence[Row]) -> str:
 
 
 def draw_rows(rows: Sequence[Row]) -> Figure:
-    """Throughput over answers or batches, models beside each other, latency over prompts and beams, or a waterfall."""
+    """Throughput over answers or batches, models beside each other, latency over prompts and
+    beams, or waterfalls."""
     if rows[0].num_answers is not None:
         return draw_answers(rows)
     if rows[0].largest_batch is not None:
         return draw_batches(rows)
     if len(by_model(rows)) > 1:
         return draw_models(rows)
-    if len(grouped(rows)) > 1:
+    if len({row.prompt_tokens for row in rows}) > 1:
         return draw_latency(rows)
+    if len(grouped(rows)) > 1:
+        return draw_searches(grouped(rows))
     ours = [row for row in rows if row.moved_bytes_per_token is not None]
     return draw_waterfall(rows) if len(ours) > 1 else draw_ladder(rows)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tinyllm.bench.rows import Row, ratio_to_peer
+from tinyllm.bench.rows import Row, beams_of, ratio_to_peer
 from tinyllm.draw.ladder import LIMIT, OURS, PEER, heading
 
 if TYPE_CHECKING:
@@ -20,15 +20,7 @@ def draw_waterfall(rows: Sequence[Row]) -> Figure:
 
     figure = Figure(figsize=(4.9, 2 + 0.56 * (len(rows) + 1)), layout="constrained", dpi=140)
     times, sizes = figure.subplots(2, 1)
-    times.set_xlabel("ms per next token", fontsize=9)
-    _draw(
-        times,
-        rows,
-        [row.next_token_ms for row in rows],
-        limit_ms(rows),
-        "{:,.1f} ms",
-        _ratios(rows),
-    )
+    _draw_times(times, rows, "ms per next token")
     moved = [
         None if row.moved_bytes_per_token is None else row.moved_bytes_per_token / 1e6
         for row in rows
@@ -44,6 +36,28 @@ def draw_waterfall(rows: Sequence[Row]) -> Figure:
     )
     figure.suptitle(heading(rows), fontsize=9)
     return figure
+
+
+def draw_searches(groups: Sequence[Sequence[Row]]) -> Figure:
+    """The times of several searches after the same prompt, a waterfall for each: greedy, then in beams."""
+    from matplotlib.figure import Figure
+
+    height = sum(0.9 + 0.28 * (len(rows) + 1) for rows in groups)
+    figure = Figure(figsize=(4.9, 0.5 + height), layout="constrained", dpi=140)
+    panels = figure.subplots(len(groups), 1, squeeze=False)[:, 0]
+    for axes, rows in zip(panels, groups, strict=True):
+        _draw_times(axes, rows, f"ms per next token, {beams_of(rows[0])}")
+    row = groups[0][0]
+    workload = f"{row.prompt_tokens} tokens in, {row.new_tokens} out"
+    figure.suptitle(f"{row.model}, {row.dtype}, {workload}\n{row.device}, {row.date}", fontsize=9)
+    return figure
+
+
+def _draw_times(axes, rows: Sequence[Row], label: str) -> None:
+    """The milliseconds per next token of a group."""
+    axes.set_xlabel(label, fontsize=9)
+    times = [row.next_token_ms for row in rows]
+    _draw(axes, rows, times, limit_ms(rows), "{:,.1f} ms", _ratios(rows))
 
 
 def limit_ms(rows: Sequence[Row]) -> float:

@@ -8,7 +8,7 @@ import pytest
 import models
 import tinyllm
 from tinyllm.cache.segment import SegmentCache
-from tinyllm.lab.compare_caches import (
+from tinyllm.lab.caches import (
     CacheStep,
     Search,
     compare_caches,
