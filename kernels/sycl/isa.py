@@ -20,7 +20,7 @@ import torch
 
 from ..machine_code import MachineCode, read_kernel, replace_section
 from ..packed import GPU_FORMATS
-from . import ocloc
+from . import build, ocloc
 from .ocloc import Compiler
 from .packages import version
 from .runtime import SCALARS, Runtime, Source
@@ -146,20 +146,17 @@ def disassemble(
         return _text(Path(folder), name)
 
 
-def reports(compiler: Compiler) -> list[Report]:
-    """Every kernel in every dtype for the GPUs of a compiler."""
-    for lanes in set(
-        compiler.gpus.values()
-    ):  # in sequence: the SYCL compiler is called from this thread only
-        for variant in VARIANTS:
-            for dtype in dtypes(variant, lanes):
-                spirv(variant, dtype, lanes)
+def reports(compiler: Compiler, every: int = 1) -> list[Report]:
+    """Every kernel in every dtype for the GPUs of a compiler, or every `every`-th variant of them."""
     jobs = [
         (variant, dtype, gpu)
-        for gpu in compiler.gpus
+        for gpu, lanes in compiler.gpus.items()
         for variant in VARIANTS
-        for dtype in dtypes(variant, compiler.gpus[gpu])
-    ]
+        for dtype in dtypes(variant, lanes)
+    ][::every]
+    for variant, dtype, gpu in jobs:
+        # in sequence: the SYCL compiler is called from this thread only
+        spirv(variant, dtype, compiler.gpus[gpu])
     with ThreadPoolExecutor(2) as pool:
         return [
             report
@@ -184,30 +181,48 @@ def _text(folder: Path, kernel: str) -> str:
     return (folder / f".text.__sycl_kernel_{kernel}.asm").read_text()
 
 
+def heading(compiler: Compiler) -> str:
+    """The heading of a table: its GPUs, and the compilers that made it."""
+    spirv_by = f"SPIR-V by intel-sycl-rt {version('intel-sycl-rt')}"
+    return f"## {', '.join(compiler.gpus)}: {compiler.version}, {spirv_by}"
+
+
+def sources() -> str:
+    """A digest of what a table is made of: the sources, and the variants with their build options."""
+    families = dict.fromkeys(family for family, _ in VARIANTS.values())
+    texts = (Source.file(family).text for family in families)
+    return build.digest(*texts, build.header(), repr(VARIANTS))
+
+
 def section(compiler: Compiler, rows: Iterable[Report]) -> str:
-    """A table of reports, under a heading with the compilers that made them."""
+    """A table of reports, under a heading with the compilers that made them and the digest of their sources."""
     lines = [
-        f"## {', '.join(compiler.gpus)}: {compiler.version}, SPIR-V by intel-sycl-rt {version('intel-sycl-rt')}",
+        heading(compiler),
+        "",
+        f"Sources: {sources()}",
         "",
         f"| kernel | dtype | GPU | {' | '.join(COUNTS)} |",
         "|---" * (3 + len(COUNTS)) + "|",
     ]
-    for r in sorted(
-        rows, key=lambda r: (list(kernels()).index(r.kernel), list(SCALARS).index(r.dtype))
-    ):
-        dtype = str(r.dtype).removeprefix("torch.")
-        numbers = (
-            r.code.simd,
-            r.code.registers,
-            r.code.spilled,
-            r.code.instructions,
-            r.code.loads,
-            r.code.wide_loads,
-            r.code.stores,
-            r.code.dpas,
-        )
-        lines.append(f"| {r.kernel} | {dtype} | {r.gpu} | {' | '.join(map(str, numbers))} |")
-    return "\n".join(lines) + "\n"
+    names, kinds = list(kernels()), list(SCALARS)
+    in_order = sorted(rows, key=lambda row: (names.index(row.kernel), kinds.index(row.dtype)))
+    return "\n".join([*lines, *map(line_of, in_order)]) + "\n"
+
+
+def line_of(row: Report) -> str:
+    """A report as a line of the table."""
+    dtype = str(row.dtype).removeprefix("torch.")
+    numbers = (
+        row.code.simd,
+        row.code.registers,
+        row.code.spilled,
+        row.code.instructions,
+        row.code.loads,
+        row.code.wide_loads,
+        row.code.stores,
+        row.code.dpas,
+    )
+    return f"| {row.kernel} | {dtype} | {row.gpu} | {' | '.join(map(str, numbers))} |"
 
 
 PREFACE = """# The machine code of the SYCL kernels
@@ -217,7 +232,8 @@ table. SIMD is the number of work-items in one instruction. Spilled bytes must b
 the compiler ran out of, and arrays that it kept in memory. Loads and stores count instructions in
 the text, not executions, and include the scalar path for rows that are not aligned; "of 16 bytes"
 are the widest that a lane can do. Matrix instructions (dpas) serve where many rows meet the same
-keys, in segment_attention; the other kernels are bound by bytes.
+keys, in segment_attention; the other kernels are bound by bytes. "Sources" is a digest of
+the kernels' text and of their variants: the tests compare it, and compile every tenth again.
 
 """
 

@@ -30,6 +30,7 @@ OPERATIONS = (
 )
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 MARGIN = 1024
+LONG_TABLE = 30
 
 if "CI" not in os.environ and (reason := sycl.unavailable(DEVICE)):
     pytest.skip(reason, allow_module_level=True)
@@ -125,9 +126,10 @@ def dense_cases(monkeypatch):
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_table(operation, dtype):
-    every = (
-        1 if dtype == torch.float32 or DEVICE.type != "cpu" else 3
-    )  # in 16 bits loads and stores differ, no more
+    every = 1
+    if dtype != torch.float32 and DEVICE.type == "cpu":
+        # in 16 bits loads and stores differ, no more; the CPU's driver compiles for each kind of case
+        every = 3 if len(TABLES[operation].cases) < LONG_TABLE else 7
     verdict = check(operation, getattr(sycl, operation), dtypes=[dtype], device=DEVICE, every=every)
     assert verdict.right, str(verdict)
     cases = [case for case in TABLES[operation].cases if not case.int8]

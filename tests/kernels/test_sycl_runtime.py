@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 import tinyllm.kernels.sycl as sycl
-from tinyllm.kernels.sycl import packages
+from tinyllm.kernels.sycl import build, packages
 from tinyllm.kernels.sycl.packages import ToolchainError
 from tinyllm.kernels.sycl.runtime import CompileError, Runtime, Signature, Source
 
@@ -48,6 +49,15 @@ def unknown(monkeypatch):
         found.cache_clear()
 
 
+@pytest.fixture
+def no_kernels(tmp_path):
+    """A cache with the host library alone, which g++ takes seconds for."""
+    build.host_library(build.cache_folder(), cpu=True)
+    for path in build.cache_folder().glob("host-*"):
+        shutil.copy(path, tmp_path)
+    return tmp_path
+
+
 def start(cache, **environment):
     return subprocess.Popen([sys.executable, "-c", START], stderr=subprocess.PIPE, text=True,
                             env={**os.environ, "XDG_CACHE_HOME": str(cache), **environment})  # fmt: skip
@@ -76,20 +86,20 @@ def test_two_processes_start_on_an_empty_cache_and_a_third_builds_nothing(tmp_pa
     assert files == {path: path.stat().st_mtime_ns for path in files}
 
 
-def test_a_kernel_in_the_cache_is_not_compiled_and_a_damaged_one_is(tmp_path, monkeypatch):
+def test_a_kernel_in_the_cache_is_not_compiled_and_a_damaged_one_is(no_kernels, monkeypatch):
     compiled = []
     compile_ = Runtime.compile
     monkeypatch.setattr(
         Runtime, "compile", lambda *arguments: compiled.append(1) or compile_(*arguments)
     )
-    first = Runtime(CPU, cache=tmp_path)
+    first = Runtime(CPU, cache=no_kernels)
     for _ in range(2):
         first.kernel("rope", "rope_and_store", torch.float32)
-    Runtime(CPU, cache=tmp_path).kernel("rope", "rope_and_store", torch.float32)
+    Runtime(CPU, cache=no_kernels).kernel("rope", "rope_and_store", torch.float32)
     assert len(compiled) == 1
-    (path,) = tmp_path.glob("*.spv")
+    (path,) = no_kernels.glob("*.spv")
     path.write_bytes(b"damaged")
-    Runtime(CPU, cache=tmp_path).kernel("rope", "rope_and_store", torch.float32)
+    Runtime(CPU, cache=no_kernels).kernel("rope", "rope_and_store", torch.float32)
     assert len(compiled) == 2
 
 
@@ -121,8 +131,9 @@ def test_a_release_without_opencl_is_named(tmp_path, monkeypatch):
         packages.opencl_library()
 
 
-def test_a_variable_that_hides_the_cpu_is_named(tmp_path):
-    process = start(tmp_path, OCL_ICD_FILENAMES="/nonexistent.so")
+def test_a_variable_that_hides_the_cpu_is_named():
+    cache = build.cache_folder().parents[1]
+    process = start(cache, OCL_ICD_FILENAMES="/nonexistent.so")
     message = process.communicate(timeout=120)[1]
     assert process.returncode == 1
     assert "OCL_ICD_FILENAMES is '/nonexistent.so', expected" in message

@@ -131,10 +131,16 @@ def tiled(spelling, monkeypatch):
         monkeypatch.setitem(launches, row, blocks)
 
 
+@pytest.mark.parametrize(
+    ("spelling", "dtype"),
+    [("block pointers", torch.float32), ("descriptors", torch.float16)],
+    indirect=["spelling"],
+    ids=str,
+)
 @pytest.mark.parametrize("name", ["prefill_attention", "segment_attention"])
-def test_attention_is_the_same(tiled, name, interpreted):
-    dtypes = [torch.float32, torch.float16]
-    verdict = check(name, getattr(kernels, name), dtypes=dtypes, device=interpreted, every=4)
+def test_attention_is_the_same(tiled, name, dtype, interpreted):
+    """By pointers the tables run in test_triton.py."""
+    verdict = check(name, getattr(kernels, name), dtypes=[dtype], device=interpreted, every=4)
     assert verdict.right, verdict
 
 

@@ -1,9 +1,9 @@
 """The Triton kernels, compiled by Intel's Triton for the CPU, through the case tables.
 
 `python -m tinyllm.check.compiled [KERNEL ...] [--every N] [--dtypes ...] [--match WORDS]` prints a line for each kernel
-and format. Each kernel runs in a process of its own: a compiler that fails may end it. Compiled programs are kept, so
-that a second run takes seconds. With `--gpu pvc` the code is that of a GPU, with the launches of "xpu": its matrix
-engine and its 2D blocks are functions that compute the same on the CPU.
+and format. The cases run in a process of their own: a compiler that fails may end it, and the next process goes on
+after that case. Compiled programs are kept, so that a second run takes seconds. With `--gpu pvc` the code is that of a
+GPU, with the launches of "xpu": its matrix engine and its 2D blocks are functions that compute the same on the CPU.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import torch
 
@@ -31,11 +31,16 @@ KERNELS = tuple(name for name in TABLES if name != "attention")
 
 @dataclass(frozen=True)
 class Job:
-    """One case of a kernel in one format."""
+    """One case of a kernel in one format, by its number in the kernel's table."""
 
     kernel: str
     dtype: str
-    case: Case
+    number: int
+
+    @property
+    def case(self) -> Case:
+        """The case itself."""
+        return TABLES[self.kernel].cases[self.number]
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,9 @@ class Outcome:
 
 def jobs_of(kernel: str, dtypes: Sequence[str], every: int = 1, match: str = "") -> list[Job]:
     """Every `every`-th case whose title matches, in each format."""
-    cases = [case for case in TABLES[kernel].cases if re.search(match, case.title)][::every]
-    return [Job(kernel, dtype, case) for dtype in dtypes for case in cases]
+    cases = enumerate(TABLES[kernel].cases)
+    numbers = [number for number, case in cases if re.search(match, case.title)][::every]
+    return [Job(kernel, dtype, number) for dtype in dtypes for number in numbers]
 
 
 def run_kernel(
@@ -72,17 +78,22 @@ def run_kernel(
     gpu: str | None = None,
 ) -> Iterator[Outcome]:  # fmt: skip
     """The outcomes of one kernel, from a process of its own; where that ends early, from the next one."""
-    jobs = jobs_of(kernel, dtypes, every, match)
-    command = [sys.executable, "-m", "tinyllm.check.compiled", "--child", kernel]
-    command += ["--every", str(every), "--match", match, "--dtypes", *dtypes]
+    return run_jobs(jobs_of(kernel, dtypes, every, match), gpu)
+
+
+def run_jobs(jobs: Sequence[Job], gpu: str | None = None) -> Iterator[Outcome]:
+    """The outcomes of jobs, from one process; where that ends early, from the next one."""
+    command = [sys.executable, "-m", "tinyllm.check.compiled", "--child"]
     command += ["--gpu", gpu] if gpu else []
     environment = compiler.environment()
     done = 0
     while done < len(jobs):
         child = subprocess.Popen(
-            [*command, "--start", str(done)],
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            command, env=environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
+        with child.stdin as remaining:
+            json.dump([astuple(job) for job in jobs[done:]], remaining)
         for line in child.stdout:
             if line.startswith("{"):
                 yield Outcome(jobs[done], **json.loads(line))
@@ -144,15 +155,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=list(DTYPES))
     parser.add_argument("--gpu", choices=GPUS, help="run the code of this GPU")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--start", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     unknown = [name for name in options.kernels if name not in KERNELS]
     if unknown:
         parser.error(f"kernels {unknown} have no table: expected some of {list(KERNELS)}")
     if options.child:
-        (kernel,) = options.kernels
-        jobs = jobs_of(kernel, options.dtypes, options.every, options.match)
-        run_child(jobs[options.start :], options.gpu)
+        run_child([Job(*fields) for fields in json.load(sys.stdin)], options.gpu)
         return 0
     right = [
         print_outcomes(
