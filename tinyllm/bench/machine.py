@@ -13,7 +13,14 @@ import torch
 
 from tinyllm.runtime.device import device_name, synchronize
 
-PACKAGES = ("torch", "transformers", "triton", "intel-sycl-rt")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "triton",
+    "triton-xpu",  # Triton of torch's XPU build, and its name before torch 2.10
+    "pytorch-triton-xpu",
+    "intel-sycl-rt",
+)
 BUFFER_BYTES = {"cpu": 1 << 30, "cuda": 4 << 30, "xpu": 4 << 30}  # far larger than every cache
 
 

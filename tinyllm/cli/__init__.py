@@ -1,4 +1,4 @@
-"""`python -m tinyllm`: generate text, chat, check this machine, measure it, quantize models."""
+"""`python -m tinyllm`: generate text, chat, check this machine, measure and report it, quantize models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 
 import tinyllm
-from tinyllm.cli import bench, chat, check, generate, quantize
+from tinyllm.cli import bench, chat, check, generate, quantize, report
 from tinyllm.parallel.ranks import close_ranks, is_first_rank
 
 
@@ -61,6 +61,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tinyllm {tinyllm.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (generate, chat, check, bench, quantize):
+    for command in (generate, chat, check, bench, quantize, report):
         command.add_to(commands)
     return parser

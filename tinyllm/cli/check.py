@@ -83,29 +83,25 @@ def check_kernels(device: torch.device, copy_bandwidth: float) -> tuple[list, di
 
     An operation that a set inherits from torch counts with torch's time.
     """
-    from tinyllm.check import check
-    from tinyllm.check.backends import NAIVE, SHARED, absent, backends
-    from tinyllm.lab.kernels import time_kernel
+    from tinyllm.bench.kernel_checks import checked_kernels
+    from tinyllm.check.backends import NAIVE, SHARED, absent
 
     verdicts = []
     seconds: dict[str, dict[str, float]] = {}
     for name, reason in absent(device).items():
         print(f"{name:9} not here: {reason}")
-    for backend in backends(device):
-        seconds[backend.name] = {}
-        for operation, function in backend.functions.items():
-            verdict = check(operation, function, dtypes=backend.dtypes, device=device, int8=True)
-            verdicts.append(verdict)
-            if not verdict.right:
-                print(f"{backend.name:9} {verdict}")
-                continue
-            time = time_kernel(operation, function, device, backend.dtypes[-1])
-            share = time.bandwidth / copy_bandwidth
-            print(
-                f"{backend.name:9} {verdict}, error {verdict.worst_error:.0e}, {1e6 * time.seconds:.1f} us, "
-                f"{time.bandwidth / 1e9:.1f} GB/s, {share:.0%} of copy"
-            )
-            seconds[backend.name][operation] = time.seconds
+    for one in checked_kernels(device):
+        verdicts.append(one.verdict)
+        of_set = seconds.setdefault(one.kernels, {})
+        if one.time is None:
+            print(f"{one.kernels:9} {one.verdict}")
+            continue
+        share = one.time.bandwidth / copy_bandwidth
+        print(
+            f"{one.kernels:9} {one.verdict}, error {one.verdict.worst_error:.0e}, "
+            f"{1e6 * one.time.seconds:.1f} us, {one.time.bandwidth / 1e9:.1f} GB/s, {share:.0%} of copy"
+        )
+        of_set[one.operation] = one.time.seconds
     seconds.pop(NAIVE.name, None)  # not a kernel set
     return verdicts, sums_of(seconds, SHARED)
 
@@ -113,6 +109,13 @@ def check_kernels(device: torch.device, copy_bandwidth: float) -> tuple[list, di
 def sums_of(
     seconds: Mapping[str, Mapping[str, float]], operations: Sequence[str]
 ) -> dict[str, float]:
-    """Seconds of one call of each operation, by kernel set; operations that a set lacks are torch's."""
-    complete = {name: {**seconds["torch"], **own} for name, own in seconds.items()}
-    return {name: sum(times[op] for op in operations) for name, times in complete.items()}
+    """Seconds of one call of each operation, by kernel set; operations that a set lacks are torch's.
+
+    A set is left out where an operation was not timed at all, since it is wrong.
+    """
+    complete = {name: {**seconds.get("torch", {}), **own} for name, own in seconds.items()}
+    return {
+        name: sum(times[op] for op in operations)
+        for name, times in complete.items()
+        if times.keys() >= set(operations)
+    }

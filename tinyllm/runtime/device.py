@@ -55,7 +55,7 @@ def device_name(device: torch.device) -> str:
     """The name of the hardware, as its maker calls it."""
     if device.type != "cpu":
         return getattr(torch, device.type).get_device_name(device)
-    return f"{_cpu_model()}, {torch.get_num_threads()} threads"
+    return f"{cpu_model()}, {torch.get_num_threads()} threads"
 
 
 def free_bytes(device: torch.device) -> int | None:
@@ -92,7 +92,8 @@ def _cgroup_limit() -> int | None:
     return max(0, int(limit.read_text()) - int(used.read_text()))
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """The name of the processor."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
