@@ -116,7 +116,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.lab.host": "host_table host_times recorded_ladders timeline",
         "tinyllm.lab.intel_gpus": "IntelGPU facts_table gpu_sources gpu_table intel_gpu intel_gpus"
         " stored_bytes token_bytes",
-        "tinyllm.lab.kernel_calls": "KernelCalls layer_operations",
+        "tinyllm.lab.kernel_calls": "KernelCalls device_launches layer_operations",
         "tinyllm.lab.kinds": "bytes_by_kind launches_by_kind seconds_by_kind short_name",
         "tinyllm.lab.kv_trace": "beams_as_text=as_text first_wrong_read trace_beams",
         "tinyllm.lab.launch_costs": "XPU_GRAPH launch_cost launch_costs_as_text",
