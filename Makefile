@@ -56,6 +56,7 @@ isa: $(INSTALLED)  ## compile the SYCL and Triton kernels for Intel GPUs and rec
 	$(BIN)/python -m tinyllm.kernels.sycl.isa --newer
 	$(BIN)/python -m tinyllm.kernels.triton.isa
 	$(BIN)/python -m tinyllm.kernels.triton.isa --newer
+	$(BIN)/python -m tinyllm.lab.attention_code
 
 bench: $(INSTALLED)  ## record this machine's ladder and the run of the demo, and put them into the README
 	$(BIN)/python -m tinyllm bench --repeats 9 --json book/results/ladder-cpu.json

@@ -44,6 +44,12 @@ def test_splits_are_those_of_the_plan():
     assert split.occupancy.xe_cores == 20
 
 
+def test_rows_are_all_beams_times_the_heads_of_a_group():
+    gpu = intel_gpu("Lunar")
+    few, many = (splits_on(["llama-3-8b"], [gpu], beams, keys=1280)[0] for beams in (4, 32))
+    assert (few.unsplit, many.unsplit) == (8, 8 * 2)  # 4 * 32 rows are two tiles of 64
+
+
 def test_more_cores_never_have_fewer_splits():
     gpus = [intel_gpu(name) for name in ("Lunar", "B580", "1550")]
     splits = [x.splits for x in splits_on(["llama-2-7b"], gpus, beams=4, keys=1280)]
