@@ -146,14 +146,14 @@ def disassemble(
         return _text(Path(folder), name)
 
 
-def reports(compiler: Compiler, every: int = 1) -> list[Report]:
-    """Every kernel in every dtype for the GPUs of a compiler, or every `every`-th variant of them."""
+def reports(compiler: Compiler, sample: int = 1) -> list[Report]:
+    """Every kernel in every dtype for the GPUs of a compiler; of variants one in `sample`."""
     jobs = [
         (variant, dtype, gpu)
         for gpu, lanes in compiler.gpus.items()
         for variant in VARIANTS
         for dtype in dtypes(variant, lanes)
-    ][::every]
+    ][::sample]
     for variant, dtype, gpu in jobs:
         # in sequence: the SYCL compiler is called from this thread only
         spirv(variant, dtype, compiler.gpus[gpu])
@@ -181,7 +181,7 @@ def _text(folder: Path, kernel: str) -> str:
     return (folder / f".text.__sycl_kernel_{kernel}.asm").read_text()
 
 
-def heading(compiler: Compiler) -> str:
+def title(compiler: Compiler) -> str:
     """The heading of a table: its GPUs, and the compilers that made it."""
     spirv_by = f"SPIR-V by intel-sycl-rt {version('intel-sycl-rt')}"
     return f"## {', '.join(compiler.gpus)}: {compiler.version}, {spirv_by}"
@@ -189,15 +189,15 @@ def heading(compiler: Compiler) -> str:
 
 def sources() -> str:
     """A digest of what a table is made of: the sources, and the variants with their build options."""
-    families = dict.fromkeys(family for family, _ in VARIANTS.values())
-    texts = (Source.file(family).text for family in families)
+    names = dict.fromkeys(family for family, _ in VARIANTS.values())
+    texts = (Source.file(name).text for name in names)
     return build.digest(*texts, build.header(), repr(VARIANTS))
 
 
 def section(compiler: Compiler, rows: Iterable[Report]) -> str:
     """A table of reports, under a heading with the compilers that made them and the digest of their sources."""
     lines = [
-        heading(compiler),
+        title(compiler),
         "",
         f"Sources: {sources()}",
         "",

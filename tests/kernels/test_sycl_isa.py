@@ -30,7 +30,7 @@ def compiler():
 def table(compiler):
     """The recorded table; where another compiler made it, that of this one, for which everything is compiled."""
     recorded = next(sections(isa.TABLE.read_text()))
-    if recorded.startswith(isa.heading(compiler) + "\n"):
+    if recorded.startswith(isa.title(compiler) + "\n"):
         return recorded
     return isa.section(compiler, isa.reports(compiler))
 
@@ -47,7 +47,7 @@ def test_the_recorded_machine_code_is_that_of_these_sources(table):
 
 
 def test_the_machine_code_of_a_sample_is_as_recorded(compiler, table):
-    again = isa.reports(compiler, every=10)
+    again = isa.reports(compiler, sample=10)
     assert {report.gpu for report in again} == set(compiler.gpus)
     assert {report.dtype for report in again} == set(isa.SCALARS)
     assert {isa.line_of(report) for report in again} <= set(table.splitlines()), RECORD

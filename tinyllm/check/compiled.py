@@ -1,7 +1,7 @@
 """The Triton kernels, compiled by Intel's Triton for the CPU, through the case tables.
 
 `python -m tinyllm.check.compiled [KERNEL ...] [--every N] [--dtypes ...] [--match WORDS]` prints a line for each kernel
-and format. The cases run in a process of their own: a compiler that fails may end it, and the next process goes on
+and format. The cases run in a process of their own: a compiler that fails may end it, and the next process continues
 after that case. Compiled programs are kept, so that a second run takes seconds. With `--gpu pvc` the code is that of a
 GPU, with the launches of "xpu": its matrix engine and its 2D blocks are functions that compute the same on the CPU.
 """
