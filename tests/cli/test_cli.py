@@ -33,7 +33,7 @@ def small_buffers(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["generate"], ["chat"], ["check"], ["bench"], ["quantize"]]
+    "command", [[], ["generate"], ["chat"], ["check"], ["bench"], ["quantize"], ["report"]]
 )
 def test_help_helps(command, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -97,5 +97,5 @@ def _memory() -> int | None:
     import ctypes
 
     kilobytes = ctypes.c_ulonglong()
-    asked = ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes))
-    return 1024 * kilobytes.value if asked else None
+    stated = ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes))
+    return 1024 * kilobytes.value if stated else None

@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def print_triton(device: torch.device) -> None:
-    """Print Triton's release, what it made of the kernels, and on an XPU what a report needs."""
+    """Print Triton's release, what it made of the kernels, and on an XPU the command for a report."""
     if device.type == "cpu" or find_spec("triton") is None:
         return
     import triton
@@ -61,7 +61,7 @@ def print_triton(device: torch.device) -> None:
     for line in report_lines(device.type, triton.__version__, compiled_kernels()):
         print(f"triton    {line}")
     if device.type == "xpu":
-        print("report    every line above, and the output of: python -m torch.utils.collect_env")
+        print("report    python -m tinyllm report: one file, to be attached to an issue")
 
 
 def advice(fastest: str, default: str, times: dict[str, float]) -> str:

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 def draw_grids(
     grids: Mapping[str, Float[Tensor, "t total"]], rows: Sequence[str], columns: Sequence[str]
 ) -> Figure:
-    """Grids of values from 0 (white) to 1 (dark) side by side: a row per query, a column per key."""
+    """Grids of values from 0 (white) to 1 (dark), one below the other: a row per query, a column per key."""
     from matplotlib.figure import Figure
 
     size, upright = 0.26, max(map(len, columns)) < 3
     figure = Figure(
-        figsize=(0.8 + (0.5 + size * len(columns)) * len(grids), 0.9 + size * len(rows)), dpi=100
+        figsize=(1.3 + size * len(columns), (0.9 + size * len(rows)) * len(grids)), dpi=100
     )
     figure.set_layout_engine("constrained")
-    axes = figure.subplots(1, len(grids), sharey=True, squeeze=False)[0]
+    axes = figure.subplots(len(grids), squeeze=False)[:, 0]
     for axis, (title, grid) in zip(axes, grids.items(), strict=True):
         axis.pcolormesh(
             grid.detach().numpy(), cmap="Blues", vmin=0, vmax=1, edgecolors="#d5dbe1", linewidth=0.5
@@ -34,11 +34,11 @@ def draw_grids(
             [i + 0.5 for i in range(len(columns))],
             columns,
             rotation=0 if upright else 90,
-            fontsize=8,
+            fontsize=9,
         )
-        axis.set_yticks([i + 0.5 for i in range(len(rows))], rows, fontsize=8)
+        axis.set_yticks([i + 0.5 for i in range(len(rows))], rows, fontsize=9)
         axis.tick_params(length=0)
-        axis.set_xlabel("keys", fontsize=8)
-    axes[0].invert_yaxis()
-    axes[0].set_ylabel("queries", fontsize=8)
+        axis.set_xlabel("keys", fontsize=9)
+        axis.set_ylabel("queries", fontsize=9)
+        axis.invert_yaxis()
     return figure

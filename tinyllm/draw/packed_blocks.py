@@ -17,7 +17,7 @@ def draw_block(
     """The weights of a block on the levels that its codes name; `dense`, what they were before."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, 3.2), layout="constrained", dpi=100)
+    figure = Figure(figsize=(5.0, 3.2), layout="constrained", dpi=100)
     axis = figure.subplots()
     for level in levels:
         axis.axhline(level, color=LIMIT, linewidth=0.6)
@@ -28,5 +28,5 @@ def draw_block(
     axis.set_ylabel("value; a line for each code")
     axis.spines[["top", "right"]].set_visible(False)
     if dense is not None:
-        axis.legend(frameon=False, fontsize=8, loc="upper right")
+        axis.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return figure
