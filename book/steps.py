@@ -17,10 +17,14 @@ from tinyllm.model import Model, restage
 
 INTRO = """# Step through it
 
-The three widgets of the course. In JupyterLab they run in the notebooks, on your machine. This page shows pictures of
-their positions (for the ladder, a selection), each with its text below.
+The widgets of the course. In JupyterLab they run in the notebooks, on your machine. This page shows pictures of
+their positions (for the GPUs and the ladder, a selection), each with its text below.
 """
 TITLES = {
+    "gpus": (
+        "The limit of a token on Intel GPUs",
+        "Pick a GPU, a model and a format; computed from published figures: notebook 00.",
+    ),
     "beams": (
         "The memory of a beam search",
         "The cache that is copied beside the one that is not: notebook 09.",
@@ -34,8 +38,14 @@ TITLES = {
         "Pick a stage, a beam width and a prompt, on an assumed GPU: notebook 14.",
     ),
 }
-# A part of the positions of the ladder's widget.
-OFFERED = {"stage": ("fused", "segment", "final"), "beams": (1, 4, 8), "prompt": (128, 1024, 8192)}
+# A part of the positions of two widgets.
+OFFERED = {
+    "model": ("smollm2-135m", "llama-2-7b", "llama-2-13b"),
+    "weights": ("16 bits", "8 bits", "4 bits (q4_0)"),
+    "stage": ("fused", "segment", "final"),
+    "beams": (1, 4, 8),
+    "prompt": (128, 1024, 8192),
+}
 
 
 def widgets() -> dict[str, Shown]:
@@ -43,6 +53,7 @@ def widgets() -> dict[str, Shown]:
     import tinyllm
     from tinyllm.bench.machine import Machine
     from tinyllm.draw.beam_stepper import step_through_beams
+    from tinyllm.draw.gpu_picker import pick_gpu
     from tinyllm.draw.ladder_picker import pick_from_ladder
     from tinyllm.draw.softmax_stepper import step_through_softmax
     from tinyllm.lab.kv_trace import trace_beams
@@ -56,6 +67,7 @@ def widgets() -> dict[str, Shown]:
     )
     gpu = Machine("assumed GPU", read_bandwidth=1e12, copy_bandwidth=1e12, launch_overhead=5e-6)
     return {
+        "gpus": pick_gpu(),
         "beams": step_through_beams(*traces),
         "softmax": step_through_softmax(
             last_token(
@@ -92,9 +104,11 @@ def positions(shown: Shown) -> list[tuple[str, list[Any]]]:
     ]
 
 
-def steps(slider: Any) -> list[int]:
-    """All values of an integer slider."""
-    return list(range(slider.min, slider.max + 1))
+def steps(control: Any) -> list[Any]:
+    """All values of a list of options, or of an integer slider."""
+    if hasattr(control, "options"):
+        return list(control.options)
+    return list(range(control.min, control.max + 1))
 
 
 def draw_positions(name: str, shown: Shown, folder: Path) -> dict[str, Any]:
@@ -109,8 +123,8 @@ def draw_positions(name: str, shown: Shown, folder: Path) -> dict[str, Any]:
 
 
 def section(name: str, data: dict[str, Any], pictures: str) -> str:
-    """One widget on the page: its last position, and the data of all positions for the script."""
-    (title, words), last = TITLES[name], data["frames"][-1]
+    """One widget on the page: its first position, and the data of all positions for the script."""
+    (title, words), first = TITLES[name], data["frames"][0]
     script = json.dumps(data).replace("</", "<\\/")
     return f"""## {title}
 
@@ -119,8 +133,8 @@ def section(name: str, data: dict[str, Any], pictures: str) -> str:
 ```{{raw}} html
 <div class="steps" id="{name}" data-pictures="{pictures}">
 <div class="controls"></div>
-<img src="{pictures}/{last["image"]}" alt="{escape(last["alt"])}">
-<pre>{escape(last["words"])}</pre>
+<img src="{pictures}/{first["image"]}" alt="{escape(first["alt"])}">
+<pre>{escape(first["words"])}</pre>
 <script type="application/json">{script}</script>
 </div>
 ```

@@ -1,11 +1,11 @@
-// Sliders over positions that were drawn when the site was built; without scripts the last position is shown.
+// Sliders over positions that were drawn when the site was built; without scripts the first position is shown.
 for (const box of document.querySelectorAll(".steps")) {
   const { controls, frames } = JSON.parse(box.querySelector("script").textContent);
   const image = box.querySelector("img"), words = box.querySelector("pre");
   const sliders = controls.map(([name, values]) => {
     const label = document.createElement("label"), said = document.createElement("output");
     const slider = Object.assign(document.createElement("input"), { type: "range", min: 0, max: values.length - 1 });
-    slider.value = values.length - 1;
+    slider.value = 0;
     slider.setAttribute("aria-label", name);
     label.append(`${name} `, slider, " ", said);
     box.querySelector(".controls").append(label);

@@ -113,7 +113,7 @@ def test_notebooks_have_their_pictures(browser, address, number):
     assert browser.find_elements("css selector", ".cell_output img"), page
 
 
-@pytest.mark.parametrize("name", ["beams", "softmax", "ladder"])
+@pytest.mark.parametrize("name", ["gpus", "beams", "softmax", "ladder"])
 def test_sliders_change_picture_and_text(browser, address, name):
     browser.get(f"{address}/book/generated/steps.html")
     box = browser.find_element("id", name)
