@@ -20,10 +20,14 @@ from tinyllm.model import Model, restage
 
 INTRO = """# Step through it
 
-The three widgets of the course, which are in the pages of their notebooks too. In JupyterLab they run on your machine.
-This page shows pictures of their positions (for the ladder, a selection), each with its text below.
+The four widgets of the course, which are in the pages of their notebooks too. In JupyterLab they run on your machine.
+This page shows pictures of their positions (for the GPUs and the ladder, a selection), each with its text below.
 """
 TITLES = {
+    "gpus": (
+        "The limit of a token on Intel GPUs",
+        "Pick a GPU, a model and a format; computed from published figures: notebook 00.",
+    ),
     "beams": (
         "The memory of a beam search",
         "The cache that is copied beside the one that is not: notebook 09.",
@@ -37,10 +41,17 @@ TITLES = {
         "Pick a stage, a beam width and a prompt, on an assumed GPU: notebook 14.",
     ),
 }
-# A part of the positions of the ladder's widget.
-OFFERED = {"stage": ("naive", "segment", "final"), "beams": (1, 4, 8), "prompt": (128, 1024, 8192)}
+# A part of the positions of two widgets.
+OFFERED = {
+    "model": ("smollm2-135m", "llama-2-7b", "llama-2-13b"),
+    "weights": ("16 bits", "8 bits", "4 bits (q4_0)"),
+    "stage": ("naive", "segment", "final"),
+    "beams": (1, 4, 8),
+    "prompt": (128, 1024, 8192),
+}
 # The call in a notebook that shows each widget.
 CALLS = {
+    "gpus": "pick_gpu",
     "beams": "step_through_beams",
     "softmax": "step_through_softmax",
     "ladder": "pick_from_ladder",
@@ -52,6 +63,7 @@ def widgets() -> dict[str, Shown]:
     import tinyllm
     from tinyllm.bench.machine import Machine
     from tinyllm.draw.beam_stepper import step_through_beams
+    from tinyllm.draw.gpu_picker import pick_gpu
     from tinyllm.draw.ladder_picker import pick_from_ladder
     from tinyllm.draw.softmax_stepper import step_through_softmax
     from tinyllm.lab.intel_gpus import intel_gpu
@@ -67,6 +79,7 @@ def widgets() -> dict[str, Shown]:
     card = intel_gpu("B580")
     gpu = Machine(card.name, card.bandwidth, card.bandwidth, launch_overhead=5e-6)
     return {
+        "gpus": pick_gpu(),
         "beams": step_through_beams(*traces),
         "softmax": step_through_softmax(
             last_token(
@@ -104,9 +117,11 @@ def positions(shown: Shown) -> list[tuple[str, list[Any]]]:
     ]
 
 
-def steps(slider: Any) -> list[int]:
-    """All values of an integer slider."""
-    return list(range(slider.min, slider.max + 1))
+def steps(control: Any) -> list[Any]:
+    """All values of a list of options, or of an integer slider."""
+    if hasattr(control, "options"):
+        return list(control.options)
+    return list(range(control.min, control.max + 1))
 
 
 def draw_positions(name: str, shown: Shown, folder: Path) -> dict[str, Any]:

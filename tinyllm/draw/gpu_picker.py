@@ -84,7 +84,7 @@ def draw_limits(
         axes.text(ms * fits, y, text, va="center", fontsize=9)
     axes.set_yticks(range(len(gpus)), [gpu.name for gpu in gpus], fontsize=9)
     axes.get_yticklabels()[[gpu.name for gpu in gpus].index(chosen)].set_fontweight("bold")
-    axes.set(xlim=(0, 1.25 * max(times)), ylim=(len(gpus) - 0.5, -0.5))
+    axes.set(xlim=(0, 1.35 * max(times)), ylim=(len(gpus) - 0.5, -0.5))
     axes.set_xlabel("ms per token, at least: bytes / bandwidth", fontsize=9)
     axes.tick_params(axis="x", labelsize=9)
     axes.spines[["top", "right"]].set_visible(False)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MB, GB, TB, GIB = 1e6, 1e9, 1e12, 1 << 30
 SMALLEST, LARGEST, ON_CHIP = 3e6, 3e12, 3  # ends of the axis; levels on the chip
+BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 
 
 class Level(NamedTuple):
@@ -58,7 +59,7 @@ def _figure(models: Mapping[str, float | int]) -> Figure:
     for i, (name, num_bytes) in enumerate(models.items()):
         axes.axvline(num_bytes, color=LIMIT, linestyle="--", linewidth=1)
         words = f" {name}, {as_size(num_bytes)}"
-        axes.text(num_bytes, -1.2 + 0.3 * i, words, color=LIMIT, fontsize=9)
+        axes.text(num_bytes, -1.2 + 0.3 * i, words, color=LIMIT, fontsize=9, bbox=BOX, zorder=5)
     axes.set_xscale("log")
     axes.set(xlim=(SMALLEST, LARGEST), ylim=(len(TILE) - 0.5, -1.5))
     axes.set_yticks([])
@@ -75,8 +76,7 @@ def _draw_level(axes: Axes, y: int, level: Level) -> None:
     )
     size = f"{as_size(level.num_bytes)}, " if level.num_bytes else ""
     words = f"{level.name}: {size}{level.bandwidth / GB:,.0f} GB/s"
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-    axes.text(1.1 * SMALLEST, y - 0.16, words, va="center", fontsize=9, bbox=box, zorder=5)
+    axes.text(1.1 * SMALLEST, y - 0.16, words, va="center", fontsize=9, bbox=BOX, zorder=5)
 
 
 def as_size(num_bytes: float | int) -> str:
