@@ -36,6 +36,7 @@ LINE = 64  # bytes of a cache line
 BUFFER_BYTES = 256 << 20  # larger than the caches
 PIECE_BYTES = 8 << 20
 CHASED_STEPS = 1000
+SLOW_PIECES = 8
 
 
 class Switches(NamedTuple):
@@ -157,12 +158,18 @@ def matmul_rate(
 def measure_gemv_steps(weights: Sequence[Tensor], x: Tensor, repeats: int = 9) -> list[Step]:
     """Every variant on matrices that together exceed the caches, with its two limits."""
     addition = addition_seconds()
+    # A slow call is timed on a part of a matrix: another program interrupts a short call less often.
+    pieces = [piece for w in weights for piece in w.chunk(SLOW_PIECES)]
     cpu = torch.device("cpu")
     reads = {threads: read_rate(cpu, threads) for threads in {1, torch.get_num_threads()}}
     return [
         Step(
             name,
-            rate=matmul_rate(lambda w, s=switches: gemv(w, x, s), weights, repeats),
+            rate=matmul_rate(
+                lambda w, s=switches: gemv(w, x, s),
+                weights if switches.width > 1 else pieces,
+                repeats,
+            ),
             chain=chain_rate(switches, addition),
             memory=reads[switches.threads],
         )
