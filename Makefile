@@ -37,8 +37,8 @@ lint: $(INSTALLED)  ## ruff: format and rules, notebooks too
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-lab: $(INSTALLED)  ## open JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks
+lab: $(INSTALLED)  ## open JupyterLab on the notebooks; it does not ask about news
+	JUPYTER_CONFIG_PATH=book/jupyter $(BIN)/jupyter lab notebooks
 
 notebooks: $(INSTALLED)  ## run the notebooks, keep their outputs, and record how long they take
 	$(BIN)/python book/notebooks.py

@@ -1,11 +1,13 @@
 """Run the notebooks and keep their outputs: `python book/notebooks.py [FILE ...]`.
 
-Every notebook, those of the solutions too, runs in a fresh kernel. Execution times, kernel versions, progress bars
-and cell names are normalised, so that a second run changes an output only if its text or picture differs.
+Every notebook, those of the solutions too, runs in a fresh kernel. Execution times, progress bars and cell names are
+normalised, so that a second run changes an output only if its text or picture differs. What the kernel reports about
+the language stays: JupyterLab would add it and mark the notebook as modified. The answers to predictions are hidden.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
@@ -19,12 +21,10 @@ from tqdm import tqdm
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 TIMES = Path(__file__).parent / "results" / "notebooks-cpu.json"
-METADATA = {
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
-}
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 PROGRESS = re.compile(r"\d+%\|")
 WIDGET = "application/vnd.jupyter.widget-view+json"
+HIDDEN, UNCOMPARED = "hide-output", "nbval-ignore-output"  # tags of the site and of nbval
 
 
 def execute(path: Path) -> float:
@@ -40,8 +40,11 @@ def execute(path: Path) -> float:
 
 
 def normalise(notebook: nbformat.NotebookNode) -> None:
-    """Remove execution times and kernel versions, and give cells fixed names."""
-    notebook.metadata = nbformat.from_dict(METADATA)
+    """Remove execution times, give cells fixed names, hide answers, and exempt cells that load a model."""
+    notebook.metadata.kernelspec = nbformat.from_dict(KERNEL)
+    notebook.metadata = nbformat.from_dict(
+        {name: notebook.metadata[name] for name in ("kernelspec", "language_info")}
+    )
     for i, cell in enumerate(notebook.cells):
         cell.id = f"cell-{i}"
         cell.metadata.pop("execution", None)
@@ -51,6 +54,49 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
                 output.get("data", {}).pop(
                     WIDGET, None
                 )  # the id of a model that ended with the kernel
+    hide_answers(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "from_pretrained" in called(cell.source):
+            set_tag(cell, UNCOMPARED, True)  # a slow machine shows a progress bar
+
+
+def hide_answers(notebook: nbformat.NotebookNode) -> None:
+    """Hide the outputs that answer a `**Predict.**` paragraph, and no others, on the site and in JupyterLab."""
+    hidden = answers(notebook)
+    for i, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code":
+            set_tag(cell, HIDDEN, i in hidden)
+            cell.metadata.pop("jupyter", None)
+            if i in hidden:
+                cell.metadata["jupyter"] = {"outputs_hidden": True}
+
+
+def answers(notebook: nbformat.NotebookNode) -> set[int]:
+    """After each `**Predict.**`, the first code cell with an output that is not itself a question."""
+    found, waiting = set(), False
+    for i, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown":
+            waiting = waiting or "**Predict.**" in cell.source
+        elif waiting and cell.outputs and "predict" not in called(cell.source):
+            found.add(i)
+            waiting = False
+    return found
+
+
+def called(source: str) -> set[str]:
+    """The names of the functions and methods that the code of a cell calls."""
+    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return {
+        call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls
+    }
+
+
+def set_tag(cell: nbformat.NotebookNode, tag: str, there: bool) -> None:
+    """Add a tag to a cell, or remove it."""
+    tags = [one for one in cell.metadata.get("tags", []) if one != tag] + [tag] * there
+    cell.metadata.pop("tags", None)
+    if tags:
+        cell.metadata["tags"] = tags
 
 
 def is_content(output: nbformat.NotebookNode) -> bool:

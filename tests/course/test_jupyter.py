@@ -1,6 +1,9 @@
 """JupyterLab in a browser: three notebooks are opened, their cells run up to the widget, and its controls are moved."""
 
 import json
+import os
+import platform
+import re
 import shutil
 import socket
 import subprocess
@@ -12,7 +15,8 @@ from urllib.request import urlopen
 
 import pytest
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = ROOT / "notebooks"
 # By notebook: texts of the cells to run; the last makes the widget. Empty: every cell up to it.
 WIDGETS = {
     "08": ("fused = ", "tokenizer, cpu", "prompt = ", "traces = ", "step_through_beams("),
@@ -31,11 +35,20 @@ SERVER = (
     ),
     *(
         "--LabApp.expose_app_in_browser=True",
-        "--LabApp.news_url=None",
         "--ServerApp.log_level=ERROR",
     ),
 )
 READY = "return window.jupyterapp && jupyterapp.shell.currentWidget?.content?.widgets?.length > 0"
+IDLE = """
+const done = arguments[arguments.length - 1], panel = jupyterapp.shell.currentWidget;
+(async () => {
+  await panel.sessionContext.ready;
+  await panel.sessionContext.session.kernel.info;
+  await new Promise(resolve => setTimeout(resolve, 3000));
+  const asked = [...document.querySelectorAll(".jp-toast-message, .Toastify__toast")].map(x => x.textContent);
+  return [panel.context.model.dirty, asked];
+})().then(done, error => done(String(error)));
+"""
 RUN = """
 const done = arguments[arguments.length - 1], cells = arguments[0], panel = jupyterapp.shell.currentWidget;
 (async () => {
@@ -54,6 +67,12 @@ return image && words ? image.decode().then(seen, () => null) : null;
 """
 
 
+# The settings of `make lab`.
+SETTINGS = re.search(r"JUPYTER_CONFIG_PATH=(\S+) \S+/jupyter lab", (ROOT / "Makefile").read_text())[
+    1
+]
+
+
 def free_port():
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -66,8 +85,19 @@ def lab(tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("lab"), free_port()
     shutil.copytree(NOTEBOOKS.parent / "book" / "results", folder / "book" / "results")
     shutil.copytree(NOTEBOOKS, folder / "notebooks")
+    for path in (folder / "notebooks").glob(
+        "*.ipynb"
+    ):  # as if made with the Python of this machine
+        notebook = json.loads(path.read_text())
+        notebook["metadata"]["language_info"]["version"] = platform.python_version()
+        path.write_text(json.dumps(notebook))
     command = [sys.executable, *SERVER, f"--port={port}", f"--ServerApp.root_dir={folder}"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        command,
+        env=os.environ | {"JUPYTER_CONFIG_PATH": str(ROOT / SETTINGS)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     address = f"http://127.0.0.1:{port}"
     for _ in range(120):
         try:
@@ -123,3 +153,13 @@ def test_a_widget_runs_in_jupyterlab(browser, lab, number, tmp_path):
     browser.execute_script("document.querySelector('.widget-image').scrollIntoView()")
     browser.save_screenshot(str(tmp_path / f"{path.stem}.png"))
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_a_notebook_opens_unmodified_and_without_a_prompt(browser, lab):
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    path = next(NOTEBOOKS.glob("04_*.ipynb"))
+    browser.get(f"{lab}/lab/tree/notebooks/{path.name}?reset")
+    browser.set_script_timeout(PATIENCE)
+    WebDriverWait(browser, 60).until(lambda driver: driver.execute_script(READY))
+    assert browser.execute_async_script(IDLE) == [False, []]

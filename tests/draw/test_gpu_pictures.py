@@ -4,6 +4,7 @@ import pytest
 
 from tinyllm.draw import gpu_picker, memory_hierarchy, stepper, xe_core
 from tinyllm.draw.gpu_picker import FORMATS, MODELS, pick_gpu
+from tinyllm.draw.two_limits import draw_two_limits
 from tinyllm.lab.intel_gpus import GPUS, intel_gpu, stored_bytes, token_bytes
 from tinyllm.lab.occupancy import decode_launches
 from tinyllm.lab.shapes import known_config
@@ -84,6 +85,7 @@ def test_letters_are_legible_on_a_phone():
         xe_core._core(B580, launches[0], xe_core.threads_of_core(launches[0], B580)),
         xe_core._filled([B580], [launches[:3]]),
         gpu_picker.draw_limits(GPUS, B580.name, 1e9, 1e9),
+        draw_two_limits({32: 1e-6, 1 << 20: 1e-4}, 1e-6, 1e10),
     ]
     for figure in figures:
-        assert min(sizes(figure)) >= 7.5
+        assert min(sizes(figure)) >= 8

@@ -120,9 +120,9 @@ def test_calls_of_the_host_depend_on_the_runner():
     )
 
 
-def test_it_opens_at_the_last_stage_and_four_beams(figures):
+def test_it_opens_at_the_first_positions(figures):
     picker = pick_from_ladder(SMOLLM, GPU)
-    assert (picker.stage.value, picker.width.value, picker.prompt.value) == ("final", 4, 1024)
+    assert (picker.stage.value, picker.width.value, picker.prompt.value) == ("naive", 1, 32)
     assert picker.stage.options == tuple(tinyllm.STAGES)
     assert (picker.width.options, picker.prompt.options) == (tuple(WIDTHS), tuple(PROMPTS))
     assert (WIDTHS[0], WIDTHS[-1], PROMPTS[0], PROMPTS[-1]) == (1, 8, 32, 8192)
@@ -132,20 +132,20 @@ def test_it_opens_at_the_last_stage_and_four_beams(figures):
         picker.stage,
         (picker.width, picker.prompt),
     )
-    head = "0.13 billion weights of 2 bytes, 4 beams, 1024 tokens in, 64 of 128 out\n<a GPU>: reads 2,000 GB/s, 5 us"
+    head = "0.13 billion weights of 2 bytes, 1 beam, 32 tokens in, 64 of 128 out\n<a GPU>: reads 2,000 GB/s, 5 us"
     assert text_of(picker).startswith(head)
     assert "&lt;a GPU&gt;" in picker.words.value
 
 
 def test_a_control_changes_picture_and_text_alone():
     picker = pick_from_ladder(SMOLLM, GPU)
-    children, values, seen = picker.children, {"stage": "final", "width": 4, "prompt": 1024}, []
+    children, values, seen = picker.children, {"stage": "naive", "width": 1, "prompt": 32}, []
     for control, value in [
         (None, None),
-        ("stage", "naive"),
-        ("width", 1),
-        ("prompt", 32),
+        ("stage", "final"),
+        ("width", 4),
         ("prompt", 1024),
+        ("prompt", 32),
     ]:
         if control is not None:
             getattr(picker, control).value = values[control] = value
@@ -174,6 +174,7 @@ def test_the_chosen_stage_is_marked_and_changes_no_number(figures):
 
 def test_the_picture_has_the_numbers_of_the_table(figures):
     picker = pick_from_ladder(SMOLLM, GPU)
+    pick(picker, "final", 4, 1024)
     (axes,), (cells, _) = figures[-1].axes, rows_of(picker)
     *bars, _ = axes.patches
     times = [ms for row in cells.values() for ms in row[3:5]]

@@ -2,15 +2,16 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 import tinyllm
 from tinyllm.cost.model import layer_cost
 from tinyllm.cost.workload import Workload
-from tinyllm.draw.launches import draw_launches
+from tinyllm.draw.launches import WRAP, draw_launches
 from tinyllm.kernels import TORCH
 from tinyllm.lab.counters import OperationLog
-from tinyllm.lab.kernel_calls import KernelCalls, layer_operations
+from tinyllm.lab.kernel_calls import KernelCalls, device_launches, layer_operations
 from tinyllm.model import restage
 
 
@@ -35,3 +36,20 @@ def test_calls_of_our_kernels_stand_among_torchs_operations(smollm):
         "copy_",
         "rope_and_store",
     ]
+
+
+@pytest.mark.parametrize("name", ["naive", "fused"])
+def test_launches_of_a_device_are_those_predicted(smollm, name):
+    stage = tinyllm.STAGES[name]
+    names = device_launches(smollm, stage, held=5)
+    work = Workload(batch=1, tokens=1, held=5, size=4, kernels="triton")
+    assert len(names) == layer_cost(stage, smollm.config, work).launches
+    assert ("ours::qkv_rope_and_store" in names) == (name == "fused")
+
+
+def test_a_stage_with_many_launches_continues_on_the_next_line():
+    names = [f"aten::add{i}" for i in range(WRAP + 2)]
+    (axis,) = draw_launches({"a": names, "b": names[:3]}).axes
+    lines = [text.get_position()[1] for text in axis.texts]
+    assert [lines.count(y + 0.45) for y in range(3)] == [WRAP, 2, 3]
+    assert [label.get_text() for label in axis.get_yticklabels()] == [f"a: {WRAP + 2}", "b: 3"]

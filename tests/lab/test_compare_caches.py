@@ -17,6 +17,7 @@ from tinyllm.lab.compare_caches import (
     held_bytes,
     next_ids,
     predicted_step,
+    step_seconds,
 )
 from tinyllm.model import restage
 
@@ -113,3 +114,18 @@ def test_the_table_states_a_difference(comparison):
     key = next(iter(comparison.counted))
     off = comparison.counted | {key: CacheStep(0, comparison.counted[key].cost)}
     assert str(replace(comparison, counted=off)).endswith("predicted = counted: False")
+
+
+@pytest.mark.parametrize("beams, reorders", [(1, 0), (3, 4)])
+def test_a_timed_step_reorders_its_beams(pair, beams, reorders):
+    """Three repeats after a first run; every step adds a token to the cache."""
+    seen = []
+
+    class Counting(SegmentCache):
+        def reorder(self, beam_idx):
+            seen.append((beam_idx.tolist(), self.length))
+            super().reorder(beam_idx)
+
+    model = restage(pair[1], replace(pair[1].stage, cache=Counting))
+    assert step_seconds(model, 5, beams, steps=2) > 0
+    assert seen == [(list(range(beams)), 7 + i) for i in range(reorders)]

@@ -26,7 +26,14 @@ from tinyllm.draw.beam_memory import (
     draw_bytes_over_steps,
 )
 from tinyllm.draw.memory_over_time import draw_memory_over_time
-from tinyllm.lab.kv_trace import _Watch, as_text, lines, shown, trace_beams
+from tinyllm.lab.kv_trace import (
+    _Watch,
+    as_text,
+    first_wrong_read,
+    lines,
+    shown,
+    trace_beams,
+)
 from tinyllm.model import restage
 
 every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
@@ -353,3 +360,27 @@ def test_ends_of_text_do_not_end_a_traced_search(width):
     ids = torch.full((1, 3), 55)
     assert len(model.generate(ids, max_new_tokens=6, num_beams=width, do_sample=False)[0]) < 3 + 6
     assert len(trace_beams(model, ids, width, 6).steps) == 6
+
+
+class Forgetful(ContiguousCache):
+    """A cache whose beams keep their rows, whichever they continue."""
+
+    def reorder(self, beam_idx):
+        pass
+
+
+def test_the_first_wrong_read_is_named():
+    model = tinyllm.optimize(models.tiny(), stage="fused")
+    right = traced(model, [4, 2], 3, 6)[0]
+    assert first_wrong_read(right, str) == "every beam reads its own tokens"
+    forgetful = restage(model, replace(model.stage, cache=Forgetful))
+    wrong = traced(forgetful, [4, 2], 3, 6)[0]
+    found = first_wrong_read(wrong, str)
+    step, beam = (int(word.strip(":")) for word in found.split()[1:4:2])
+    at = wrong.steps[step]
+    assert f"is {str(at.sequences[beam])!r} and reads {str(at.read(beam))!r}" in found
+    assert at.sequences[beam] != at.read(beam)
+    before = [
+        one.read(b) == own for one in wrong.steps[:step] for b, own in enumerate(one.sequences)
+    ]
+    assert all(before)

@@ -23,7 +23,7 @@ SMOLLM = known_config("smollm2-135m")
         (80, 8, 256, 20, 1.0, 1),  # half as many threads with twice the registers
         (81, 8, 256, 20, 1.0, 2),
         (21, 64, 128, 20, 1.0, 2),
-        (20, 48, 128, 20, 0.75, 1),  # a second work-group of 48 does not fit into 64
+        (26, 48, 128, 20, 0.75, 2),  # a second work-group of 48 does not fit into 64
     ],
 )
 def test_by_hand_on_20_xe_cores(groups, threads, registers, cores, share, rounds):

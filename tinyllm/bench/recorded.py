@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parents[2] / "book" / "results"
-COLUMNS = {"ours_us": "ours us", "naive_us": "naive us", "compiled_us": "torch.compile us"}
+COLUMNS = {"ours_us": "ours us", "naive_us": "naive us", "compiled_us": "compiled us"}
+
+TIME_WIDTH = 12
 
 
 def recorded_kernels(
@@ -29,7 +31,10 @@ def recorded_kernels(
 
 
 def kernel_table(kernels: Iterable[str], folder: Path = RESULTS) -> str:
-    """The rows as a table under device and date, or a sentence where nothing is recorded."""
+    """The rows as a table under device and date, or a sentence where nothing is recorded.
+
+    The last column is the share of the bandwidth of a copy; `cached`: the data were in the cache.
+    """
     found = recorded_kernels(kernels, folder)
     if not found:
         return "no run of these kernels on a GPU is recorded here yet"
@@ -38,17 +43,18 @@ def kernel_table(kernels: Iterable[str], folder: Path = RESULTS) -> str:
 
 def _section(rows: list[Mapping[str, Any]]) -> list[str]:
     first = rows[0]
-    head = f"{'kernel':22}{'shape':>20}{'rows':>7}" + "".join(
-        f"{name:>18}" for name in COLUMNS.values()
-    )
+    names = "".join(f"{name:>{TIME_WIDTH}}" for name in COLUMNS.values())
     lines = [
         f"recorded on {first['device']}, {first['dtype']}, {first['date']}",
-        head + f"{'of copy bandwidth':>20}",
+        f"{'kernel':21}{'shape':>19}{'rows':>6}{names}{'of copy':>8}",
     ]
     for row in rows:
-        times = "".join(f"{row[key]:18.2f}" if key in row else f"{'-':>18}" for key in COLUMNS)
-        share = f"{row['share_of_copy']:.0%}" + ("" if row.get("cold", True) else " (in the cache)")
-        lines.append(f"{row['kernel']:22}{row['shape']:>20}{row['rows']:>7}{times}{share:>20}")
+        times = "".join(
+            f"{row[key]:{TIME_WIDTH}.2f}" if key in row else f"{'-':>{TIME_WIDTH}}"
+            for key in COLUMNS
+        )
+        share = f"{row['share_of_copy']:.0%}" if row.get("cold", True) else "cached"
+        lines.append(f"{row['kernel']:21}{row['shape']:>19}{row['rows']:>6}{times}{share:>8}")
     return lines
 
 

@@ -271,6 +271,17 @@ def as_markdown(rows: Sequence[Row]) -> str:
     return markdown(table(rows))
 
 
+# The columns of a short table: what a stage takes, and how near it is to the limit of the memory.
+SHORT = ("stage", "same tokens", "next token ms", "vs hf", "GB/s", "of read bandwidth")
+
+
+def short_text(rows: Sequence[Row]) -> str:
+    """The table for a page: six columns."""
+    lines = table(rows)
+    shown = [lines[0].index(name) for name in SHORT]
+    return aligned([tuple(line[i] for i in shown) for line in lines])
+
+
 def models_table(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     """Milliseconds per next token and to the first, a line for each model and beam width.
 

@@ -21,7 +21,7 @@ def draw_breakdown(bars: Mapping[str, Mapping[str, float]]) -> Figure:
     """Stacked bars of `bars[quantity][kind]`, each scaled to its sum."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 1.1 + 0.45 * len(bars)), layout="constrained", dpi=100)
+    figure = Figure(figsize=(5, 1.4 + 0.45 * len(bars)), layout="constrained", dpi=100)
     axis = figure.subplots()
     kinds = list(dict.fromkeys(kind for bar in bars.values() for kind in bar))
     left = dict.fromkeys(bars, 0.0)
@@ -36,20 +36,20 @@ def draw_breakdown(bars: Mapping[str, Mapping[str, float]]) -> Figure:
                 height=0.6,
                 label=kind if name == next(iter(bars)) else None,
             )
-            if share >= 6:
+            if share >= 8:
                 axis.text(
                     left[name] + share / 2,
                     name,
                     f"{share:.0f}%",
                     ha="center",
                     va="center",
-                    fontsize=8,
+                    fontsize=9,
                     color=ink,
                 )
             left[name] += share
     axis.invert_yaxis()
     axis.set_xlim(0, 100)
-    axis.set_xlabel("percent", fontsize=8)
-    figure.legend(loc="outside upper center", ncols=len(kinds), frameon=False, fontsize=8)
+    axis.set_xlabel("percent", fontsize=9)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     axis.spines[["top", "right"]].set_visible(False)
     return figure

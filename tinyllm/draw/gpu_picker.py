@@ -74,7 +74,7 @@ def draw_limits(
     """A bar for each GPU that holds the model, or may."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.2, 3.2), layout="constrained", dpi=110)
+    figure = Figure(figsize=(4.9, 3.2), layout="constrained", dpi=110)
     axes = figure.subplots()
     times = [1e3 * gpu.seconds(read) for gpu in gpus]
     for y, (gpu, ms) in enumerate(zip(gpus, times, strict=True)):

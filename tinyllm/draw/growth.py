@@ -17,7 +17,7 @@ def draw_growth(
     """Megabytes per token by context length: `predicted[part][tokens]` as lines, `counted[part][tokens]` as dots."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, 3.4), layout="constrained", dpi=100)
+    figure = Figure(figsize=(5, 3.4), layout="constrained", dpi=100)
     axis = figure.subplots()
     for (part, line), colour in zip(predicted.items(), (PEER, OURS, LIMIT), strict=False):
         axis.plot(list(line), [size / 1e6 for size in line.values()], color=colour, label=part)
@@ -27,6 +27,6 @@ def draw_growth(
         )
     axis.set_xlabel("tokens in the cache")
     axis.set_ylabel("MB per token")
-    axis.legend(frameon=False, fontsize=8, title="lines predicted, dots counted", title_fontsize=8)
+    axis.legend(frameon=False, fontsize=9, title="lines predicted, dots counted", title_fontsize=9)
     axis.spines[["top", "right"]].set_visible(False)
     return figure

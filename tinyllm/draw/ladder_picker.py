@@ -18,7 +18,7 @@ from tinyllm.cost.workload import Cost, Workload
 from tinyllm.draw.ladder import LIMIT, OURS, PEER
 from tinyllm.draw.stepper import Look, Shown
 from tinyllm.runtime.graph import CapturedGraph
-from tinyllm.stages import FASTEST, STAGES, Stage
+from tinyllm.stages import STAGES, Stage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,7 @@ HEAD = (
     "stage",
     "MB moved",
     "launches",
-    "host calls",
+    "calls",
     "ms by bytes",
     "ms by calls",
     "ms at least",
@@ -53,9 +53,9 @@ class LadderPicker(Shown):
     """Buttons for the stage and sliders for beam width and prompt, over a prediction for every stage."""
 
     def __init__(self, look: partial[Look]) -> None:
-        self.stage = ToggleButtons(options=list(STAGES), value=FASTEST, description="stage")
-        self.width = SelectionSlider(options=WIDTHS, value=4, description="beams")
-        self.prompt = SelectionSlider(options=PROMPTS, value=1024, description="prompt")
+        self.stage = ToggleButtons(options=list(STAGES), description="stage")
+        self.width = SelectionSlider(options=WIDTHS, description="beams")
+        self.prompt = SelectionSlider(options=PROMPTS, description="prompt")
         controls = VBox([self.stage, HBox([self.width, self.prompt])])
         super().__init__(controls, [self.stage, self.width, self.prompt], look)
 
@@ -126,7 +126,7 @@ def look(
     table = aligned([HEAD, *(_cells(rung, limit, rung.stage == stage) for rung in rungs)])
     words = f"{head}\n{table}\nlimit: {least / 1e6:,.1f} MB, {limit:.3f} ms; times are lower bounds, shares upper ones"
     alt = f"{beams}, {prompt} tokens in: bars of time by bytes and by calls, {stage} marked, the limit as a line"
-    return Look(draw_rungs(rungs, limit, stage, head), words, f"[picture: {alt}]\n{words}")
+    return Look(draw_rungs(rungs, limit, stage), words, f"[picture: {alt}]\n{words}")
 
 
 def predict(stage: Stage, config: DecoderConfig, machine: Machine, work: Workload) -> Rung:
@@ -147,11 +147,11 @@ def _cells(rung: Rung, limit: float, chosen: bool) -> tuple[str, ...]:
     return f"{'* ' * chosen}{rung.stage}", *counts, *times, f"{limit / rung.at_least:.1%}"
 
 
-def draw_rungs(rungs: Sequence[Rung], limit: float, chosen: str, head: str) -> Figure:
+def draw_rungs(rungs: Sequence[Rung], limit: float, chosen: str) -> Figure:
     """Two bars per stage, the longer of which is its time; the chosen stage on a band, the limit as a dashed line."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.4, 4.2), layout="constrained", dpi=100)
+    figure = Figure(figsize=(4.9, 4.4), layout="constrained", dpi=140)
     axes, names = figure.subplots(), [rung.stage for rung in rungs]
     for y, rung in enumerate(rungs):
         in_calls = f" in {rung.calls} call" * (rung.calls != rung.launches)
@@ -168,19 +168,19 @@ def draw_rungs(rungs: Sequence[Rung], limit: float, chosen: str, head: str) -> F
     axes.axhspan(names.index(chosen) - 0.46, names.index(chosen) + 0.46, color="#fdf3d8", zorder=0)
     axes.set_yticks(range(len(names)), names)
     axes.get_yticklabels()[names.index(chosen)].set_fontweight("bold")
-    axes.set(xlim=(0, 1.4 * max(rung.at_least for rung in rungs)), ylim=(len(rungs) - 0.5, -0.5))
+    axes.set(xlim=(0, 1.7 * max(rung.at_least for rung in rungs)), ylim=(len(rungs) - 0.5, -0.5))
+    axes.tick_params(labelsize=9)
     axes.set_xlabel(
-        "ms per token, at least: by bytes (blue), by calls of the host (grey); the longer decides"
+        "ms per token, at least: bytes blue, calls grey;\nthe longer one decides", fontsize=9
     )
-    axes.set_title(head, fontsize=9, loc="left")
-    axes.legend(loc="lower right", frameon=False, fontsize=8, labelcolor=LIMIT)
+    axes.legend(loc="lower right", frameon=False, fontsize=9, labelcolor=LIMIT)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
 def _draw_bar(axes: Axes, y: float, ms: float, what: str, colour: str, at_least: float) -> None:
     axes.barh(y, ms, color=colour, height=0.34)
-    font = {"fontsize": 8, "fontweight": "bold" if ms == at_least else "normal"}
+    font = {"fontsize": 9, "fontweight": "bold" if ms == at_least else "normal"}
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
     axes.annotate(
         f"{ms:.3g} ms, {what}",

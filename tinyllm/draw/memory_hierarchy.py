@@ -51,7 +51,7 @@ def draw_memory_hierarchy(models: Mapping[str, float | int]) -> Picture:
 def _figure(models: Mapping[str, float | int]) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.2, 3.9), layout="constrained", dpi=110)
+    figure = Figure(figsize=(4.9, 3.9), layout="constrained", dpi=110)
     axes = figure.subplots()
     for y, level in enumerate(TILE):
         _draw_level(axes, y, level)

@@ -15,7 +15,7 @@ def draw_two_limits(times: Mapping[int, float], overhead: float, bandwidth: floa
     """Seconds of an operation by the bytes it moves, with the two limits as lines: seconds, and bytes per second."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained", dpi=100)
+    figure = Figure(figsize=(4.9, 3.4), layout="constrained", dpi=110)
     axis = figure.subplots()
     sizes = list(times)
     axis.loglog(
@@ -30,8 +30,9 @@ def draw_two_limits(times: Mapping[int, float], overhead: float, bandwidth: floa
         label="bytes / bandwidth",
     )
     axis.set_ylim(0.3 * 1e6 * min(overhead, *times.values()), 3e6 * max(times.values()))
-    axis.set_xlabel("bytes moved by one operation")
-    axis.set_ylabel("microseconds")
-    axis.legend(frameon=False, fontsize=8)
+    axis.set_xlabel("bytes moved by one operation", fontsize=9)
+    axis.set_ylabel("microseconds", fontsize=9)
+    axis.tick_params(labelsize=9)
+    axis.legend(frameon=False, fontsize=9)
     axis.spines[["top", "right"]].set_visible(False)
     return figure

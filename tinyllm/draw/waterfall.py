@@ -18,9 +18,9 @@ def draw_waterfall(rows: Sequence[Row]) -> Figure:
     """Peers as bars, then the first stage, the change of each further stage, and the last stage in full."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 1.7 + 0.42 * (len(rows) + 1)), layout="constrained", dpi=110)
-    times, sizes = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-    times.set_xlabel("ms per next token")
+    figure = Figure(figsize=(4.9, 2 + 0.56 * (len(rows) + 1)), layout="constrained", dpi=140)
+    times, sizes = figure.subplots(2, 1)
+    times.set_xlabel("ms per next token", fontsize=9)
     _draw(
         times,
         rows,
@@ -33,7 +33,7 @@ def draw_waterfall(rows: Sequence[Row]) -> Figure:
         None if row.moved_bytes_per_token is None else row.moved_bytes_per_token / 1e6
         for row in rows
     ]
-    sizes.set_xlabel("MB moved per token, as predicted")
+    sizes.set_xlabel("MB moved per token, as predicted", fontsize=9)
     _draw(
         sizes,
         rows,
@@ -86,17 +86,18 @@ def _draw(
             i,
             _text(bars[i], unit) + ratios[i],
             va="center",
-            fontsize=8,
+            fontsize=9,
         )
         if colour in (SAVED, LOST):
             axes.plot([start, start], [i - 0.7, i - 0.3], color="#666", linewidth=0.8)
     axes.axvline(limit, color=LIMIT, linestyle="--", linewidth=1)
     axes.text(
-        limit, len(bars) - 0.45, f" limit {unit.format(limit)}", color=LIMIT, fontsize=8, va="top"
+        limit, len(bars) - 0.45, f" limit {unit.format(limit)}", color=LIMIT, fontsize=9, va="top"
     )
     axes.set_yticks(range(len(bars)), [name for name, *_ in bars])
+    axes.tick_params(labelsize=9)
     axes.set_ylim(len(bars) + 0.05, -0.6)
-    axes.set_xlim(0, 1.6 * longest)
+    axes.set_xlim(0, 1.9 * longest)
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -46,7 +46,7 @@ def _core(gpu: IntelGPU, launch: Launch, filled: Sequence[int]) -> Figure:
 
     kind = gpu.architecture
     engines, threads = kind.vector_engines, kind.threads_of_engine(launch.registers)
-    figure = Figure(figsize=(5.2, 3.7), layout="constrained", dpi=110)
+    figure = Figure(figsize=(4.9, 3.7), layout="constrained", dpi=110)
     axes = figure.subplots()
     order = {group: i for i, group in enumerate(dict.fromkeys(filled))}
     for slot in range(engines * threads):
@@ -89,7 +89,7 @@ def draw_filled(gpus: Sequence[IntelGPU], launches: Sequence[Sequence[Launch]]) 
 def _filled(gpus: Sequence[IntelGPU], launches: Sequence[Sequence[Launch]]) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.2, 1.2 * len(gpus) + 0.3), layout="constrained", dpi=110)
+    figure = Figure(figsize=(4.9, 1.2 * len(gpus) + 0.3), layout="constrained", dpi=110)
     widest = max(gpu.xe_cores for gpu in gpus)
     panels = figure.subplots(len(gpus), squeeze=False)[:, 0]
     for axes, gpu, some in zip(panels, gpus, launches, strict=True):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 
+from tinyllm.bench.machine import seconds
 from tinyllm.bench.table import aligned
 from tinyllm.cache import Cache
 from tinyllm.cache.contiguous import ContiguousCache
@@ -105,9 +106,25 @@ def counted_step(model: Model, search: Search) -> CacheStep:
     """The step as counted, on torch's operations, which the counters see."""
     counting = restage(model, replace(model.stage, kernels="torch"))
     cache = filled_cache(counting, *search)
-    reorder = observe_reorder(cache, parents(search.beams, model.device)) * (search.beams > 1)
+    reorder = observe_reorder(cache, same_beams(search.beams, model.device)) * (search.beams > 1)
     step = observe(counting, next_ids(cache, search.beams), None, cache).total
     return CacheStep(held_bytes(cache), reorder + step)
+
+
+def step_seconds(
+    model: Model, prompt_tokens: int, beams: int, steps: int = 16, repeats: int = 3
+) -> float:
+    """Median seconds of a step of a beam search, its reorder included, after a prompt and `steps` steps."""
+    cache = filled_cache(model, prompt_tokens, beams, steps, more=repeats + 1)
+    step, ids = model.stage.runner.step(model), next_ids(cache, beams)
+    beam_idx = same_beams(beams, model.device)
+
+    def one_step() -> None:
+        if beams > 1:
+            cache.reorder(beam_idx)
+        step(ids, None, cache)
+
+    return seconds(one_step, model.device, repeats)
 
 
 def filled_cache(
@@ -129,14 +146,13 @@ def filled_cache(
 
 def next_ids(cache: Cache, beams: int) -> torch.Tensor:
     """The input of one step: a token for each beam, in the rows that the cache has."""
-    return torch.full(
-        (beams // cache.copies, cache.copies), 17, device=cache.layers[0].segments[0].k.device
-    )
+    shape, device = (beams // cache.copies, cache.copies), cache.layers[0].segments[0].k.device
+    return torch.full(shape, 17, dtype=torch.int64, device=device)
 
 
-def parents(beams: int, device: torch.device) -> torch.Tensor:
-    """The beams that the beams of a step continue: each itself."""
-    return torch.arange(beams, device=device)
+def same_beams(beams: int, device: torch.device) -> torch.Tensor:
+    """The `beam_idx` of a step in which every beam continues itself."""
+    return torch.arange(beams, device=device, dtype=torch.int64)
 
 
 def held_bytes(cache: Cache) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,8 +11,10 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from tinyllm.cache import Cache
 from tinyllm.decoder import Decoder
-from tinyllm.kernels import KernelSet
+from tinyllm.kernels import TORCH, KernelSet
 from tinyllm.lab.counters import Operation, OperationLog
+from tinyllm.model import Model, restage
+from tinyllm.stages import Stage
 
 
 class KernelCalls(KernelSet):
@@ -49,3 +52,20 @@ def layer_operations(model: Decoder, cache: Cache, log: OperationLog | None = No
             with log:
                 layer(x, rope[layer.kind], metadata, kv)
     return [operation.name for operation in log.operations]
+
+
+def device_launches(
+    model: Model, stage: Stage, kernels: KernelSet = TORCH, held: int = 128
+) -> list[str]:
+    """Names of the launches of a layer in a stage on a device, for one token after `held` others.
+
+    Each kernel of ours is one launch, as on a GPU; `kernels` computes its result here.
+    """
+    log = OperationLog()
+    ours = KernelCalls(kernels, log)
+    ours.fuses_qkv_and_rope = True  # as those in Triton do
+    counting = restage(model, replace(stage, kernels=ours))
+    cache = counting.new_cache(1)
+    prompt = torch.ones(1, held, dtype=torch.int64, device=model.device)
+    counting.step(prompt, None, cache)
+    return layer_operations(counting, cache, log)

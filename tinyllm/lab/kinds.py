@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from tinyllm.lab.counters import Operation
 
-PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "linear")
+PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "linear", "qkv_rope_and_store")
 COPIES = ("cat", "copy_", "clone", "embedding", "index_select", "gather")
 KINDS = ("matrix products", "attention", "copies", "element-wise")
 BETWEEN = "between kernels"

@@ -147,6 +147,16 @@ def trace_beams(
     )
 
 
+def first_wrong_read(trace: BeamTrace, decode: Callable[[Sequence[int]], str]) -> str:
+    """The first beam that reads other tokens than its own, as text; `decode` makes text of tokens."""
+    for number, step in enumerate(trace.steps):
+        for beam, own in enumerate(step.sequences):
+            if step.read(beam) != own:
+                texts = f"is {decode(own)!r} and reads {decode(step.read(beam))!r}"
+                return f"step {number}: beam {beam} {texts}"
+    return "every beam reads its own tokens"
+
+
 class _Piece(NamedTuple):
     """A segment of a layer, keys and values in one storage each; `steps` of all slots, `written` of them used."""
 
