@@ -155,6 +155,15 @@ def test_a_part_that_fails_is_recorded_and_the_others_follow(monkeypatch, tmp_pa
     assert asdict(read_report(tmp_path / "report.json")) == asdict(made)
 
 
+def test_a_device_that_cannot_be_measured_is_a_clear_error(monkeypatch):
+    def fails(device):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(make_report, "measure_machine", fails)
+    with pytest.raises(ValueError, match="bandwidth of cpu could not be measured: out of memory"):
+        make_report.make_report(torch.device("cpu"), None, None)
+
+
 def test_a_wrong_attention_is_an_error(monkeypatch):
     monkeypatch.setattr(attention_rows, "PROMPT", 16)
     monkeypatch.setattr(attention_rows, "COLD_BYTES", {"cpu": 1})

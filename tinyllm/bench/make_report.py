@@ -45,9 +45,15 @@ def make_report(
     prompt: Callable[[Checkpoint, BenchCase], torch.Tensor],
     record: Callable[[Report], object] = lambda report: None,
 ) -> Report:
-    """Measure this machine; `record` receives the report after every part, so that an interrupted run keeps it."""
+    """Measure this machine; `record` receives the report after every part, so that an interrupted run keeps it.
+
+    Raises ValueError where not even the bandwidth of the device can be measured.
+    """
     report("1 of 4: the limits of this machine ...")
-    machine = measure_machine(device)
+    try:
+        machine = measure_machine(device)
+    except RuntimeError as error:
+        raise ValueError(f"the bandwidth of {device} could not be measured: {error}") from error
     today = datetime.now(UTC).date().isoformat()
     made = Report(FORMAT, today, machine_facts(device, machine), versions())
     parts = {
