@@ -50,7 +50,7 @@ def draw_beam_memory(traces: BeamTrace | Sequence[BeamTrace], step: int) -> Figu
 
 
 def _stand(columns: int) -> bool:
-    """Whether the words of so many columns stand upright, so that a page of a book, or a phone, is wide enough for them."""
+    """Whether the words of so many columns stand upright, to be read on a phone."""
     return columns > 7
 
 
