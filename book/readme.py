@@ -23,7 +23,7 @@ import rank_tables
 import report_tables
 import weight_errors
 
-from tinyllm.bench.rows import Row, grouped, read_rows
+from tinyllm.bench.rows import Row, grouped
 from tinyllm.draw.attention_cells import attention_runs, draw_attention_cells, middle
 from tinyllm.draw.latency import draw_latency
 from tinyllm.draw.models import draw_models
@@ -103,8 +103,8 @@ def main() -> int:
     ):
         for name, rows in bench_tables.recorded(kind).items():
             draw(rows).savefig(RESULTS / f"{name}.png")
-    rows = read_rows(RESULTS / "demo-cpu.json")
-    draw_searches(grouped(rows)).savefig(RESULTS / "demo-cpu.png")
+    for name, rows in bench_tables.recorded("demo").items():
+        draw_searches(grouped(rows)).savefig(RESULTS / f"{name}.png")
     for run in attention_runs():
         shape = run["rows"][0]["shape"]
         draw_attention_cells(run, *middle(run, shape)).savefig(

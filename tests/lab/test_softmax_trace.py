@@ -238,7 +238,7 @@ def frames(trace):
     """The three axes of every frame, in the filmstrip and alone."""
     film, steps = draw_filmstrip(trace).axes, len(trace.steps)
     for number in range(steps):
-        yield number, film[number::steps]
+        yield number, film[3 * number : 3 * number + 3]
         yield number, draw_frame(trace, number).axes
 
 

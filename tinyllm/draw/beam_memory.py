@@ -31,11 +31,9 @@ def draw_beam_memory(traces: BeamTrace | Sequence[BeamTrace], step: int) -> Figu
     )
     columns = max(line.column + len(line.places) for of_one in laid for line in of_one)
     widest, rows = max(_widest(trace, step) for trace in traces), [len(of_one) for of_one in laid]
-    width, height = (
-        1.0 + (0.16 + 0.065 * widest) * columns,
-        0.55 * len(traces) + 0.3 * (sum(rows) + any(shared)),
-    )
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=100)
+    row = 0.2 + 0.075 * widest if _stand(columns) else 0.33
+    height = 0.55 * len(traces) + 0.4 * any(shared) + row * sum(rows)
+    figure = Figure(figsize=(4.9, height), layout="constrained", dpi=140)
     axes = figure.subplots(len(traces), squeeze=False, height_ratios=rows)[:, 0]
     for axis, trace, of_one in zip(axes, traces, laid, strict=True):
         _draw_trace(axis, trace, step, of_one, columns)
@@ -44,11 +42,16 @@ def draw_beam_memory(traces: BeamTrace | Sequence[BeamTrace], step: int) -> Figu
         figure.legend(
             *handles,
             loc="outside lower center",
-            ncols=2 * traces[0].width,
+            ncols=4,
             frameon=False,
-            fontsize=8,
+            fontsize=9,
         )
     return figure
+
+
+def _stand(columns: int) -> bool:
+    """Whether the words of so many columns stand upright, to be read on a phone."""
+    return columns > 7
 
 
 def _has_response(trace: BeamTrace, step: int) -> bool:
@@ -61,11 +64,11 @@ def _draw_trace(
 ) -> None:
     centres = {}
     for y, line in enumerate(laid):
-        centres |= _draw_line(axis, trace, step, line, y)
+        centres |= _draw_line(axis, trace, step, line, y, 90 * _stand(columns))
     if _has_response(trace, step):
         _draw_beams(axis, trace, step, centres)
     axis.set(xlim=(-0.05, columns + 0.05), ylim=(len(laid) + 0.05, -0.05), xticks=[])
-    axis.set_yticks([y + 0.5 for y in range(len(laid))], [line.name for line in laid], fontsize=8)
+    axis.set_yticks([y + 0.5 for y in range(len(laid))], [line.name for line in laid], fontsize=9)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     axis.set_title(f"{trace.stage}, step {step}", fontsize=9, loc="left")
@@ -77,7 +80,7 @@ def _widest(trace: BeamTrace, step: int) -> int:
 
 
 def _draw_line(
-    axis: Axes, trace: BeamTrace, step: int, line: Line, y: int
+    axis: Axes, trace: BeamTrace, step: int, line: Line, y: int, rotation: int
 ) -> dict[Place, tuple[float, float]]:
     """Draw the squares of one line; returns their centres."""
     from matplotlib.patches import Rectangle
@@ -95,13 +98,10 @@ def _draw_line(
         if slot.state == "written":
             look |= {"edgecolor": "black", "linewidth": 1.6, "zorder": 2}
         axis.add_patch(Rectangle((x + 0.04, y + 0.06), 0.92, 0.88, facecolor=colour, **look))
-        middle = 0.3 if line.name.startswith("response") else 0.5
-        text = axis.text(
-            x + 0.5, y + middle, shown(slot.text), ha="center", va="center", fontsize=7, zorder=4
-        )
-        if slot.state == "copied":
-            text.set_bbox({"facecolor": colour, "edgecolor": "none", "pad": 0.6})
-        centres[place] = (x + 0.5, y + middle)
+        where = {"ha": "center", "va": "center", "rotation": rotation, "fontsize": 9, "zorder": 4}
+        text = axis.text(x + 0.5, y + 0.5, shown(slot.text), **where)
+        text.set_bbox({"facecolor": colour, "edgecolor": "none", "pad": 0.6})
+        centres[place] = (x + 0.5, float(y))
     return centres
 
 
@@ -112,7 +112,7 @@ def _draw_beams(
     at = trace.steps[step]
     for beam, places in enumerate(at.visible):
         shared = [centres[place] for place in places if at.buffers[place.buffer].name == "response"]
-        shift = 0.24 + 0.36 * (beam % trace.width + 0.5) / trace.width  # below the text
+        shift = 0.1 + 0.8 * (beam % trace.width + 0.5) / trace.width
         xs, ys = [x for x, _ in shared], [y + shift for _, y in shared]
         colour = BEAMS[beam % trace.width % len(BEAMS)]
         axis.plot(
@@ -131,8 +131,8 @@ def draw_bytes_over_steps(traces: Mapping[str, BeamTrace]) -> Figure:
     """Bytes of keys and values held, and bytes copied, over the steps of each trace."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 2.8), layout="constrained", dpi=100)
-    held, copied = figure.subplots(1, 2)
+    figure = Figure(figsize=(4.9, 3.8), layout="constrained", dpi=140)
+    held, copied = figure.subplots(2, 1)
     for (name, trace), colour in zip(traces.items(), (PEER, OURS, LIMIT, MOVED), strict=False):
         steps = range(len(trace.steps))
         held.plot(
@@ -153,9 +153,9 @@ def draw_bytes_over_steps(traces: Mapping[str, BeamTrace]) -> Figure:
         )
     for axis, title in ((held, "MB held"), (copied, "MB copied in a step")):
         axis.set_title(title, fontsize=9, loc="left")
-        axis.set_xlabel("step", fontsize=8)
+        axis.set_xlabel("step", fontsize=9)
         axis.set_ylim(bottom=0)
-        axis.tick_params(labelsize=8)
+        axis.tick_params(labelsize=9)
         axis.spines[["top", "right"]].set_visible(False)
-    held.legend(frameon=False, fontsize=8)
+    held.legend(frameon=False, fontsize=9)
     return figure

@@ -26,20 +26,20 @@ def weights_so_far(trace: SoftmaxTrace, number: int) -> list[float]:
 
 
 def draw_filmstrip(trace: SoftmaxTrace) -> Figure:
-    """A column per tile: scores and their maximum, the weights, and the accumulator.
+    """A row per tile: scores and their maximum, the weights, and the accumulator.
 
     Blue is the new tile, grey are earlier keys; hollow bars are the weights before this tile.
     """
     from matplotlib.figure import Figure
 
     count = len(trace.steps)
-    figure = Figure(figsize=(0.7 + 1.45 * count, 4.2), layout="constrained", dpi=100)
-    grid = figure.subplots(3, count, squeeze=False, sharey="row")
-    for number, axes in enumerate(grid.T):
+    figure = Figure(figsize=(4.9, 0.4 + 1.3 * count), layout="constrained", dpi=140)
+    grid = figure.subplots(count, 3, squeeze=False, sharey="col", width_ratios=(3, 3, 2))
+    for number, axes in enumerate(grid):
         _draw_frame(axes, trace, number)
-        axes[0].set_title(f"tile {number}", fontsize=9)
-    for axis, name in zip(grid[:, 0], ("scores", "weights", "accumulator"), strict=True):
-        axis.set_ylabel(name, fontsize=8)
+        axes[0].set_ylabel(f"tile {number}", fontsize=9)
+    for axis, name in zip(grid[0], ("scores", "weights", "accumulator"), strict=True):
+        axis.set_title(name, fontsize=9)
     return figure
 
 
@@ -47,14 +47,14 @@ def draw_frame(trace: SoftmaxTrace, number: int) -> Figure:
     """One tile of the filmstrip, with the names of the keys."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.4, 2.5), layout="constrained", dpi=100)
-    axes = figure.subplots(1, 3, width_ratios=(3, 3, 1.6))
+    figure = Figure(figsize=(4.9, 5.4), layout="constrained", dpi=140)
+    axes = figure.subplots(3, 1)
     _draw_frame(axes, trace, number)
     for axis, name in zip(axes, ("scores", "weights", "accumulator"), strict=True):
         axis.set_title(f"{name}, tile {number}", fontsize=9, loc="left")
     for axis in axes[:2]:
         axis.set_xticks(
-            range(len(trace.keys)), [key.strip() for key in trace.keys], rotation=90, fontsize=8
+            range(len(trace.keys)), [key.strip() for key in trace.keys], rotation=90, fontsize=9
         )
     return figure
 
@@ -66,7 +66,7 @@ def _draw_frame(axes: Sequence[Axes], trace: SoftmaxTrace, number: int) -> None:
     for axis in axes[:2]:
         axis.set_xlim(-0.7, len(trace.keys) - 0.3)
         axis.set_xticks([])
-        axis.tick_params(labelsize=7, length=2)
+        axis.tick_params(labelsize=9, length=2)
         axis.spines[["top", "right"]].set_visible(False)
 
 
@@ -92,7 +92,7 @@ def _draw_scores(axis: Axes, trace: SoftmaxTrace, number: int) -> None:
     axis.hlines(top, -0.7, keys - 0.3, color=LIMIT, linewidth=1.4)
     axis.set_ylim(low, high + 0.28 * (high - low))
     axis.text(
-        -0.5, top + 0.03 * (high - low), f"max {top:.2f}", fontsize=7, color=LIMIT, va="bottom"
+        -0.5, top + 0.03 * (high - low), f"max {top:.2f}", fontsize=9, color=LIMIT, va="bottom"
     )
 
 
@@ -106,7 +106,7 @@ def _draw_weights(axis: Axes, trace: SoftmaxTrace, number: int) -> None:
     total = float(trace.steps[number].state.denominator)
     axis.set_ylim(0, 1.3)
     axis.set_yticks([0, 1])
-    axis.text(-0.5, 1.08, f"sum {total:.2f}", fontsize=7, va="bottom")
+    axis.text(-0.5, 1.08, f"sum {total:.2f}", fontsize=9, va="bottom")
 
 
 def _draw_accumulator(axis: Axes, trace: SoftmaxTrace, number: int) -> None:

@@ -15,13 +15,13 @@ def draw_memory_over_time(allocations: Sequence[tuple[float, int]]) -> Figure:
     """Bytes held over seconds, from `tinyllm.lab.memory.allocations`; the peak is a dashed line."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 2.6), layout="constrained", dpi=100)
+    figure = Figure(figsize=(4.9, 2.6), layout="constrained", dpi=140)
     axis = figure.subplots()
     sizes = [size / 1e6 for _, size in allocations]
     axis.step([1e3 * time for time, _ in allocations], sizes, where="post", color=OURS, linewidth=1)
     axis.axhline(max(sizes), color=LIMIT, linestyle="--", linewidth=1)
-    axis.set_xlabel("ms", fontsize=8)
-    axis.set_ylabel("MB held", fontsize=8)
-    axis.tick_params(labelsize=8)
+    axis.set_xlabel("ms", fontsize=9)
+    axis.set_ylabel("MB held", fontsize=9)
+    axis.tick_params(labelsize=9)
     axis.spines[["top", "right"]].set_visible(False)
     return figure
