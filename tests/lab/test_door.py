@@ -18,7 +18,7 @@ def test_other_names_raise():
         lab.nothing  # noqa: B018
 
 
-@pytest.mark.parametrize("name", ["intel_gpus", "compare_caches"])
+@pytest.mark.parametrize("name", ["intel_gpus", "attention_code"])
 def test_a_function_is_not_hidden_by_its_module(name):
     module = importlib.import_module(f"tinyllm.lab.{name}")
     assert getattr(lab, name) is getattr(module, name)

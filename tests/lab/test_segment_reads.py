@@ -66,7 +66,7 @@ def test_an_answer_is_checked_by_result_and_bytes():
 def test_all_slots_exceed_the_budget():
     verdict = check_reads(all_slots)
     assert not verdict.right
-    assert "bytes loaded for 4 beams, 6 steps" in str(verdict)
+    assert "bytes loaded for 2 beams, 4 steps: result is" in str(verdict)
 
 
 def test_too_few_slots_are_wrong():
