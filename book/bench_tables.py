@@ -180,7 +180,7 @@ def times(rows: Sequence[Row], names: Iterable[str]) -> str:
 
 
 def demo() -> str:
-    """The output of the two commands, shortened to some columns of the recorded run: greedy, then in beams."""
+    """The output of the two commands, shortened to some rows and columns of the recorded run."""
     runs = recorded("demo") | recorded("ladder")  # the ladder of this machine is greedy alone
     groups = grouped(runs.get("demo-cpu", runs["ladder-cpu"]))
     shown = "\n".join(f"[{title(rows)}]\n{demo_table(rows)}" for rows in groups)
@@ -190,7 +190,7 @@ def demo() -> str:
 
 
 def demo_table(rows: Sequence[Row]) -> str:
-    """Some columns of the table of one search."""
-    head, *lines = table(rows)
+    """Transformers and the last stage, some columns of the table of one search."""
+    head, *lines = table([row for row in rows if row.stage.startswith(("hf", "final"))])
     columns = [head.index(name) for name in SHOWN]
     return aligned([tuple(line[i] for i in columns) for line in (head, *lines)])
