@@ -35,7 +35,7 @@ def made(tmp_path_factory):
         patch.setattr(getpass, "getuser", lambda: PEOPLE["user"])
         patch.setattr(platform, "node", lambda: PEOPLE["host"])
         patch.setattr("tinyllm.bench.machine.BUFFER_BYTES", {"cpu": 1 << 20})
-        patch.setattr("tinyllm.bench.kernel_checks.backends", lambda device: few)
+        patch.setattr(backends, "backends", lambda device: few)
         patch.setattr(attention_rows, "PROMPT", 16)
         patch.setattr(attention_rows, "COLD_BYTES", {"cpu": 1})
         few_tokens = make_report.LADDER.changed(prompts=(8,), new_tokens=2)

@@ -132,8 +132,11 @@ def test_controls_change_picture_and_text(browser, address, name, embedded):
         [(move, slider, value) for value in range(int(slider.get_attribute("max")) + 1)]
         for slider in sliders
     ]
-    if buttons := box.find_elements("css selector", "button"):
-        actions.append([("arguments[0].click()", button) for button in buttons])
+    groups = box.find_elements("css selector", "[role=group]")
+    actions += [
+        [("arguments[0].click()", button) for button in group.find_elements("tag name", "button")]
+        for group in groups
+    ]
     for positions in actions:
         seen = set()
         for script, *arguments in positions:
@@ -141,4 +144,4 @@ def test_controls_change_picture_and_text(browser, address, name, embedded):
             assert browser.execute_script(loaded, image) > 0
             seen.add((image.get_attribute("src"), words.text, image.get_attribute("alt")))
         assert len(seen) == len({text for _, text, _ in seen}) == len(positions) > 2
-    assert bool(buttons) == (name in ("gpus", "ladder"))
+    assert bool(groups) == (name in ("gpus", "ladder"))

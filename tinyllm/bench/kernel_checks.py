@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from tinyllm.check import Verdict, check
-from tinyllm.check.backends import backends
+from tinyllm.check import Verdict, backends, check
 from tinyllm.lab.kernels import KernelTime, time_kernel
 
 
@@ -24,7 +23,7 @@ class CheckedKernel:
 
 def checked_kernels(device: torch.device) -> Iterator[CheckedKernel]:
     """The operations of every kernel set, one after the other; one that a set inherits from torch is torch's."""
-    for backend in backends(device):
+    for backend in backends.backends(device):
         for operation, function in backend.functions.items():
             verdict = check(operation, function, dtypes=backend.dtypes, device=device, int8=True)
             dtype = backend.dtypes[-1]
