@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ def main() -> None:
             ptx = made.asm["ptx"]
             wide = ptx.count("ld.global.v4.b32") + ptx.count("cp.async.cg.shared.global")
             title = {"kernel": kernel.__name__, "format": name, "wide": wide}
-            print(json.dumps(title | _resources(made)), flush=True)
+            print(json.dumps(title | _resources(made, Path(os.environ["CUBIN_DIR"]))), flush=True)
 
 
 def test_compiles_without_spilling(tmp_path):
