@@ -78,6 +78,8 @@ def serve(listener, command):
                 if os.waitpid(process, os.WNOHANG)[0]:
                     connection.close()
                     del kernels[connection]
+    for process in kernels.values():
+        os.kill(process, signal.SIGKILL)
     return command.returncode
 
 

@@ -33,12 +33,12 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from bench_triton import timing, tuning
 
+from tinyllm.bench.attention_rows import SHAPES
 from tinyllm.kernels.torch_attention import attention_with_lse, bias_of_mask, merge_by_lse
 from tinyllm.kernels.triton import attention
 from tinyllm.kernels.triton.beam_mask import make_beam_mask
 from tinyllm.kernels.triton.split_plan import split_plan_of
 
-SHAPES = {"llama-2-7b": (32, 32, 128), "llama-3-8b": (32, 8, 128)}
 DTYPE = torch.bfloat16
 # The order in memory of the response's dimensions (request, head, step, sequence, element).
 LAYOUTS = {

@@ -22,13 +22,13 @@ import torch
 import triton
 from torch import Tensor
 
+from tinyllm.bench.attention_rows import SHAPES
 from tinyllm.kernels.int8 import quantize
 from tinyllm.kernels.kernel_set import KeyValueScales
 from tinyllm.kernels.triton import attention, make_beam_mask, segment_attention, split_plan_of
 from tinyllm.kernels.triton.timing import cache_bytes, milliseconds, replayed
 from tinyllm.kernels.triton.tuning import LAUNCHES, LaunchConfig
 
-SHAPES = {"llama-2-7b": (32, 32, 128), "llama-3-8b": (32, 8, 128)}  # query heads, KV heads, size
 DTYPE = torch.bfloat16
 STEPS = 64
 MEMORY = ("prompt_k", "prompt_v", "response_k", "response_v")

@@ -80,7 +80,7 @@ def test_a_report_names_no_person_machine_or_folder(made):
 @pytest.mark.parametrize(
     "text, kept",
     [
-        ("in /opt/data/x/model.gguf: 3 GB/s", "in ...model.gguf: 3 GB/s"),
+        ("in /a/b/model.gguf: 3 GB/s", "in ...model.gguf: 3 GB/s"),
         (r"C:\work\Jane\x.dll not found", "...x.dll not found"),
         ("a | b <script>\nnext", "a ? b ?script? next"),
     ],

@@ -94,7 +94,7 @@ def aliases(inputs: list[Tensor], outputs: list[Tensor]) -> bool:
     return bool(outputs) and all(x.untyped_storage()._cdata in held for x in outputs)
 
 
-def _operation(func: Any, inputs: list[Tensor], outputs: list[Tensor], flops: int = 0) -> Operation:
+def _operation(func: Any, inputs: list[Tensor], outputs: list[Tensor], flops: int) -> Operation:
     reads = [(x.untyped_storage(), touched_bytes(x)) for x in inputs]
     if func in LOOKUPS:
         reads[0] = (reads[0][0], touched_bytes(outputs[0]))

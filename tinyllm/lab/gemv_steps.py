@@ -65,15 +65,15 @@ class Step(NamedTuple):
 
 def gemv_steps() -> Mapping[str, Switches]:
     """The variants by name, each with one switch more than the one before it; threads are torch's."""
-    both = torch.get_num_threads()
+    threads = torch.get_num_threads()
     return MappingProxyType(
         {
             "one thread": Switches(),
-            "all threads": Switches(both),
-            "wide loads": Switches(both, 16),
-            "four sums": Switches(both, 16, 4),
-            "prefetch": Switches(both, 16, 4, 4096),
-            "two rows at a time": Switches(both, 16, 4, 4096, 2),
+            "all threads": Switches(threads),
+            "wide loads": Switches(threads, 16),
+            "four sums": Switches(threads, 16, 4),
+            "prefetch": Switches(threads, 16, 4, 4096),
+            "two rows at a time": Switches(threads, 16, 4, 4096, 2),
         }
     )
 
