@@ -182,7 +182,7 @@ that a lane can do, 2D blocks the loads and stores of tiles, dpas the matrix ins
 """
 
 
-def _newer(folder: Path) -> ocloc.Compiler:
+def newer_compiler(folder: Path) -> ocloc.Compiler:
     """Debian unstable's ocloc, for Max too, whose 2D blocks Debian 12's lacks."""
     offline = ocloc.newer(folder)
     return replace(offline, gpus=offline.gpus | {"pvc": 16})
@@ -200,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     newer = parser.parse_args(arguments).newer
     with ocloc.scratch() as folder:
-        offline = _newer(Path(folder)) if newer else ocloc.installed()
+        offline = newer_compiler(Path(folder)) if newer else ocloc.installed()
         rows = reports(offline, Path(folder))
     replace_section(TABLE, PREFACE, section(offline, rows), newer)
     unexpected = unexpected_spills(rows)

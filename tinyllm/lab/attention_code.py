@@ -83,7 +83,7 @@ def disassemble(folder: Path) -> str:
     from tinyllm.kernels.triton import isa
     from tinyllm.kernels.triton.xpu.compiler import RELEASE
 
-    offline = isa._newer(folder)
+    offline = isa.newer_compiler(folder)
     (module,) = isa.compiled_modules(isa.TARGETS[GPU], folder, [VARIANT], [DTYPE])
     offline.build(Path(module.path).read_bytes(), GPU, folder, module.options)
     text = (folder / f".text.{module.kernel}.asm").read_text()
