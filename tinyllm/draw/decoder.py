@@ -87,10 +87,11 @@ def _box(part: str, place: tuple[int, int, int], lit: bool) -> str:
     name = "+" if part == "residual" else part
     colours = (LIT, TEXT) if lit else (PLAIN, LINE)
     thick = ' stroke-width="2.5"' if lit else ""
-    weight = ' font-weight="bold"' if lit else ""
-    size = ' font-size="11"' if lit and part == "attention" else ""
+    bold = (
+        ' font-weight="bold" font-size="11"' if lit else ""
+    )  # smaller, since bold letters are wider
     shape = _rectangle(left, top, width, height, *colours, corner, thick)
-    return shape + _words(left + width / 2, top + height / 2 + 4, name, "middle", weight + size)
+    return shape + _words(left + width / 2, top + height / 2 + 4, name, "middle", bold)
 
 
 def _rectangle(

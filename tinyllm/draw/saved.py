@@ -35,7 +35,7 @@ NAMES: Mapping[int, str] = MappingProxyType(
         2: "naive",
         4: "norms fused",
         5: "rotation fused",
-        6: "products merged",
+        6: "matmuls merged",
         9: "segment cache",
         11: "segment kernel",
         12: "launches replayed",
