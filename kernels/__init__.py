@@ -37,8 +37,8 @@ class DefaultCpuKernels(TorchKernels):
     ) -> Tensor:
         """Dense weights too are read by our code where there are many rows, with the epilogue that the vendor's has."""
         is_dense = isinstance(weight, DenseWeight)
-        one_summand = bias is None or residual is None
-        if is_dense and one_summand and x.dtype == torch.float32 and len(x) > MAX_GEMV_ROWS:
+        one_epilogue = bias is None or residual is None
+        if is_dense and one_epilogue and x.dtype == torch.float32 and len(x) > MAX_GEMV_ROWS:
             return matmul_in_place(x, weight, bias, residual)
         return super().matmul(x, weight, bias, residual)
 

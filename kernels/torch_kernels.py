@@ -172,8 +172,8 @@ class TorchKernels(KernelSet):
         if is_read_in_place(x, weight):
             return matmul_in_place(x, weight, bias, residual)
         out = self._unpack_and_multiply(x, weight)
-        summand = residual if bias is None else bias
-        return out if summand is None else out.add_(summand)
+        epilogue = residual if bias is None else bias
+        return out if epilogue is None else out.add_(epilogue)
 
     def _unpack_and_multiply(self, x: Tensor, weight: PackedWeight) -> Tensor:
         """A tile of rows is dense at a time."""

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from ..weights import DenseWeight, Weight
 from .matrices import check_matrix, matrix_of
-from .operations import Kernels, kernels
-from .structs import MatmulArgs, Scratch, address, check_shape, check_tensor
+from .operations import kernels
+from .structs import Library, MatmulArgs, Scratch, address, check_shape, check_tensor
 
 
 def matmul(
@@ -17,14 +17,14 @@ def matmul(
     bias: Tensor | None = None,
     residual: Tensor | None = None,
     *,
-    using: Kernels | None = None,
+    library: Library | None = None,
 ) -> Tensor:
     """x W^T + bias + residual, [rows, n] in float32; blocks are unpacked by tiles that a cache holds.
 
-    `using`: another built library than that of this processor. Raises ValueError for shapes or dtypes that the kernel
-    does not take, MemoryError, BuildError where there are no kernels.
+    `library`: another than the one that is built for this processor. Raises ValueError for shapes or dtypes that the
+    kernel does not take, MemoryError, BuildError where there are no kernels.
     """
-    library = (using or kernels()).library
+    library = library or kernels().library
     check_shape("x", x, "rows k")
     check_tensor("x", x, torch.float32, [0, 1])
     rows, k = x.shape

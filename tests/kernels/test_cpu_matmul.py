@@ -21,9 +21,10 @@ INPUTS = (1, 7, 16, 40)
 
 
 @pytest.fixture(params=["best", *OTHER_INSTRUCTION_SETS])
-def kernels(request):
-    """The kernels of each instruction set that this processor has."""
-    return cpu.kernels() if request.param == "best" else kernels_for(request.param)
+def library(request):
+    """The code of each instruction set that this processor has."""
+    kernels = cpu.kernels() if request.param == "best" else kernels_for(request.param)
+    return kernels.library
 
 
 def assert_right(got, right):
@@ -33,7 +34,7 @@ def assert_right(got, right):
 
 
 @pytest.mark.parametrize("k", INPUTS)
-def test_dense_weights_of_every_size(kernels, k):
+def test_dense_weights_of_every_size(library, k):
     for threads in (1, 2, 5):
         torch.set_num_threads(threads)
         for rows in ROWS:
@@ -43,20 +44,22 @@ def test_dense_weights_of_every_size(kernels, k):
                 bias = draw(n)
                 residual = draw(rows, n)
                 right = x.double() @ weight.double().T
-                got = cpu.matmul(x, DenseWeight(weight), using=kernels)
+                got = cpu.matmul(x, DenseWeight(weight), library=library)
                 assert_right(got, right)
-                got = cpu.matmul(x, DenseWeight(weight), bias, residual, using=kernels)
+                got = cpu.matmul(x, DenseWeight(weight), bias, residual, library=library)
                 assert_right(got, right + bias + residual)
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_blocks(kernels, name):
+def test_blocks(library, name):
     torch.set_num_threads(2)
     for blocks in (1, 3):
         k = blocks * FORMATS[name].elements
         weight = packed_weight([name], 37, k)
         x = draw(50, k)
-        assert_right(cpu.matmul(x, weight, using=kernels), x.double() @ unpacked(weight).double().T)
+        assert_right(
+            cpu.matmul(x, weight, library=library), x.double() @ unpacked(weight).double().T
+        )
 
 
 def test_more_weights_than_a_tile_holds():
@@ -87,8 +90,14 @@ def test_no_rows():
         ((draw(20, 8), DenseWeight(draw(5, 9))), r"weight has shape \[5, 9\], expected \[5, 8\]"),
         ((draw(20, 8), DenseWeight(draw(5, 8).half())), r"weight is torch\.float16"),
         ((draw(20, 8), DenseWeight(draw(5, 8)), draw(4)), r"bias has shape \[4\]"),
-        ((draw(20, 8), DenseWeight(draw(5, 8)), None, draw(20, 4)), r"residual has shape \[20, 4\]"),
-        ((draw(2, 20, 8), DenseWeight(draw(5, 8))), r"x has shape \[2, 20, 8\], expected \[rows k\]"),
+        (
+            (draw(20, 8), DenseWeight(draw(5, 8)), None, draw(20, 4)),
+            r"residual has shape \[20, 4\]",
+        ),
+        (
+            (draw(2, 20, 8), DenseWeight(draw(5, 8))),
+            r"x has shape \[2, 20, 8\], expected \[rows k\]",
+        ),
         ((draw(8, 20).T, DenseWeight(draw(5, 8))), "the last axis must be contiguous"),
     ],
 )
@@ -105,17 +114,16 @@ def test_the_default_set_reads_blocks_in_one_operation(names, rows):
     right = x.double() @ unpacked(weight).double().T
     bias = draw(40)
     residual = draw(rows, 40)
-    for summands in ((bias, None), (None, residual)):
-        made = []
-        run = partial(DEFAULT_CPU.matmul, x, weight, *summands)
-        (operation,) = record(lambda: made.append(run()))
-        (summand,) = (one for one in summands if one is not None)
+    for epilogues in ((bias, None), (None, residual)):
+        run = partial(DEFAULT_CPU.matmul, x, weight, *epilogues)
+        (operation,) = record(run)
+        (epilogue,) = (one for one in epilogues if one is not None)
         assert operation.name == "tinyllm::matmul"
         assert sum(size for _, size in operation.reads) == weight.nbytes + 4 * (
-            x.numel() + summand.numel()
+            x.numel() + epilogue.numel()
         )
         assert operation.flops == 2 * rows * 40 * 512
-        assert_right(made[0], right + summand)
+        assert_right(run(), right + epilogue)
     assert_right(DEFAULT_CPU.matmul(x, weight, bias, residual), right + bias + residual)
 
 
