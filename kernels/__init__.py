@@ -9,18 +9,38 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 import torch
+from torch import Tensor
 
 from .kernel_set import KernelSet
+from .packed import matmul as matmul_in_place
 from .torch_kernels import TORCH, TorchKernels
+from .weights import DenseWeight, Weight
 
+MAX_GEMV_ROWS = 16  # with more rows a matmul is bound by arithmetic
 KERNEL_SETS = ("torch", "triton", "sycl", "cpu", "ipex", "onednn")
 
 
 class DefaultCpuKernels(TorchKernels):
-    """Torch's operations one by one, where a runner may replace a complete decode step by native code."""
+    """Torch's operations one by one, but for matmuls of a prefill in float32; a runner may replace a complete decode
+    step by native code.
+    """
 
     native_step = True
     planar_blocks = False
+
+    def matmul(
+        self,
+        x: Tensor,
+        weight: Weight,
+        bias: Tensor | None = None,
+        residual: Tensor | None = None,
+    ) -> Tensor:
+        """Dense weights too are read by our code where there are many rows, with the epilogue that the vendor's has."""
+        is_dense = isinstance(weight, DenseWeight)
+        one_epilogue = bias is None or residual is None
+        if is_dense and one_epilogue and x.dtype == torch.float32 and len(x) > MAX_GEMV_ROWS:
+            return matmul_in_place(x, weight, bias, residual)
+        return super().matmul(x, weight, bias, residual)
 
 
 DEFAULT_CPU = DefaultCpuKernels()

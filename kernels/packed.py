@@ -1,12 +1,15 @@
 """Packed weights in torch: rows of a matrix made dense, as operations of torch's dispatcher.
 
-`torch.ops.tinyllm.unpack` and `lookup` are one operation each where operations are counted, as a kernel is one launch.
-On a CPU `unpack` runs the native code of the folder `cpu`, where it can be built.
+`torch.ops.tinyllm.unpack`, `lookup` and `matmul` are one operation each where operations are counted, as a kernel is
+one launch. On a CPU `unpack` and `matmul` run the native code of the folder `cpu`, where it can be built.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -15,6 +18,7 @@ from .weights import DenseWeight, PackedRows, PackedWeight, Weight
 
 # Those that Triton's and SYCL's kernels decode.
 GPU_FORMATS = ("Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K")
+DENSE = "F32"
 PLANE_ALIGNMENT = 16  # bytes of a lane's widest load
 DECODE_ELEMENTS = 4 << 20  # weights that torch's operations decode at a time
 NUMBERS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
@@ -41,6 +45,27 @@ def lookup(weight: PackedWeight, ids: Int[Tensor, "*ids"]) -> Float[Tensor, "*id
         rows.blocks, rows.format.name, rows.planar, ids.flatten(), weight.dtype
     )
     return found.unflatten(0, ids.shape)
+
+
+def matmul(
+    x: Float[Tensor, "rows k"],
+    weight: Weight,
+    bias: Float[Tensor, " n"] | None = None,
+    residual: Float[Tensor, "rows n"] | None = None,
+) -> Float[Tensor, "rows n"]:
+    """x W^T + bias + residual in one operation, for weights that `is_read_in_place` takes. Moves their bytes."""
+    if isinstance(weight, DenseWeight):
+        return torch.ops.tinyllm.matmul(x, [weight.data], [DENSE], bias, residual)
+    blocks = [part.blocks for part in weight.parts]
+    formats = [part.format.name for part in weight.parts]
+    return torch.ops.tinyllm.matmul(x, blocks, formats, bias, residual)
+
+
+def is_read_in_place(x: Tensor, weight: PackedWeight) -> bool:
+    """Whether `matmul` reads the blocks themselves: on a CPU in float32, in which our code outruns the vendor's."""
+    if x.device.type != "cpu" or x.dtype != torch.float32:
+        return False
+    return all(is_listed(part.format) and not part.planar for part in weight.parts)
 
 
 def is_listed(blocks: BlockFormat) -> bool:
@@ -117,6 +142,26 @@ def decode_rows(
     return out
 
 
+def decode_and_multiply(
+    x: Tensor,
+    parts: Sequence[Tensor],
+    formats: Sequence[str],
+    bias: Tensor | None,
+    residual: Tensor | None,
+) -> Tensor:
+    """`matmul` by torch's operations: every part is dense for a moment."""
+    columns = [F.linear(x, _dense(part, name)) for part, name in zip(parts, formats, strict=True)]
+    out = torch.cat(columns, dim=-1)
+    out = out if bias is None else out.add_(bias)
+    return out if residual is None else out.add_(residual)
+
+
+def _dense(part: Tensor, name: str) -> Tensor:
+    if part.dtype == torch.float32:
+        return part
+    return decode_rows(part, name, False, 0, len(part), torch.float32)
+
+
 def _lookup(blocks: Tensor, name: str, planar: bool, ids: Tensor, dtype: torch.dtype) -> Tensor:
     return PackedRows(blocks, FORMATS[name], planar).lookup(ids).to(dtype)
 
@@ -126,7 +171,11 @@ def _register() -> torch.library.Library:
     blocks = "Tensor blocks, str format, bool planar"
     library.define(f"unpack({blocks}, int first, int last, ScalarType dtype) -> Tensor")
     library.define(f"lookup({blocks}, Tensor ids, ScalarType dtype) -> Tensor")
+    library.define(
+        "matmul(Tensor x, Tensor[] parts, str[] formats, Tensor? bias, Tensor? residual) -> Tensor"
+    )
     library.impl("unpack", decode_rows, "CompositeExplicitAutograd")
+    library.impl("matmul", decode_and_multiply, "CompositeExplicitAutograd")
     library.impl("lookup", _lookup, "CompositeExplicitAutograd")
     return library
 

@@ -17,7 +17,8 @@ from .kernel_set import (
     NormWeights,
     Workspace,
 )
-from .packed import unpack
+from .packed import is_read_in_place, unpack
+from .packed import matmul as matmul_in_place
 from .torch_attention import (
     PartialAttention,
     attention_with_lse,
@@ -161,15 +162,18 @@ class TorchKernels(KernelSet):
         bias: Tensor | None = None,
         residual: Tensor | None = None,
     ) -> Tensor:
-        """The vendor's matmul, with the bias as its epilogue, or else the residual."""
-        if not isinstance(weight, DenseWeight):
-            out = self._unpack_and_multiply(x, weight)
-            out = out if bias is None else out.add_(bias)
-            return out if residual is None else out.add_(residual)
-        if bias is None and residual is not None:
-            return torch.addmm(residual, x, weight.data.t())
-        out = F.linear(x, weight.data, bias)
-        return out if residual is None else out + residual
+        """The vendor's matmul, or ours where it reads blocks; the bias is its epilogue, or else the residual."""
+        if bias is not None and residual is not None:
+            return self.matmul(x, weight, bias) + residual
+        if isinstance(weight, DenseWeight):
+            if residual is not None:
+                return torch.addmm(residual, x, weight.data.t())
+            return F.linear(x, weight.data, bias)
+        if is_read_in_place(x, weight):
+            return matmul_in_place(x, weight, bias, residual)
+        out = self._unpack_and_multiply(x, weight)
+        epilogue = residual if bias is None else bias
+        return out if epilogue is None else out.add_(epilogue)
 
     def _unpack_and_multiply(self, x: Tensor, weight: PackedWeight) -> Tensor:
         """A tile of rows is dense at a time."""

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from ..block_formats import FORMATS
-from ..packed import decode_rows
+from ..packed import decode_and_multiply, decode_rows
 from ..torch_kernels import TorchKernels
-from ..weights import PackedRows
+from ..weights import DenseWeight, PackedRows, PackedWeight, Weight
 from .build import BuildError, cache_folder
+from .matmul import matmul
 from .operations import (
     MAX_HEAD_DIM,
     MAX_ROWS,
@@ -36,6 +39,7 @@ __all__ = [
     "Kernels",
     "kernels",
     "linear",
+    "matmul",
     "segment_attention",
     "unavailable",
     "unpack",
@@ -70,6 +74,30 @@ def _unpack_natively(
     return unpack(PackedRows(blocks, FORMATS[name]), first, last, dtype)
 
 
+def _multiply_natively(
+    x: Tensor,
+    parts: Sequence[Tensor],
+    formats: Sequence[str],
+    bias: Tensor | None,
+    residual: Tensor | None,
+) -> Tensor:
+    if unavailable():
+        return decode_and_multiply(x, parts, formats, bias, residual)
+    weight = _weight_of(parts, formats)
+    if 1 <= len(x) <= MAX_ROWS:
+        return linear(x, weight, bias, residuals=() if residual is None else (residual,))
+    return matmul(x, weight, bias, residual)
+
+
+def _weight_of(parts: Sequence[Tensor], formats: Sequence[str]) -> Weight:
+    if parts[0].dtype == torch.float32:
+        return DenseWeight(parts[0])
+    pairs = zip(parts, formats, strict=True)
+    rows = tuple(PackedRows(blocks, FORMATS[name]) for blocks, name in pairs)
+    return PackedWeight(rows, torch.float32)
+
+
 if __name__.startswith("tinyllm."):  # as in `packed`
     ON_CPU = torch.library.Library("tinyllm", "IMPL")
     ON_CPU.impl("unpack", _unpack_natively, "CPU")
+    ON_CPU.impl("matmul", _multiply_natively, "CPU")

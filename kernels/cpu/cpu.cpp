@@ -2,6 +2,7 @@
 #include <new>
 
 #include "kernels.hpp"
+#include "matmul.hpp"
 #include "step.hpp"
 
 namespace {
@@ -56,6 +57,14 @@ void tinyllm_linear(const GemvArgs* args) {
             linear<decltype(dtype)>(*args, thread, num_threads);
         });
     });
+}
+
+int tinyllm_matmul(const MatmulArgs* args, Scratch* scratch) {
+    if (!scratch->reserve(matmul_floats(*args))) return NO_MEMORY;
+    in_parallel(args->num_threads, [&](int thread, int num_threads) {
+        matmul(*args, *scratch, thread, num_threads);
+    });
+    return DONE;
 }
 
 void tinyllm_unpack(const UnpackArgs* args) {

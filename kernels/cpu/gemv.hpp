@@ -7,7 +7,7 @@
 
 #include "vector.hpp"
 
-constexpr int MAX_ROWS = 16;  // of activations; more belong to a library's matmul
+constexpr int MAX_ROWS = 16;  // of activations; more belong to matmul.hpp, or a library
 constexpr int ROW_BLOCK = 8;  // rows whose sums are kept in registers together
 
 // The type of activations in a GEMV: bfloat16 where the processor multiplies it, as torch does.

@@ -62,6 +62,15 @@ struct GemvArgs {
     float eps;
 };
 
+// x W^T + bias + residual in float32 for any number of rows; `bias` and `residual` may be null.
+struct MatmulArgs {
+    Matrix weight;
+    const void *x, *bias, *residual;
+    void* out;  // [rows, n]
+    int64_t x_stride, residual_stride, rows, k, n;
+    int32_t num_threads;
+};
+
 // Rows [first, last) of a part in blocks, as a dense matrix.
 struct UnpackArgs {
     MatrixPart part;

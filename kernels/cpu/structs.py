@@ -111,6 +111,19 @@ class GemvArgs(Structure):
     ]
 
 
+class MatmulArgs(Structure):
+    """A matrix product with many rows of activations."""
+
+    _fields_ = [
+        ("weight", Matrix),
+        *members(
+            pointer="x bias residual out",
+            long="x_stride residual_stride rows k n",
+            int="num_threads",
+        ),
+    ]
+
+
 class UnpackArgs(Structure):
     """Rows of a part in blocks, as a dense matrix."""
 
@@ -165,6 +178,7 @@ class Library:
         self.lanes = function("lanes", ctypes.c_int)
         self.step = function("step", ctypes.c_int, POINTER(ModelArgs), POINTER(StepArgs), c_void_p)
         self.linear = function("linear", None, POINTER(GemvArgs))
+        self.matmul = function("matmul", ctypes.c_int, POINTER(MatmulArgs), c_void_p)
         self.unpack = function("unpack", None, POINTER(UnpackArgs))
         self.segment_attention = function(
             "segment_attention", ctypes.c_int, attention_args, c_void_p

@@ -36,22 +36,43 @@ def counted(model, batch, prompt):
 def test_prediction_equals_count(stage, name):
     stage = replace(tinyllm.STAGES[stage], kernels=TORCH)
     model = packed_model(models.tiny(**SIZES | MODELS[name]), stage)
-    prefill = Workload(2, 19, 0, 4, packed=packed_sizes(model), layer=1)
+    prefill = Workload(2, 19, 0, 4, packed=packed_sizes(model), layer=1, device="cpu")
     step = replace(prefill, tokens=1, held=19)
     for seen, work in zip(counted(model, 2, 19), (prefill, step), strict=True):
         assert seen.layer == layer_cost(model.stage, model.config, work)
         assert seen.total == pass_cost(model.stage, model.config, work)
 
 
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("stage", ["naive", "fused", "sdpa", "final"])
+def test_dense_weights_and_more_rows_than_a_gemv_has(stage, name):
+    model = tinyllm.optimize(models.tiny(**SIZES | MODELS[name]), stage=stage)
+    work = Workload(2, 19, 0, 4, layer=1, device="cpu")
+    seen, _ = counted(model, 2, 19)
+    assert seen.layer == layer_cost(model.stage, model.config, work)
+    assert seen.total == pass_cost(model.stage, model.config, work)
+
+
 def test_matrices_of_several_tiles(monkeypatch):
-    monkeypatch.setitem(UNPACKED_BYTES, "cpu", 4 * 256 * 48)
-    model = packed_model(models.tiny(**SIZES), "sdpa")
-    work = Workload(2, 19, 0, 4, packed=packed_sizes(model), layer=1, device="cpu")
+    monkeypatch.setitem(UNPACKED_BYTES, "cpu", 2 * 256 * 48)
+    model = packed_model(models.tiny(**SIZES), "sdpa").to(torch.bfloat16)
+    work = Workload(2, 19, 0, 2, packed=packed_sizes(model), layer=1, device="cpu")
     cost = pass_cost(model.stage, model.config, work)
     assert counted(model, 2, 19)[0].total == cost
     on_gpu = pass_cost(model.stage, model.config, replace(work, device="cuda"))
     assert on_gpu.launches < cost.launches
     assert on_gpu.weights == cost.weights
+
+
+def test_in_float32_on_a_cpu_blocks_are_read_in_place():
+    model = packed_model(models.tiny(**SIZES), "sdpa")
+    work = Workload(2, 19, 0, 4, packed=packed_sizes(model), layer=1, device="cpu")
+    in_place = pass_cost(model.stage, model.config, work)
+    tiled = pass_cost(model.stage, model.config, replace(work, device="cuda"))
+    assert counted(model, 2, 19)[0].total == in_place
+    assert in_place.weights == tiled.weights
+    assert in_place.launches < tiled.launches
+    assert in_place.activations_written < tiled.activations_written
 
 
 def test_least_bytes_are_those_of_the_blocks():

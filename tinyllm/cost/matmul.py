@@ -63,6 +63,14 @@ def activation_cost(rows: int, f: int, size: int) -> Cost:
     return launch(read=size * rows * f, write=size * rows * f)
 
 
+def bias_and_activation_cost(rows: int, f: int, size: int, fused: bool) -> Cost:
+    """What `bias_and_activate` moves: in one launch, or in torch's two."""
+    x = size * rows * f
+    if fused:
+        return activation_cost(rows, f, size) + Cost(weights=size * f)
+    return launch(read=x, weights=size * f, write=x) + activation_cost(rows, f, size)
+
+
 def fused_matmul_cost(
     config: DecoderConfig,
     work: Workload,
@@ -117,9 +125,8 @@ def fused_matmul_cost(
         if gated and launches > 1:  # gate and up are made in different launches
             cost += Cost(activations_written=out) + launch(read=2 * out, write=out)
         return cost
-    after = (
-        own_kernels and activated and not gated and bias
-    )  # the bias is added together with the activation
+    # In front of an activation, the bias is no epilogue of the vendor's matmul.
+    after = activated and not gated and bias and (own_kernels or not few)
     fused_residual = residual and not bias
     if parts:
         cost += tiled_matmul_cost(work, parts, rows, inputs, bias and not after, residual)
@@ -129,8 +136,10 @@ def fused_matmul_cost(
         cost += add_cost(rows, outputs, size) if residual and bias else Cost()
     if gated:
         cost += launch(read=2 * out, write=out) if own_kernels else gate_cost(rows, kept, size)
+    elif after:
+        cost += bias_and_activation_cost(rows, kept, size, own_kernels)
     elif activated:
-        cost += activation_cost(rows, kept, size) + Cost(weights=size * outputs * after)
+        cost += activation_cost(rows, kept, size)
     return cost
 
 

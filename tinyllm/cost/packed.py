@@ -122,6 +122,11 @@ def is_unpacked_for_few_rows(work: Workload, parts: tuple[PackedPart, ...]) -> b
     return work.kernels in GPU_KERNELS and not all(part.has_launch for part in parts)
 
 
+def is_read_in_place(work: Workload) -> bool:
+    """Whether the matmul that is not fused reads blocks itself, as `kernels.packed.is_read_in_place`."""
+    return work.device == "cpu" and work.size == 4
+
+
 def tiled_matmul_cost(
     work: Workload,
     parts: tuple[PackedPart, ...],
@@ -130,7 +135,21 @@ def tiled_matmul_cost(
     bias: bool,
     residual: bool,
 ) -> Cost:
-    """What `TorchKernels.matmul` moves: every tile is unpacked, multiplied, and forgotten."""
+    """What `TorchKernels.matmul` moves: every tile is unpacked, multiplied, and forgotten.
+
+    On a CPU in float32 the blocks are read in one operation, with the bias or else the residual.
+    """
+    outputs = sum(part.rows for part in parts)
+    out = work.size * rows * outputs
+    if is_read_in_place(work):
+        packed = sum(part.rows * part.row_bytes for part in parts)
+        cost = launch(
+            read=work.size * rows * inputs + out * (residual and not bias),
+            weights=packed + work.size * outputs * bias,
+            write=out,
+            flops=2 * rows * inputs * outputs,
+        )
+        return cost + launch(read=2 * out, write=out) * (residual and bias)
     dense = work.size * inputs
     height = tile_rows(inputs, work.size, work.device)
     cost = Cost()
@@ -145,8 +164,6 @@ def tiled_matmul_cost(
                 write=work.size * rows * n,
                 flops=2 * rows * inputs * n,
             )
-    outputs = sum(part.rows for part in parts)
-    out = work.size * rows * outputs
     if tiles > 1:  # their columns are put side by side
         cost += launch(read=out, write=out)
     if bias:

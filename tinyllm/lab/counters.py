@@ -44,7 +44,16 @@ def _sdpa_flops(
     return sdpa_flop_count(q.shape, (b, h, *k.shape[2:]), (b, h, *v.shape[2:]))
 
 
-FLOPS = {**flop_registry, aten._scaled_dot_product_flash_attention_for_cpu: _sdpa_flops}
+def _matmul_flops(x: Tensor, parts: list[Tensor], *args: Any, out_val: Any = None) -> int:
+    """Of our own matmul: its weights may lie in blocks."""
+    return 2 * x.shape[-1] * out_val.numel()
+
+
+FLOPS = {
+    **flop_registry,
+    aten._scaled_dot_product_flash_attention_for_cpu: _sdpa_flops,
+    torch.ops.tinyllm.matmul: _matmul_flops,
+}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from tinyllm.lab.counters import Operation
 
-PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "linear", "qkv_rope_and_store")
+PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "linear", "matmul", "qkv_rope_and_store")
 COPIES = ("cat", "copy_", "clone", "embedding", "index_select", "gather")
 KINDS = ("matrix products", "attention", "copies", "element-wise")
 BETWEEN = "between kernels"
@@ -29,7 +29,7 @@ def kind_of(name: str) -> str:
 
 def short_name(name: str) -> str:
     """`aten::mul.Tensor` is `mul`."""
-    return name.removeprefix("aten::").split(".")[0]
+    return name.partition("::")[2].split(".")[0]
 
 
 def launches_by_kind(operations: Iterable[Operation]) -> dict[str, int]:
