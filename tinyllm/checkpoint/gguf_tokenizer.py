@@ -11,7 +11,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from tinyllm.checkpoint.config_files import TOKENIZER_FILES, read_tokenizer
+from tinyllm.checkpoint.config_files import (
+    CHAT_TEMPLATE,
+    PLAIN_CLASS,
+    TOKENIZER_CONFIG,
+    TOKENIZER_FILES,
+    read_json,
+    read_tokenizer,
+)
 from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.checkpoint.lazy import Lazy, LazyTokenizer
 from tinyllm.kernels.file_cache import cache_folder, cached
@@ -20,7 +27,7 @@ from tinyllm.runtime.progress import progress
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
-BESIDE_TOKENIZER = (*TOKENIZER_FILES, "tokenizer_config.json", "chat_template.jinja")
+BESIDE_TOKENIZER = (*TOKENIZER_FILES, TOKENIZER_CONFIG, CHAT_TEMPLATE)
 
 
 def tokenizer_of_gguf(file: GGUFFile, config: Lazy[PreTrainedConfig]) -> LazyTokenizer:
@@ -50,7 +57,16 @@ def tokenizer_of_gguf(file: GGUFFile, config: Lazy[PreTrainedConfig]) -> LazyTok
         folder = cached(cache_folder("gguf") / name, make)
     except OSError:  # no folder can be written
         return LazyTokenizer.of(tokenizer_in_gguf(file))
-    return LazyTokenizer(partial(read_tokenizer, folder), folder)
+    return LazyTokenizer(partial(read_kept, folder), folder)
+
+
+def read_kept(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer saved in a folder; without AutoTokenizer, which imports models, where its class is plain."""
+    if read_json(folder / TOKENIZER_CONFIG).get("tokenizer_class") != PLAIN_CLASS:
+        return read_tokenizer(folder)
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast.from_pretrained(folder)
 
 
 def tokenizer_in_gguf(file: GGUFFile) -> PreTrainedTokenizerBase:

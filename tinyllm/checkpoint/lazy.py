@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedTokenizerBase
@@ -22,7 +22,7 @@ class Lazy(Generic[T]):
         self.make = make
 
     @classmethod
-    def of(cls, value: T) -> Self:
+    def of(cls, value: T) -> Lazy[T]:
         """A value that exists already."""
         lazy = cls.__new__(cls)
         lazy.value = value

@@ -13,15 +13,18 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from tinyllm.checkpoint.config_files import read_json
+from tinyllm.checkpoint.config_files import (
+    CHAT_TEMPLATE,
+    PLAIN_CLASS,
+    TOKENIZER_CONFIG,
+    read_json,
+)
 from tinyllm.checkpoint.lazy import LazyTokenizer
 
 if TYPE_CHECKING:
     from jinja2 import Template
     from transformers import PreTrainedTokenizerBase
 
-# transformers' class that does nothing else than tokenizer.json states.
-PLAIN_CLASS = "TokenizersBackend"
 # Settings of others that change the tokens or the text.
 OTHER_SETTINGS = ("clean_up_tokenization_spaces", "split_special_tokens")
 # What a chat template may read besides special tokens, so that nothing of transformers is missing.
@@ -74,12 +77,12 @@ def text_tokenizer(lazy: LazyTokenizer) -> TextTokenizer | PreTrainedTokenizerBa
     """A model's tokenizer for texts: transformers' own where it is read already, or needs more; None without one."""
     if lazy.is_made or lazy.folder is None:
         return lazy.value
-    values = read_json(lazy.folder / "tokenizer_config.json")
+    values = read_json(lazy.folder / TOKENIZER_CONFIG)
     if values.get("tokenizer_class") != PLAIN_CLASS or any(map(values.get, OTHER_SETTINGS)):
         return lazy.value
     named = {name: value for name, value in values.items() if name.endswith("_token")}
     special_tokens = {name: value for name, value in named.items() if isinstance(value, str)}
-    template = lazy.folder / "chat_template.jinja"
+    template = lazy.folder / CHAT_TEMPLATE
     if not template.exists():
         return TextTokenizer(lazy.folder, special_tokens, None)
     compiled = compile_template(template.read_text(encoding="utf-8"), special_tokens)
