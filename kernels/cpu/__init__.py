@@ -12,7 +12,7 @@ from ..block_formats import FORMATS
 from ..packed import decode_rows
 from ..torch_kernels import TorchKernels
 from ..weights import PackedRows
-from .build import BuildError, cache_folder
+from .build import BuildError, cache_folder, instruction_set
 from .operations import (
     MAX_HEAD_DIM,
     MAX_ROWS,
@@ -34,6 +34,7 @@ __all__ = [
     "DecodeStep",
     "DecoderWeights",
     "Kernels",
+    "instruction_set",
     "kernels",
     "linear",
     "segment_attention",

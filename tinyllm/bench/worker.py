@@ -14,7 +14,6 @@ import sys
 import traceback
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from time import perf_counter
 
 HERE = Path(__file__).resolve().parent
 if __name__ == "__main__":  # some of our modules share names with the standard library
@@ -67,18 +66,18 @@ class Worker:
         self.device, self.shape = torch.device(device), None
         if budget is not None:
             limit_memory(self.device, budget)
-        start = perf_counter()
         self.engine = engines.LOADERS[kind](
             Path(folder), self.device, getattr(torch, dtype), **options
         )
-        weights = {
+        return {
             "dtype": str(self.engine.dtype).removeprefix("torch."),
             "weights": self.engine.weights,
             "weight_bytes": self.engine.weight_bytes,
             "table_bytes": self.engine.table_bytes,
+            "prepare_s": self.engine.prepare_s,
+            "path": self.engine.path,
+            "versions": versions(kind),
         }
-        times = {"load_s": perf_counter() - start, "prepare_s": self.engine.prepare_s}
-        return weights | times | {"versions": versions(kind)}
 
     def generate(self, ids: list, new_tokens: int, num_beams: int, watch: bool = False):
         """Continue prompts by exactly `new_tokens`; `watch` measures the memory peak even where that takes time."""

@@ -143,7 +143,8 @@ def resolve(
     check_beams(options, config)
     _warn_of_idle(SAMPLING, kwargs, do_sample, "without do_sample=True")
     _warn_of_idle(BEAMS, kwargs, options.get("num_beams", 1) > 1, "without num_beams of 2 or more")
-    if not options.keys() <= PLAIN:
+    is_plain = options.keys() <= PLAIN and options.get("max_new_tokens") != 0
+    if not is_plain:
         options = _as_transformers_checks(options)
     return CallOptions(**{name: options.get(name) for name in sorted(SUPPORTED)})
 
