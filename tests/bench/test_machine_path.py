@@ -9,7 +9,7 @@ import models
 import tinyllm
 from tinyllm.bench.machine_path import kernel_path, machine_paths, stage_path
 from tinyllm.bench.timing import Engine
-from tinyllm.bench.worker_engines import torch_path
+from tinyllm.bench.torch_path import torch_path
 from tinyllm.kernels.cpu import build
 from tinyllm.model import restage
 from tinyllm.runtime.runner import EAGER

@@ -12,6 +12,7 @@ from tinyllm.bench.machine import Machine
 from tinyllm.bench.peers import Peer
 from tinyllm.bench.presets import FIRST
 from tinyllm.bench.timing import Engine
+from tinyllm.bench.torch_path import torch_path
 from tinyllm.bench.worker_client import (
     RemoteEngine,
     Worker,
@@ -42,6 +43,7 @@ LOAD = {"device": "cpu", "dtype": "float32", "threads": 2, "budget": None}
 )
 def test_a_worker_returns_the_same_tokens_and_their_times(kind, options, worker, folder, decoder):
     loaded = worker.request("load", kind=kind, folder=str(folder), options=options, **LOAD)
+    assert loaded["path"] == torch_path(torch.device("cpu"))
     engine, ours = RemoteEngine("it", worker, decoder.config, loaded), Engine("naive", decoder)
     assert (
         engine.weight_bytes == ours.weight_bytes
@@ -100,6 +102,7 @@ def test_other_engines_continue_after_a_worker_died(settings, capsys):
         how = {"attempt": Failures("a case").attempt, "record": kill_after_the_first_round}
         rows = bench(engines, plan, machine=MACHINE, **how)
         hf, ours = (engine.load_s for engine in engines)
+        assert rows[0].path == engines[1].path
     assert (
         0 < ours == rows[0].load_s < hf
     )  # of a process of its own, Python's start and imports count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from tinyllm.bench.worker_engines import torch_path
+from tinyllm.bench.torch_path import torch_path
 from tinyllm.kernels import cpu
 from tinyllm.model import Model
 

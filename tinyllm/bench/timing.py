@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tinyllm.bench.machine import versions
 from tinyllm.bench.machine_path import stage_path
-from tinyllm.bench.worker_engines import torch_path
+from tinyllm.bench.torch_path import torch_path
 from tinyllm.config import DecoderConfig
 from tinyllm.cost.packed import packed_sizes
 from tinyllm.cost.workload import PackedSizes

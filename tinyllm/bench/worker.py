@@ -31,6 +31,7 @@ def load_file(path: Path):
 
 
 engines = load_file(HERE / "worker_engines.py")
+paths = load_file(HERE / "torch_path.py")
 memory = load_file(HERE.parent / "lab" / "memory.py")
 
 PACKAGES = {
@@ -75,7 +76,7 @@ class Worker:
             "weight_bytes": self.engine.weight_bytes,
             "table_bytes": self.engine.table_bytes,
             "prepare_s": self.engine.prepare_s,
-            "path": self.engine.path,
+            "path": self.engine.path or paths.torch_path(self.device),
             "versions": versions(kind),
         }
 

@@ -2,7 +2,7 @@
 
 An engine has the number format of its activations (`dtype`), the bytes and formats of its weights (`weight_bytes`,
 `weights`), and with packed ones `table_bytes`: those of an embedding beside the head, of which only rows are read.
-`path` is the path of the machine that it takes.
+`path` is the path of the machine that it takes; None for torch's.
 """
 
 from __future__ import annotations
@@ -35,14 +35,6 @@ def stored_bytes(tensor: torch.Tensor) -> int:
     return tensor.nbytes
 
 
-def torch_path(device: torch.device) -> str:
-    """Which path of the machine torch takes: the instruction set of a CPU, chosen at run time, or the kind of a GPU."""
-    if device.type != "cpu":
-        return f"{device.type} ({getattr(torch, device.type).get_device_name(device)})"
-    amx = " and amx" * torch.cpu._is_amx_tile_supported()
-    return f"{torch.backends.cpu.get_cpu_capability().lower()}{amx} (torch)"
-
-
 class Clock:
     """A stopping criterion that stops no sequence and records the time of each token, in seconds since the call."""
 
@@ -66,10 +58,10 @@ class Transformers:
 
     prepare_s = 0.0  # preparation of the weights before the first call
     table_bytes = None
+    path = None
 
     def __init__(self, model, device: torch.device, dtype: torch.dtype, **options) -> None:
         self.model, self.device, self.dtype, self.options = model, device, dtype, options
-        self.path = torch_path(device)
         self.weight_bytes = sum(map(stored_bytes, model.parameters()))
         self.weights = f"dense {name_of(dtype)}"
 

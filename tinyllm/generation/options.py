@@ -145,7 +145,7 @@ def resolve(
     _warn_of_idle(BEAMS, kwargs, options.get("num_beams", 1) > 1, "without num_beams of 2 or more")
     is_plain = options.keys() <= PLAIN and options.get("max_new_tokens") != 0
     if not is_plain:
-        options = _as_transformers_checks(options)
+        options = _transformers_values(options)
     return CallOptions(**{name: options.get(name) for name in sorted(SUPPORTED)})
 
 
@@ -162,7 +162,7 @@ def _values_of(given: GenerationConfig | None) -> dict[str, Any]:
     return given.to_dict()
 
 
-def _as_transformers_checks(options: dict[str, Any]) -> dict[str, Any]:
+def _transformers_values(options: dict[str, Any]) -> dict[str, Any]:
     """The options as transformers' configuration has them. Raises ValueError where it refuses one."""
     from transformers import GenerationConfig
 
