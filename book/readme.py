@@ -21,6 +21,7 @@ import packed_tables
 import pages
 import rank_tables
 import report_tables
+import start_times
 import weight_errors
 
 from tinyllm.bench.rows import Row, grouped
@@ -67,6 +68,7 @@ SECTIONS = {
         "answers": answer_tables.answers,
         "ranks": rank_tables.ranks,
         "loading": loading_memory.table,
+        "start": start_times.table,
         "families": family_table.families,
         "tests": tests,
         "files": pages.files,

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tinyllm.cache import Cache
+from tinyllm.checkpoint.lazy import LazyGenerationConfig, LazyTokenizer
 from tinyllm.checkpoint.loading import config_of, load_weights, merge_weights, share_weights
 from tinyllm.checkpoint.module import (
     ModuleWeights,
@@ -54,9 +55,6 @@ class Model(Decoder):
     `generation_config` holds the checkpoint's defaults for `generate`.
     """
 
-    tokenizer: PreTrainedTokenizerBase | None = None
-    generation_config: GenerationConfig | None = None
-
     def __init__(
         self,
         config: DecoderConfig,
@@ -69,7 +67,27 @@ class Model(Decoder):
         self.stage = stage
         self.kv_dtype = pick_kv_dtype(kv_dtype, stage)
         self.sessions = Sessions()
+        self.lazy_tokenizer = LazyTokenizer.of(None)
+        self.lazy_generation_config = LazyGenerationConfig.of(None)
         self.requires_grad_(False)
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase | None:
+        """transformers' tokenizer of the checkpoint; None where there is none."""
+        return self.lazy_tokenizer.value
+
+    @tokenizer.setter
+    def tokenizer(self, tokenizer: PreTrainedTokenizerBase | None) -> None:
+        self.lazy_tokenizer = LazyTokenizer.of(tokenizer)
+
+    @property
+    def generation_config(self) -> GenerationConfig | None:
+        """The checkpoint's defaults for `generate`."""
+        return self.lazy_generation_config.value
+
+    @generation_config.setter
+    def generation_config(self, config: GenerationConfig | None) -> None:
+        self.lazy_generation_config = LazyGenerationConfig.of(config)
 
     def _apply(self, *args: Any, **kwargs: Any) -> Model:
         self.sessions.clear()  # captured work holds the addresses of the weights
@@ -173,10 +191,11 @@ class Model(Decoder):
         named = {
             "attention_mask": attention_mask,
             "generation_config": generation_config,
-            "tokenizer": self.tokenizer if tokenizer is None else tokenizer,
+            "read_tokenizer": lambda: self.tokenizer if tokenizer is None else tokenizer,
         }
         named = named_arguments(positional, named | kwargs)
-        return generate(self, self.stage, self.sessions, self.generation_config, input_ids, **named)
+        defaults = self.lazy_generation_config.options
+        return generate(self, self.stage, self.sessions, defaults, input_ids, **named)
 
 
 def empty_model(
@@ -203,13 +222,13 @@ def load_model(
     On one of several `ranks` that rank's part of it, of which alone the checkpoint is read. `kv_dtype` is the number
     format of keys and values, None for `dtype`.
     """
-    config = config_of(checkpoint.family, checkpoint.config, checkpoint.weights)
+    config = config_of(checkpoint.family, checkpoint.fields, checkpoint.weights)
     own, config = part_of(checkpoint, config, ranks.rank, ranks.size, dtype, weight_format)
     ranks = ranks.connect(device, dtype, MAX_SUMMED_ROWS * config.hidden_size)
     model = empty_model(config, stage, ranks, kv_dtype)
     load_weights(model, own, device, dtype, weight_format)
-    model.tokenizer = checkpoint.tokenizer
-    model.generation_config = checkpoint.generation_config
+    model.lazy_tokenizer = checkpoint.lazy_tokenizer
+    model.lazy_generation_config = checkpoint.lazy_generation_config
     return model.bind_stage_kernels()
 
 
@@ -226,8 +245,8 @@ def with_kv_dtype(model: Model, kv_dtype: str | torch.dtype | None) -> Model:
 def _on_the_weights_of(model: Model, stage: Stage, kv_dtype: str | torch.dtype | None) -> Model:
     other = empty_model(model.config, stage, model.ranks, kv_dtype)
     share_weights(other, model)
-    other.tokenizer = model.tokenizer
-    other.generation_config = model.generation_config
+    other.lazy_tokenizer = model.lazy_tokenizer
+    other.lazy_generation_config = model.lazy_generation_config
     return other.bind_stage_kernels()
 
 

@@ -14,7 +14,7 @@ from ..block_formats import FORMATS
 from ..packed import decode_and_multiply, decode_rows
 from ..torch_kernels import TorchKernels
 from ..weights import DenseWeight, PackedRows, PackedWeight, Weight
-from .build import BuildError, cache_folder
+from .build import BuildError, cache_folder, instruction_set
 from .matmul import matmul
 from .operations import (
     MAX_HEAD_DIM,
@@ -37,6 +37,7 @@ __all__ = [
     "DecodeStep",
     "DecoderWeights",
     "Kernels",
+    "instruction_set",
     "kernels",
     "linear",
     "matmul",

@@ -89,6 +89,11 @@ def instruction_sets() -> list[str]:
     return [name for name, (needed, _) in INSTRUCTION_SETS.items() if needed <= features]
 
 
+def instruction_set() -> str:
+    """What the library of this processor is built for; "native" where no instruction set has code of its own."""
+    return next(iter(instruction_sets()), "native")
+
+
 def processor_tunings() -> tuple[tuple[str, ...], ...]:
     """Flags for this processor, and others for a compiler that does not know them."""
     best = [INSTRUCTION_SETS[name][1] for name in instruction_sets()[:1]]

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tinyllm.bench import attention_rows, make_report, report
+from tinyllm.bench.machine_path import machine_paths
 from tinyllm.bench.make_report import personal_names, without_names
 from tinyllm.bench.report import read_report, reported, sender
 from tinyllm.check import backends
@@ -51,6 +52,8 @@ def test_the_command_writes_what_the_reader_accepts(made):
     found = read_report(path)
     assert status == 1 and [one.operation for one in found.wrong] == ["layer_norm"]
     assert found.errors == []
+    assert found.machine.paths == machine_paths(torch.device("cpu"))
+    assert all(row.path for row in found.ladder)
     assert found.machine.kind == "cpu" and found.machine.memory_bytes > 1e8
     assert "torch" in found.versions
     stages = [one for one in found.checks if one.kernels == "stage"]

@@ -182,7 +182,7 @@ def test_tables_show_every_column_and_ratios_within_the_run(rows):
     assert cell(rows, "same tokens") == "yes"
     assert cell(rows[1:], "same tokens") == "-"  # without transformers, no "yes"
     assert len(as_text(rows).splitlines()) == 1 + len(rows)
-    shown = len(COLUMNS) - 3  # all but the dtypes, the formats of weights and the ranks
+    shown = len(COLUMNS) - 4  # all but dtypes, formats of weights, ranks and the time to load
     assert {line.count("|") for line in as_markdown(rows).splitlines()} == {shown + 1}
 
 
@@ -195,6 +195,9 @@ def cell(rows, head):
 def test_empty_columns_are_left_out(rows):
     old = [replace(row, ready_s=None) for row in rows]
     assert "ready s" in table(rows)[0] and "ready s" not in table(old)[0]
+    loaded = [replace(rows[0], load_s=1.26), rows[1]]
+    assert cell(loaded[::-1], "load s") == "1.3" and cell(loaded, "load s") == "-"
+    assert "load s" not in table(rows)[0]
     mixed = [*rows, replace(rows[0], stage="openvino", dtype="float16")]
     assert "dtype" in table(mixed)[0] and "dtype" not in table(rows)[0]
 

@@ -12,6 +12,7 @@ from tinyllm.bench.machine import Machine
 from tinyllm.bench.peers import Peer
 from tinyllm.bench.presets import FIRST
 from tinyllm.bench.timing import Engine
+from tinyllm.bench.torch_path import torch_path
 from tinyllm.bench.worker_client import (
     RemoteEngine,
     Worker,
@@ -42,6 +43,7 @@ LOAD = {"device": "cpu", "dtype": "float32", "threads": 2, "budget": None}
 )
 def test_a_worker_returns_the_same_tokens_and_their_times(kind, options, worker, folder, decoder):
     loaded = worker.request("load", kind=kind, folder=str(folder), options=options, **LOAD)
+    assert loaded["path"] == torch_path(torch.device("cpu"))
     engine, ours = RemoteEngine("it", worker, decoder.config, loaded), Engine("naive", decoder)
     assert (
         engine.weight_bytes == ours.weight_bytes
@@ -99,6 +101,11 @@ def test_other_engines_continue_after_a_worker_died(settings, capsys):
 
         how = {"attempt": Failures("a case").attempt, "record": kill_after_the_first_round}
         rows = bench(engines, plan, machine=MACHINE, **how)
+        hf, ours = (engine.load_s for engine in engines)
+        assert rows[0].path == engines[1].path
+    assert (
+        0 < ours == rows[0].load_s < hf
+    )  # of a process of its own, Python's start and imports count
     assert killed[0] == ["hf", FIRST] and [row.stage for row in rows] == [FIRST]
     assert (
         "hf is left out of a case: hf: its process ended with status -9" in capsys.readouterr().err
@@ -109,6 +116,7 @@ def test_peers_come_first_and_transformers_shares_our_weights(settings):
     peers = {"hf": Peer(), "hf-static": Peer(options=EAGER)}
     with open_engines(settings, [FIRST], peers, Failures()) as engines:
         assert [engine.name for engine in engines] == ["hf", "hf-static", FIRST]
+        assert [engine.load_s is None for engine in engines] == [True, True, False]
         places = {engine.model.get_input_embeddings().weight.data_ptr() for engine in engines[:2]}
         assert places == {engines[2].model.embed_tokens.weight.data_ptr()}
         for beams in (1, 3):

@@ -19,6 +19,7 @@ from tinyllm.checkpoint.gguf_config import GEMMA_LARGEST, share
 from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.checkpoint.sources import open_checkpoint
 from tinyllm.families import family_of
+from tinyllm.generation.options import SUPPORTED
 
 EXACT = (
     gguf.GGMLQuantizationType.F32,
@@ -72,6 +73,23 @@ def test_architecture(tmp_path, kind, branch):
     expected = family_of(hf.config).describe(hf.config)
     eps = float(np.float32(expected.norm_eps))  # as the file has it
     assert load(path).config == replace(expected, norm_eps=eps)
+
+
+@pytest.mark.parametrize("kind", BRANCHES)
+def test_transformers_configuration_is_described_alike(tmp_path, kind):
+    """A family reads the fields of a file; whoever needs transformers' configuration gets the same decoder."""
+    hf = models.tiny(kind, **BRANCHES[kind][0])
+    read = open_checkpoint(
+        gguf_files.write(tmp_path / "tiny.gguf", hf, **gguf_files.vocabulary(61))
+    )
+    config = read.config
+    assert config.model_type == read.fields.model_type == kind
+    assert read.family.describe(config) == read.family.describe(read.fields)
+    known = read.lazy_generation_config.options
+    assert known == {"eos_token_id": 60}
+    named = read.generation_config.to_dict()
+    assert {k: named[k] for k in SUPPORTED if named.get(k) is not None} == known
+    assert read.lazy_generation_config.options == named
 
 
 def test_all_architectures_are_tried():

@@ -11,6 +11,7 @@ import torch
 
 import models
 import tinyllm
+from tinyllm.bench.machine_path import machine_paths
 from tinyllm.check import backends
 from tinyllm.checkpoint.sources import default_model_file
 from tinyllm.cli import main
@@ -283,7 +284,8 @@ def test_check_is_ready(capsys, monkeypatch):
     assert main(["check", "--device", "cpu"]) == 0
     out = capsys.readouterr().out
     assert (
-        "rms_norm: all" in out
+        f"path      {'; '.join(machine_paths(torch.device('cpu')))}\n" in out
+        and "rms_norm: all" in out
         and "use       " in out
         and "naive tokens: all" in out
         and out.endswith("ready\n")

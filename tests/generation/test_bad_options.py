@@ -4,11 +4,15 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from transformers import GenerationConfig
 
 import models
 import tinyllm
 from models import says
+from tinyllm.generation.options import NO_OPTIONS, PLAIN, SUPPORTED, resolve
+from tinyllm.generation.values import token_list
 
 VOCAB = 61
 IDS = torch.tensor([[5, 7, 9], [1, 2, 3]])
@@ -145,6 +149,40 @@ OPTIONS = {
         "stop_strings need a tokenizer: pass tokenizer=, or load a model that has one",
     ),
 }
+
+
+PLAIN_CALLS = st.fixed_dictionaries(
+    {},
+    optional={
+        "do_sample": st.booleans(),
+        "max_new_tokens": st.integers(1, 9),
+        "max_length": st.integers(1, 9),
+        "num_beams": st.integers(1, 3),
+        "return_dict_in_generate": st.booleans(),
+        "eos_token_id": st.integers(0, 60) | st.lists(st.integers(0, 60), max_size=3),
+        "pad_token_id": st.integers(0, 60),
+        "bos_token_id": st.integers(0, 60),
+    },
+)
+
+
+@settings(deadline=None)
+@given(PLAIN_CALLS)
+def test_plain_options_are_those_of_transformers(model, options):
+    """For them no configuration of transformers is made."""
+    assert set(options) <= PLAIN
+    options = options | {"top_k": None}
+    resolved = vars(resolve({}, None, options, model.config))
+    theirs = GenerationConfig(**options)
+    theirs = {name: getattr(theirs, name) for name in SUPPORTED}
+    for name in ("eos_token_id", "pad_token_id", "bos_token_id"):
+        resolved[name], theirs[name] = (token_list(x[name]) for x in (resolved, theirs))
+    assert resolved == theirs
+
+
+def test_supported_options_are_options_of_transformers():
+    assert GenerationConfig().to_dict().keys() >= SUPPORTED
+    assert PLAIN <= SUPPORTED and not NO_OPTIONS.keys() & GenerationConfig().to_dict().keys()
 
 
 @pytest.mark.parametrize("given", OPTIONS)

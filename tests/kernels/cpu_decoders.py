@@ -292,8 +292,11 @@ def memory_of(model, b, w, t, steps, room):
         yield (*prompt, *response)
 
 
-def compare(kind, dtype, b, w, padded, stores_int8=False, **changes):
-    """One step of such a decoder and the memory after it, against float64; `stores_int8`: keys and values are int8."""
+def compare(kind, dtype, b, w, padded, stores_int8=False, kernels=None, **changes):
+    """One step of such a decoder and the memory after it, against float64; `stores_int8`: keys and values are int8.
+
+    `kernels` are those of another instruction set than this processor's best.
+    """
     options = KINDS[kind] | changes
     inputs_embeds = (
         draw(b, options.get("m", 40), w, dtype=dtype).mT
@@ -323,7 +326,7 @@ def compare(kind, dtype, b, w, padded, stores_int8=False, **changes):
     )
     positions = (start + step - 1).expand(-1, w).contiguous()
     tokens = torch.randint(model.lm_head.shape[0], (b, w), generator=generator)
-    native = cpu.DecodeStep(cpu.kernels(), model)
+    native = cpu.DecodeStep(kernels or cpu.kernels(), model)
     if stores_int8:
         native.bind(codes, scales)
     else:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from cpu_decoders import KINDS, MATRICES, SLOPES, compare, in_int8, weights
-from cpu_kernels import DTYPES, draw
+from cpu_kernels import DTYPES, OTHER_INSTRUCTION_SETS, draw, kernels_for
 
 from tinyllm.kernels import cpu
 from tinyllm.kernels.weights import DenseWeight
@@ -28,6 +28,18 @@ def test_step_in_every_format(kind, dtype):
         torch.set_num_threads(threads)
         for w in (1, 4):
             compare(kind, dtype, 1, w, padded=False)
+
+
+@pytest.mark.parametrize("instruction_set", OTHER_INSTRUCTION_SETS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_step_on_older_processors(kind, instruction_set):
+    """Of every instruction set that this processor can execute."""
+    torch.set_num_threads(2)
+    older = kernels_for(instruction_set)
+    for dtype in DTYPES:
+        compare(kind, dtype, 1, 1, padded=False, kernels=older)
+        compare(kind, dtype, 2, 3, padded=True, kernels=older)
+    compare(kind, torch.bfloat16, 1, 4, padded=False, stores_int8=True, kernels=older)
 
 
 @pytest.mark.parametrize("kind", KINDS)

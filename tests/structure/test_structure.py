@@ -189,7 +189,7 @@ def test_kernels_do_not_import_tinyllm(path):
 def test_imports_are_found():
     names = set(imported(ROOT / "tinyllm" / "decoder.py"))
     assert {"torch", "tinyllm.linear", "tinyllm.attention.metadata.Attention"} <= names
-    inputs = ROOT / "tinyllm" / "generation" / "batching.py"
+    inputs = ROOT / "tinyllm" / "generation" / "request.py"
     assert "transformers" not in set(imported(inputs)), "imported for types alone"
     assert "transformers" in set(imported(inputs, types=True))
     assert "transformers" in set(imported(ROOT / "tinyllm" / "generation" / "logits.py"))

@@ -198,6 +198,8 @@ def make_row(
         versions=engine.versions,
         date=datetime.now(UTC).date().isoformat(),
         ready_s=first_run.ready_s,
+        load_s=engine.load_s,
+        path=engine.path,
         seconds=timing.seconds,
         repeats=repeats,
         ranks=ranks_of(engine),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -96,6 +97,7 @@ def load_formats(settings: EngineSettings, stages: Sequence[str]) -> list[Engine
     stage = pick_stage(stages[-1]) if stages else None
     found: dict[str, Engine] = {}
     for weight_format in settings.weights if stage else ():
+        start = perf_counter()
         model = load_model(
             settings.checkpoint,
             stage,
@@ -107,7 +109,7 @@ def load_formats(settings: EngineSettings, stages: Sequence[str]) -> list[Engine
         name = f"{stage.name}, {next(iter(packed_formats(model)), weight_format.name)}"
         if name in found:
             name = f"{stage.name}, {weight_format.name}"
-        found[name] = Engine(name, model)
+        found[name] = Engine(name, model, load_s=perf_counter() - start)
     return list(found.values())
 
 
@@ -157,8 +159,10 @@ def open_engines(
 
     Packed weights come after the dense ones, of peers and of stages.
     """
+    start = perf_counter()
     models = load_stages(settings, stages)
-    ours = [Engine(model.stage.name, model) for model in models[: len(stages)]]
+    load_s = perf_counter() - start
+    ours = [Engine(model.stage.name, model, load_s=load_s) for model in models[: len(stages)]]
     ours += load_formats(settings, stages)
     if settings.kv_dtype is not None:
         ours += in_int8(ours, stages)

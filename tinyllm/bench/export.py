@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from tinyllm.checkpoint import Checkpoint
+from tinyllm.checkpoint.lazy import LazyTokenizer
 from tinyllm.checkpoint.loading import source_tensors
 from tinyllm.checkpoint.weight_formats import pick_weights
 from tinyllm.checkpoint.weights import Weights
@@ -83,7 +84,7 @@ def save_gguf(decoder: Decoder, checkpoint: Checkpoint, path: Path) -> None:
     from tinyllm.checkpoint.gguf_writer import write_gguf
 
     weights = DecoderWeights(decoder, checkpoint)
-    alone = replace(checkpoint, weights=weights, tokenizer=None)
+    alone = replace(checkpoint, weights=weights, lazy_tokenizer=LazyTokenizer.of(None))
     write_gguf(alone, path, pick_weights(decoder.dtype, None))
 
 

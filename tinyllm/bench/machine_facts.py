@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from tinyllm.bench.machine import Machine
+from tinyllm.bench.machine_path import machine_paths
 from tinyllm.bench.typed_json import plain
 from tinyllm.runtime.device import KINDS, available, cpu_model, device_name
 
@@ -45,7 +46,10 @@ class DeviceFacts:
 
 @dataclass(frozen=True)
 class MachineFacts:
-    """The device that was measured with its limits, all GPUs, processor, memory, system, and runtimes of torch."""
+    """The device that was measured with its limits, all GPUs, processor, memory, system, and runtimes of torch.
+
+    `paths` are those of the machine that stages may take on the device.
+    """
 
     kind: str
     device: str
@@ -58,6 +62,7 @@ class MachineFacts:
     read_gb_s: float
     copy_gb_s: float
     launch_us: float
+    paths: list[str] = field(default_factory=list)
 
 
 def machine_facts(device: torch.device, machine: Machine) -> MachineFacts:
@@ -74,6 +79,7 @@ def machine_facts(device: torch.device, machine: Machine) -> MachineFacts:
         machine.read_bandwidth / 1e9,
         machine.copy_bandwidth / 1e9,
         machine.launch_overhead * 1e6,
+        list(map(plain, machine_paths(device))),
     )
 
 

@@ -14,6 +14,7 @@ import torch
 from tinyllm.bench.peers import Peer
 from tinyllm.checkpoint import Checkpoint
 from tinyllm.checkpoint.gguf_file import GGUFFile
+from tinyllm.checkpoint.lazy import LazyTokenizer
 from tinyllm.checkpoint.weight_formats import STORED, WeightFormat
 from tinyllm.kernels.block_formats import FORMATS
 
@@ -106,5 +107,5 @@ def gguf_path(checkpoint: Checkpoint, weight_format: WeightFormat, folder: Path)
             "pass --weights q4_1 or q8_0"
         )
     path = folder / f"{weight_format.name}.gguf"
-    write_gguf(replace(checkpoint, tokenizer=None), path, weight_format)
+    write_gguf(replace(checkpoint, lazy_tokenizer=LazyTokenizer.of(None)), path, weight_format)
     return path

@@ -20,14 +20,17 @@ class Row:
     `bandwidth_share` is computed from them. `moved_bytes_per_token` is the cost model's prediction for this stage;
     `counted_bytes_per_token` are the bytes that its operations moved. `first_difference` is the position of the first
     new token that differs from transformers' (None: all equal, or transformers was not in the run). `ready_s` is the
-    time from loaded weights to the end of the first answer, with compilation, graph capture and conversion.
+    time from loaded weights to the end of the first answer, with compilation, graph capture and conversion. `load_s` is
+    the time until then: stages in one process load one copy of the weights; of an engine in a process of its own it
+    begins with the start of that process; None for an engine that shares the weights of another.
     `num_answers` are samples of each prompt, whose tokens all count; None without samples.
     `seconds` is a complete call, prompt included; times are medians of `repeats` calls. Three fields belong to a search
     for the largest batch in a memory budget, weights included. In other fields None means not available. `weights` is
     what they are kept in: dense and a number format, or packed and formats of blocks; `bits_per_weight` are the bits
     of all weights over their number, in which tied ones count once. `ranks` are devices that run a model together, of
     which bytes and bandwidths are those of the first; None for one. `kv_dtype` is the number format of keys and values,
-    where it is not `dtype`.
+    where it is not `dtype`. `path` is the path of the machine that decode steps take: on a CPU the instruction set of
+    their kernels, chosen at run time.
     """
 
     stage: str
@@ -65,6 +68,8 @@ class Row:
     bits_per_weight: float | None = None
     ranks: int | None = None
     kv_dtype: str | None = None
+    load_s: float | None = None
+    path: str | None = None
 
     @property
     def case(self) -> tuple[object, ...]:
@@ -165,8 +170,8 @@ def _megabytes(row: Row, rows: Sequence[Row]) -> str:
     return " / ".join(_or_dash(None if size is None else f"{size / 1e6:.1f}") for size in sizes)
 
 
-def _ready(row: Row, rows: Sequence[Row]) -> str:
-    return "-" if row.ready_s is None else f"{row.ready_s:.1f}"
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
 
 
 def _weights(row: Row, rows: Sequence[Row]) -> str:
@@ -195,7 +200,16 @@ COLUMNS = (
     Column("dtype", lambda row, rows: row.dtype, lambda rows: len({row.dtype for row in rows}) > 1),
     Column("weights", _weights, _in_several_formats),
     Column("same tokens", same_tokens),
-    Column("ready s", _ready, lambda rows: any(row.ready_s is not None for row in rows)),
+    Column(
+        "load s",
+        lambda row, rows: _seconds(row.load_s),
+        lambda rows: any(row.load_s is not None for row in rows),
+    ),
+    Column(
+        "ready s",
+        lambda row, rows: _seconds(row.ready_s),
+        lambda rows: any(row.ready_s is not None for row in rows),
+    ),
     Column(
         "ranks",
         lambda row, rows: str(row.ranks or 1),
@@ -221,7 +235,7 @@ def _batch_ratio(row: Row, rows: Sequence[Row]) -> str:
 
 
 SEARCH_COLUMNS = (
-    *COLUMNS[:5],
+    *COLUMNS[:6],
     Column(
         "batch", lambda row, rows: f"{row.batch}{' (largest)' * (row.batch == row.largest_batch)}"
     ),

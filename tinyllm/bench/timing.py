@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from tinyllm.bench.machine import versions
+from tinyllm.bench.machine_path import stage_path
+from tinyllm.bench.torch_path import torch_path
 from tinyllm.config import DecoderConfig
 from tinyllm.cost.packed import packed_sizes
 from tinyllm.cost.workload import PackedSizes
@@ -95,11 +97,15 @@ class Measurable(Protocol):
 
 @dataclass(frozen=True)
 class Engine:
-    """A model in this process, under the name it has in tables; `options` go to its `generate`."""
+    """A model in this process, under the name it has in tables; `options` go to its `generate`.
+
+    `load_s`: seconds to load its weights; None where they are another engine's.
+    """
 
     name: str
     model: Generates
     options: Mapping[str, Any] = field(default_factory=dict)
+    load_s: float | None = None
     prepare_s = 0.0  # preparation of the weights before the first call
 
     def run(
@@ -180,6 +186,15 @@ class Engine:
     def weights(self) -> str:
         """What they are kept in."""
         return formats_as_text(self.model)
+
+    @property
+    def path(self) -> str:
+        """The path of the machine that decode steps take."""
+        return (
+            stage_path(self.model)
+            if isinstance(self.model, Model)
+            else torch_path(self.model.device)
+        )
 
     @property
     def packed_sizes(self) -> PackedSizes | None:

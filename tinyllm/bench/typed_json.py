@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -21,7 +21,8 @@ def plain(text: str) -> str:
 def parse(value: Any, kind: Any, where: str) -> Any:
     """A JSON value as `kind`: a dataclass, list, dict, number, text or a union of these.
 
-    Raises ValueError with the place of a value that is not of that type, and of a field that is missing or unknown.
+    Raises ValueError with the place of a value that is not of that type, and of a field that is unknown, or that is
+    missing and has no default.
     """
     if is_dataclass(kind):
         return _parse_fields(value, kind, where)
@@ -43,12 +44,21 @@ def _parse_fields(value: Any, kind: type, where: str) -> Any:
     if not isinstance(value, dict):
         raise ValueError(f"{where} is {value!r:.60}: expected an object")
     hints = get_type_hints(kind)
-    if missing := [name for name in hints if name not in value]:
+    has_default = {
+        one.name
+        for one in fields(kind)
+        if one.default is not MISSING or one.default_factory is not MISSING
+    }
+    if missing := [name for name in hints if name not in value and name not in has_default]:
         raise ValueError(f"{where} has no {missing[0]!r}")
     if unknown := [name for name in value if name not in hints]:
         raise ValueError(f"{where} has a field {unknown[0]!r:.60} that no report has")
     return kind(
-        **{name: parse(value[name], hint, f"{where}.{name}") for name, hint in hints.items()}
+        **{
+            name: parse(value[name], hint, f"{where}.{name}")
+            for name, hint in hints.items()
+            if name in value
+        }
     )
 
 

@@ -14,7 +14,6 @@ import sys
 import traceback
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from time import perf_counter
 
 HERE = Path(__file__).resolve().parent
 if __name__ == "__main__":  # some of our modules share names with the standard library
@@ -32,6 +31,7 @@ def load_file(path: Path):
 
 
 engines = load_file(HERE / "worker_engines.py")
+paths = load_file(HERE / "torch_path.py")
 memory = load_file(HERE.parent / "lab" / "memory.py")
 
 PACKAGES = {
@@ -67,18 +67,18 @@ class Worker:
         self.device, self.shape = torch.device(device), None
         if budget is not None:
             limit_memory(self.device, budget)
-        start = perf_counter()
         self.engine = engines.LOADERS[kind](
             Path(folder), self.device, getattr(torch, dtype), **options
         )
-        weights = {
+        return {
             "dtype": str(self.engine.dtype).removeprefix("torch."),
             "weights": self.engine.weights,
             "weight_bytes": self.engine.weight_bytes,
             "table_bytes": self.engine.table_bytes,
+            "prepare_s": self.engine.prepare_s,
+            "path": self.engine.path or paths.torch_path(self.device),
+            "versions": versions(kind),
         }
-        times = {"load_s": perf_counter() - start, "prepare_s": self.engine.prepare_s}
-        return weights | times | {"versions": versions(kind)}
 
     def generate(self, ids: list, new_tokens: int, num_beams: int, watch: bool = False):
         """Continue prompts by exactly `new_tokens`; `watch` measures the memory peak even where that takes time."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -99,7 +100,9 @@ class Worker:
 
 
 class RemoteEngine:
-    """An engine in a process of its own, loaded from a folder of weights."""
+    """An engine in a process of its own, loaded from a folder of weights in `load_s`, start of the process included."""
+
+    load_s: float | None = None
 
     def __init__(
         self, name: str, worker: Worker, config: DecoderConfig, loaded: dict[str, Any]
@@ -111,6 +114,7 @@ class RemoteEngine:
         self.weights: str = loaded["weights"]
         self._table_bytes: int | None = loaded["table_bytes"]
         self.prepare_s: float = loaded["prepare_s"]
+        self.path: str | None = loaded.get("path")
         self.versions: dict[str, str] = loaded["versions"]
         self._worker, self._peaks = worker, {}
 
@@ -204,6 +208,7 @@ def start_engine(
     **options: object,
 ) -> RemoteEngine:
     """Start a process and load an engine in it. Raises WorkerError where that fails."""
+    start = perf_counter()
     worker = Worker(name, python)
     load = {
         "kind": kind,
@@ -218,4 +223,6 @@ def start_engine(
     except BaseException:
         worker.close()
         raise
-    return RemoteEngine(name, worker, config, loaded)
+    engine = RemoteEngine(name, worker, config, loaded)
+    engine.load_s = perf_counter() - start
+    return engine

@@ -2,6 +2,7 @@
 
 An engine has the number format of its activations (`dtype`), the bytes and formats of its weights (`weight_bytes`,
 `weights`), and with packed ones `table_bytes`: those of an embedding beside the head, of which only rows are read.
+`path` is the path of the machine that it takes; None for torch's.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import torch
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 HERE = Path(__file__).resolve().parent
+OWN_PATH = "its own choice"  # of an instruction set, which an engine does not report
 
 
 def name_of(dtype: torch.dtype) -> str:
@@ -56,6 +58,7 @@ class Transformers:
 
     prepare_s = 0.0  # preparation of the weights before the first call
     table_bytes = None
+    path = None
 
     def __init__(self, model, device: torch.device, dtype: torch.dtype, **options) -> None:
         self.model, self.device, self.dtype, self.options = model, device, dtype, options
@@ -220,11 +223,14 @@ def load_stage(
     """One of our own stages; `weights` are a format of packed ones, `kv_dtype` the format of keys and values."""
     find_tinyllm()
     import tinyllm
+    from tinyllm.bench.machine_path import stage_path
 
     model = tinyllm.from_pretrained(
         folder, stage=stage, device=device, dtype=dtype, weights=weights, kv_dtype=kv_dtype
     )
-    return Transformers(model, device, dtype)
+    engine = Transformers(model, device, dtype)
+    engine.path = stage_path(model)
+    return engine
 
 
 def find_tinyllm() -> None:
@@ -258,6 +264,7 @@ class OpenVINO:
     """OpenVINO GenAI's pipeline, on token ids; `weights` are dense, or quantised to int4 or int8."""
 
     table_bytes = None
+    path = OWN_PATH
 
     def __init__(
         self, folder: Path, device: torch.device, dtype: torch.dtype, weights: str | None = None
@@ -353,6 +360,7 @@ class LlamaCpp:
     """
 
     prepare_s = 0.0
+    path = OWN_PATH
 
     def __init__(
         self,

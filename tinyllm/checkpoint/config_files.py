@@ -25,6 +25,9 @@ CONFIG, GENERATION_CONFIG, ADAPTER = (
     "adapter_config.json",
 )
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
+TOKENIZER_CONFIG, CHAT_TEMPLATE = "tokenizer_config.json", "chat_template.jinja"
+# The class of transformers that does nothing else than tokenizer.json states.
+PLAIN_CLASS = "TokenizersBackend"
 LARGEST = 2**31 - 1
 COUNTS = (
     "vocab_size",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinyllm.checkpoint.gguf_file import ROPE_FACTORS, GGUFFile
@@ -24,8 +25,14 @@ GEMMA_LARGEST = {"gemma2": 46, "gemma3": 62}  # layers of the 27B models
 
 def config_of_gguf(file: GGUFFile) -> PreTrainedConfig:
     """transformers' configuration of a GGUF file. Raises ValueError naming the file and the key that is wrong."""
-    from transformers import AutoConfig
+    return as_transformers_config(file.path, fields_of_gguf(file))
 
+
+def fields_of_gguf(file: GGUFFile) -> Fields:
+    """The fields of transformers' configuration that the metadata name, or the architecture implies.
+
+    They are all that a family reads. Raises ValueError naming the file and the key that is wrong.
+    """
     architecture = ARCHITECTURES.get(file.architecture)
     if architecture is None:
         raise ValueError(
@@ -35,11 +42,18 @@ def config_of_gguf(file: GGUFFile) -> PreTrainedConfig:
     metadata = Metadata(file)
     fields = architecture(metadata)
     metadata.finish()
+    return fields
+
+
+def as_transformers_config(path: Path, fields: Fields) -> PreTrainedConfig:
+    """The configuration with these fields. Raises ValueError naming the file where they do not go together."""
+    from transformers import AutoConfig
+
     try:
         return AutoConfig.for_model(**fields)
     except Exception as error:  # it raises what it likes where values do not go together
         raise ValueError(
-            f"{file.path}: transformers has no {fields['model_type']} with its metadata ({error!r})"
+            f"{path}: transformers has no {fields['model_type']} with its metadata ({error!r})"
         ) from error
 
 
@@ -65,7 +79,9 @@ def qwen3(m: Metadata) -> Fields:
 
 def smollm3(m: Metadata) -> Fields:
     """SmolLM3: every fourth layer rotates nothing, for which there is no key."""
-    return like_llama(m) | windows(m) | biases(m) | {"model_type": "smollm3"}
+    rotated = [int((i + 1) % 4 != 0) for i in range(m.layers())]
+    own = {"model_type": "smollm3", "no_rope_layers": rotated}
+    return like_llama(m) | windows(m) | biases(m) | own
 
 
 def phi3(m: Metadata) -> Fields:
@@ -94,7 +110,7 @@ def gemma2(m: Metadata) -> Fields:
         "attn_logit_softcapping": m.get("attn_logit_softcapping", 50.0) or None,
         "final_logit_softcapping": m.get("final_logit_softcapping", 30.0) or None,
     }
-    return like_llama(m) | score_size(m) | biases(m) | own
+    return like_llama(m) | score_size(m) | biases(m) | GEMMA | own
 
 
 def gemma3(m: Metadata) -> Fields:
@@ -112,7 +128,7 @@ def gemma3(m: Metadata) -> Fields:
         },
         "final_logit_softcapping": m.get("final_logit_softcapping", 0) or None,
     }
-    return common | score_size(m) | biases(m) | own
+    return common | score_size(m) | biases(m) | GEMMA | own
 
 
 def gptneox(m: Metadata) -> Fields:
@@ -122,6 +138,7 @@ def gptneox(m: Metadata) -> Fields:
     )
     own = {
         "model_type": "gpt_neox",
+        "hidden_act": "gelu",
         "layer_norm_eps": m.require("attention.layer_norm_epsilon"),
         "use_parallel_residual": m.get("use_parallel_residual", True),
         "attention_bias": m.has("attn_qkv.bias"),
@@ -141,14 +158,20 @@ def bloom(m: Metadata) -> Fields:
         "model_type": "bloom",
         "vocab_size": vocab_size(m),
         "hidden_size": width,
-        "n_layer": m.layers(),
-        "n_head": heads,
+        "num_hidden_layers": m.layers(),
+        "num_attention_heads": heads,
+        "tie_word_embeddings": True,
         "layer_norm_epsilon": m.require("attention.layer_norm_epsilon"),
         **m.token_ids(),
     }
 
 
 LLAMA = {"model_type": "llama"}
+GEMMA = {
+    "hidden_act": "gelu_pytorch_tanh",
+    "hidden_activation": "gelu_pytorch_tanh",  # the name that transformers reads
+    "use_bidirectional_attention": False,
+}
 # llama.cpp's name of an architecture -> the fields of transformers' configuration.
 ARCHITECTURES: Mapping[str, Callable[[Metadata], Fields]] = {
     "llama": llama,
@@ -187,6 +210,7 @@ def like_llama(m: Metadata, *, rotates_all: bool = True) -> Fields:
         "num_key_value_heads": m.size("attention.head_count_kv", heads),
         "head_dim": size,
         "rms_norm_eps": m.require("attention.layer_norm_rms_epsilon"),
+        "hidden_act": "silu",
         "rope_parameters": rope(m, size, rotates_all=rotates_all),
     }
     return sizes(m) | own

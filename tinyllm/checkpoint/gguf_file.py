@@ -34,8 +34,9 @@ class GGUFFile(Weights):
         self.metadata = self.header.metadata
         self.tensors = {name: info for part in parts for name, info in part.tensors.items()}
         self.heads = Heads(1, 1)
-        self.names = {name: name for name in self.tensors}
         self._part_of = {name: part for part in parts for name in part.tensors}
+        self._decoded_kinds: set[int] = set()
+        self._offer({name: name for name in self.tensors})
 
     @property
     def architecture(self) -> str:
@@ -62,18 +63,20 @@ class GGUFFile(Weights):
         stored = stored_names(self.architecture, blocks, names)
         known = {name: there for name, there in stored.items() if there in self.tensors}
         rest = self.tensors.keys() - known.values() - {ROPE_FACTORS}
-        self.names = known | {name: name for name in rest if not name.endswith(ROPE_BUFFERS)}
+        self._offer(known | {name: name for name in rest if not name.endswith(ROPE_BUFFERS)})
         self.heads = heads
 
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every tensor under the name it is offered by."""
-        return {name: self.tensors[there].shape for name, there in self.names.items()}
+    def _offer(self, names: dict[str, str]) -> None:
+        """Set the name of every tensor in the file by the name it is offered by, and its shape."""
+        self.names = names
+        self.shapes = {name: self.tensors[there].shape for name, there in names.items()}
 
     def check(self, name: str) -> None:
-        """Decode the first block of a tensor. Raises ValueError where its encoding cannot be read."""
+        """Decode a first block of the tensor's encoding. Raises ValueError where it cannot be read."""
         info = self.tensors[self.names[name]]
-        self._decode(info, block_of(info.kind).nbytes)
+        if info.kind not in self._decoded_kinds:
+            self._decode(info, block_of(info.kind).nbytes)
+            self._decoded_kinds.add(info.kind)
 
     def read(self, name: str) -> Tensor:
         """Decode one tensor to float32."""

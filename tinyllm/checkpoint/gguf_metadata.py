@@ -19,6 +19,11 @@ TOKEN_IDS = {
 }
 
 
+def special_tokens_of(fields: dict[str, Any]) -> dict[str, int]:
+    """The ids of special tokens among the fields of a configuration."""
+    return {name: fields[name] for name in TOKEN_IDS if fields[name] is not None}
+
+
 class Metadata:
     """Values by their keys without the architecture's name, checked by `gguf_keys.USED`.
 

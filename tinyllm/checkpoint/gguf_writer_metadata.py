@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tinyllm.checkpoint.config_files import shorten
 from tinyllm.checkpoint.gguf_config import config_of_gguf
 from tinyllm.checkpoint.gguf_file import GGUFFile
+from tinyllm.checkpoint.gguf_tokenizer import tokenizer_in_gguf
 from tinyllm.checkpoint.gguf_writer_config import add_config, differences
 from tinyllm.checkpoint.gguf_writer_tokenizer import (
     NO_VOCABULARY,
@@ -18,7 +19,7 @@ from tinyllm.checkpoint.gguf_writer_tokenizer import (
     special_tokens,
     vocabulary_of,
 )
-from tinyllm.checkpoint.sources import Checkpoint, tokenizer_in_gguf
+from tinyllm.checkpoint.sources import Checkpoint
 from tinyllm.checkpoint.weight_formats import WeightFormat
 from tinyllm.config import DecoderConfig
 from tinyllm.families import family_of

@@ -155,7 +155,7 @@ def weight_bytes(
 
     `config` is that of the decoder, where it is one rank's part of the checkpoint's.
     """
-    decoder = skeleton(config or checkpoint.family.describe(checkpoint.config))
+    decoder = skeleton(config or checkpoint.family.describe(checkpoint.fields))
     total = 0
     for name, parameter in decoder.named_parameters():
         module = decoder.get_submodule(name.rpartition(".")[0])

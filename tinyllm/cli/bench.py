@@ -21,6 +21,7 @@ from tinyllm.cli.bench_inputs import (
 )
 from tinyllm.cli.bench_plan import print_plan
 from tinyllm.cli.options import add_command, add_kv_dtype, add_model, ranks_of
+from tinyllm.cli.streaming import TextStreamer
 from tinyllm.parallel.ranks import Ranks, device_of_rank
 from tinyllm.runtime.device import free_bytes, pick_device, pick_dtype, size_as_text
 from tinyllm.stages import STAGES, pick_kv_dtype, pick_stage
@@ -393,14 +394,9 @@ def show(rows: Sequence[Row]) -> None:
 
 def streamers(tokenizer):
     """A function that makes a streamer for an engine, which prints the answer under its name."""
-    from transformers import TextStreamer
 
     def make_streamer(engine) -> object | None:
         print(f"\n{engine.name}:", flush=True)
-        return (
-            None
-            if tokenizer is None
-            else TextStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
-        )
+        return None if tokenizer is None else TextStreamer(tokenizer)
 
     return make_streamer

@@ -53,7 +53,7 @@ def different_prompts(checkpoint: Checkpoint, tokens: int, many: int) -> torch.T
     if checkpoint.tokenizer is None:
         generator = torch.Generator("cpu").manual_seed(0)
         return torch.randint(
-            checkpoint.config.vocab_size,
+            checkpoint.fields.vocab_size,
             (many, tokens),
             generator=generator,
             dtype=torch.int64,

@@ -73,7 +73,7 @@ def largest_part(
     from tinyllm.checkpoint.loading import weight_bytes
     from tinyllm.checkpoint.part_weights import part_of
 
-    config = checkpoint.family.describe(checkpoint.config)
+    config = checkpoint.family.describe(checkpoint.fields)
     found = []
     for rank in range(ranks):
         own, part = part_of(checkpoint, config, rank, ranks, dtype, weight_format)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from tinyllm.cli.options import add_answer, add_command, check_text, expect_utf8, load, sampling
+from tinyllm.cli.streaming import TextStreamer
 from tinyllm.generation.output import cache_of
 from tinyllm.parallel.ranks import SINGLE, Ranks
 
@@ -31,8 +32,9 @@ def add_to(commands) -> None:
 class Chat:
     """A conversation: its messages, and the cache that the model holds of it."""
 
-    def __init__(self, model: Model, system: str | None = None) -> None:
+    def __init__(self, model: Model, system: str | None = None, tokenizer: Any = None) -> None:
         self.model = model
+        self.tokenizer = model.tokenizer if tokenizer is None else tokenizer
         self.messages = [{"role": "system", "content": system}] if system else []
         self.tokens = torch.empty(1, 0, dtype=torch.int64, device="cpu")
         self.cache: Cache | None = None
@@ -40,7 +42,7 @@ class Chat:
     def answer(self, text: str, **how: object) -> str:
         """Say something and return the answer; only what is new goes through the layers."""
         self.messages.append({"role": "user", "content": text})
-        ids = self.model.tokenizer.apply_chat_template(
+        ids = self.tokenizer.apply_chat_template(
             self.messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
         )["input_ids"]
         mask, cache = torch.ones_like(ids), self.held(ids)
@@ -48,9 +50,7 @@ class Chat:
             ids, mask, past_key_values=cache, return_dict_in_generate=True, **how
         )
         self.tokens, self.cache = out.sequences.cpu(), cache_of(out)
-        answer = self.model.tokenizer.decode(
-            self.tokens[0, ids.shape[1] :], skip_special_tokens=True
-        )
+        answer = self.tokenizer.decode(self.tokens[0, ids.shape[1] :], skip_special_tokens=True)
         self.messages.append({"role": "assistant", "content": answer})
         return answer
 
@@ -63,18 +63,16 @@ class Chat:
 
 def run(options: argparse.Namespace) -> int:
     """Ask, answer, and so on until the input ends."""
-    from transformers import TextStreamer
-
     how = {"max_new_tokens": options.max_new_tokens} | sampling(options)
     expect_utf8(sys.stdin)
     check_text(options.system or "")
-    model = load(options)
-    if model.tokenizer.chat_template is None:
+    model, tokenizer = load(options)
+    if tokenizer.chat_template is None:
         raise ValueError(
             f"{options.model} has no chat template: expected a model that was trained to chat"
         )
-    streamer = TextStreamer(model.tokenizer, skip_prompt=True, skip_special_tokens=True)
-    conversation = Chat(model, options.system)
+    streamer = TextStreamer(tokenizer)
+    conversation = Chat(model, options.system, tokenizer)
     while (text := ask(model.ranks)) is not None:
         if text.strip():
             conversation.answer(text, streamer=streamer, **how)

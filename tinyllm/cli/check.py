@@ -25,6 +25,7 @@ def add_to(commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print devices, limits and results; returns 1 where a kernel or a stage is wrong."""
     from tinyllm.bench.machine import measure_machine, versions
+    from tinyllm.bench.machine_path import machine_paths
     from tinyllm.check.models import check_stages
     from tinyllm.kernels import for_device
 
@@ -33,6 +34,7 @@ def run(options: argparse.Namespace) -> int:
     print("devices  ", ", ".join(available()), f"(using {device})")
     machine = measure_machine(device)
     print("device   ", machine.device)
+    print("path     ", "; ".join(machine_paths(device)))
     print(f"read      {machine.read_bandwidth / 1e9:.1f} GB/s")
     print(f"copy      {machine.copy_bandwidth / 1e9:.1f} GB/s, read and written")
     print(f"launch    {machine.launch_overhead * 1e6:.1f} us per operation")

@@ -19,6 +19,7 @@ from tinyllm.cli.options import (
     ranks_of,
     sampling,
 )
+from tinyllm.cli.streaming import TextStreamer
 from tinyllm.runtime.progress import progress
 
 
@@ -58,15 +59,13 @@ def add_to(commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Answer; text streams as it is made, unless beams are searched."""
-    from transformers import TextStreamer
-
     check_answers(options)
     how = {"max_new_tokens": options.max_new_tokens, "num_beams": options.num_beams} | sampling(
         options
     )
     prompt = prompt_of(options)
-    model = load(options)
-    tokenizer, inputs = model.tokenizer, encode(model.tokenizer, prompt, options.raw)
+    model, tokenizer = load(options)
+    inputs = encode(tokenizer, prompt, options.raw)
     if options.answers is not None:
         del how["num_beams"]
         score = options.score or SCORES[0]
@@ -74,11 +73,7 @@ def run(options: argparse.Namespace) -> int:
         print(as_json(answers, score) if options.json else f"{answers.best.text}\n\n{answers}")
         return 0
     if options.num_beams == 1:
-        model.generate(
-            **inputs,
-            streamer=TextStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True),
-            **how,
-        )
+        model.generate(**inputs, streamer=TextStreamer(tokenizer), **how)
         return 0
     answer = model.generate(
         **inputs, stopping_criteria=token_progress(options.max_new_tokens), **how
@@ -126,12 +121,10 @@ def prompt_of(options: argparse.Namespace) -> str:
 
 def token_progress(tokens: int):
     """A bar that moves with every token, where no text can be shown before the end."""
-    from transformers import StoppingCriteriaList
-
     bar = progress(total=tokens, unit="token")
 
     def moved(input_ids: torch.Tensor, scores: object, **kwargs: object) -> torch.Tensor:
         bar.update()
         return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
-    return StoppingCriteriaList([moved])
+    return [moved]

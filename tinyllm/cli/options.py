@@ -101,7 +101,8 @@ def sampling(options: argparse.Namespace) -> dict[str, object]:
 
 
 def load(options: argparse.Namespace):
-    """Load the model. Raises ValueError where it has no tokenizer."""
+    """The model and its tokenizer for texts. Raises ValueError where it has none."""
+    from tinyllm.checkpoint.text_tokenizer import text_tokenizer
     from tinyllm.model import from_pretrained
 
     model = from_pretrained(
@@ -113,11 +114,12 @@ def load(options: argparse.Namespace):
         parallel="auto",
         kv_dtype=options.kv_dtype,
     )
-    if model.tokenizer is None:
+    tokenizer = text_tokenizer(model.lazy_tokenizer)
+    if tokenizer is None:
         raise ValueError(
             f"{options.model} has no tokenizer: expected tokenizer.json beside the weights"
         )
-    return model
+    return model, tokenizer
 
 
 def ranks_of(options: argparse.Namespace) -> Ranks:

@@ -20,8 +20,7 @@ from tinyllm.runtime.device import random_state, set_random_state
 from tinyllm.runtime.progress import progress
 
 if TYPE_CHECKING:
-    from transformers import GenerationConfig
-
+    from tinyllm.generation.options import CallOptions
     from tinyllm.generation.request import AnswerCallback, Request
 
 
@@ -58,9 +57,9 @@ def plan_batches(
 
 
 def generate_in_batches(
-    answer: Callable[[list[int], Tensor, Tensor | None, GenerationConfig], Int[Tensor, "r total"]],
+    answer: Callable[[list[int], Tensor, Tensor | None, CallOptions], Int[Tensor, "r total"]],
     request: Request,
-    options: GenerationConfig,
+    options: CallOptions,
     batches: Sequence[SubBatch],
 ) -> Int[Tensor, "r total"]:
     """All answers in the order of the prompts; shorter ones are filled up to the longest, as in one batch."""
@@ -141,7 +140,7 @@ def _filled_up(answers: list[Tensor], fill: int) -> Int[Tensor, "n total"]:
     return torch.cat([F.pad(part, (0, longest - part.shape[1]), value=fill) for part in answers])
 
 
-def shortened(options: GenerationConfig, cut: int) -> GenerationConfig:
+def shortened(options: CallOptions, cut: int) -> CallOptions:
     """The options for prompts that are `cut` tokens shorter: lengths of prompt and answer together shrink with them."""
     options = copy(options)
     if options.max_length is not None:

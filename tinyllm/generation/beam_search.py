@@ -19,15 +19,14 @@ from tinyllm.generation.session import GenerationSession
 from tinyllm.generation.values import token_list
 
 if TYPE_CHECKING:
-    from transformers import GenerationConfig
-
     from tinyllm.decoder import Decoder
+    from tinyllm.generation.options import CallOptions
     from tinyllm.stages import Stage
 
 NEVER = -1.0e9  # added to the score of what must not be chosen, as transformers does
 
 
-def beam_options(options: GenerationConfig) -> BeamOptions:
+def beam_options(options: CallOptions) -> BeamOptions:
     """The options of a beam search. Ended sequences are filled up as in transformers: pad token 0 counts as none."""
     eos = token_list(options.eos_token_id)
     pad = token_list(options.pad_token_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, no_type_check
@@ -21,6 +22,7 @@ from tinyllm.generation.batching import (
     plan_batches,
 )
 from tinyllm.generation.beam_search import BeamResult, beam_options, beam_sampling
+from tinyllm.generation.criteria import criteria
 from tinyllm.generation.greedy_sample import SampleResult, SampleRows, argmax, sample
 from tinyllm.generation.inputs import (
     check_cache,
@@ -32,9 +34,22 @@ from tinyllm.generation.inputs import (
 )
 from tinyllm.generation.lengths import check_length, total_length
 from tinyllm.generation.memory import check_memory_budget, find_memory_budget
-from tinyllm.generation.options import check_on_answer, check_output_logprobs, pad_token, resolve
+from tinyllm.generation.options import (
+    CallOptions,
+    check_on_answer,
+    check_output_logprobs,
+    pad_token,
+    resolve,
+)
 from tinyllm.generation.output import beam_output, output
-from tinyllm.generation.request import AnswerCallback, Request, StepRecord, repeat_rows
+from tinyllm.generation.replay import reads_padding
+from tinyllm.generation.request import (
+    AnswerCallback,
+    NoProcessors,
+    Request,
+    StepRecord,
+    repeat_rows,
+)
 from tinyllm.generation.same_call import check_same_call
 from tinyllm.generation.sessions import Sessions
 from tinyllm.generation.values import token_list
@@ -60,7 +75,7 @@ def generate(
     decoder: Decoder,
     stage: Stage,
     sessions: Sessions,
-    defaults: GenerationConfig | None,
+    defaults: dict[str, Any],
     input_ids: Tensor | None = None,
     attention_mask: Tensor | None = None,
     generation_config: GenerationConfig | None = None,
@@ -70,7 +85,7 @@ def generate(
     logits_processor: LogitsProcessorList | None = None,
     stopping_criteria: StoppingCriteriaList | None = None,
     prefix_allowed_tokens_fn: PrefixFunction | None = None,
-    tokenizer: PreTrainedTokenizerBase | None = None,
+    read_tokenizer: Callable[[], PreTrainedTokenizerBase | None],
     past_key_values: Cache | None = None,
     cache: Cache | None = None,
     split_batch: bool = False,
@@ -79,11 +94,14 @@ def generate(
     on_answer: AnswerCallback | None = None,
     **kwargs: Any,
 ) -> Output:
-    """See `tinyllm.model.Model.generate`; `defaults` are the checkpoint's own options."""
+    """See `tinyllm.model.Model.generate`; `defaults` are the checkpoint's own options.
+
+    `read_tokenizer` is called where an option needs the tokenizer.
+    """
     cache = pick_cache(cache, past_key_values)
     parts = {
         "streamer": streamer,
-        "tokenizer": tokenizer,
+        "read_tokenizer": read_tokenizer,
         "cache": cache,
         "logits_processor": logits_processor,
         "stopping_criteria": stopping_criteria,
@@ -104,8 +122,6 @@ def generate(
     batches = []
     copies = request.copies
     if split_batch or memory_budget is not None:
-        from tinyllm.generation.logits import reads_padding
-
         trim = not reads_padding(request) and not stopping_criteria
         batches = plan_batches(request, budget.max_prompts, trim=trim)
         if not batches:  # not even one prompt with all its samples fits
@@ -120,9 +136,7 @@ def generate(
             "return_dict_in_generate"
         )
 
-    def answer(
-        rows: list[int], ids: Tensor, mask: Tensor | None, options: GenerationConfig
-    ) -> Tensor:
+    def answer(rows: list[int], ids: Tensor, mask: Tensor | None, options: CallOptions) -> Tensor:
         if mask is None:  # otherwise pad tokens would be taken for padding
             mask = torch.ones_like(ids)
         numbers = [row * request.copies + i for row in rows for i in range(request.copies)]
@@ -144,20 +158,18 @@ def prepare(
     stage: Stage,
     input_ids: Tensor,
     attention_mask: Tensor | None,
-    options: GenerationConfig,
+    options: CallOptions,
     *,
     streamer: BaseStreamer | None,
     logits_processor: LogitsProcessorList | None,
     stopping_criteria: StoppingCriteriaList | None,
     prefix_allowed_tokens_fn: PrefixFunction | None,
-    tokenizer: PreTrainedTokenizerBase | None,
+    read_tokenizer: Callable[[], PreTrainedTokenizerBase | None],
     cache: Cache | None,
     output_logprobs: bool = False,
     on_answer: AnswerCallback | None = None,
 ) -> Request:
     """Check the arguments, before any work is done, and choose the parts that carry the call out."""
-    from tinyllm.generation.logits import criteria, processors
-
     config = decoder.config
     check_ids(input_ids, config)
     input_ids = input_ids.to(decoder.device, torch.int64)
@@ -170,7 +182,7 @@ def prepare(
             f"streamer with num_beams={width}: expected num_beams=1; beams are not final before the end"
         )
     total = total_length(options, tokens, config)
-    stop = criteria(options, total, decoder.device, tokenizer, stopping_criteria or [])
+    stop = criteria(options, total, decoder.device, read_tokenizer, stopping_criteria or [])
     check_length(stop.max_length, tokens, options, config)
     callbacks = [part for part in stop if getattr(part, "stops_nothing", False)]
     for callback in callbacks:
@@ -183,15 +195,19 @@ def prepare(
     )
     copies = max(width, options.num_return_sequences or 1)
     has_ends = any(getattr(criterion, "eos_token_id", None) is not None for criterion in stop)
-    chosen = processors(
-        options,
-        input_ids,
-        repeat_rows(mask, copies),
-        total,
-        config.vocab_size,
-        custom=logits_processor or [],
-        prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
-    )
+    chosen = NoProcessors()
+    if logits_processor or prefix_allowed_tokens_fn is not None or not options.are_plain:
+        from tinyllm.generation.logits import processors
+
+        chosen = processors(
+            options,
+            input_ids,
+            repeat_rows(mask, copies),
+            total,
+            config.vocab_size,
+            custom=logits_processor or [],
+            prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
+        )
     select = beam_sampling() if width > 1 else sample
     own_parts = [streamer, logits_processor, prefix_allowed_tokens_fn, custom_criteria, on_answer]
     pad = pad_token(options) if has_ends else None
@@ -227,7 +243,7 @@ def run(
     stage: Stage,
     sessions: Sessions,
     request: Request,
-    options: GenerationConfig,
+    options: CallOptions,
 ) -> Output:
     """Run a session on the request; its result in the form that the options name."""
     if request.streamer is not None:
@@ -286,7 +302,7 @@ def cached_text(
 def padding_of(
     input_ids: Int[Tensor, "b t"],
     attention_mask: Any,
-    options: GenerationConfig,
+    options: CallOptions,
 ) -> Int[Tensor, "b t"] | None:
     """The checked mask, or the one that pad tokens imply as in transformers; None where nothing is padded."""
     if attention_mask is not None:

@@ -10,11 +10,10 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from transformers import GenerationConfig
-
     from tinyllm.cache import Cache, CachedText
     from tinyllm.config import DecoderConfig
     from tinyllm.decoder import Decoder
+    from tinyllm.generation.options import CallOptions
     from tinyllm.stages import Stage
 
 INTEGERS = (torch.int32, torch.int64)
@@ -30,7 +29,7 @@ ORDER_OF_TRANSFORMERS = (
 )
 
 
-def pick_prompt(input_ids: Any, inputs: Any, options: GenerationConfig) -> Any:
+def pick_prompt(input_ids: Any, inputs: Any, options: CallOptions) -> Any:
     """The prompt under either of its names; without one, the token that begins a text."""
     if input_ids is not None and inputs is not None:
         raise ValueError("input_ids and inputs are both given: expected one, they are the same")
@@ -55,6 +54,8 @@ def named_arguments(positional: tuple, named: dict[str, Any]) -> dict[str, Any]:
 
     Raises TypeError for too many, or for one that is given by position and by name.
     """
+    if not positional:
+        return named
     from transformers import GenerationConfig
 
     first, second = (*positional, None, None)[:2]

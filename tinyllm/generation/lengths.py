@@ -6,14 +6,13 @@ import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import GenerationConfig
-
     from tinyllm.config import DecoderConfig
+    from tinyllm.generation.options import CallOptions
 
 DEFAULT_NEW_TOKENS = 20
 
 
-def total_length(options: GenerationConfig, prompt_tokens: int, config: DecoderConfig) -> int:
+def total_length(options: CallOptions, prompt_tokens: int, config: DecoderConfig) -> int:
     """Tokens of prompt and answer together."""
     if options.max_new_tokens is not None:
         return prompt_tokens + options.max_new_tokens
@@ -22,7 +21,7 @@ def total_length(options: GenerationConfig, prompt_tokens: int, config: DecoderC
     return min(prompt_tokens + DEFAULT_NEW_TOKENS, config.max_position_embeddings)
 
 
-def least_length(options: GenerationConfig, prompt_tokens: int) -> int:
+def least_length(options: CallOptions, prompt_tokens: int) -> int:
     """Tokens of prompt and answer before which none may end; `min_new_tokens` goes before `min_length`."""
     if options.min_new_tokens is not None:
         return prompt_tokens + options.min_new_tokens
@@ -30,7 +29,7 @@ def least_length(options: GenerationConfig, prompt_tokens: int) -> int:
 
 
 def check_length(
-    total: int, prompt_tokens: int, options: GenerationConfig, config: DecoderConfig
+    total: int, prompt_tokens: int, options: CallOptions, config: DecoderConfig
 ) -> None:
     """Raise ValueError where nothing could be generated or the context is full; warn of a minimum above the maximum."""
     context = config.max_position_embeddings

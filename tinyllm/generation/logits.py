@@ -1,4 +1,4 @@
-"""transformers' own logits processors and stopping criteria, chosen by the options of a call."""
+"""transformers' own logits processors, chosen by the options of a call."""
 
 from __future__ import annotations
 
@@ -11,19 +11,15 @@ from torch import Tensor
 from transformers import (
     EncoderNoRepeatNGramLogitsProcessor,
     EncoderRepetitionPenaltyLogitsProcessor,
-    EosTokenCriteria,
     EpsilonLogitsWarper,
     EtaLogitsWarper,
     ExponentialDecayLengthPenalty,
     ForcedBOSTokenLogitsProcessor,
     ForcedEOSTokenLogitsProcessor,
-    GenerationConfig,
     InfNanRemoveLogitsProcessor,
     LogitNormalization,
     LogitsProcessor,
     LogitsProcessorList,
-    MaxLengthCriteria,
-    MaxTimeCriteria,
     MinLengthLogitsProcessor,
     MinPLogitsWarper,
     NoBadWordsLogitsProcessor,
@@ -31,9 +27,6 @@ from transformers import (
     PrefixConstrainedLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
     SequenceBiasLogitsProcessor,
-    StoppingCriteria,
-    StoppingCriteriaList,
-    StopStringCriteria,
     SuppressTokensAtBeginLogitsProcessor,
     SuppressTokensLogitsProcessor,
     TemperatureLogitsWarper,
@@ -43,13 +36,12 @@ from transformers import (
     TypicalLogitsWarper,
 )
 
+from tinyllm.generation.criteria import with_custom
 from tinyllm.generation.lengths import least_length
 from tinyllm.generation.values import token_list
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-    from tinyllm.generation.request import Request
+    from tinyllm.generation.options import CallOptions
 
 PrefixFunction = Callable[[int, Tensor], list[int]]
 # Values with which an option makes no processor; None never does.
@@ -71,7 +63,7 @@ IDLE = {
 
 
 def processors(
-    options: GenerationConfig,
+    options: CallOptions,
     input_ids: Int[Tensor, "b t"],
     attention_mask: Int[Tensor, "r t"] | None,
     total: int,
@@ -102,7 +94,7 @@ def processors(
     return chosen
 
 
-def check_length_penalty(options: GenerationConfig, vocab_size: int) -> None:
+def check_length_penalty(options: CallOptions, vocab_size: int) -> None:
     """Raise ValueError for an `exponential_decay_length_penalty` without scores of end tokens to raise."""
     ends = token_list(options.eos_token_id)
     if options.exponential_decay_length_penalty is None:
@@ -127,7 +119,7 @@ def build_processors(
 
 
 def text_processors(
-    options: GenerationConfig,
+    options: CallOptions,
     input_ids: Int[Tensor, "b t"],
     attention_mask: Int[Tensor, "r t"] | None,
     total: int,
@@ -184,7 +176,7 @@ def repetition_penalty(
 
 
 def warpers(
-    options: GenerationConfig, device: torch.device
+    options: CallOptions, device: torch.device
 ) -> dict[str, Callable[[Any], LogitsProcessor]]:
     """Options that narrow a distribution before a token is drawn from it, after everything else."""
     keep = 1
@@ -206,92 +198,3 @@ def warpers(
         "epsilon_cutoff": at_least(EpsilonLogitsWarper),
         "eta_cutoff": at_least(EtaLogitsWarper, device=device),
     }
-
-
-def criteria(
-    options: GenerationConfig,
-    total: int,
-    device: torch.device,
-    tokenizer: PreTrainedTokenizerBase | None,
-    custom: list,
-) -> StoppingCriteriaList:
-    """What ends a sequence. Raises ValueError where stop strings are given and there is no tokenizer."""
-    chosen = StoppingCriteriaList([MaxLengthCriteria(max_length=total)])
-    if options.max_time is not None:
-        chosen.append(MaxTimeCriteria(max_time=options.max_time))
-    if options.stop_strings is not None:
-        if tokenizer is None:
-            raise ValueError(
-                "stop_strings need a tokenizer: pass tokenizer=, or load a model that has one"
-            )
-        chosen.append(StopStringCriteria(tokenizer=tokenizer, stop_strings=options.stop_strings))
-    if options.eos_token_id is not None:
-        ends = torch.tensor(token_list(options.eos_token_id), dtype=torch.int64, device=device)
-        chosen.append(
-            EosTokenCriteria(eos_token_id=ends)
-        )  # on the device, so that no step sends them
-    return with_custom(chosen, custom)
-
-
-def with_custom(chosen: list, custom: list) -> list:
-    """The caller's own after those `chosen` by options, or in the place of one of the same type, as in transformers."""
-    own = {type(part): part for part in reversed(custom)}
-    parts = type(chosen)(own.get(type(part), part) for part in chosen)
-    parts.extend(part for part in custom if part not in parts)
-    return parts
-
-
-# Parts that read the length and the last token alone, if anything: the same work in every step.
-REPLAYABLE_PROCESSORS = (
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-    MinPLogitsWarper,
-    MinLengthLogitsProcessor,
-)
-REPLAYABLE_CRITERIA = (MaxLengthCriteria, EosTokenCriteria)
-# Parts that padding before the text changes nothing for.
-FREE_OF_PADDING = (*REPLAYABLE_PROCESSORS, RepetitionPenaltyLogitsProcessor)
-
-
-def replayable(request: Request) -> bool:
-    """Whether the steps of a request may be captured and replayed: no part reads the text, or keeps anything."""
-    known = all(type(part) in REPLAYABLE_PROCESSORS for part in request.processors)
-    ends = all(type(part) in REPLAYABLE_CRITERIA for part in request.criteria)
-    return known and ends and request.record.scores is None and request.record.logits is None
-
-
-def reads_padding(request: Request) -> bool:
-    """Whether a processor may read the padding before a prompt as text."""
-    return not all(type(part) in FREE_OF_PADDING for part in request.processors)
-
-
-def min_lengths(processors: LogitsProcessorList) -> list[int]:
-    """The lengths up to which no sequence may end."""
-    return [part.min_length for part in processors if isinstance(part, MinLengthLogitsProcessor)]
-
-
-def session_key(request: Request) -> tuple:
-    """What requests have in common that may go through the same captured steps."""
-    parts = (
-        part
-        for part in (*request.processors, *request.criteria)
-        if not isinstance(part, MaxLengthCriteria)
-    )
-    settings = tuple((type(part).__name__, _settings(part)) for part in parts)
-    padded = request.mask is not None
-    return (
-        request.prompts,
-        request.copies,
-        padded,
-        request.select,
-        request.pad,
-        request.beams,
-        request.output_logprobs,
-        settings,
-    )
-
-
-def _settings(part: LogitsProcessor | StoppingCriteria) -> str:
-    """What a part was made with, but for lengths, which are read in every step."""
-    return str({name: value for name, value in vars(part).items() if name != "min_length"})

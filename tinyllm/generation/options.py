@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from difflib import get_close_matches
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from tinyllm.generation.values import (
@@ -27,6 +28,9 @@ SUPPORTED |= {"length_penalty", "early_stopping", "stop_strings"}
 SUPPORTED |= {"sequence_bias", "bad_words_ids", "suppress_tokens", "begin_suppress_tokens"}
 SUPPORTED |= {"forced_bos_token_id", "forced_eos_token_id", "exponential_decay_length_penalty"}
 SUPPORTED |= {"watermarking_config"}
+# Supported options that choose no logits processor, and whose values need no check by transformers.
+PLAIN = {"do_sample", "max_new_tokens", "max_length", "num_beams", "num_return_sequences"}
+PLAIN |= {"return_dict_in_generate", *TOKENS}
 # Options that change how transformers computes an answer, not the answer. A call that passes one is refused, unless
 # the value is among these, with which it changes nothing there either; in a saved configuration they are ignored.
 NEUTRAL: dict[str, tuple] = {
@@ -102,30 +106,31 @@ BEAMS = {"length_penalty": 1.0, "early_stopping": False}
 DEFAULT_TOP_K = 50  # transformers' own default of sampling
 
 
+class CallOptions(SimpleNamespace):
+    """The supported options of one call under transformers' names; None for those that are not set."""
+
+    @property
+    def are_plain(self) -> bool:
+        """Whether no option that is set chooses a logits processor."""
+        return all(value is None or name in PLAIN for name, value in vars(self).items())
+
+
 def resolve(
-    defaults: GenerationConfig | None,
+    defaults: dict[str, Any],
     given: GenerationConfig | None,
     kwargs: dict[str, Any],
     config: DecoderConfig,
-) -> GenerationConfig:
+) -> CallOptions:
     """The options of one call: `kwargs` over `given` over the model's `defaults`.
 
     Raises TypeError for a name that is no option, ValueError for a value that is wrong or not supported. What only
     `given` or `defaults` hold, which may come from files, is ignored where transformers has no use for it.
     """
-    from transformers import GenerationConfig
-
-    if not isinstance(given, GenerationConfig | None):
-        raise TypeError(
-            f"generation_config is a {type(given).__name__}: expected a transformers.GenerationConfig"
-        )
-    known = GenerationConfig().to_dict()
-    _check_names(kwargs, known)
+    _check_names(kwargs)
     options: dict[str, Any] = {}
-    for source in (defaults, given):
-        saved = {} if source is None else source.to_dict()
-        options |= {k: v for k, v in saved.items() if k in known and v is not None}
-    options |= {name: value for name, value in kwargs.items() if name in known}
+    for saved in (defaults, _values_of(given)):
+        options |= {name: value for name, value in saved.items() if value is not None}
+    options |= {name: value for name, value in kwargs.items() if name not in NO_OPTIONS}
     options = {k: v for k, v in options.items() if v is not None}  # None unsets a default
     if options.get("do_sample") and "top_k" not in kwargs:
         options.setdefault("top_k", DEFAULT_TOP_K)
@@ -138,10 +143,33 @@ def resolve(
     check_beams(options, config)
     _warn_of_idle(SAMPLING, kwargs, do_sample, "without do_sample=True")
     _warn_of_idle(BEAMS, kwargs, options.get("num_beams", 1) > 1, "without num_beams of 2 or more")
-    return GenerationConfig(**options)
+    is_plain = options.keys() <= PLAIN and options.get("max_new_tokens") != 0
+    if not is_plain:
+        options = _transformers_values(options)
+    return CallOptions(**{name: options.get(name) for name in sorted(SUPPORTED)})
 
 
-def check_output_logprobs(output_logprobs: Any, options: GenerationConfig) -> None:
+def _values_of(given: GenerationConfig | None) -> dict[str, Any]:
+    """The values of a configuration that a call passes. Raises TypeError where it is none."""
+    if given is None:
+        return {}
+    from transformers import GenerationConfig
+
+    if not isinstance(given, GenerationConfig):
+        raise TypeError(
+            f"generation_config is a {type(given).__name__}: expected a transformers.GenerationConfig"
+        )
+    return given.to_dict()
+
+
+def _transformers_values(options: dict[str, Any]) -> dict[str, Any]:
+    """The options as transformers' configuration has them. Raises ValueError where it refuses one."""
+    from transformers import GenerationConfig
+
+    return vars(GenerationConfig(**options))
+
+
+def check_output_logprobs(output_logprobs: Any, options: CallOptions) -> None:
     """Raise ValueError unless this is True or False, and the call returns an output that can hold them."""
     if not isinstance(output_logprobs, bool):
         raise ValueError(f"output_logprobs={output_logprobs!r}: expected True or False")
@@ -152,7 +180,7 @@ def check_output_logprobs(output_logprobs: Any, options: GenerationConfig) -> No
         )
 
 
-def check_on_answer(on_answer: Any, options: GenerationConfig) -> None:
+def check_on_answer(on_answer: Any, options: CallOptions) -> None:
     """Raise TypeError unless this is a function or None, ValueError where answers do not end one by one."""
     if on_answer is None:
         return
@@ -167,10 +195,16 @@ def check_on_answer(on_answer: Any, options: GenerationConfig) -> None:
         )
 
 
-def _check_names(kwargs: dict[str, Any], known: dict[str, Any]) -> None:
+def _check_names(kwargs: dict[str, Any]) -> None:
     """Raise TypeError for a name that nothing has; transformers' other arguments may be None or False."""
-    for name, value in kwargs.items():
-        if name in known or value is None:
+    others = {k: v for k, v in kwargs.items() if k not in SUPPORTED and v is not None}
+    if not others:
+        return
+    from transformers import GenerationConfig
+
+    known = GenerationConfig().to_dict()
+    for name, value in others.items():
+        if name in known:
             continue
         if name in NO_OPTIONS:
             if value is not False:
@@ -217,6 +251,6 @@ def _warn_of_idle(
         warnings.warn(f"{', '.join(idle)} has no effect {when}", UserWarning, stacklevel=5)
 
 
-def pad_token(options: GenerationConfig) -> int | None:
+def pad_token(options: CallOptions) -> int | None:
     """What ended sequences are filled with: the pad token, or else the first that ends one."""
     return next(iter([*token_list(options.pad_token_id), *token_list(options.eos_token_id)]), None)

@@ -10,10 +10,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from transformers import LogitsProcessorList, StoppingCriteriaList
+    from transformers import LogitsProcessorList
     from transformers.generation.streamers import BaseStreamer
 
     from tinyllm.cache import Cache
+    from tinyllm.generation.criteria import Criteria
 
 
 AnswerCallback = Callable[[int, Int[Tensor, " n"]], None]
@@ -36,6 +37,15 @@ class StepRecord:
     def as_tuples(self) -> tuple[tuple[Tensor, ...] | None, tuple[Tensor, ...] | None]:
         """Scores and logits of all steps, as transformers returns them."""
         return tuple(None if kept is None else tuple(kept) for kept in (self.scores, self.logits))
+
+
+class NoProcessors(list):
+    """The logits processors of a call that has none: the scores are the logits."""
+
+    def __call__(
+        self, ids: Int[Tensor, "r t"], logits: Float[Tensor, "r v"]
+    ) -> Float[Tensor, "r v"]:
+        return logits
 
 
 @dataclass(frozen=True)
@@ -68,8 +78,8 @@ class Request:
     total: int
     pad: int | None
     select: Callable[[Float[Tensor, "n v"], int], Int[Tensor, "n k"]]
-    processors: LogitsProcessorList
-    criteria: StoppingCriteriaList
+    processors: LogitsProcessorList | NoProcessors
+    criteria: Criteria
     streamer: BaseStreamer | None
     watched: bool
     callbacks: tuple[Callable, ...] = ()

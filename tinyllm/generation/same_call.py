@@ -13,19 +13,19 @@ from tinyllm.generation.request import Request
 from tinyllm.runtime.device import random_state
 
 if TYPE_CHECKING:
-    from transformers import GenerationConfig
+    from tinyllm.generation.options import CallOptions
 
 DIGEST_BYTES = 16
 
 
 def check_same_call(
-    decoder: Decoder, request: Request, options: GenerationConfig, **settings: Any
+    decoder: Decoder, request: Request, options: CallOptions, **settings: Any
 ) -> None:
     """Raise ValueError on every rank where they make different calls, or would draw different samples."""
     if decoder.ranks.size == 1:
         return
     parts = [type(x).__name__ for x in (*request.processors, *request.criteria)]
-    values = sorted(options.to_dict().items())
+    values = sorted(vars(options).items())
     held = 0 if request.cache is None else request.cache.length
     call = (values, parts, request.copies, request.total, request.watched, held, settings)
     digest = digest_of(call, request.input_ids, request.mask)

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tinyllm.decoder import Decoder
+from tinyllm.generation.replay import min_lengths
 from tinyllm.generation.request import Request, repeat_rows
 from tinyllm.runtime.graph import CapturedGraph
 from tinyllm.runtime.stop import AsyncStopFlag
@@ -166,8 +167,6 @@ class GenerationSession(ABC):
 
     def _decode_step(self) -> None:
         """One more token. Some parts read the length: every outcome of that has a captured step of its own."""
-        from tinyllm.generation.logits import min_lengths
-
         too_short = tuple(self.length < least for least in min_lengths(self.request.processors))
         is_last = self.length + 1 == self.request.total
         phase = (too_short, is_last)

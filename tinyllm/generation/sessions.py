@@ -7,6 +7,7 @@ from collections import OrderedDict
 from tinyllm.decoder import Decoder
 from tinyllm.generation.beam_search import BeamSearch
 from tinyllm.generation.greedy_sample import GreedyOrSampling
+from tinyllm.generation.replay import replayable, session_key
 from tinyllm.generation.request import Request
 from tinyllm.generation.session import GenerationSession
 from tinyllm.runtime.device import total_bytes
@@ -35,8 +36,6 @@ class Sessions:
 
     def take(self, decoder: Decoder, stage: Stage, request: Request) -> GenerationSession:
         """A session for a request: the one that was kept, where the request fits, else a new one."""
-        from tinyllm.generation.logits import replayable, session_key
-
         key = None
         if replayable(request) and not decoder.has_hooks:
             key = (*session_key(request), *captured_settings(), decoder.kv_dtype)

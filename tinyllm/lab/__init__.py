@@ -88,7 +88,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.families.traits": "traits",
         "tinyllm.generation": "session",
         "tinyllm.generation.batching": "plan_batches",
-        "tinyllm.generation.logits": "replayable session_key",
+        "tinyllm.generation.replay": "replayable session_key",
         "tinyllm.generation.memory": "CallShape max_prompts memory_need",
         "tinyllm.generation.output": "cache_of",
         "tinyllm.generation.sessions": "MAX_SESSIONS Sessions",

@@ -24,7 +24,7 @@ from tinyllm.cost.model import pass_cost
 from tinyllm.cost.workload import Workload
 from tinyllm.drop_in import optimize
 from tinyllm.generation import session
-from tinyllm.generation.logits import replayable, session_key
+from tinyllm.generation.replay import replayable, session_key
 from tinyllm.generation.sessions import Sessions
 from tinyllm.kernels import TORCH
 from tinyllm.lab.counters import Operation, observe, observe_passes, record

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tinyllm.checkpoint.skeleton import needed_tensors
-from tinyllm.checkpoint.sources import Checkpoint
+from tinyllm.checkpoint.sources import Checkpoint, already_read
 from tinyllm.checkpoint.weights import Weights
 from tinyllm.config import DecoderConfig
 from tinyllm.families import family_of
@@ -174,4 +174,6 @@ def random_checkpoint(
     weights = RandomWeights(needed_tensors(family, config), device, dtype)
     generation = GenerationConfig.from_model_config(config)
     name = f"{shape} (random)" if layers is None else f"{shape} (random, {layers} layers)"
-    return Checkpoint(name, config, family, weights, dtype, None, generation)
+    return already_read(
+        name, config, family, weights, dtype, tokenizer=None, generation_config=generation
+    )
