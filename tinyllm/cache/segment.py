@@ -247,7 +247,7 @@ class SegmentCache:
 
     @torch.inference_mode()  # as the step is, in which the beam index may have grown
     def reorder(self, beam_idx: Int[Tensor, " r"]) -> None:
-        """Let every sequence continue another of its request: the beam index is rewritten, no key and no value.
+        """Let every sequence continue another of its request: only the beam index is rewritten.
 
         Raises ValueError for a cache of independent sequences.
         """

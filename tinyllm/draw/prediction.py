@@ -88,4 +88,5 @@ def _number(text: str) -> int | float | None:
 def _as_text(answer: int | float | str) -> str:
     if isinstance(answer, str):
         return answer
-    return f"{answer:,}" if isinstance(answer, int) else f"{answer:,.4g}"
+    is_whole = isinstance(answer, int) or abs(answer) >= 1000  # digits, not an exponent
+    return f"{answer:,.0f}" if is_whole else f"{answer:.4g}"

@@ -135,6 +135,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.model": "Model restage",
         "tinyllm.ops": "FUSED NAIVE mlp norm qkv rope",
         "tinyllm.ops.matmul": "MAX_GEMV_ROWS",
+        "tinyllm.parallel.operations": "SummedOperations",
         "tinyllm.runtime": "runner",
         "tinyllm.runtime.device": "available best_device size_as_text",
         "tinyllm.runtime.native": "unsupported_reason",

@@ -21,9 +21,9 @@ def naive_mlp(
     residual: Float[Tensor, "b t m"] | None,
     post_norm: Norm | None = None,
 ) -> Float[Tensor, "b t m"]:
-    """Normalise, project up, activate (a gate, where there is one), project down, add to the residual stream.
+    """Normalise, project up, activate, project down, add to the residual stream.
 
-    Without a residual nothing is added.
+    Where there is a gate, it is what is activated. Without a residual nothing is added.
     """
     x = naive_norm(x, norm)
     f = down_proj.in_features
