@@ -216,7 +216,7 @@ def has_narrow_tables(notebook, number):
 
 
 def has_legible_pictures(notebook, number):
-    """The smallest letters of each, on a phone: a picture says it in its text."""
+    """The smallest letters of each on a phone, as the text of a picture states them."""
     pictures = [
         BytesIO(b64decode("".join(output["data"]["image/png"])))
         for cell in notebook["cells"]

@@ -1,4 +1,4 @@
-"""A picture of a figure: its bytes are the same each time, and it says how small its letters are on a phone."""
+"""A picture of a figure: its bytes are the same each time, and it states how small its letters are on a phone."""
 
 from io import BytesIO
 
@@ -24,7 +24,7 @@ def figure_of(width, points):
     [(4.375, 9, "9.0"), (2, 9, "9.0"), (8.75, 9, "4.5"), (8.75, 16, "6.0")],
     ids=["as wide as a phone", "narrow", "wide", "ticks are the smallest"],
 )
-def test_a_picture_says_how_small_its_letters_are_on_a_phone(width, points, seen):
+def test_a_picture_states_how_small_its_letters_are_on_a_phone(width, points, seen):
     made = picture(figure_of(width, points), "a title")
     assert Image.open(BytesIO(made.png)).text == {LETTERS: seen}
     assert made.png == picture(figure_of(width, points), "a title").png

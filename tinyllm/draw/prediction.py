@@ -88,5 +88,5 @@ def _number(text: str) -> int | float | None:
 def _as_text(answer: int | float | str) -> str:
     if isinstance(answer, str):
         return answer
-    is_whole = isinstance(answer, int) or abs(answer) >= 1000  # digits, not an exponent
-    return f"{answer:,.0f}" if is_whole else f"{answer:.4g}"
+    has_fraction = isinstance(answer, float) and abs(answer) < 1000  # above, no exponent
+    return f"{answer:.4g}" if has_fraction else f"{answer:,.0f}"

@@ -22,7 +22,7 @@ def draw_roofline(
     axis = figure.subplots()
     ridge = peak_flops / machine.read_bandwidth
     left, right = (
-        0.5 * min(x for x, _ in points.values()),
+        0.2 * min(x for x, _ in points.values()),
         3 * max(ridge, *(x for x, _ in points.values())),
     )
     roof = [min(peak_flops, x * machine.read_bandwidth) / 1e9 for x in (left, ridge, right)]

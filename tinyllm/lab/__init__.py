@@ -61,6 +61,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.draw.gemv_steps": "draw_gemv_steps",
         "tinyllm.draw.grids": "draw_grids",
         "tinyllm.draw.growth": "draw_growth",
+        "tinyllm.draw.halves": "draw_halves",
         "tinyllm.draw.ladder": "draw_ladder",
         "tinyllm.draw.ladder_picker": "pick_from_ladder",
         "tinyllm.draw.launches": "draw_launches",
