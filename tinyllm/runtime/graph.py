@@ -53,7 +53,8 @@ class CapturedGraph:
     def _captured(self, work: Callable[[], Any]) -> Any:
         is_cuda = self.device.type == "cuda"
         graph = self.backend.CUDAGraph() if is_cuda else self.backend.XPUGraph()
-        with self.backend.stream(self.backend.current_stream()), self.backend.graph(graph):
+        stream = self.backend.stream(self.backend.current_stream())
+        with stream, self.backend.graph(graph):
             work()  # the current stream is restored behind it
         return graph
 
