@@ -40,7 +40,7 @@ def _aligned_empty(shape: torch.Size, dtype: torch.dtype, device: torch.device) 
 
 
 def merge_by_lse(parts: list[PartialAttention]) -> Tensor:
-    """Attention over all keys, from attention over disjoint parts of them: exact, whatever the order."""
+    """Attention over all keys, from that over disjoint parts: exact, in any order."""
     *first, last = parts
     if not first:
         return last.out

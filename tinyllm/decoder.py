@@ -81,7 +81,7 @@ class DecoderLayer(nn.Module):
         metadata: Metadata,
         kv: LayerCache,
     ) -> Float[Tensor, "b t n"]:
-        """The heads of all tokens, side by side; queries are not held longer than this."""
+        """The heads of all tokens, side by side; queries are held no longer than this."""
         q = self.ops.norm_qkv_rope(x, self.attention_norm, self.qkv_proj, rope, kv)
         return self.attention(q, kv.segments, metadata, self.options)
 

@@ -22,8 +22,9 @@ def test_the_case_and_the_value_are_named_and_what_passed_is_listed():
     }
     found = verdict("merge", lambda a, b: torch.log(a.exp() + b.exp()), cases)
     assert str(found) == (
-        "merge: 1 of 2 cases right; the first that is not: scores shifted by 100: "
-        "result is inf, expected 100.53\n  right: small scores"
+        "merge: 1 of 2 cases right\n"
+        "  the first that is not: scores shifted by 100: result is inf, expected 100.53\n"
+        "  right: small scores"
     )
     assert not found.right and found.right_cases == ("small scores",)
 
@@ -87,4 +88,13 @@ def test_a_check_of_an_operation_lists_what_passed():
 
     found = check("rms_norm", only_narrow)
     assert found.right_cases and found.passed == len(found.right_cases) < found.total
-    assert str(found).splitlines()[1].startswith(f"  right: {found.right_cases[0]}")
+    assert str(found).splitlines()[2].startswith(f"  right: {found.right_cases[0]}")
+
+
+def test_a_verdict_is_as_wide_as_a_page():
+    failure = "error " * 40 + "\n" + "its second line " * 10
+    text = str(Verdict("f", 6, 7, 0.0, failure, tuple(f"case {i} of seven" for i in range(6))))
+    assert max(map(len, text.splitlines())) <= 90
+    words = " ".join(text.split())
+    assert words.count("error") == 40 and words.count("its second line") == 10
+    assert all(line.startswith("  ") for line in text.splitlines()[1:])

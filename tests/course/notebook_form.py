@@ -3,10 +3,15 @@
 import ast
 import json
 import re
+from base64 import b64decode
 from collections.abc import Callable
+from io import BytesIO
 from itertools import zip_longest
 from pathlib import Path
 
+from PIL import Image
+
+from tinyllm.draw.picture import LETTERS
 from tinyllm.draw.saved import NAMES as WITH_A_BAR
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -15,6 +20,7 @@ SOLUTIONS = {
     int(path.name[:2]): path for path in sorted((FOLDER / "solutions").glob("[0-9][0-9]_*.ipynb"))
 }
 WORDS, LINES, COLUMNS = 1300, 10, 90
+POINTS = 8  # of the smallest letters of a picture
 READ_ON, PREDICTIONS, NEAR_THE_TOP = 3, 2, 8
 MARKDOWN, CODE = "markdown", "code"
 # A number with a unit that only a run can give.
@@ -189,14 +195,35 @@ def has_narrow_code(notebook, number):
     return all(len(line) <= COLUMNS for line in lines)
 
 
+def has_narrow_outputs(notebook, number):
+    """What is printed, and values that are shown as text; where there is a picture as well, the text is hidden."""
+    values = [
+        "".join(output["data"]["text/plain"])
+        for cell in notebook["cells"]
+        for output in cell.get("outputs", [])
+        if list(output.get("data", {})) == ["text/plain"]
+    ]
+    texts = [*map(printed, notebook["cells"]), *values]
+    return all(len(line) <= COLUMNS for text in texts for line in text.split("\n"))
+
+
 def has_narrow_tables(notebook, number):
-    """Printed ones: lines with two gaps or more. Markdown ones: the widest cell of each column, with a gap."""
-    lines = [line for cell in notebook["cells"] for line in printed(cell).split("\n")]
-    aligned = [line for line in lines if len(re.findall(r"\S {2,}(?=\S)", line)) > 1]
-    return all(len(line) <= COLUMNS for line in aligned) and all(
+    """Those in Markdown that a cell shows: the widest cell of each column, with a gap."""
+    return all(
         sum(max(map(len, column)) + 2 for column in zip_longest(*rows, fillvalue="")) - 2 <= COLUMNS
         for rows in markdown_tables(notebook)
     )
+
+
+def has_legible_pictures(notebook, number):
+    """The smallest letters of each on a phone, as the text of a picture states them."""
+    pictures = [
+        BytesIO(b64decode("".join(output["data"]["image/png"])))
+        for cell in notebook["cells"]
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    return all(float(Image.open(one).text.get(LETTERS, 0)) >= POINTS for one in pictures)
 
 
 def markdown_tables(notebook):
@@ -317,7 +344,9 @@ RULES: list[Callable] = [
     has_few_words,
     has_short_cells,
     has_narrow_code,
+    has_narrow_outputs,
     has_narrow_tables,
+    has_legible_pictures,
     shows_where_it_is,
     runs_on_the_best_device,
     asks_for_predictions,

@@ -2,7 +2,9 @@
 
 import json
 import sys
+from base64 import b64encode
 from copy import deepcopy
+from io import BytesIO
 
 import nbformat
 import pytest
@@ -29,7 +31,9 @@ from notebook_form import (
     folds_a_hint,
     has_a_solution,
     has_few_words,
+    has_legible_pictures,
     has_narrow_code,
+    has_narrow_outputs,
     has_narrow_tables,
     has_no_traceback,
     has_short_cells,
@@ -49,6 +53,8 @@ from notebook_form import (
     takes_one_thing_away,
     text,
 )
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 sys.path.insert(0, str(FOLDER.parent / "book"))
 import notebooks
@@ -66,7 +72,16 @@ def test_the_course_is_complete():
 @pytest.mark.parametrize("number", SOLUTIONS)
 @pytest.mark.parametrize(
     "rule",
-    [has_short_cells, has_narrow_code, has_no_traceback, exempts_loading, names_its_language],
+    [
+        has_short_cells,
+        has_narrow_code,
+        has_narrow_outputs,
+        has_narrow_tables,
+        has_legible_pictures,
+        has_no_traceback,
+        exempts_loading,
+        names_its_language,
+    ],
     ids=lambda rule: rule.__name__,
 )
 def test_solutions_have_short_cells_too(number, rule):
@@ -90,6 +105,15 @@ def shown(**data):
         "output_type": "display_data",
         "data": {k.replace("_", "/"): [v] for k, v in data.items()},
     }
+
+
+def png(**texts):
+    """A picture with texts, as a notebook stores it."""
+    chunks, buffer = PngInfo(), BytesIO()
+    for name, words in texts.items():
+        chunks.add_text(name, words)
+    Image.new("RGB", (1, 1)).save(buffer, "PNG", pnginfo=chunks)
+    return b64encode(buffer.getvalue()).decode()
 
 
 def sample():
@@ -128,7 +152,9 @@ def sample():
                 "print(lab.side_by_side(table))", stream("        predicted  counted  measured\n")
             ),
             code(
-                "print(lab.saved_as_text(6))\nlab.draw_saved(6)", stream(bars), shown(image_png="x")
+                "print(lab.saved_as_text(6))\nlab.draw_saved(6)",
+                stream(bars),
+                shown(image_png=png(Letters="8.0")),
             ),
             markdown(f"**Read on.** {pages}"),
             markdown(f"**Next question.** What is next? See [07]({after})."),
@@ -216,7 +242,11 @@ FAULTS = [
     (has_short_cells, swap("print(lab.check", "# why\n" * LINES + "print(lab.check", CODE)),
     (has_short_cells, is_empty),
     (has_narrow_code, swap("print(12)", f"print({'1' * COLUMNS})", CODE)),
-    (has_narrow_tables, adds(code("print(1)", stream("one  two" + " " * COLUMNS + "three\n")))),
+    (has_narrow_outputs, adds(code("print(1)", stream("one  two" + " " * COLUMNS + "three\n")))),
+    (has_narrow_outputs, adds(code("print(1)", stream("one\n" + "word " * 20)))),
+    (has_narrow_outputs, adds(code("1", shown(text_plain="1" * (COLUMNS + 1))))),
+    (has_legible_pictures, adds(code("1", shown(image_png=png(Letters="7.9"), text_plain="it")))),
+    (has_legible_pictures, adds(code("1", shown(image_png=png(), text_plain="it")))),
     (
         has_narrow_tables,
         adds(code("1", shown(text_markdown="Run\n\n| " + "long name | " * 9 + "\n| - |"))),

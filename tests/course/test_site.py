@@ -96,6 +96,38 @@ def test_the_site_works_without_a_network(site):
     ]
 
 
+PHONE = {"width": 420, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+# The parts of a page that end beyond the screen and are in no box that scrolls, by tag and text.
+BEYOND_THE_SCREEN = """
+const scrolls = part => part && (/auto|scroll/.test(getComputedStyle(part).overflowX) || scrolls(part.parentElement));
+const width = document.documentElement.clientWidth;
+const ends = part => part.getBoundingClientRect().right;
+return [...document.body.querySelectorAll(".bd-article *")]
+    .filter(part => part.offsetWidth && ends(part) > width + 2 && !scrolls(part.parentElement))
+    .map(part => `${part.tagName} ${part.textContent.slice(0, 40)}`)
+"""
+
+
+def beyond_the_screen(browser):
+    """What a reader on a phone does not see of the page that is open, at a width of 420."""
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    try:
+        return browser.execute_script(BEYOND_THE_SCREEN)
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_part_beyond_the_screen_is_found(browser, tmp_path):
+    wide = '<p style="width: 500px">wide</p>'
+    page = tmp_path / "page.html"
+    scrolling = f'<div style="overflow: auto">{wide}</div>'
+    page.write_text(
+        f'<article class="bd-article">{scrolling}<div>{wide}</div><p>narrow</p></article>'
+    )
+    browser.get(page.as_uri())
+    assert beyond_the_screen(browser) == ["P wide"]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_complete_in_a_browser(browser, address, page):
     browser.get(f"{address}/{page}.html")
@@ -104,6 +136,7 @@ def test_a_page_is_complete_in_a_browser(browser, address, page):
     assert all(width > 0 for width in browser.execute_script(pictures))
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
     assert "reference to nonexisting" not in browser.page_source
+    assert beyond_the_screen(browser) == []
 
 
 @pytest.mark.parametrize("number", range(20))

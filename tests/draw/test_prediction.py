@@ -91,3 +91,10 @@ def test_an_answer_that_cannot_be_predicted_is_refused():
         lab.predict("Which?", "c", choices=("a", "b"))
     with pytest.raises(ValueError, match="'c' is a text: expected a number, or choices"):
         lab.predict("Which?", "c")
+
+
+@pytest.mark.parametrize(
+    "answer, text", [(10240.0, "10,240"), (0.64179, "0.6418"), (35.627, "35.63"), (46080, "46,080")]
+)
+def test_an_answer_has_digits_and_no_exponent(answer, text):
+    assert lab.predict("How many?", answer).answer_text() == text

@@ -12,7 +12,7 @@ import tinyllm
 from tinyllm.cache.segment import SegmentCache
 from tinyllm.cost.model import least_bytes, pass_cost, reorder_cost
 from tinyllm.draw import saved
-from tinyllm.draw.picture import Picture
+from tinyllm.draw.picture import Picture, smallest_letters
 from tinyllm.draw.saved import MODEL, NAMES, WORK, draw_saved, saved_as_text, saved_steps
 from tinyllm.kernels import TORCH
 from tinyllm.lab.counters import observe, observe_reorder
@@ -226,12 +226,8 @@ def test_bars_are_as_long_as_the_times(figure):
 
 
 def test_letters_can_be_read_on_a_phone(figure):
-    """At 420 pixels of 1/96 inch: what the picture loses in width, its letters lose too."""
-    from matplotlib.text import Text
-
-    shrunk = min(1, 420 / 96 / figure.get_size_inches()[0])
-    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text()]
-    assert min(sizes) * shrunk >= 8
+    figure.draw_without_rendering()
+    assert smallest_letters(figure) >= 8
 
 
 @pytest.mark.parametrize("notebook", [1, 3, 7, 8, 10, 13, 15])

@@ -15,7 +15,7 @@ import triton.language as tl
 from tinyllm.config import LayerKind
 from tinyllm.cost.ops import fused_rope_and_store_cost
 from tinyllm.cost.workload import Workload
-from tinyllm.draw.source import kernel_source
+from tinyllm.draw.source import kernel_source, narrow
 from tinyllm.draw.trace import draw_trace
 from tinyllm.kernels import triton as kernels
 from tinyllm.kernels.triton.tuning import LaunchConfig
@@ -120,8 +120,12 @@ def test_a_trace_is_drawn_lane_by_lane(norm):
     assert len(axes) == 6
     squares = [len(axis.patches) for axis in axes]
     numbers = [len(axis.texts) for axis in axes]
-    assert squares == [16, 8, 16] * 2
-    assert numbers == [12, 6, 12, 6, 6, 6]
+    assert squares == [16, 16, 8, 8, 16, 16]
+    assert numbers == [12, 6, 6, 6, 12, 6]
+    assert [axis.get_title(loc="left") for axis in axes[:2]] == [
+        "program 0\nload x",
+        "program 1\nload x",
+    ]
 
 
 def test_source_is_cut_out_by_name():
@@ -130,3 +134,23 @@ def test_source_is_cut_out_by_name():
         kernel_source("sycl/norm.sycl.cpp", "no_such")
     with pytest.raises(LookupError, match="no_such"):
         kernel_source("triton/norm.py", "no_such")
+
+
+@pytest.mark.parametrize(
+    "line, parts",
+    [
+        (f"x = {'a' * 86}", [f"x = {'a' * 86}"]),  # 90 columns
+        (f"    x = {'a' * 50} + {'b' * 40}", ["    x = (", f"        {'a' * 50} +", "    )"]),
+        (f"  // {'word ' * 18}end", [f"  // {' '.join(['word'] * 17)}", "  // word end"]),
+        (f"  f({'a' * 50}, {'b' * 40});", [f"  f({'a' * 50},", f"      {'b' * 40});"]),
+    ],
+    ids=["narrow", "assignment", "comment", "arguments"],
+)
+def test_source_is_as_wide_as_a_page(line, parts):
+    made = narrow(f"first\n{line}\nlast").split("\n")
+    assert max(map(len, made)) <= 90
+    assert (made[0], made[-1]) == ("first", "last")
+    assert "".join("".join(made).split()).replace("(", "").replace(")", "").replace("//", "") == (
+        "".join(f"first{line}last".split()).replace("(", "").replace(")", "").replace("//", "")
+    )
+    assert made[1] == parts[0] and made[-2] == parts[-1]

@@ -378,7 +378,7 @@ def test_the_first_wrong_read_is_named():
     found = first_wrong_read(wrong, str)
     step, beam = (int(word.strip(":")) for word in found.split()[1:4:2])
     at = wrong.steps[step]
-    assert f"is {str(at.sequences[beam])!r} and reads {str(at.read(beam))!r}" in found
+    assert f"is {str(at.sequences[beam])!r}\n  and reads {str(at.read(beam))!r}" in found
     assert at.sequences[beam] != at.read(beam)
     before = [
         one.read(b) == own for one in wrong.steps[:step] for b, own in enumerate(one.sequences)

@@ -34,7 +34,7 @@ class ContiguousLayer:
         return (Segment(self.k, self.v),)
 
     def append(self, k: Float[Tensor, "b g t d"], v: Float[Tensor, "b g t d"]) -> None:
-        """Grow by `torch.cat`: a new buffer, the old one copied into it, both alive in between."""
+        """Grow by `torch.cat`: a new buffer, into which the old one is copied."""
         self.k = torch.cat([self.k, k], dim=2)
         self.v = torch.cat([self.v, v], dim=2)
 

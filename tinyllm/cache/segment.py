@@ -247,7 +247,7 @@ class SegmentCache:
 
     @torch.inference_mode()  # as the step is, in which the beam index may have grown
     def reorder(self, beam_idx: Int[Tensor, " r"]) -> None:
-        """Let every sequence continue another of its request: the beam index is rewritten, no key and no value.
+        """Let every sequence continue another of its request: no key and no value moves.
 
         Raises ValueError for a cache of independent sequences.
         """
@@ -259,7 +259,8 @@ class SegmentCache:
                 "expected a cache made with independent=False"
             )
         lengths = self.counters[:2]
-        self.kernels.reorder_beam_index(self.beam_index, self.beam_mask, beam_idx, lengths)
+        tables = (self.beam_index, self.beam_mask)
+        self.kernels.reorder_beam_index(*tables, beam_idx, lengths)
 
     def sync_from_device(self) -> None:
         """Read how many steps were taken: the host does not see those that are replayed."""

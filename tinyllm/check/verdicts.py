@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import torch
 from torch import Tensor
 
 MOST_NAMED = 6  # passed cases that a failed verdict lists
+COLUMNS = 90  # of a line, as wide as a page of the course
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,22 @@ class Verdict:
     def __str__(self) -> str:
         if self.right:
             return f"{self.operation}: all {self.total} cases right"
+        lines = [f"the first that is not: {self.failure}"]
+        if self.right_cases:
+            more = len(self.right_cases) - MOST_NAMED
+            listed = [*self.right_cases[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
+            lines.append(f"right: {'; '.join(listed)}")
         counts = f"{self.operation}: {self.passed} of {self.total} cases right"
-        more = len(self.right_cases) - MOST_NAMED
-        listed = [*self.right_cases[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
-        right = f"\n  right: {'; '.join(listed)}" if listed else ""
-        return f"{counts}; the first that is not: {self.failure}{right}"
+        return "\n".join([counts, *map(_indented, lines)])
+
+
+def _indented(text: str) -> str:
+    """Lines of at most so many columns, those after the first further to the right."""
+    break_at_spaces = {"break_long_words": False, "break_on_hyphens": False}
+    wrapped = [
+        part for line in text.splitlines() for part in wrap(line, COLUMNS - 4, **break_at_spaces)
+    ]
+    return "\n    ".join([f"  {wrapped[0]}", *wrapped[1:]])
 
 
 def verdict(

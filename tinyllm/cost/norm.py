@@ -7,7 +7,7 @@ from tinyllm.cost.workload import Cost, launch
 
 
 def rms_norm_cost(rows: int, m: int, size: int) -> Cost:
-    """What `rms_norm` moves for `rows` rows of `m` elements of `size` bytes: a line per kernel."""
+    """Bytes of `rms_norm` on `rows` of `m` elements of `size` bytes, kernel by kernel."""
     row = 4 * rows
     wide = 4 * rows * m
     narrow = size * rows * m

@@ -95,7 +95,7 @@ def draw_attention_batch(run: Run, shape: str, prompt: int, response: int, batch
     rows = [row for row in cells(run, shape, prompt, response) if row["batch"] == batch]
     if not rows:
         raise LookupError(f"no rows of {shape} with batch {batch}")
-    figure = Figure(figsize=(5, 3.4), layout="constrained", dpi=100)
+    figure = Figure(figsize=(4.9, 3.4), layout="constrained", dpi=100)
     axis = figure.subplots()
     _draw_panel(axis, run, rows, fontsize=9)
     axis.set_ylabel("microseconds", fontsize=9)

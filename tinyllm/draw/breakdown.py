@@ -21,7 +21,7 @@ def draw_breakdown(bars: Mapping[str, Mapping[str, float]]) -> Figure:
     """Stacked bars of `bars[quantity][kind]`, each scaled to its sum."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5, 1.4 + 0.45 * len(bars)), layout="constrained", dpi=100)
+    figure = Figure(figsize=(4.9, 1.4 + 0.45 * len(bars)), layout="constrained", dpi=100)
     axis = figure.subplots()
     kinds = list(dict.fromkeys(kind for bar in bars.values() for kind in bar))
     left = dict.fromkeys(bars, 0.0)

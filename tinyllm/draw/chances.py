@@ -15,7 +15,7 @@ def draw_chances(chances: Mapping[str, Mapping[int, float]]) -> Figure:
     """Lines by name: `chances[name][answers]`, between 0 and 1; the numbers of answers double from tick to tick."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.0, 3.4), layout="constrained", dpi=100)
+    figure = Figure(figsize=(4.9, 3.4), layout="constrained", dpi=100)
     axis = figure.subplots()
     for (name, line), colour in zip(chances.items(), (OURS, PEER, LIMIT), strict=False):
         axis.plot(list(line), list(line.values()), "o-", color=colour, label=name, markersize=4)

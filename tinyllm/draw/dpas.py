@@ -24,7 +24,7 @@ def draw_dpas(lane: int, k: int) -> Figure:
 
     if not (0 <= lane < LANES and 0 <= k < DEPTH):
         raise ValueError(f"lane {lane}, step {k}: expected numbers from 0 to {LANES - 1}")
-    figure = Figure(figsize=(5, 4.2), layout="constrained", dpi=100)
+    figure = Figure(figsize=(4.9, 4.2), layout="constrained", dpi=100)
     axis = figure.subplots()
     right, below = DEPTH + GAP, DEPTH + GAP
     _draw_matrix(axis, (0, below), (ROWS, DEPTH), lane, lambda _, column: column == k)

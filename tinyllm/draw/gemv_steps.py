@@ -24,7 +24,7 @@ def draw_gemv_steps(steps: Sequence[Step], others: Mapping[str, float], memory: 
 
     names = [*(step.name for step in steps), *others]
     rates = [*(step.rate for step in steps), *others.values()]
-    figure = Figure(figsize=(5, BAR_HEIGHT * len(names) + 0.9), layout="constrained", dpi=100)
+    figure = Figure(figsize=(4.9, BAR_HEIGHT * len(names) + 0.9), layout="constrained", dpi=100)
     axes = figure.subplots()
     colours = [MOVED] * len(steps) + [OURS] * len(others)
     axes.barh(range(len(names)), [rate / 1e9 for rate in rates], color=colours, height=0.7)

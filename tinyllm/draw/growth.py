@@ -17,7 +17,7 @@ def draw_growth(
     """Megabytes per token by context length: `predicted[part][tokens]` as lines, `counted[part][tokens]` as dots."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5, 3.4), layout="constrained", dpi=100)
+    figure = Figure(figsize=(4.9, 3.4), layout="constrained", dpi=100)
     axis = figure.subplots()
     for (part, line), colour in zip(predicted.items(), (PEER, OURS, LIMIT), strict=False):
         axis.plot(list(line), [size / 1e6 for size in line.values()], color=colour, label=part)

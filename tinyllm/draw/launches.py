@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 WRAP = 18  # squares of a line
-SQUARE = 0.235  # inches
-HEIGHT = 1.4  # of a line, in inches
+SQUARE = 0.215  # inches
+HEIGHT = 1.5  # of a line, in inches
 
 
 def draw_launches(rows: Mapping[str, Sequence[str]]) -> Figure:
@@ -64,5 +64,5 @@ def _draw_line(
         colour, ink = colours[kind_of(short)]
         axis.add_patch(Rectangle((x + 0.05, y), 0.9, 0.9, facecolor=colour))
         text = "attention" if "attention" in short else short
-        style = {"rotation": 90, "ha": "center", "va": "center", "fontsize": 8, "color": ink}
+        style = {"rotation": 90, "ha": "center", "va": "center", "fontsize": 9, "color": ink}
         axis.text(x + 0.5, y + 0.45, text, **style)

@@ -17,7 +17,7 @@ def draw_block(
     """The weights of a block on the levels that its codes name; `dense`, what they were before."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.0, 3.2), layout="constrained", dpi=100)
+    figure = Figure(figsize=(4.9, 3.2), layout="constrained", dpi=100)
     axis = figure.subplots()
     for level in levels:
         axis.axhline(level, color=LIMIT, linewidth=0.6)

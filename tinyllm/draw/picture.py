@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+PHONE = 420 / 96  # inches: 420 pixels of a page, 96 to an inch
+LETTERS = "Letters"  # a PNG's text: points of its smallest letters on a phone
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -44,5 +47,16 @@ class Drawing:
 def picture(figure: Figure, alt: str) -> Picture:
     """A figure for the end of a cell; `alt` describes it, without measured numbers."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    figure.draw_without_rendering()  # makes the labels of the ticks
+    metadata = {"Software": None, LETTERS: f"{smallest_letters(figure):.1f}"}
+    figure.savefig(buffer, format="png", metadata=metadata)
     return Picture(buffer.getvalue(), alt)
+
+
+def smallest_letters(figure: Figure) -> float:
+    """Points of the smallest letters when the figure is shown on a phone: they shrink as its width does."""
+    from matplotlib.text import Text
+
+    scale = min(1, PHONE / figure.get_size_inches()[0])
+    shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+    return scale * min(text.get_fontsize() for text in shown)

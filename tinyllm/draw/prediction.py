@@ -88,4 +88,5 @@ def _number(text: str) -> int | float | None:
 def _as_text(answer: int | float | str) -> str:
     if isinstance(answer, str):
         return answer
-    return f"{answer:,}" if isinstance(answer, int) else f"{answer:,.4g}"
+    has_fraction = isinstance(answer, float) and abs(answer) < 1000  # above, no exponent
+    return f"{answer:.4g}" if has_fraction else f"{answer:,.0f}"

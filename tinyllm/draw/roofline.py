@@ -18,11 +18,11 @@ def draw_roofline(
     """`points` are (FLOPs per byte, FLOPs per second) by name; the roof is min(peak, intensity x bandwidth)."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5, 3.6), layout="constrained", dpi=100)
+    figure = Figure(figsize=(4.9, 3.6), layout="constrained", dpi=100)
     axis = figure.subplots()
     ridge = peak_flops / machine.read_bandwidth
     left, right = (
-        0.5 * min(x for x, _ in points.values()),
+        0.2 * min(x for x, _ in points.values()),
         3 * max(ridge, *(x for x, _ in points.values())),
     )
     roof = [min(peak_flops, x * machine.read_bandwidth) / 1e9 for x in (left, ridge, right)]
@@ -30,7 +30,7 @@ def draw_roofline(
     for name, (x, y) in points.items():
         axis.plot(x, y / 1e9, "o", color=OURS, markersize=5)
         axis.annotate(name, (x, y / 1e9), (6, -10), textcoords="offset points", fontsize=9)
-    above = {"textcoords": "offset points", "color": LIMIT, "fontsize": 8, "ha": "right"}
+    above = {"textcoords": "offset points", "color": LIMIT, "fontsize": 9, "ha": "right"}
     axis.annotate("bandwidth", (ridge / 3, roof[1] / 3), (-6, 4), **above)
     axis.annotate("peak of arithmetic", (right, roof[2]), (0, 5), **above)
     lowest = min(roof[0], *(y / 1e9 for _, y in points.values()))

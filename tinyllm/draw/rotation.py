@@ -24,8 +24,8 @@ def draw_rotation(
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 3.6), layout="constrained", dpi=100)
-    above, below = figure.subfigures(2, 1, height_ratios=(2, 1))
+    figure = Figure(figsize=(4.9, 3.2), layout="constrained", dpi=100)
+    above, below = figure.subfigures(2, 1, height_ratios=(5, 3))
     for axis, (name, speed) in zip(above.subplots(1, len(speeds)), speeds.items(), strict=True):
         _draw_circle(axis, speed, positions)
         axis.set_title(name, fontsize=9)
@@ -62,10 +62,10 @@ def _draw_layouts(axis: Axes, layouts: Mapping[str, Sequence[int | None]]) -> No
                 text,
                 ha="center",
                 va="center",
-                fontsize=7,
+                fontsize=9,
                 color="white" if dark else "black",
             )
     axis.set(xlim=(0, max(map(len, layouts.values()))), ylim=(len(layouts), 0), xticks=[])
-    axis.set_yticks([y + 0.4 for y in range(len(layouts))], list(layouts), fontsize=8)
+    axis.set_yticks([y + 0.4 for y in range(len(layouts))], list(layouts), fontsize=9)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)

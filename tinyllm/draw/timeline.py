@@ -18,7 +18,7 @@ def draw_timeline(ways: Mapping[str, Sequence[Kernel]]) -> Figure:
     """Two rows for each way to launch, host and device; in the gaps of its row the device is idle."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5, 0.7 + 1.2 * len(ways)), layout="constrained", dpi=100)
+    figure = Figure(figsize=(4.9, 0.7 + 1.2 * len(ways)), layout="constrained", dpi=100)
     all_axes = figure.subplots(len(ways), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (name, kernels) in zip(all_axes, ways.items(), strict=True):
         _draw_way(axis, kernels)

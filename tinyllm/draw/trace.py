@@ -14,29 +14,31 @@ if TYPE_CHECKING:
 
 COLOURS = {"load": MOVED, "store": LIMIT}
 INK = {"load": "black", "store": "white"}
+LANE = 0.26  # inches of a lane
+NAME = 1.2  # inches of a title
 
 
 def draw_trace(trace: Trace) -> Figure:
-    """A row per program, with its loads and stores from left to right; numbers are elements, hatched lanes masked."""
+    """A column per program, its loads and stores from top to bottom; numbers are elements, hatched lanes masked."""
     from matplotlib.figure import Figure
 
     steps = {
         program: [a for a in trace.accesses if a.program == program] for program in trace.programs
     }
-    columns, widest = max(map(len, steps.values())), max(len(a.lanes[0]) for a in trace.accesses)
+    rows = max(map(len, steps.values()))
+    widest = max(len(a.lanes[0]) for a in trace.accesses)
     tallest = max(len(a.lanes) for a in trace.accesses)
-    size = (columns * (0.25 * widest + 0.3) + 0.5, len(steps) * (0.25 * tallest + 0.45) + 0.1)
-    figure = Figure(figsize=size, layout="constrained", dpi=100)
-    grid = figure.subplots(len(steps), columns, squeeze=False)
-    for number, (axes, (program, accesses)) in enumerate(zip(grid, steps.items(), strict=True)):
+    width = max(LANE * widest, NAME) + 0.25
+    size = (len(steps) * width, rows * (LANE * tallest + 0.3) + 0.2)
+    figure = Figure(figsize=size, layout="constrained", dpi=140)
+    grid = figure.subplots(rows, len(steps), squeeze=False)
+    for number, (axes, accesses) in enumerate(zip(grid.T, steps.values(), strict=True)):
         for axis in axes:
             axis.axis("off")
         for step, (axis, access) in enumerate(zip(axes, accesses, strict=False)):
             draw_access(axis, access, tallest, widest)
-            name = (
-                f"program {number if len(set(program)) > 1 or number else 0}: " if step == 0 else ""
-            )
-            axis.set_title(f"{name}{access.kind} {access.tensor}", fontsize=8, loc="left")
+            program = f"program {number}\n" if step == 0 else ""
+            axis.set_title(f"{program}{access.kind} {access.tensor}", fontsize=9, loc="left")
     return figure
 
 
@@ -60,7 +62,7 @@ def draw_access(axis: Axes, access: Access, rows: int, columns: int) -> None:
                     element,
                     ha="center",
                     va="center",
-                    fontsize=7,
+                    fontsize=9,
                     color=INK[access.kind],
                 )
     axis.set_xlim(-0.1, columns + 0.1)

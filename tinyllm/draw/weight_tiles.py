@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#78b7e5", "#ffc857", "#8fd19e", "#d9a5e0", "#f4a582", "#b8c0c8")
 SHARED = "#e9edf2"
-CELL = 0.26  # inches
+CELL = 0.235  # inches
 
 
 def draw_weight_tiles(trace: Trace, matrix: str, row: str, result: str) -> Figure:
@@ -78,4 +78,4 @@ def _cell(axes: Axes, x: int, y: int, text: str, colour: str) -> None:
     from matplotlib.patches import Rectangle
 
     axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="white", linewidth=0.8))
-    axes.text(x + 0.5, y + 0.53, text, ha="center", va="center", fontsize=8)
+    axes.text(x + 0.5, y + 0.53, text, ha="center", va="center", fontsize=9)

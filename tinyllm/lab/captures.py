@@ -237,7 +237,7 @@ def new_state() -> SimpleNamespace:
 
 
 def eager_end(state: SimpleNamespace) -> None:
-    """End a step of greedy decoding: choose a token for each row, write it, and note which rows have ended."""
+    """End a step of greedy decoding: choose a token for each row, note which rows end."""
     chosen = torch.where(state.unfinished, state.logits.argmax(dim=-1), PAD)
     state.sequences[:, state.n] = chosen
     state.n += 1

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from tinyllm.bench.table import aligned
+from tinyllm.draw.source import narrow
 from tinyllm.kernels.compiler import BuildError, compile_library, run, system
 from tinyllm.kernels.cpu.build import (
     COMPILERS,
@@ -81,7 +82,7 @@ def gemv_steps() -> Mapping[str, Switches]:
 def gemv_source() -> str:
     """The part of the C++ kernel that the switches change."""
     text = SOURCE.read_text(encoding="utf-8")
-    return text[text.index("// ROWS neighbouring") : text.index("\n// W has n rows")]
+    return narrow(text[text.index("// ROWS neighbouring") : text.index("\n// W has n rows")])
 
 
 def gemv(w: Tensor, x: Tensor, switches: Switches) -> Tensor:

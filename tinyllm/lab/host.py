@@ -109,7 +109,7 @@ def host_table(rows: Sequence[Row], folder: Path = RESULTS) -> str:
         del columns["device busy ms"]
     table = aligned([tuple(columns), *zip(*columns.values(), strict=True)])
     row = rows[0]
-    return f"{row.device}, {row.dtype}, {row.date}: {row.model}, {title(rows)}\n{table}"
+    return f"{row.device}, {row.dtype}, {row.date}:\n{row.model}, {title(rows)}\n{table}"
 
 
 def _or_dash(x: float | None) -> str:

@@ -152,7 +152,7 @@ def first_wrong_read(trace: BeamTrace, decode: Callable[[Sequence[int]], str]) -
     for number, step in enumerate(trace.steps):
         for beam, own in enumerate(step.sequences):
             if step.read(beam) != own:
-                texts = f"is {decode(own)!r} and reads {decode(step.read(beam))!r}"
+                texts = f"is {decode(own)!r}\n  and reads {decode(step.read(beam))!r}"
                 return f"step {number}: beam {beam} {texts}"
     return "every beam reads its own tokens"
 

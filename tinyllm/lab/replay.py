@@ -135,7 +135,7 @@ def host_reads(run: Callable[[], object]) -> Counter[str]:
 def raise_host_read(operation: str) -> None:
     """Raise HostRead, as the capture of a graph fails at a read to the host."""
     raise HostRead(
-        f"{operation}: the host reads a value from the device, and a captured graph runs without the host"
+        f"{operation}: the host reads a value from the device, which no captured graph can"
     )
 
 

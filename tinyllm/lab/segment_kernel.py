@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tinyllm.bench.table import aligned
-from tinyllm.draw.source import kernel_source
+from tinyllm.draw.source import kernel_source, narrow
 from tinyllm.lab.intel_gpus import IntelGPU
 from tinyllm.lab.occupancy import Launch, Occupancy, occupancy_of
 from tinyllm.lab.shapes import known_config
@@ -40,7 +40,7 @@ def segment_kernel_pieces(group: int, width: int, head_dim: int) -> dict[str, st
         found[f"loop over the {name}"] = "\n".join(loop)
     found["online softmax"] = "\n".join(of_softmax)
     found["result"] = "\n".join(kernel_paragraphs(KERNEL, "_store_output", known))
-    return found
+    return {name: narrow(text) for name, text in found.items()}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
-from tinyllm.draw.source import kernel_source
+from tinyllm.draw.source import exact_source
 
 WIDTH = 90  # columns of a printed line
 OPERATORS = {
@@ -37,7 +37,7 @@ def kernel_paragraphs(path: str, name: str, known: Mapping[str, Any]) -> list[st
     `known` has the constants of the launch by name, and pointers that are None, such as "slopes_ptr". Only the branch
     that they select is kept, as Triton's compiler does. Raises LookupError for an unknown name.
     """
-    source = kernel_source(path, name)
+    source = exact_source(path, name)
     (function,) = ast.parse(source).body
     assert isinstance(function, ast.FunctionDef)
     start = _first_line(function)

@@ -21,9 +21,9 @@ def naive_mlp(
     residual: Float[Tensor, "b t m"] | None,
     post_norm: Norm | None = None,
 ) -> Float[Tensor, "b t m"]:
-    """Normalise, project up, activate (a gate, where there is one), project down, add to the residual stream.
+    """Normalise, project up, activate, project down, add to the residual stream.
 
-    Without a residual nothing is added.
+    Where there is a gate, it is what is activated. Without a residual nothing is added.
     """
     x = naive_norm(x, norm)
     f = down_proj.in_features
@@ -50,6 +50,13 @@ def fused_mlp(
     """Two matmuls: norm, gate and up, activation; then down and the residual, or the norm behind it."""
     gated = gate_up_proj.out_features > down_proj.in_features
     rows = x.flatten(0, 1)
-    inner = fused_matmul(kernels, rows, gate_up_proj, norm=norm, activation=activation, gated=gated)
+    inner = fused_matmul(
+        kernels,
+        rows,
+        gate_up_proj,
+        norm=norm,
+        activation=activation,
+        gated=gated,
+    )
     inner = inner.view(*x.shape[:2], -1)
     return matmul_and_add(kernels, inner, down_proj, residual, post_norm)

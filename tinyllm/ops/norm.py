@@ -14,7 +14,7 @@ from tinyllm.linear import Norm
 def rms_norm(
     x: Float[Tensor, "*rows m"], weight: Float[Tensor, " m"], eps: float
 ) -> Float[Tensor, "*rows m"]:
-    """Scale every row to a root mean square of one, then by the weight; accumulated in float32 (notebook 01).
+    """Scale every row to a root mean square of one, then by the weight; sums in float32.
 
     Six kernels in float32 and eight in 16 bits, which move about 38*m bytes a row.
     """

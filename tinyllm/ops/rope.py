@@ -111,7 +111,10 @@ def fused_rotary_tables(
     ]
 
 
-def apply_rope(x: Float[Tensor, "b n t d"], rope: RotaryTables) -> Float[Tensor, "b n t d"]:
+def apply_rope(
+    x: Float[Tensor, "b n t d"],
+    rope: RotaryTables,
+) -> Float[Tensor, "b n t d"]:
     """Rotate each pair `(x[i], x[i + d/2])` by its angle: the half-split layout."""
     x1, x2 = x.chunk(2, dim=-1)
     rotated = torch.cat([-x2, x1], dim=-1)

@@ -51,8 +51,10 @@ class CapturedGraph:
         self.seconds = perf_counter() - start
 
     def _captured(self, work: Callable[[], Any]) -> Any:
-        graph = self.backend.CUDAGraph() if self.device.type == "cuda" else self.backend.XPUGraph()
-        with self.backend.stream(self.backend.current_stream()), self.backend.graph(graph):
+        is_cuda = self.device.type == "cuda"
+        graph = self.backend.CUDAGraph() if is_cuda else self.backend.XPUGraph()
+        stream = self.backend.stream(self.backend.current_stream())
+        with stream, self.backend.graph(graph):
             work()  # the current stream is restored behind it
         return graph
 
