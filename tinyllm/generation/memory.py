@@ -12,7 +12,7 @@ from tinyllm.config import DecoderConfig
 from tinyllm.cost.attention import copied_elements
 from tinyllm.cost.cache import costs_of
 from tinyllm.cost.masks import beam_bias_elements, bias_elements, kinds_of_windows
-from tinyllm.cost.packed import UnpackedBytes, packed_sizes, unpacked_bytes
+from tinyllm.cost.packed import UnpackedBytes, unpacked_bytes
 from tinyllm.cost.workload import Workload
 from tinyllm.decoder import Decoder
 from tinyllm.generation.request import Request
@@ -296,7 +296,7 @@ def _budget(
         source = "the memory_budget"
     if free is None:
         return None
-    unpack_device = decoder.device.type if packed_sizes(decoder) else None
+    unpack_device = decoder.device.type if decoder.has_packed_weights else None
     return MemoryBudget(
         stage, decoder.config, decoder.dtype.itemsize, call, free, source, unpack_device
     )
