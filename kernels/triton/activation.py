@@ -87,7 +87,7 @@ def activate_and_multiply(
     block_size, num_blocks = _blocks(num_columns, launch)
     out_shape = (*gate_up.shape[:-1], num_columns)
     out = gate_up.new_empty(out_shape)
-    _activate_and_multiply[(len(gate_up_rows) * num_blocks,)](
+    _activate_and_multiply[(gate_up_rows.shape[0] * num_blocks,)](
         gate_up_rows, out, num_columns, num_blocks, gate_up_rows.stride(0),
         ACTIVATION=activation, BLOCK_SIZE=block_size, **launch.options,
     )  # fmt: skip
@@ -108,7 +108,7 @@ def bias_and_activate(
     num_columns = x.shape[-1]
     block_size, num_blocks = _blocks(num_columns, launch)
     out = x.new_empty(x.shape)
-    _bias_and_activate[(len(x_rows) * num_blocks,)](
+    _bias_and_activate[(x_rows.shape[0] * num_blocks,)](
         x_rows, bias, out, num_columns, num_blocks, x_rows.stride(0),
         ACTIVATION=activation, BLOCK_SIZE=block_size, **launch.options,
     )  # fmt: skip

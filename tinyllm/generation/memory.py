@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from tinyllm.attention.kernel import kernel_attention
@@ -230,6 +231,11 @@ class MemoryBudget:
         """Whether so many prompts of the call fit at a time."""
         return self.need(prompts).total <= self.free
 
+    @cached_property
+    def fits_call(self) -> bool:
+        """Whether all prompts of the call fit at a time."""
+        return self.fits(self.call.prompts)
+
     def max_prompts(self, tokens: int) -> int:
         """How many prompts of at most so many tokens fit at a time."""
         call = replace(self.call, tokens=tokens)
@@ -280,7 +286,7 @@ def find_memory_budget(
     """
     call = call_shape(decoder, request)
     budget = _budget(decoder, stage, call, limit)
-    if budget is None or budget.fits(call.prompts):
+    if budget is None or budget.fits_call:
         return budget
     sessions.clear()
     return _budget(decoder, stage, call, limit)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tinyllm.generation.values import (
@@ -119,7 +121,7 @@ def resolve(
         raise TypeError(
             f"generation_config is a {type(given).__name__}: expected a transformers.GenerationConfig"
         )
-    known = GenerationConfig().to_dict()
+    known = option_names()
     _check_names(kwargs, known)
     options: dict[str, Any] = {}
     for source in (defaults, given):
@@ -167,7 +169,15 @@ def check_on_answer(on_answer: Any, options: GenerationConfig) -> None:
         )
 
 
-def _check_names(kwargs: dict[str, Any], known: dict[str, Any]) -> None:
+@cache
+def option_names() -> tuple[str, ...]:
+    """The names of all options that this release of transformers has."""
+    from transformers import GenerationConfig
+
+    return tuple(GenerationConfig().to_dict())
+
+
+def _check_names(kwargs: dict[str, Any], known: Sequence[str]) -> None:
     """Raise TypeError for a name that nothing has; transformers' other arguments may be None or False."""
     for name, value in kwargs.items():
         if name in known or value is None:
