@@ -146,7 +146,7 @@ class Decoder(nn.Module):
 
     @property
     def has_packed_weights(self) -> bool:
-        """Whether a matrix is packed: asked in every call of `generate`, so that no tree of modules is walked."""
+        """Whether a matrix is packed; every call of `generate` reads it, and walks no tree of modules for it."""
         matrices = [self.embed_tokens, self.lm_head]
         for layer in self.layers:
             matrices += [layer.qkv_proj, layer.o_proj, layer.gate_up_proj, layer.down_proj]

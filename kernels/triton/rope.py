@@ -268,8 +268,10 @@ def rope_and_store(
     [b, t, h, d]. Raises ValueError where shapes differ, or where k and v, the slots, or cos and sin are not laid out
     alike, or the last dimension of any is not dense.
     """
-    layouts = [Layout(x.shape, x.stride()) for x in (q, k, v, cos, sin, k_slot, v_slot)]
-    strides = _checked_strides(*layouts, has_start=start is not None)
+    tensors = (q, k, v, cos, sin, k_slot, v_slot)
+    strides = _checked_strides(
+        *[Layout(x.shape, x.stride()) for x in tensors], has_start=start is not None
+    )
     _check_scales(k_slot, v_slot, k_scale, v_scale)
     check_int32(start=start)
     b, h, t, d = q.shape

@@ -74,17 +74,17 @@ class Case:
     @property
     def arguments(self) -> frozenset[str]:
         """The names of the arguments."""
-        return frozenset(self._drawn())
+        return frozenset(self._cpu_arguments())
 
     @property
     def kind(self) -> tuple[frozenset[str], bool, bool, bool]:
         """What cases have in common that differ in sizes and numbers alone: arguments, formats, one row or several."""
-        drawn = self._drawn()
-        x = drawn.get("x")
+        arguments = self._cpu_arguments()
+        x = arguments.get("x")
         has_one_row = x is not None and x.numel() == x.shape[-1]
-        return frozenset(drawn), self.packed, self.int8, has_one_row
+        return frozenset(arguments), self.packed, self.int8, has_one_row
 
-    def _drawn(self) -> dict[str, Any]:
+    def _cpu_arguments(self) -> dict[str, Any]:
         return self.make(Draw(0, torch.float32, torch.device("cpu")))
 
 

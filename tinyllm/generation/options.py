@@ -121,7 +121,7 @@ def resolve(
         raise TypeError(
             f"generation_config is a {type(given).__name__}: expected a transformers.GenerationConfig"
         )
-    known = option_names()
+    known = known_names()
     _check_names(kwargs, known)
     options: dict[str, Any] = {}
     for source in (defaults, given):
@@ -170,7 +170,7 @@ def check_on_answer(on_answer: Any, options: GenerationConfig) -> None:
 
 
 @cache
-def option_names() -> tuple[str, ...]:
+def known_names() -> tuple[str, ...]:
     """The names of all options that this release of transformers has."""
     from transformers import GenerationConfig
 
