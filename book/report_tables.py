@@ -51,7 +51,7 @@ def section(name: str, report: Report) -> str:
     versions = [f"{package} {number}" for package, number in report.versions.items()]
     facts = ", ".join([f"{machine.read_gb_s:.1f} GB/s read", machine.system, *drivers, *versions])
     checks = ", ".join(
-        f"{kernels} {many - wrong[kernels]} of {many}"
+        f"{kernels} {many - wrong[kernels]} of {many}{report.cases_run(kernels)}"
         for kernels, many in Counter(one.kernels for one in report.checks).items()
     )
     parts = [f"**{machine.device}** ({origin(name, report)}), {report.date}: {facts}."]

@@ -145,6 +145,14 @@ class Decoder(nn.Module):
         return self.embed_tokens.storage.dtype
 
     @property
+    def has_packed_weights(self) -> bool:
+        """Whether a matrix is packed; every call of `generate` reads it, and walks no tree of modules for it."""
+        matrices = [self.embed_tokens, self.lm_head]
+        for layer in self.layers:
+            matrices += [layer.qkv_proj, layer.o_proj, layer.gate_up_proj, layer.down_proj]
+        return any(matrix.packed is not None for matrix in matrices)
+
+    @property
     def packed_formats(self) -> list[str]:
         """The formats of packed matrices; none where all are dense."""
         return packed_formats(self)

@@ -6,12 +6,11 @@ through memory, f*s written and f*s read. With a bias: f*s read and written, hal
 
 from __future__ import annotations
 
-import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from .arguments import check_vectors
+from .arguments import cdiv, check_vectors, next_power_of_2
 from .norm import as_rows
 from .tuning import LaunchConfig, launch_for
 
@@ -87,8 +86,8 @@ def activate_and_multiply(
     num_columns = gate_up.shape[-1] // 2
     block_size, num_blocks = _blocks(num_columns, launch)
     out_shape = (*gate_up.shape[:-1], num_columns)
-    out = torch.empty(out_shape, dtype=gate_up.dtype, device=gate_up.device)
-    _activate_and_multiply[(len(gate_up_rows) * num_blocks,)](
+    out = gate_up.new_empty(out_shape)
+    _activate_and_multiply[(gate_up_rows.shape[0] * num_blocks,)](
         gate_up_rows, out, num_columns, num_blocks, gate_up_rows.stride(0),
         ACTIVATION=activation, BLOCK_SIZE=block_size, **launch.options,
     )  # fmt: skip
@@ -108,8 +107,8 @@ def bias_and_activate(
     x_rows = as_rows(x)
     num_columns = x.shape[-1]
     block_size, num_blocks = _blocks(num_columns, launch)
-    out = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    _bias_and_activate[(len(x_rows) * num_blocks,)](
+    out = x.new_empty(x.shape)
+    _bias_and_activate[(x_rows.shape[0] * num_blocks,)](
         x_rows, bias, out, num_columns, num_blocks, x_rows.stride(0),
         ACTIVATION=activation, BLOCK_SIZE=block_size, **launch.options,
     )  # fmt: skip
@@ -127,5 +126,5 @@ def _blocks(num_columns: int, launch: LaunchConfig) -> tuple[int, int]:
 
     Rows and blocks share the first axis of the grid: the other axes end at 65535.
     """
-    block_size = min(launch.blocks["block"], triton.next_power_of_2(num_columns))
-    return block_size, triton.cdiv(num_columns, block_size)
+    block_size = min(launch.blocks["block"], next_power_of_2(num_columns))
+    return block_size, cdiv(num_columns, block_size)

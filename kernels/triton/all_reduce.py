@@ -34,7 +34,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .arguments import check_vectors
+from .arguments import cdiv, check_vectors, next_power_of_2
 from .tuning import LaunchConfig, launch_for
 
 SLOTS = 2
@@ -148,14 +148,14 @@ class Split(NamedTuple):
 def split_of(max_elements: int, launch: LaunchConfig) -> Split:
     """One warp and one block for each program; more warps, then more blocks, where that were too many programs."""
     of_warp = launch.blocks["elements_of_warp"]
-    at_least = triton.cdiv(max_elements, launch.blocks["max_programs"])
-    of_program = max(of_warp, triton.next_power_of_2(at_least))
+    at_least = cdiv(max_elements, launch.blocks["max_programs"])
+    of_program = max(of_warp, next_power_of_2(at_least))
     num_warps = min(of_program // of_warp, launch.num_warps)
     block_size = num_warps * of_warp
     return Split(
         block_size=block_size,
         num_blocks=of_program // block_size,
-        num_programs=triton.cdiv(max_elements, of_program),
+        num_programs=cdiv(max_elements, of_program),
         num_warps=num_warps,
     )
 
@@ -231,7 +231,7 @@ class OneShotAllReduce:
         residual = None if residual is None else residual.contiguous()
         out = torch.empty_like(partial)
         split = self.split
-        grid = (triton.cdiv(partial.numel(), split.block_size * split.num_blocks),)
+        grid = (cdiv(partial.numel(), split.block_size * split.num_blocks),)
         _one_shot_all_reduce[grid](
             partial, residual, bias, out, self._addresses, self._addresses[self.rank], self._epochs,
             partial.numel(), partial.shape[-1], split.num_programs, self.rank,

@@ -37,6 +37,16 @@ def window_or_none(window: int | None) -> int | None:
     return None if window is None or window >= MAX_TOKENS else window
 
 
+def cdiv(size: int, block: int) -> int:
+    """Blocks that cover `size`. Triton's own `cdiv` is for kernels: from the host a call takes ten times as long."""
+    return -(-size // block)
+
+
+def next_power_of_2(n: int) -> int:
+    """The smallest power of two that is not below `n`, which is 1 or more; from the host, as `cdiv`."""
+    return 1 << (n - 1).bit_length()
+
+
 class Strides(NamedTuple):
     """Strides of q, k or v, [batch, heads, tokens, head_dim]."""
 

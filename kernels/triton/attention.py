@@ -28,6 +28,7 @@ from .arguments import (
     ResponseSegment,
     check_int32,
     check_vectors,
+    next_power_of_2,
     window_or_none,
 )
 from .attention_arguments import check_attention, prompt_scales, response_scales
@@ -221,7 +222,7 @@ def _workspace(
     batch, _, _, head_dim = q_shape
     device = prompt_k.device
     places = batch * prompt_k.shape[1] * plan.row_blocks
-    block_d = max(16, triton.next_power_of_2(head_dim))
+    block_d = max(16, next_power_of_2(head_dim))
     size = places * plan.splits * plan.block_m * (block_d + 2)
     return Workspace(
         partials=torch.empty(size, dtype=torch.float32, device=device),
@@ -304,7 +305,7 @@ def segment_attention(
     )
     if block_loads and beam_mask is not None:
         beam_mask = beam_mask._replace(live_slots=None, num_dead=None)  # all slots are read
-    out = torch.empty((b, w, h * d), dtype=q.dtype, device=q.device)
+    out = q.new_empty(b, w, h * d)
     scale = d**-0.5 if scale is None else scale
     pipelined = num_slots > 2 * plan.block_n
     _segment_attention[(plan.splits * plan.row_blocks, kv_heads, b)](
@@ -314,9 +315,9 @@ def segment_attention(
         GROUP_SIZE=group_size,
         WIDTH=w,
         HEAD_DIM=d,
-        BLOCK_D=max(16, triton.next_power_of_2(d)),
+        BLOCK_D=max(16, next_power_of_2(d)),
         BLOCK_M=plan.block_m,
-        USED_M=min(plan.block_m, triton.next_power_of_2(group_size * w)),
+        USED_M=min(plan.block_m, next_power_of_2(group_size * w)),
         BLOCK_N=plan.block_n,
         SPLITS=plan.splits,
         PROMPT_STAGES=launch.num_stages,

@@ -14,6 +14,7 @@ import triton.language as tl
 from torch import Tensor
 
 from ..kernel_set import BeamMask
+from .arguments import cdiv, next_power_of_2
 
 WORD_BITS = tl.constexpr(64)  # sequences of a word, an int64
 MAX_BLOCK_STEPS = 32  # steps of a program
@@ -89,9 +90,9 @@ def reorder_beam_index(
     b, w, num_steps = beam_index.shape
     mask, live_slots, num_dead = beam_mask
     words = mask.shape[1]
-    block_w = max(2, triton.next_power_of_2(w))
+    block_w = max(2, next_power_of_2(w))
     block_steps = min(MAX_BLOCK_STEPS, max(1, MAX_BLOCK_ENTRIES // block_w))
-    _reorder_beam_index[(triton.cdiv(num_steps, block_steps), b)](
+    _reorder_beam_index[(cdiv(num_steps, block_steps), b)](
         beam_index, mask if words == 1 else None, beam_idx, lengths, num_steps,
         beam_index.stride(0), beam_index.stride(1), mask.stride(0),
         WIDTH=w, BLOCK_W=block_w, BLOCK_STEPS=block_steps, num_warps=4,
@@ -101,7 +102,7 @@ def reorder_beam_index(
     num_slots = num_steps * w
     _list_live_slots[(b, words)](
         mask, live_slots, num_dead, num_slots, num_steps, mask.stride(1), live_slots.stride(1),
-        BLOCK_SIZE=min(MAX_BLOCK_SLOTS, triton.next_power_of_2(num_slots)), num_warps=4,
+        BLOCK_SIZE=min(MAX_BLOCK_SLOTS, next_power_of_2(num_slots)), num_warps=4,
     )  # fmt: skip
 
 
@@ -109,7 +110,7 @@ def make_beam_mask(beam_index: Tensor, lengths: Tensor | None = None) -> BeamMas
     """The beam mask of a beam index [b, w, steps], of which lengths[1] steps are taken (None: all of them)."""
     b, w, steps = beam_index.shape
     device = beam_index.device
-    words = triton.cdiv(w, WORD_BITS.value)
+    words = cdiv(w, WORD_BITS.value)
     mask = torch.empty((b, words, steps * w), dtype=torch.int64, device=device)
     _write_bits(mask, beam_index)
     is_live = mask != 0

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import triton
-
+from .arguments import cdiv
 from .tuning import LAUNCHES, LaunchConfig, weight_tile
 
 # An assumption: none of these GPUs was measured. An H200, whose memory is faster, has 0.8 us under load.
@@ -94,18 +93,18 @@ def launches(rows: Mapping[str, LaunchConfig] = LAUNCHES["xpu"]) -> list[Loads]:
     found = [loads_of("norm", norm, TOKENS // rows_of_norm, rows_of_norm * COLUMNS)]
     for kernel, pairs in (("rope", 64), ("rope_long_heads", 128)):
         heads = rows[kernel].blocks["heads"]
-        programs = 3 * TOKENS * triton.cdiv(HEADS, heads)
+        programs = 3 * TOKENS * cdiv(HEADS, heads)
         found.append(loads_of(kernel, rows[kernel], programs, heads * pairs, tensors=2))
     block = activation.blocks["block"]
-    programs = TOKENS * triton.cdiv(MLP_COLUMNS, block)
+    programs = TOKENS * cdiv(MLP_COLUMNS, block)
     found.append(loads_of("activation", activation, programs, block, tensors=2))
     for kernel, lanes in (("linear_vector", 32), ("linear_matrix", 16)):
         n, k = weight_tile(COLUMNS, COLUMNS, ELEMENT_SIZE, rows[kernel])
-        found.append(loads_of(kernel, rows[kernel], triton.cdiv(COLUMNS, n), n * k, lanes=lanes))
+        found.append(loads_of(kernel, rows[kernel], cdiv(COLUMNS, n), n * k, lanes=lanes))
     packed = rows["packed_vector"]
     n = packed.blocks["max_rows"]
     elements = n * packed.blocks["code_bytes"] // ELEMENT_SIZE
-    found.append(loads_of("packed_vector", packed, triton.cdiv(COLUMNS, n), elements))
+    found.append(loads_of("packed_vector", packed, cdiv(COLUMNS, n), elements))
     return found
 
 

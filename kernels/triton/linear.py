@@ -14,7 +14,6 @@ from functools import cache
 from math import gcd
 from typing import Any
 
-import torch
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -23,7 +22,14 @@ from ..packed import check_planes, launch_sources
 from ..torch_kernels import TORCH
 from ..weights import PackedRows, PackedWeight, Weight
 from .activation import activate, activate_and_multiply, check_activation
-from .arguments import MAX_ROWS, LinearStrides, NormPointers, check_vectors
+from .arguments import (
+    MAX_ROWS,
+    LinearStrides,
+    NormPointers,
+    cdiv,
+    check_vectors,
+    next_power_of_2,
+)
 from .block_matmul import dot_of_blocks
 from .norm import HEADROOM, as_rows, row_statistics
 from .packed_matmul import packed_gemv_or_dot, packed_launch
@@ -201,7 +207,7 @@ def linear(
         for residual in residuals:
             out += residual
         return out
-    out = torch.empty(out_shape, dtype=x.dtype, device=x.device)
+    out = x.new_empty(out_shape)
     out_rows = out.view(-1, out_shape[-1])
     operands = [as_rows(residual) for residual in residuals]
     first = 0
@@ -316,11 +322,11 @@ def _gemv_launch(
         "BLOCK_M": block_m,
         "BLOCK_N": block_n,
         "BLOCK_K": block_k,
-        "BLOCK_NORM": min(triton.next_power_of_2(k), launch.blocks["norm_tile"] // block_m),
+        "BLOCK_NORM": min(next_power_of_2(k), launch.blocks["norm_tile"] // block_m),
         "NUM_STAGES": launch.num_stages,
         "BLOCK_LOADS": block_loads,
     }
-    return (triton.cdiv(n, block_n),), constants | launch.options
+    return (cdiv(n, block_n),), constants | launch.options
 
 
 def _check(

@@ -6,12 +6,11 @@ A row of m elements of s bytes is read once and written once, 2*m*s bytes; addin
 
 from __future__ import annotations
 
-import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from .arguments import check_vectors
+from .arguments import cdiv, check_vectors, next_power_of_2
 from .tuning import LaunchConfig, launch_for
 
 # A row not yet divided by its rms can be large: as a 16-bit operand of tl.dot it is kept this much smaller.
@@ -154,20 +153,20 @@ def _normalise(
         )
     check_vectors(x.shape[-1], weight=weight, bias=bias)
     launch = launch or launch_for("norm", x.device.type)
-    out = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    out = x.new_empty(x.shape)
     x_rows, residual_rows = as_rows(x), as_rows(residual)
     num_rows, num_columns = x_rows.shape
     stride_residual = 0 if residual_rows is None else residual_rows.stride(0)
     pointers = (x_rows, residual_rows, weight, bias, out)
     sizes = (num_rows, num_columns, x_rows.stride(0), stride_residual, eps)
 
-    block_size = triton.next_power_of_2(num_columns)
+    block_size = next_power_of_2(num_columns)
     longest = launch.blocks["block"]
     if block_size > longest:
         _norm_long_row[(num_rows,)](*pointers, *sizes, BLOCK_SIZE=longest, **launch.options)
         return out
-    block_m = max(1, min(launch.blocks["tile"] // block_size, triton.next_power_of_2(num_rows)))
-    _norm_rows[(triton.cdiv(num_rows, block_m),)](
+    block_m = max(1, min(launch.blocks["tile"] // block_size, next_power_of_2(num_rows)))
+    _norm_rows[(cdiv(num_rows, block_m),)](
         *pointers, *sizes, BLOCK_M=block_m, BLOCK_SIZE=block_size, **launch.options
     )
     return out

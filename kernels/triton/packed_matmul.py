@@ -13,6 +13,7 @@ from typing import Any
 import triton
 import triton.language as tl
 
+from .arguments import cdiv, next_power_of_2
 from .norm import HEADROOM, row_statistics
 from .packed_tiles import (
     WORDS_OF_VECTOR,
@@ -197,7 +198,7 @@ def packed_launch(
     block_m = 1
     if num_rows > 1:
         min_columns = (launch or launch_for("packed_matrix", device_type)).blocks["min_columns"]
-        block_m = max(min_columns, triton.next_power_of_2(num_rows))
+        block_m = max(min_columns, next_power_of_2(num_rows))
     return compute(n, k, format_name, pairs, block_m, device_type, launch)
 
 
@@ -210,10 +211,10 @@ def _packed_launch(
     launch = launch or launch_for("packed_matrix" if use_dot else "packed_vector", device_type)
     least = max(launch.blocks["min_rows"], 2 if pairs else 1)
     block_n = max(launch.blocks["max_rows"], least)
-    while block_n > least and triton.cdiv(n, block_n) < launch.blocks["min_programs"]:
+    while block_n > least and cdiv(n, block_n) < launch.blocks["min_programs"]:
         block_n //= 2
     halves = 1 if format_name == "Q8_0" else 2
-    block_k = min(halves * launch.blocks["code_bytes"], max(256, triton.next_power_of_2(k)))
+    block_k = min(halves * launch.blocks["code_bytes"], max(256, next_power_of_2(k)))
     constants = {
         "FORMAT": format_name,
         "USE_DOT": use_dot,
@@ -221,8 +222,8 @@ def _packed_launch(
         "BLOCK_M": block_m,
         "BLOCK_N": block_n,
         "BLOCK_K": block_k,
-        "BLOCK_NORM": min(triton.next_power_of_2(k), launch.blocks["norm_tile"] // block_m),
+        "BLOCK_NORM": min(next_power_of_2(k), launch.blocks["norm_tile"] // block_m),
         "NUM_STAGES": launch.num_stages,
         "BLOCK_LOADS": False,
     }
-    return (triton.cdiv(n, block_n),), constants | launch.options
+    return (cdiv(n, block_n),), constants | launch.options

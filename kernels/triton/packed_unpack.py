@@ -13,6 +13,7 @@ from torch import Tensor
 from ..packed import check_planes, has_gpu_kernel
 from ..torch_kernels import TORCH
 from ..weights import PackedRows
+from .arguments import cdiv, next_power_of_2
 from .packed_tiles import (
     WORDS_OF_VECTOR,
     codes_of_half,
@@ -79,8 +80,8 @@ def unpack(
     launch = launch or launch_for("unpack", rows.blocks.device.type)
     out = torch.empty((last - first, k), dtype=dtype, device=rows.blocks.device)
     block_n = launch.blocks["rows"]
-    block_k = min(launch.blocks["block_k"], max(256, triton.next_power_of_2(k)))
-    grid = (triton.cdiv(last - first, block_n), triton.cdiv(k, block_k))
+    block_k = min(launch.blocks["block_k"], max(256, next_power_of_2(k)))
+    grid = (cdiv(last - first, block_n), cdiv(k, block_k))
     if last > first:
         _unpack[grid](
             packed_pointers(rows), out, first, last, k,

@@ -6,12 +6,11 @@ keys no score is stored: torch's own fallback writes and reads t*n of them for e
 
 from __future__ import annotations
 
-import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from .arguments import Strides, check_vectors, window_or_none
+from .arguments import Strides, cdiv, check_vectors, next_power_of_2, window_or_none
 from .online_softmax import LOG2_E, online_softmax_step
 from .tiles import (
     has_blocks,
@@ -145,13 +144,13 @@ def prefill_attention(
     b, h, t, d = q.shape
     g, n = k.shape[1:3]
     launch = launch or launch_for("prefill", q.device.type)
-    out = torch.empty((b, t, h * d), dtype=q.dtype, device=q.device)
+    out = q.new_empty(b, t, h * d)
     block_loads = launch.block_loads and all(has_blocks(x) for x in (k, v, out))
     block_loads = block_loads and has_blocks_of_all_heads(q)
     constants = constants_of(t, d, q.element_size(), launch, block_loads=block_loads)
     scale = d**-0.5 if scale is None else scale
     stride_positions = 0 if positions is None else positions.stride(0)
-    _prefill_attention[(triton.cdiv(t, constants["BLOCK_M"]), h, b)](
+    _prefill_attention[(cdiv(t, constants["BLOCK_M"]), h, b)](
         q, k, v, positions, slopes, out, t, n, scale * LOG2_E.value,
         Strides(*q.stride()[:3]), Strides(*k.stride()[:3]), stride_positions, h // g,
         SOFTCAP=softcap,
@@ -172,8 +171,8 @@ def constants_of(
         max_block_m = max_block_m * block_n // launch.blocks["block_n"]
     return {
         "HEAD_DIM": d,
-        "BLOCK_D": max(16, triton.next_power_of_2(d)),
-        "BLOCK_M": min(max_block_m, max(16, triton.next_power_of_2(t))),
+        "BLOCK_D": max(16, next_power_of_2(d)),
+        "BLOCK_M": min(max_block_m, max(16, next_power_of_2(t))),
         "BLOCK_N": block_n,
         "NUM_STAGES": launch.num_stages,
         "BLOCK_LOADS": block_loads,

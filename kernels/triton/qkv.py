@@ -10,7 +10,6 @@ from __future__ import annotations
 from math import gcd
 from typing import Any
 
-import torch
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -224,7 +223,7 @@ def qkv_rope_and_store(
         stride_head=k_slot.stride(1),
         stride_token=0 if num_slots == 1 else k_slot.stride(2),
     )
-    out = torch.empty((b, t, query_heads, head_dim), dtype=x.dtype, device=x.device)
+    out = x.new_empty(b, t, query_heads, head_dim)
     _qkv_rope_and_store[grid](
         x_rows, matrix, bias, norm_pointers(norm), rope, out, slots,
         QKVShape(num_rows, num_tokens=t, query_heads=query_heads, kv_heads=kv_heads, k=m),

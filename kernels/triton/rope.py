@@ -7,14 +7,23 @@ gets codes and a scale of each head, 2*g*(d + 4) bytes: a program holds all elem
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from .arguments import CacheSlots, HeadNormPointers, RopeTables, Strides, check_int32
+from .arguments import (
+    CacheSlots,
+    HeadNormPointers,
+    RopeTables,
+    Strides,
+    cdiv,
+    check_int32,
+    next_power_of_2,
+)
 from .int8 import codes_of, largest_of, scale_of
 from .tuning import LaunchConfig, launch_for
 
@@ -259,7 +268,10 @@ def rope_and_store(
     [b, t, h, d]. Raises ValueError where shapes differ, or where k and v, the slots, or cos and sin are not laid out
     alike, or the last dimension of any is not dense.
     """
-    _check(q, k, v, cos, sin, k_slot, v_slot, start, norms)
+    tensors = (q, k, v, cos, sin, k_slot, v_slot)
+    strides = _checked_strides(
+        *[Layout(x.shape, x.stride()) for x in tensors], has_start=start is not None
+    )
     _check_scales(k_slot, v_slot, k_scale, v_scale)
     check_int32(start=start)
     b, h, t, d = q.shape
@@ -267,43 +279,92 @@ def rope_and_store(
     half = cos.shape[-1]
     kept = d - 2 * half
     launch = launch or launch_for("rope" if half <= 64 else "rope_long_heads", q.device.type)
-    out = torch.empty((b, t, h, d), dtype=q.dtype, device=q.device).transpose(1, 2)
-    angle_strides = _strides(cos)
-    slot_strides = Strides(*_strides(k_slot))
-    rope = RopeTables(cos, sin, stride_batch=angle_strides[0], stride_token=angle_strides[1])
+    out = q.new_empty(b, t, h, d).transpose(1, 2)
+    rope = RopeTables(cos, sin, *strides.angles)
     slots = CacheSlots(
         k_ptr=k_slot,
         v_ptr=v_slot,
         start_ptr=start,
-        stride_batch=slot_strides.batch,
-        stride_head=slot_strides.head,
-        stride_token=slot_strides.token,
+        stride_batch=strides.slots.batch,
+        stride_head=strides.slots.head,
+        stride_token=strides.slots.token,
         **_scales(k_scale, v_scale),
     )
-    head_norms = HeadNormPointers(None, None, None)
-    if norms is not None:
-        head_norms = HeadNormPointers(norms.q, norms.k, norms.eps)
+    head_norms = _head_norms(norms, d)
     block_heads = launch.blocks["heads"]
-    blocks = triton.cdiv(h, block_heads) + 2 * triton.cdiv(kv_heads, block_heads)
+    blocks = cdiv(h, block_heads) + 2 * cdiv(kv_heads, block_heads)
     _rope_and_store[(t, blocks, b)](
         q, k, v, rope, head_norms, out, slots, h, kv_heads,
-        Strides(*_strides(q)), Strides(*_strides(k)), Strides(*_strides(out)),
+        strides.q, strides.kv, strides.out,
         HALF=half,
         KEPT=kept,
         INTERLEAVED=interleaved,
         BLOCK_HEADS=block_heads,
-        BLOCK_HALF=triton.next_power_of_2(half),
-        BLOCK_KEPT=triton.next_power_of_2(max(kept, 1)),
-        BLOCK_D=triton.next_power_of_2(d),
+        BLOCK_HALF=next_power_of_2(half),
+        BLOCK_KEPT=next_power_of_2(max(kept, 1)),
+        BLOCK_D=next_power_of_2(d),
         **launch.options,
     )  # fmt: skip
     return out, k_slot, v_slot
 
 
-def _strides(x: Tensor) -> tuple[int, ...]:
-    """Strides of all but the last dimension; 0 along a dimension of one, which is broadcast or has no second index."""
-    sizes, strides = x.shape[:-1], x.stride()[:-1]
-    return tuple(0 if size == 1 else stride for size, stride in zip(sizes, strides, strict=True))
+class Layout(NamedTuple):
+    """Shape and strides of a tensor: all that a launch depends on beside the addresses."""
+
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+    @property
+    def outer(self) -> tuple[int, ...]:
+        """Strides of all but the last dimension; 0 along one of size 1, which is broadcast or has no second index."""
+        pairs = zip(self.shape[:-1], self.stride[:-1], strict=True)
+        return tuple(0 if size == 1 else stride for size, stride in pairs)
+
+
+class RopeStrides(NamedTuple):
+    """The strides of a launch; those of `angles` are from one request, and from one token, to the next."""
+
+    q: Strides
+    kv: Strides
+    out: Strides
+    slots: Strides
+    angles: tuple[int, ...]
+
+
+@lru_cache
+def _checked_strides(
+    q: Layout,
+    k: Layout,
+    v: Layout,
+    cos: Layout,
+    sin: Layout,
+    k_slot: Layout,
+    v_slot: Layout,
+    *,
+    has_start: bool,
+) -> RopeStrides:
+    """The strides of tensors that belong together, computed once for all layers of a pass; else a ValueError."""
+    _check(q, k, v, cos, sin, k_slot, v_slot, has_start)
+    b, h, t, d = q.shape
+    out = Layout((b, h, t, d), (t * h * d, d, h * d, 1))
+    return RopeStrides(
+        q=Strides(*q.outer),
+        kv=Strides(*k.outer),
+        out=Strides(*out.outer),
+        slots=Strides(*k_slot.outer),
+        angles=cos.outer,
+    )
+
+
+def _head_norms(norms: Any, d: int) -> HeadNormPointers:
+    """The norms of heads as the kernel receives them; raises ValueError unless they are of rows of d."""
+    if norms is None:
+        return HeadNormPointers(None, None, None)
+    if any(w.shape != (d,) or w.stride(0) != 1 for w in (norms.q, norms.k)):
+        raise ValueError(
+            f"norms are {list(norms.q.shape)} and {list(norms.k.shape)}: expected dense [{d}]"
+        )
+    return HeadNormPointers(norms.q, norms.k, norms.eps)
 
 
 def _scales(k_scale: Tensor | None, v_scale: Tensor | None) -> dict[str, Any]:
@@ -331,9 +392,11 @@ def _check_scales(
             f"slots of {k_slot.dtype} and {v_slot.dtype}: expected two of torch.int8 and the scales "
             "of both, or no scales"
         )
+    if k_scale is None:
+        return
     for name, x in (("k_scale", k_scale), ("v_scale", v_scale)):
-        alike = x is None or (x.shape == k_slot.shape[:-1] and x.stride() == k_scale.stride())
-        if not alike or (x is not None and x.dtype != torch.float32):
+        alike = x.shape == k_slot.shape[:-1] and x.stride() == k_scale.stride()
+        if not alike or x.dtype != torch.float32:
             raise ValueError(
                 f"{name} is {list(x.shape)} of {x.dtype}, strides {x.stride()}: "
                 f"expected {list(k_slot.shape[:-1])} of torch.float32, alike for k and v"
@@ -341,33 +404,28 @@ def _check_scales(
 
 
 def _check(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    cos: Tensor,
-    sin: Tensor,
-    k_slot: Tensor,
-    v_slot: Tensor,
-    start: Tensor | None,
-    norms: Any,
+    q: Layout,
+    k: Layout,
+    v: Layout,
+    cos: Layout,
+    sin: Layout,
+    k_slot: Layout,
+    v_slot: Layout,
+    has_start: bool,
 ) -> None:
-    written = k_slot if start is None else k_slot[:, :, : k.shape[2]]
+    written = k_slot
+    if has_start:  # memory for more tokens than those of k
+        slots = min(k.shape[2], k_slot.shape[2])
+        written = Layout((*k_slot.shape[:2], slots, *k_slot.shape[3:]), k_slot.stride)
     pairs = (("v", v, k), ("k_slot", written, k), ("v_slot", v_slot, k_slot), ("sin", sin, cos))
     for name, x, partner in pairs:
         if x.shape != partner.shape:
             raise ValueError(f"{name} has shape {list(x.shape)}: expected {list(partner.shape)}")
-        if name != "k_slot" and _strides(x) != _strides(partner):
+        if name != "k_slot" and x.outer != partner.outer:
             raise ValueError(
-                f"{name} has strides {x.stride()}: "
-                f"expected those of its partner, {partner.stride()}"
+                f"{name} has strides {x.stride}: expected those of its partner, {partner.stride}"
             )
-    if norms is not None:  # noqa: SIM102
-        if any(w.shape != q.shape[-1:] or w.stride(0) != 1 for w in (norms.q, norms.k)):
-            raise ValueError(
-                f"norms are {list(norms.q.shape)} and {list(norms.k.shape)}: "
-                f"expected dense [{q.shape[-1]}]"
-            )
-    if any(x.stride(-1) != 1 for x in (q, k, v, cos, sin, k_slot, v_slot)):
+    if any(x.stride[-1] != 1 for x in (q, k, v, cos, sin, k_slot, v_slot)):
         raise ValueError(
             "the last dimension of q, k, v, cos, sin and the slots must be dense (stride 1)"
         )

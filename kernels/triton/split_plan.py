@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
-import triton
 from torch import Tensor
 
+from .arguments import cdiv, next_power_of_2
 from .tuning import LaunchConfig, attention_launch, key_tile
 
 MIN_ROWS = 16  # rows of a tile of tl.dot, even where few are used
@@ -39,13 +39,13 @@ def plan_splits(
     """
     groups = batch * kv_heads
     wave = launch.blocks["waves"] * processors
-    tiles = triton.cdiv(keys, block_n)
-    max_splits = min(launch.blocks["max_splits"], triton.cdiv(tiles, 2))
-    block_m = min(max(MIN_ROWS, triton.next_power_of_2(rows)), launch.blocks["block_m"])
-    while block_m > MIN_ROWS and 2 * groups * triton.cdiv(rows, block_m) * max_splits <= wave:
+    tiles = cdiv(keys, block_n)
+    max_splits = min(launch.blocks["max_splits"], cdiv(tiles, 2))
+    block_m = min(max(MIN_ROWS, next_power_of_2(rows)), launch.blocks["block_m"])
+    while block_m > MIN_ROWS and 2 * groups * cdiv(rows, block_m) * max_splits <= wave:
         block_m //= 2
 
-    row_blocks = triton.cdiv(rows, block_m)
+    row_blocks = cdiv(rows, block_m)
     programs = groups * row_blocks
     if programs <= wave:
         splits = min(wave // programs, max_splits)
@@ -78,7 +78,7 @@ def split_plan_of(
     if window is None:
         return plan
     keys_in_window = min(prompt_tokens, window) + min(num_slots, window * w)
-    max_splits = min(plan.splits, triton.cdiv(triton.cdiv(keys_in_window, block_n), 2))
+    max_splits = min(plan.splits, cdiv(cdiv(keys_in_window, block_n), 2))
     return replace(plan, splits=_compiled_splits(max_splits))
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..block_formats import BlockFormat
 from ..weights import PackedRows
+from .arguments import cdiv, next_power_of_2
 from .packed_matmul import _sum_by_vectors, packed_launch
 from .packed_tiles import (
     WORDS_OF_VECTOR,
@@ -237,7 +238,7 @@ def gemv(rows: PackedRows, x: Tensor, experts: Tensor | None = None, *, n: int) 
     out = torch.empty(len(x), top_k, n, dtype=torch.float32, device=x.device)
     constants = stored_launch(n, k, rows.format, num_rows=1, device_type=x.device.type)
     if out.numel():
-        _gemv[(len(x) * top_k, triton.cdiv(n, constants["BLOCK_N"]))](
+        _gemv[(len(x) * top_k, cdiv(n, constants["BLOCK_N"]))](
             aligned(x.contiguous()), rows.blocks,
             None if experts is None else experts.contiguous(), out, n, k, top_k, **constants,
         )  # fmt: skip
@@ -251,7 +252,7 @@ def matmul(rows: PackedRows, x: Tensor) -> Tensor:
         return gemv(rows, x, n=n)[:, 0]
     out = torch.empty(len(x), n, dtype=torch.float32, device=x.device)
     constants = stored_launch(n, k, rows.format, num_rows=len(x), device_type=x.device.type)
-    _dot[(triton.cdiv(n, constants["BLOCK_N"]),)](
+    _dot[(cdiv(n, constants["BLOCK_N"]),)](
         x.contiguous(), rows.blocks, out, len(x), n, k, **constants
     )
     return out
@@ -264,9 +265,9 @@ def unpack(rows: PackedRows, ids: Tensor | None, dtype: torch.dtype) -> Tensor:
     launch = launch_for("unpack", rows.blocks.device.type)
     out = torch.empty(num_rows, k, dtype=dtype, device=rows.blocks.device)
     block_n = launch.blocks["rows"]
-    block_k = min(launch.blocks["block_k"], max(256, triton.next_power_of_2(k)))
+    block_k = min(launch.blocks["block_k"], max(256, next_power_of_2(k)))
     if num_rows:
-        _unpack[(triton.cdiv(num_rows, block_n), triton.cdiv(k, block_k))](
+        _unpack[(cdiv(num_rows, block_n), cdiv(k, block_k))](
             rows.blocks, None if ids is None else ids.contiguous(), out, num_rows, k,
             LAYOUT=block_layout(rows.format), FORMAT=rows.format.name,
             BLOCK_N=block_n, BLOCK_K=block_k, **launch.options,

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import torch
-import triton
 from torch import Tensor
 
+from .arguments import cdiv, next_power_of_2
 from .timing import milliseconds
 
 
@@ -308,10 +308,10 @@ def weight_tile(
     """
     rows = launch.blocks["max_rows"]
     min_programs = launch.blocks["min_programs"]
-    while rows > launch.blocks["min_rows"] and triton.cdiv(n, blocks * rows) < min_programs:
+    while rows > launch.blocks["min_rows"] and cdiv(n, blocks * rows) < min_programs:
         rows //= 2
     columns = launch.blocks["tile_bytes"] // (blocks * rows * element_size)
-    return rows, min(columns, max(16, triton.next_power_of_2(k)))
+    return rows, min(columns, max(16, next_power_of_2(k)))
 
 
 def key_tile(d: int, element_size: int, launch: LaunchConfig) -> int:
@@ -323,7 +323,7 @@ def key_tile(d: int, element_size: int, launch: LaunchConfig) -> int:
     block_n = launch.blocks["block_n"]
     if d > 128:
         block_n = min(block_n, launch.blocks.get("large_block_n", block_n))
-    bytes_of_key = 2 * triton.next_power_of_2(d) * element_size * launch.num_stages
+    bytes_of_key = 2 * next_power_of_2(d) * element_size * launch.num_stages
     while block_n > 16 and block_n * bytes_of_key > launch.blocks["shared_bytes"]:
         block_n //= 2
     return block_n

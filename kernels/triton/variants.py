@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import triton
 from triton.compiler import ASTSource
 
 from ..block_formats import FORMATS
@@ -28,6 +27,7 @@ from .arguments import (
     ResponseSegment,
     RopeTables,
     Strides,
+    next_power_of_2,
 )
 from .linear import _linear, gemv_launch
 from .packed_matmul import packed_launch
@@ -312,7 +312,7 @@ def _attentions(launch: LaunchConfig) -> Iterator[Variant]:
             "GROUP_SIZE": group_size,
             "WIDTH": width,
             "HEAD_DIM": head_dim,
-            "BLOCK_D": triton.next_power_of_2(head_dim),
+            "BLOCK_D": next_power_of_2(head_dim),
             "BLOCK_M": rows,
             "USED_M": rows if width > 3 else 4,
             "BLOCK_N": key_tile(head_dim, 2, launch),

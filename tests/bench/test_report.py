@@ -13,7 +13,7 @@ from tinyllm.bench import attention_rows, make_report, report
 from tinyllm.bench.machine_path import machine_paths
 from tinyllm.bench.make_report import personal_names, without_names
 from tinyllm.bench.report import read_report, reported, sender
-from tinyllm.check import backends
+from tinyllm.check import TABLES, backends
 from tinyllm.cli import main
 from tinyllm.kernels import by_name
 
@@ -56,6 +56,14 @@ def test_the_command_writes_what_the_reader_accepts(made):
     assert all(row.path for row in found.ladder)
     assert found.machine.kind == "cpu" and found.machine.memory_bytes > 1e8
     assert "torch" in found.versions
+    norm = found.checks[0]
+    assert (norm.total, norm.of_table) == (4, 3 * len(TABLES["rms_norm"].cases))
+    assert list(found.seconds) == [
+        "2 of 4: kernels and stages",
+        "3 of 4: every stage and transformers",
+        "4 of 4: attention",
+    ]
+    assert all(seconds > 0 for seconds in found.seconds.values())
     stages = [one for one in found.checks if one.kernels == "stage"]
     assert len(stages) == 5 and all(one.passed == one.total for one in stages)
     named = {(row.stage, row.num_beams) for row in found.ladder}
@@ -117,6 +125,8 @@ def test_names_inside_of_words_stay(monkeypatch):
         (lambda r: r["ladder"][0].update(tokens_per_s=1e9), "does not fit to next_token_ms"),
         (lambda r: r["ladder"][0].update(device="another"), "is of another device"),
         (lambda r: r["checks"][0].update(passed=0), r"report.checks\[0\]: 0 of"),
+        (lambda r: r["checks"][0].update(of_table=1), r"report.checks\[0\]: 4 of 1 cases"),
+        (lambda r: r["seconds"].update(x="long"), r"report.seconds.x is 'long': expected float"),
         (lambda r: r["attention"][0].update(us={"ours": 0}), "expected times larger than 0"),
         (lambda r: r["attention"].insert(0, 3), r"report.attention\[0\] is 3: expected an object"),
     ],

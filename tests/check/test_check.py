@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from tinyllm.check import TABLES, _widen, check, references
-from tinyllm.check.backends import NAIVE, of_module
-from tinyllm.check.cases import Draw
+from tinyllm.check.backends import NAIVE, naive_linear, of_module
+from tinyllm.check.cases import Draw, sampled_runs
 from tinyllm.check.packed_cases import PACKED
 from tinyllm.kernels import TORCH, int8, torch_kernels
 from tinyllm.kernels.block_formats import FORMATS
@@ -135,3 +135,33 @@ def test_a_tie_becomes_the_even_code():
     assert codes.tolist() == [[127, 0, 2, -2, -126], [0] * 5]
     assert scale.tolist() == [1.0, 0.0]
     assert int8.dequantize(codes, scale, torch.float32)[1].eq(0).all()
+
+
+@pytest.mark.parametrize("operation", TABLES)
+def test_a_sample_has_a_case_of_every_kind(operation):
+    cases = TABLES[operation].cases
+    dtypes = torch.float32, torch.bfloat16
+    runs = sampled_runs(cases, dtypes)
+    assert runs[0] == (cases[0], torch.float32)
+    sampled = [case for case, dtype in runs if dtype == torch.bfloat16]
+    assert {case.kind for case in sampled} == {case.kind for case in cases}
+    assert len(runs) == 1 + len({case.kind for case in cases})
+
+
+@pytest.mark.parametrize("name", ["residuals", "norm"])
+def test_a_sample_finds_what_is_wrong_in_a_later_kind(name):
+    def wrong(**arguments):
+        out = naive_linear(**arguments)
+        return out + 1 if name in arguments else out
+
+    assert check("linear", naive_linear, sample=True).right
+    verdict = check("linear", wrong, sample=True)
+    assert not verdict.right and verdict.passed < verdict.total < len(TABLES["linear"].cases)
+
+
+def test_a_sample_has_one_row_and_several():
+    def wrong(**arguments):
+        out = naive_linear(**arguments)
+        return out if arguments["x"].shape[0] == 1 else out + 1
+
+    assert not check("linear", wrong, sample=True, without=["bias"]).right

@@ -49,6 +49,8 @@ class Segment:
 
     def part(self, start: int, end: int) -> Segment:
         """Those from `start` to `end`, in place."""
+        if start == 0 and end == self.capacity:
+            return self
         return self.map(lambda x: x[:, :, start:end])
 
     def of_requests(self, requests: slice) -> Segment:

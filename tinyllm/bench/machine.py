@@ -11,7 +11,7 @@ from time import perf_counter
 
 import torch
 
-from tinyllm.runtime.device import device_name, synchronize
+from tinyllm.runtime.device import device_name, free_bytes, synchronize
 
 PACKAGES = (
     "torch",
@@ -22,6 +22,8 @@ PACKAGES = (
     "intel-sycl-rt",
 )
 BUFFER_BYTES = {"cpu": 1 << 30, "cuda": 4 << 30, "xpu": 4 << 30}  # far larger than every cache
+MEMORY_SHARE = 1 / 8  # of a GPU's free memory: others use a card too, its desktop among them
+CACHES = 8  # so many times the cache of a GPU, that nearly all of a buffer is read from memory
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,28 @@ class Machine:
 
 
 def measure_machine(device: torch.device, repeats: int = 7) -> Machine:
-    """Measure the limits of a device; takes about two seconds on a laptop and a buffer of 1 GiB (GPU: 4 GiB)."""
-    buffer = torch.ones(BUFFER_BYTES[device.type] // 4, dtype=torch.float32, device=device)
+    """Measure the limits of a device; takes about two seconds on a laptop, and the memory of `buffer_bytes`."""
+    buffer = torch.ones(buffer_bytes(device) // 4, dtype=torch.float32, device=device)
     half = buffer.numel() // 2
     read = buffer.nbytes / seconds(buffer.sum, device, repeats)
     copy = buffer.nbytes / seconds(lambda: buffer[:half].copy_(buffer[half:]), device, repeats)
     return Machine(device_name(device), read, copy, launch_overhead(device, repeats))
+
+
+def buffer_bytes(device: torch.device) -> int:
+    """A GiB; of a GPU 4 GiB, or a share of the free memory where that is less, and more than its cache in any case."""
+    largest = BUFFER_BYTES[device.type]
+    free = None if device.type == "cpu" else free_bytes(device)
+    if free is None:
+        return largest
+    return max(CACHES * cache_bytes(device), min(largest, int(MEMORY_SHARE * free)))
+
+
+def cache_bytes(device: torch.device) -> int:
+    """The last-level cache of a GPU; 0 where its driver does not state it."""
+    properties = getattr(torch, device.type).get_device_properties(device)
+    names = ("L2_cache_size", "last_level_cache_size")
+    return max(getattr(properties, name, 0) for name in names)
 
 
 def launch_overhead(device: torch.device, repeats: int = 7, launches: int = 2000) -> float:

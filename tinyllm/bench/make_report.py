@@ -7,15 +7,17 @@ import platform
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import torch
 
 from tinyllm.bench.attention_rows import BEAMS, SHAPES, attention_rows
 from tinyllm.bench.engines import EngineSettings, report
-from tinyllm.bench.kernel_checks import CheckedKernel, checked_kernels
+from tinyllm.bench.kernel_checks import CheckedKernel, checked, kernels_on
 from tinyllm.bench.machine import measure_machine, versions
 from tinyllm.bench.machine_facts import machine_facts
 from tinyllm.bench.peers import pick_peers
@@ -23,8 +25,10 @@ from tinyllm.bench.presets import BenchCase, Preset
 from tinyllm.bench.report import FORMAT, CheckRow, PartError, Report
 from tinyllm.bench.run import run_cases
 from tinyllm.bench.typed_json import plain
+from tinyllm.check import Verdict
 from tinyllm.check.models import check_stages
 from tinyllm.runtime.progress import progress
+from tinyllm.stages import STAGES
 
 if TYPE_CHECKING:
     from tinyllm.checkpoint import Checkpoint
@@ -65,8 +69,10 @@ def make_report(
     }
     for part, run in parts.items():
         report(f"{part} ...")
+        start = perf_counter()
         with errors_of(made, part):
             run()
+        made.seconds[part] = perf_counter() - start
         record(made)
     return made
 
@@ -83,29 +89,41 @@ def errors_of(made: Report, part: str) -> Iterator[None]:
 
 
 def checks(device: torch.device) -> Iterator[CheckRow]:
-    """The kernels of every set against float64, then the tokens of every stage against transformers'."""
-    with progress(desc="kernels against float64", unit="kernel") as bar:
-        for one in checked_kernels(device):
-            yield check_row(one.kernels, one)
+    """A sample of each kernel's cases against float64, then the tokens of every stage against transformers'.
+
+    On a GPU nearly every case is compiled first: the complete tables, in `tinyllm check`, take many minutes.
+    """
+    kernels = kernels_on(device)
+    with progress(total=len(kernels) + len(STAGES), unit="check") as bar:
+        for kernel in kernels:
+            bar.set_description(f"{kernel.kernels} {kernel.operation} against float64")
+            yield kernel_row(checked(kernel, device, sample=True))
             bar.update()
+        bar.set_description("tokens of every stage against transformers")
         for verdict in check_stages(device):
-            yield check_row("stage", CheckedKernel("stage", verdict.operation, verdict, None))
+            yield check_row("stage", verdict, verdict.total)
             bar.update()
 
 
-def check_row(kernels: str, one: CheckedKernel) -> CheckRow:
+def kernel_row(one: CheckedKernel) -> CheckRow:
     """A checked kernel as it is recorded."""
-    verdict, time = one.verdict, one.time
+    row = check_row(one.kernel.kernels, one.verdict, one.kernel.runs)
+    if one.time is None:
+        return row
+    return replace(row, us=1e6 * one.time.seconds, gb_s=one.time.bandwidth / 1e9)
+
+
+def check_row(kernels: str, verdict: Verdict, of_table: int) -> CheckRow:
+    """A verdict as it is recorded, beside the number of cases of the complete table."""
     finite = verdict.worst_error < float("inf")
     return CheckRow(
         kernels,
-        one.operation,
+        verdict.operation,
         verdict.passed,
         verdict.total,
+        of_table,
         verdict.worst_error if finite else None,
         None if verdict.failure is None else without_names(verdict.failure),
-        None if time is None else 1e6 * time.seconds,
-        None if time is None else time.bandwidth / 1e9,
     )
 
 

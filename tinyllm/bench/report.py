@@ -15,19 +15,23 @@ from tinyllm.bench.rows import Row
 from tinyllm.bench.typed_json import parse
 from tinyllm.runtime.device import KINDS
 
-FORMAT = "tinyllm report 1"
+FORMAT = "tinyllm report 2"
 REPORTS = RESULTS / "reports"
 NAMES = re.compile(r"[A-Za-z0-9-]+(_[A-Za-z0-9-]+)?")
 
 
 @dataclass(frozen=True)
 class CheckRow:
-    """An operation of a kernel set, or the tokens of a stage, compared with a reference; without time where wrong."""
+    """An operation of a kernel set, or the tokens of a stage, compared with a reference; without time where wrong.
+
+    Of the `of_table` cases of an operation's table, in all dtypes, a sample of `total` was run.
+    """
 
     kernels: str
     operation: str
     passed: int
     total: int
+    of_table: int
     worst_error: float | None
     failure: str | None
     us: float | None = None
@@ -44,7 +48,7 @@ class PartError:
 
 @dataclass
 class Report:
-    """What `python -m tinyllm report` writes."""
+    """What `python -m tinyllm report` writes; `seconds` are those that each part took."""
 
     format: str
     date: str
@@ -54,6 +58,14 @@ class Report:
     ladder: list[Row] = field(default_factory=list)
     attention: list[AttentionRow] = field(default_factory=list)
     errors: list[PartError] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def cases_run(self, kernels: str) -> str:
+        """How many cases of a kernel set's tables the sample had; nothing where it had all."""
+        rows = [one for one in self.checks if one.kernels == kernels]
+        run = sum(one.total for one in rows)
+        of_tables = sum(one.of_table for one in rows)
+        return f" ({run} of {of_tables} cases)" if run < of_tables else ""
 
     @property
     def wrong(self) -> list[CheckRow]:
@@ -90,6 +102,8 @@ def _check_values(report: Report) -> None:
     if report.machine.kind not in KINDS:
         raise ValueError(f"report.machine.kind is {report.machine.kind!r}: expected one of {KINDS}")
     for i, one in enumerate(report.checks):
+        if one.total > one.of_table:
+            raise ValueError(f"report.checks[{i}]: {one.total} of {one.of_table} cases were run")
         if one.passed > one.total or (one.failure is None) != (one.passed == one.total):
             raise ValueError(f"report.checks[{i}]: {one.passed} of {one.total}, {one.failure}")
     for i, row in enumerate(report.ladder):

@@ -78,7 +78,8 @@ class SegmentCache:
             like=torch.empty(0, dtype=dtype, device=device),
             reserved_slots=(steps or FIRST_STEPS) * copies,
         )
-        self.layers = [SegmentLayer(self.state) for _ in range(config.num_hidden_layers)]
+        empty = self.state.empty(0)
+        self.layers = [SegmentLayer(self.state, empty) for _ in range(config.num_hidden_layers)]
         self.text: CachedText | None = None
         self._start_response(copies, steps, independent)
 

@@ -54,12 +54,15 @@ class SegmentState:
 
 
 class SegmentLayer:
-    """Keys and values of one layer: a prompt segment `[b, g, t, d]`, and a response segment `[b, g, slots, d]`."""
+    """Keys and values of one layer: a prompt segment `[b, g, t, d]`, and a response segment `[b, g, slots, d]`.
 
-    def __init__(self, state: SegmentState) -> None:
+    Both are `empty` at first, a segment without memory that all layers share.
+    """
+
+    def __init__(self, state: SegmentState, empty: Segment) -> None:
         self.state = state
-        self.prompt = state.empty(0)
-        self.response = state.empty(0)
+        self.prompt = empty
+        self.response = empty
 
     @property
     def segments(self) -> Segments:
@@ -105,18 +108,16 @@ class SegmentLayer:
 
     def _prompt_slots(self, tokens: int) -> Segment:
         """A prompt gets its memory once; a further turn takes prompt and answer into a longer one."""
-        parts = [
-            self.prompt.part(0, self.state.prompt_tokens),
-            self.response.part(0, self.state.response_slots),
-        ]
-        parts = [part for part in parts if part.capacity]
-        held = sum(part.capacity for part in parts)
-        if held == 0 and self.prompt.capacity >= tokens:
+        prompt_tokens = self.state.prompt_tokens
+        held = prompt_tokens + self.state.response_slots
+        if held == 0:
+            if self.prompt.capacity < tokens:
+                self.prompt = self.state.empty(tokens)
             return self.prompt.part(0, tokens)
+        prompt = self.prompt.part(0, prompt_tokens)
+        response = self.response.part(0, self.state.response_slots)
         self.prompt = self.state.empty(held + tokens)
-        self.response = self.state.empty(0) if held else self.response
-        start = 0
-        for part in parts:
-            self.prompt.part(start, start + part.capacity).copy_(part)
-            start += part.capacity
+        self.response = self.state.empty(0)
+        self.prompt.part(0, prompt_tokens).copy_(prompt)
+        self.prompt.part(prompt_tokens, held).copy_(response)
         return self.prompt.part(held, held + tokens)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from tinyllm.check.cases import Case, Draw
+from tinyllm.check.cases import Case, Draw, complete_runs, sampled_runs
 from tinyllm.check.references import HeadNorms, NormWeights
 from tinyllm.check.tables import TABLES, TOLERANCES, UNEQUAL_CODES, Table
 from tinyllm.check.verdicts import Verdict, difference, verdict
@@ -29,12 +29,14 @@ def check(
     packed: bool = True,
     int8: bool = False,
     every: int = 1,
+    sample: bool = False,
 ) -> Verdict:
     """Run `function` through the case table of `operation` against float64.
 
     `function` has the arguments of the function of that name in `tinyllm.check.references`. Cases with an argument in
     `without` are left out, with `packed=False` those whose weight is in blocks, and unless `int8=True` those whose keys
-    and values are int8; of the others, every `every`-th runs. Raises ValueError for an operation without a table.
+    and values are int8; of the others, every `every`-th runs, or with `sample=True` those of `cases.sampled_runs`.
+    Raises ValueError for an operation without a table.
     """
     if operation not in TABLES:
         raise ValueError(f"operation {operation!r} has no table: expected one of {list(TABLES)}")
@@ -43,7 +45,8 @@ def check(
         case for case in table.cases if (packed or not case.packed) and (int8 or not case.int8)
     ]
     cases = [case for case in cases if not without or case.arguments.isdisjoint(without)][::every]
-    runs = [(case, dtype) for dtype in dtypes for case in cases]
+    runs_of = sampled_runs if sample else complete_runs
+    runs = runs_of(cases, tuple(dtypes))
     for case, dtype in runs:
         error, wrong = run_case(table, case, function, dtype, torch.device(device))
         worst = max(worst, error)

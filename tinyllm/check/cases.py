@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,4 +74,32 @@ class Case:
     @property
     def arguments(self) -> frozenset[str]:
         """The names of the arguments."""
-        return frozenset(self.make(Draw(0, torch.float32, torch.device("cpu"))))
+        return frozenset(self._cpu_arguments())
+
+    @property
+    def kind(self) -> tuple[frozenset[str], bool, bool, bool]:
+        """What cases have in common that differ in sizes and numbers alone: arguments, formats, one row or several."""
+        arguments = self._cpu_arguments()
+        x = arguments.get("x")
+        has_one_row = x is not None and x.numel() == x.shape[-1]
+        return frozenset(arguments), self.packed, self.int8, has_one_row
+
+    def _cpu_arguments(self) -> dict[str, Any]:
+        return self.make(Draw(0, torch.float32, torch.device("cpu")))
+
+
+Run = tuple[Case, torch.dtype]
+
+
+def complete_runs(cases: Sequence[Case], dtypes: Sequence[torch.dtype]) -> list[Run]:
+    """Every case in every dtype."""
+    return [(case, dtype) for dtype in dtypes for case in cases]
+
+
+def sampled_runs(cases: Sequence[Case], dtypes: Sequence[torch.dtype]) -> list[Run]:
+    """The first case in every dtype but the last; in that, the first case of each kind."""
+    first_of_kind: dict[tuple, Case] = {}
+    for case in cases:
+        first_of_kind.setdefault(case.kind, case)
+    sampled = list(first_of_kind.values())
+    return [*complete_runs(cases[:1], dtypes[:-1]), *complete_runs(sampled, dtypes[-1:])]

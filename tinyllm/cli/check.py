@@ -85,25 +85,26 @@ def check_kernels(device: torch.device, copy_bandwidth: float) -> tuple[list, di
 
     An operation that a set inherits from torch counts with torch's time.
     """
-    from tinyllm.bench.kernel_checks import checked_kernels
+    from tinyllm.bench.kernel_checks import checked, kernels_on
     from tinyllm.check.backends import NAIVE, SHARED, absent
 
     verdicts = []
     seconds: dict[str, dict[str, float]] = {}
     for name, reason in absent(device).items():
         print(f"{name:9} not here: {reason}")
-    for one in checked_kernels(device):
+    for kernel in kernels_on(device):
+        one = checked(kernel, device)
         verdicts.append(one.verdict)
-        of_set = seconds.setdefault(one.kernels, {})
+        of_set = seconds.setdefault(kernel.kernels, {})
         if one.time is None:
-            print(f"{one.kernels:9} {one.verdict}")
+            print(f"{kernel.kernels:9} {one.verdict}")
             continue
         share = one.time.bandwidth / copy_bandwidth
         print(
-            f"{one.kernels:9} {one.verdict}, error {one.verdict.worst_error:.0e}, "
+            f"{kernel.kernels:9} {one.verdict}, error {one.verdict.worst_error:.0e}, "
             f"{1e6 * one.time.seconds:.1f} us, {one.time.bandwidth / 1e9:.1f} GB/s, {share:.0%} of copy"
         )
-        of_set[one.operation] = one.time.seconds
+        of_set[kernel.operation] = one.time.seconds
     seconds.pop(NAIVE.name, None)  # not a kernel set
     return verdicts, sums_of(seconds, SHARED)
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 OUT = Path("tinyllm-report.json")
 EPILOG = """
-The file has: the device, processor, memory, driver and runtime versions; every kernel beside its float64 reference;
+The file has: the device, processor, memory, driver and runtime versions; every kernel beside its float64 reference,
+in a sample of the cases that `tinyllm check` has;
 the ladder of the default model, greedy and in 4 beams, beside transformers; attention beside torch's. It has no name
 of a user or a machine, and no path: read it before you send it. Attach it to an issue of this project.
 
@@ -65,7 +66,8 @@ def show(made: Report) -> None:
     print(f"{made.machine.device}, {made.machine.read_gb_s:.1f} GB/s")
     wrong = Counter(one.kernels for one in made.wrong)
     for kernels, many in Counter(one.kernels for one in made.checks).items():
-        print(f"{kernels:9} {many - wrong[kernels]} of {many} checks right")
+        right = f"{many - wrong[kernels]} of {many} checks right"
+        print(f"{kernels:9} {right}{made.cases_run(kernels)}")
     for one in made.wrong:
         print(f"{one.kernels:9} {one.operation}: {one.failure}")
     for group in grouped(made.ladder):
@@ -75,3 +77,4 @@ def show(made: Report) -> None:
         print(f"attention of {row.shape}, {row.beams} beams: {times}")
     for one in made.errors:
         print(f"{one.part}: {one.error}")
+    print(", ".join(f"{part}: {seconds:.0f} s" for part, seconds in made.seconds.items()))

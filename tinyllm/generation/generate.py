@@ -117,7 +117,7 @@ def generate(
     request = prepare(decoder, stage, input_ids, attention_mask, options, **parts)
     check_same_call(decoder, request, options, split_batch=split_batch, memory_budget=memory_budget)
     budget = find_memory_budget(decoder, stage, sessions, request, memory_budget)
-    if budget is None or budget.fits(request.prompts):
+    if budget is None or budget.fits_call:
         return run(decoder, stage, sessions, request, options)
     batches = []
     copies = request.copies

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from tinyllm.attention.kernel import kernel_attention
@@ -12,7 +13,7 @@ from tinyllm.config import DecoderConfig
 from tinyllm.cost.attention import copied_elements
 from tinyllm.cost.cache import costs_of
 from tinyllm.cost.masks import beam_bias_elements, bias_elements, kinds_of_windows
-from tinyllm.cost.packed import UnpackedBytes, packed_sizes, unpacked_bytes
+from tinyllm.cost.packed import UnpackedBytes, unpacked_bytes
 from tinyllm.cost.workload import Workload
 from tinyllm.decoder import Decoder
 from tinyllm.generation.request import Request
@@ -230,6 +231,11 @@ class MemoryBudget:
         """Whether so many prompts of the call fit at a time."""
         return self.need(prompts).total <= self.free
 
+    @cached_property
+    def fits_call(self) -> bool:
+        """Whether all prompts of the call fit at a time."""
+        return self.fits(self.call.prompts)
+
     def max_prompts(self, tokens: int) -> int:
         """How many prompts of at most so many tokens fit at a time."""
         call = replace(self.call, tokens=tokens)
@@ -280,7 +286,7 @@ def find_memory_budget(
     """
     call = call_shape(decoder, request)
     budget = _budget(decoder, stage, call, limit)
-    if budget is None or budget.fits(call.prompts):
+    if budget is None or budget.fits_call:
         return budget
     sessions.clear()
     return _budget(decoder, stage, call, limit)
@@ -296,7 +302,7 @@ def _budget(
         source = "the memory_budget"
     if free is None:
         return None
-    unpack_device = decoder.device.type if packed_sizes(decoder) else None
+    unpack_device = decoder.device.type if decoder.has_packed_weights else None
     return MemoryBudget(
         stage, decoder.config, decoder.dtype.itemsize, call, free, source, unpack_device
     )

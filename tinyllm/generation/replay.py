@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from torch import Tensor
+
 from tinyllm.generation.criteria import EndTokens, MaxLength
 
 if TYPE_CHECKING:
@@ -86,5 +88,9 @@ def session_key(request: Request) -> tuple:
 
 
 def _settings(part: Callable) -> str:
-    """What a part was made with, but for lengths, which are read in every step."""
-    return str({name: value for name, value in vars(part).items() if name != "min_length"})
+    """What a part was made with, but for lengths, which are read in every step.
+
+    Of tensors the numbers: their text would take a GPU several launches, in front of the prefill's.
+    """
+    values = {name: value for name, value in vars(part).items() if name != "min_length"}
+    return str({name: x.tolist() if isinstance(x, Tensor) else x for name, x in values.items()})

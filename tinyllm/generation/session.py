@@ -64,7 +64,7 @@ class GenerationSession(ABC):
         self.stopped = torch.zeros((), dtype=torch.bool, device=device)
         self.logits: Float[Tensor, "r v"] | None = None
         self.live_rows: Int[Tensor, " n"] | None = None  # of the passes, where some are left out
-        self.weight_addresses = decoder.weight_addresses
+        self.weight_addresses: list[int] | None = None  # that captured work reads
         self.steps: dict[tuple, Callable[[], None]] = {}
         self.forward: Callable[[], None] | None = (
             None  # made in `run`: a failure before leaves no cycle
@@ -181,9 +181,11 @@ class GenerationSession(ABC):
 
     def _maybe_capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """`work` as it is repeated, where the cache keeps its memory in place and no hook must see it."""
-        if self.cache.fixed_addresses and not self.decoder.has_hooks:
-            return self.runner.repeat(work, self.device)
-        return work
+        if not self.cache.fixed_addresses or self.decoder.has_hooks:
+            return work
+        if self.weight_addresses is None:
+            self.weight_addresses = self.decoder.weight_addresses
+        return self.runner.repeat(work, self.device)
 
     def _forward(self) -> None:
         if self.beam_idx is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
@@ -157,7 +158,7 @@ def time_kernel(
     first = make(draw, SIZES[device.type])
     size = moved_bytes(first, function(**first))
     copies = min(64, 1 + ROTATED_BYTES[device.type] // size)
-    sets = cycle([first, *(make(draw, SIZES[device.type]) for _ in range(copies - 1))])
+    sets = cycle([first, *(deepcopy(first) for _ in range(copies - 1))])
     calls = 2 * copies
     sweep = lambda: [function(**next(sets)) for _ in range(calls)]  # noqa: E731
     took = seconds(sweep, device, 5) if device.type == "cpu" else device_seconds(sweep, device)

@@ -28,11 +28,12 @@ def fused_matmul(
     residual: Float[Tensor, "r n"] | None = None,
 ) -> Float[Tensor, "r n"]:
     """norm -> matmul -> bias -> activation (times up) -> residual: one launch for few rows."""
-    if norm is not None and not prologue_is_free(kernels, len(x)):
+    rows = x.shape[0]
+    if norm is not None and not prologue_is_free(kernels, rows):
         x = fused_norm(kernels, x, norm)
         norm = None
     residuals = () if residual is None else (residual,)
-    if len(x) <= MAX_GEMV_ROWS:
+    if rows <= MAX_GEMV_ROWS:
         return kernels.linear(
             x, linear.storage, linear.bias, norm, activation, gated=gated, residuals=residuals
         )

@@ -25,7 +25,6 @@ DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 def unsupported_reason(decoder: Decoder) -> str | None:
     """Why a decoder's steps cannot run in native code, and what helps; None where they can."""
-    weights = list(decoder.parameters())
     if decoder.device.type != "cpu":
         return f"native steps run on a cpu, the model is on {decoder.device}"
     if decoder.ranks.size > 1:
@@ -43,7 +42,7 @@ def unsupported_reason(decoder: Decoder) -> str | None:
     if not decoder.kernels.native_step:
         return f"the stage asks for the kernels {decoder.kernels.name!r}"
     dtypes = (decoder.dtype, torch.uint8)  # packed weights are bytes
-    if not all(x.is_contiguous() and x.dtype in dtypes for x in weights):
+    if not all(x.is_contiguous() and x.dtype in dtypes for x in decoder.parameters()):
         return "some weights are strided, or of another format than the rest"
     missing = [name for name in decoder.packed_formats if name not in FORMATS]
     if missing:
