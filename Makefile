@@ -14,7 +14,7 @@ SITE ?= book/_build/html
 # One worker for each core, at most four: each holds up to 3 GB. Compilers and the real model take turns for that.
 WORKERS ?= -n logical --maxprocesses 4
 # Without the plugins of other tests: what nbval imports takes each worker two seconds.
-PYTEST := $(BIN)/python -m pytest $(WORKERS) -p no:nbval -p no:anyio
+PYTEST := $(BIN)/python -m pytest $(WORKERS) --no-loadscope-reorder -p no:nbval -p no:anyio
 
 .PHONY: help demo test test-quick lint lab notebooks book isa readme bench clean
 
@@ -30,10 +30,10 @@ demo: $(INSTALLED)  ## a real model answers; then every stage beside transformer
 
 test: $(INSTALLED) lint  ## ruff, pytest, and every notebook; Intel's Triton compiler is fetched, 182 MB
 	$(BIN)/python -m tinyllm.kernels.triton.xpu.compiler
-	$(PYTEST) --dist load --durations 20 tests/kernels
-	$(PYTEST) --dist load --durations 20 --ignore tests/kernels
+	$(PYTEST) --dist loadfile --durations 20 tests/kernels
+	$(PYTEST) --dist loadfile --durations 20 --ignore tests/kernels
 	$(BIN)/python tests/notebook_kernels.py $(BIN)/python -m pytest $(WORKERS) --dist loadscope \
-		--nbval --nbval-kernel-name forked --nbval-sanitize-with tests/nbval.cfg notebooks
+		--no-loadscope-reorder --nbval --nbval-kernel-name forked --nbval-sanitize-with tests/nbval.cfg
 
 test-quick: $(INSTALLED) lint  ## for a change at hand: ruff, and every fourth case of the tests without the real model and compilers
 	$(PYTEST) --dist load --quick

@@ -28,18 +28,48 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
 
 
-# Tests that compile for long, or build the site for others: one that came last would leave a worker without work.
+# Files by the seconds that they take, the longest first. A worker runs a file to its end, so that what its tests share
+# is made once; the files that are not listed take less, and fill the time until all workers are done.
 LONGEST = (
-    "test_the_machine_code_of_a_sample_is_as_recorded",
-    "test_compiles_without_spilling",
-    "test_every_link_within_the_site_has_a_target",
+    "kernels/test_sycl.py",
+    "kernels/test_triton.py",
+    "kernels/test_triton_xpu.py",
+    "kernels/test_stages.py",
+    "kernels/test_sycl_runtime.py",
+    "kernels/test_triton_tiles.py",
+    "kernels/test_sycl_packed.py",
+    "kernels/test_cpu.py",
+    "course/test_site.py",
+    "course/test_jupyter.py",
+    "cli/test_cli.py",
+    "checkpoint/test_default_model.py",
+    "generation/test_beam_search.py",
+    "cost/test_cost_model.py",
+    "parallel/test_processes.py",
+    "lab/test_kv_trace.py",
+    "families/test_families.py",
+    "generation/test_memory.py",
+    "test_model.py",
+    "generation/test_parity.py",
+    "generation/test_failed_calls.py",
+    "generation/test_compaction.py",
+    "draw/test_beam_stepper.py",
+    "bench/test_throughput.py",
+    "bench/test_workers.py",
+    "bench/test_report.py",
+    "parallel/test_parts.py",
+    "cli/test_pipes.py",
+    "generation/test_sampling.py",
+    "generation/test_conversations.py",
+    "check/test_check.py",
+    "checkpoint/test_checkpoint.py",
+    "checkpoint/test_gguf_writer.py",
 )
-# Fixtures that take long to make, the last first.
-SLOW = ({"site", "browser"}, {"lab"}, {"site"}, {"oracle"}, {"smollm"}, {"ranks"})
 
 
-# Left out by `--quick`: folders of tests that build, compile or start other processes.
+# Left out by `--quick`: folders of tests that build, compile or start other processes; and what takes long to make.
 NOT_QUICK = ("bench", "cli", "course", "draw", "kernels", "lab")
+SLOW = {"smollm", "oracle", "ranks"}
 # Of each test's cases `--quick` runs every fourth: all five stages, as four and five have no common factor.
 QUICK_STEP = 4
 
@@ -53,10 +83,10 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """The small models first: most of what can be wrong then shows within seconds."""
+    """The longest files first: one that came last would leave a worker without work."""
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(name_of_file(item), len(LONGEST)))
     fixtures_of = {item: set(getattr(item, "fixturenames", ())) for item in items}
-    items.sort(key=lambda item: [fixtures <= fixtures_of[item] for fixtures in SLOW])
-    items.sort(key=lambda item: getattr(item, "originalname", None) not in LONGEST)
     if config.getoption("--quick"):
         quick = quick_items(items, fixtures_of)
         config.hook.pytest_deselected(items=[item for item in items if item not in quick])
@@ -74,13 +104,13 @@ def quick_items(items, fixtures_of):
 
 def is_quick(item, fixtures):
     """Whether a test needs neither a slow fixture nor a folder of slow tests."""
-    folder = item.path.relative_to(config_root(item)).parts[0]
-    return folder not in NOT_QUICK and not any(slow & fixtures for slow in SLOW)
+    folder = name_of_file(item).partition("/")[0]
+    return folder not in NOT_QUICK and not SLOW & fixtures
 
 
-def config_root(item):
-    """The folder of the tests."""
-    return item.config.rootpath / "tests"
+def name_of_file(item):
+    """The path of a test's file in the folder of the tests."""
+    return item.path.relative_to(item.config.rootpath / "tests").as_posix()
 
 
 @pytest.fixture(autouse=True)

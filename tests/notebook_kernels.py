@@ -1,7 +1,8 @@
-"""Run a command that starts many notebooks, whose kernels import torch and transformers once for all.
+"""Run a command on all notebooks, whose kernels import torch and transformers once for all.
 
 `notebook_kernels.py COMMAND ...` imports them, makes the kernel specification "forked" known to the command, and
-copies itself for each kernel that the command starts. Its exit status is the command's.
+copies itself for each kernel that the command starts. The notebooks are the command's last arguments. Its exit status
+is the command's.
 """
 
 import json
@@ -16,6 +17,8 @@ from importlib import import_module
 from pathlib import Path
 
 TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+TIMES = ROOT / "book" / "results" / "notebooks-cpu.json"
 SHARED = (
     "ipykernel.kernelapp",
     "matplotlib.figure",
@@ -83,6 +86,17 @@ def serve(listener, command):
     return command.returncode
 
 
+def longest_first():
+    """All notebooks by their recorded times: a long one that came last would leave a worker without work."""
+    seconds = json.loads(TIMES.read_text())["seconds"]
+    found = [
+        path
+        for folder in ("", "solutions")
+        for path in (ROOT / "notebooks" / folder).glob("*.ipynb")
+    ]
+    return sorted(map(str, found), key=lambda path: (-seconds.get(Path(path).stem, 0), path))
+
+
 def main(command):
     for module in SHARED:
         import_module(module)
@@ -97,7 +111,8 @@ def main(command):
             "JUPYTER_PATH": str(TESTS / "jupyter"),
             "PYTHONPATH": os.pathsep.join(filter(None, [str(TESTS), os.getenv("PYTHONPATH")])),
         }
-        return serve(listener, subprocess.Popen(command, env=os.environ | paths))
+        process = subprocess.Popen([*command, *longest_first()], env=os.environ | paths)
+        return serve(listener, process)
 
 
 if __name__ == "__main__":

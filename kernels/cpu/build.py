@@ -108,7 +108,7 @@ def digest(compiler: str, tuning: tuple[str, ...]) -> str:
         run([compiler, "--version"]).stdout,
         torch.__version__,
         system(),
-        _processor(),
+        processor(),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
@@ -125,7 +125,7 @@ def openmp() -> tuple[str, ...]:
     return tuple(str(path) for path in found[:1])
 
 
-def _processor() -> str:
+def processor() -> str:
     """Model and features of this processor: a folder may be shared by several machines."""
     features = {
         line for line in _processor_lines() if line.split(":")[0].strip() in PROCESSOR_FIELDS

@@ -93,5 +93,7 @@ class HostLibrary:
         self.load = function("load", address, address, text, size)
         self.spirv = function("spirv", size, address, address)
         self.kernel = function("kernel", address, address, text, number)
+        self.cpu_code = function("cpu_code", size, address, address)
+        self.load_cpu_code = function("load_cpu_code", address, address, text, size, text, number)
         self.launch = function("launch", number, address, address, text, text, number, text)
         self.wait = function("wait", number, address)

@@ -3,6 +3,8 @@
 // Every function that can fail returns null or 0 and leaves its message for tinyllm_error().
 // Kernels live as long as the process: the runtime's own static objects must not be destroyed
 // before them.
+#include <dlfcn.h>
+
 #include <sycl/sycl.hpp>
 
 #include <cstring>
@@ -40,13 +42,16 @@ API sycl::queue *tinyllm_cpu_queue() {
       [] { return new sycl::queue(sycl::cpu_selector_v, sycl::property::queue::in_order()); });
 }
 
-// "name\nsize size size ...": the device, and the sub-group sizes that it can run.
+// "name\ndriver\nsize size size ...": the device, its driver's release, and the sub-group sizes that
+// it can run.
 API const char *tinyllm_device(sycl::queue *queue) {
   message.clear();
   return guarded([&] {
     static thread_local std::string text;
-    text = queue->get_device().get_info<sycl::info::device::name>() + "\n";
-    for (size_t size : queue->get_device().get_info<sycl::info::device::sub_group_sizes>())
+    const sycl::device device = queue->get_device();
+    text = device.get_info<sycl::info::device::name>() + "\n" +
+           device.get_info<sycl::info::device::driver_version>() + "\n";
+    for (size_t size : device.get_info<sycl::info::device::sub_group_sizes>())
       text += std::to_string(size) + " ";
     return text.c_str();
   });
@@ -123,15 +128,63 @@ API size_t tinyllm_spirv(Bundle *bundle, char *out) {
   });
 }
 
+static sycl::kernel *checked(const sycl::kernel &kernel, const char *name, int expected_arguments) {
+  const int takes = kernel.get_info<sycl::info::kernel::num_args>();
+  if (takes != expected_arguments)
+    throw std::runtime_error(std::string(name) + " takes " + std::to_string(takes) +
+                             " arguments, declared with " + std::to_string(expected_arguments));
+  return new sycl::kernel(kernel);
+}
+
 API sycl::kernel *tinyllm_kernel(Bundle *bundle, const char *name, int expected_arguments) {
   message.clear();
+  return guarded(
+      [&] { return checked(bundle->ext_oneapi_get_kernel(name), name, expected_arguments); });
+}
+
+// A function of OpenCL, whose library SYCL has loaded where it runs on the CPU.
+template <class Function> static Function opencl(Function, const char *name) {
+  static void *library = dlopen("libOpenCL.so.1", RTLD_LAZY | RTLD_NOLOAD);
+  auto *found = library ? dlsym(library, name) : nullptr;
+  if (!found) throw std::runtime_error(std::string(name) + " is not loaded");
+  return reinterpret_cast<Function>(found);
+}
+#define OPENCL(name) opencl(&name, #name)
+
+// The code that the CPU's driver made of a bundle; returns its size, and writes it where `out` is
+// not null.
+API size_t tinyllm_cpu_code(Bundle *bundle, unsigned char *out) {
+  message.clear();
   return guarded([&] {
-    auto *kernel = new sycl::kernel(bundle->ext_oneapi_get_kernel(name));
-    const int takes = kernel->get_info<sycl::info::kernel::num_args>();
-    if (takes != expected_arguments)
-      throw std::runtime_error(std::string(name) + " takes " + std::to_string(takes) +
-                               " arguments, declared with " + std::to_string(expected_arguments));
-    return kernel;
+    cl_program program = sycl::get_native<sycl::backend::opencl>(*bundle).front();
+    auto *get_info = OPENCL(clGetProgramInfo);
+    size_t size = 0;
+    int failed = get_info(program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, nullptr);
+    if (out && !failed)
+      failed = get_info(program, CL_PROGRAM_BINARIES, sizeof out, &out, nullptr);
+    if (failed) throw std::runtime_error("the driver does not give its code");
+    return size;
+  });
+}
+
+// A kernel of such code: the driver compiles nothing.
+API sycl::kernel *tinyllm_load_cpu_code(sycl::queue *queue, const unsigned char *code, size_t size,
+                                        const char *name, int expected_arguments) {
+  message.clear();
+  return guarded([&] {
+    const sycl::context context = queue->get_context();
+    cl_context native_context = sycl::get_native<sycl::backend::opencl>(context);
+    cl_device_id device = sycl::get_native<sycl::backend::opencl>(queue->get_device());
+    int refused = 0, failed = 0;
+    cl_program program = OPENCL(clCreateProgramWithBinary)(native_context, 1, &device, &size, &code,
+                                                           &refused, &failed);
+    if (!failed && !refused)
+      failed = OPENCL(clBuildProgram)(program, 1, &device, "", nullptr, nullptr);
+    cl_kernel kernel = failed || refused ? nullptr
+                                         : OPENCL(clCreateKernel)(program, name, &failed);
+    if (!kernel) throw std::runtime_error("the driver does not take this code");
+    return checked(sycl::make_kernel<sycl::backend::opencl>(kernel, context), name,
+                   expected_arguments);
   });
 }
 

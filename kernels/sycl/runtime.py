@@ -5,11 +5,11 @@ tensors a kernel is enqueued on torch's current stream, in order with torch's ow
 launch does not wait. On "cpu" tensors, for tests, it runs on Intel's OpenCL driver for the CPU,
 directly on the tensors' memory, and the launch waits.
 
-Two things are built once and kept in the user's cache folder (`cache_folder`): the host library, by
-g++, and the SPIR-V of each kernel source, by Intel's compiler. The second is our own cache:
-SYCL_CACHE_PERSISTENT does the same in release 2026.0.0, but crashes in 2026.1.2 and, being a
-variable, would change the process's other SYCL code too. Code for one GPU is made from the SPIR-V
-by the driver, which keeps a cache itself.
+Three things are built once and kept in the user's cache folder (`cache_folder`): the host library,
+by g++, the SPIR-V of each kernel source, by Intel's compiler, and the CPU's code for it, by the
+driver. The second is our own cache: SYCL_CACHE_PERSISTENT does the same in release 2026.0.0, but
+crashes in 2026.1.2 and, being a variable, would change the process's other SYCL code too. Code for
+one GPU is made from the SPIR-V by the driver, which keeps a cache itself; the CPU's has none.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
+from ..cpu.build import processor
 from ..file_cache import cached
 from . import build, packages
 from .packages import ToolchainError
@@ -155,8 +156,8 @@ class Runtime:
             queue = self.library.cpu_queue() or self._no_cpu()
             self.queue = lambda: queue
             self.wait = lambda: self.check(self.library.wait(queue))
-        name, sizes = self.check(self.library.device(self.queue())).decode().split("\n")
-        self.name = name
+        text = self.check(self.library.device(self.queue())).decode()
+        self.name, self.driver, sizes = text.split("\n")
         self.lanes = lanes or self._lanes([int(size) for size in sizes.split()])
         self.units, self.matrix_engine = self._properties()
         self.kernels: dict[tuple, Kernel] = {}
@@ -211,6 +212,37 @@ class Runtime:
     def load(self, source: Source, name: str, options: tuple[str, ...]) -> Kernel:
         """One kernel of a source, from the cache where it is there; raises CompileError."""
         signature = source.signatures[name]
+        handle = None
+        if self.device.type == "cpu":
+            handle = self._load_cpu_code(source, name, options)
+        if not handle:
+            bundle, prefix = self._bundle(source, options)
+            kernel_name = f"{prefix}{name}".encode()
+            handle = self.check(self.library.kernel(bundle, kernel_name, len(signature.kinds)))
+        return Kernel(self, handle, name, signature)
+
+    def _load_cpu_code(self, source: Source, name: str, options: tuple[str, ...]) -> int | None:
+        """A kernel of the code that the CPU's driver made once; None where that is not to be had."""
+
+        def make(path: Path) -> None:
+            bundle, _ = self._bundle(source, options)
+            code = ctypes.create_string_buffer(self.check(self.library.cpu_code(bundle, None)))
+            self.library.cpu_code(bundle, code)
+            path.write_bytes(code.raw)
+
+        try:
+            code = cached(self.cpu_code_path(source, options), make).read_bytes()
+        except OSError:  # no folder can be written
+            return None
+        arguments = len(source.signatures[name].kinds)
+        kernel_name = f"__sycl_kernel_{name}".encode()
+        return self.library.load_cpu_code(self.queue(), code, len(code), kernel_name, arguments)
+
+    def _bundle(self, source: Source, options: tuple[str, ...]) -> tuple[int, str]:
+        """A bundle from the SPIR-V in the cache where it is there, and the prefix of its kernels' names.
+
+        Raises CompileError.
+        """
 
         def make(path: Path) -> None:
             path.write_bytes(self._spirv(self.compile(source, options)))
@@ -221,13 +253,9 @@ class Runtime:
             code = b""
         bundle = self.library.load(self.queue(), code, len(code)) if code else None
         if bundle:
-            return self._kernel(bundle, f"__sycl_kernel_{name}", signature)
+            return bundle, "__sycl_kernel_"
         # A driver may not take what another one wrote.
-        return self._kernel(self.compile(source, options), name, signature)
-
-    def _kernel(self, bundle: int, name: str, signature: Signature) -> Kernel:
-        handle = self.check(self.library.kernel(bundle, name.encode(), len(signature.kinds)))
-        return Kernel(self, handle, name, signature)
+        return self.compile(source, options), ""
 
     def spirv(self, source: Source, options: tuple[str, ...]) -> bytes:
         """The SPIR-V of a source, which is the same for every device; raises CompileError."""
@@ -251,6 +279,12 @@ class Runtime:
         return (
             self.cache / f"{build.digest(source.name, source.text, build.header(), *options)}.spv"
         )
+
+    def cpu_code_path(self, source: Source, options: tuple[str, ...]) -> Path:
+        """Where the cache keeps the CPU's code for a source: a folder, and thereby a lock, for each."""
+        target = (packages.version("intel-opencl-rt"), self.driver, processor())
+        name = build.digest(source.name, source.text, build.header(), *options, *target)
+        return self.cache / name / "cpu.bin"
 
     def compile(self, source: Source, options: tuple[str, ...]) -> int:
         """A bundle made by the compiler, whatever the cache holds; raises CompileError."""

@@ -4,6 +4,7 @@ from ..torch_kernels import TorchKernels
 from .activation import activate_and_multiply, bias_and_activate
 from .attention import Workspace, attention_workspace, segment_attention
 from .beam_mask import BeamMask, make_beam_mask, reorder_beam_index
+from .interpreter import speed_up
 from .linear import MAX_PROLOGUE_NORM_ROWS, linear
 from .norm import layer_norm, norm_and_add, rms_norm
 from .packed_unpack import unpack
@@ -62,3 +63,4 @@ class TritonKernels(TorchKernels):
 
 
 TRITON = TritonKernels()
+speed_up()

@@ -2,6 +2,7 @@
 
 from base64 import b64decode
 from dataclasses import replace
+from functools import cache
 from html import unescape
 from types import SimpleNamespace
 
@@ -34,6 +35,7 @@ def text_of(stepper):
     return unescape(stepper.words.value.removeprefix("<pre>").removesuffix("</pre>"))
 
 
+@cache
 def drawn(trace, step):
     return picture(draw_beam_memory(trace, step), "").png
 

@@ -7,10 +7,8 @@ The interpreter keeps bfloat16 as raw 16-bit integers and computes with those. L
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import torch
@@ -62,32 +60,8 @@ def _interpret_honestly() -> None:
     ReduceOps.apply_impl = _refusing(ReduceOps.apply_impl)
 
 
-def _interpret_fast() -> None:
-    """Without what the interpreter repeats in every operation or call, and what it checks to no effect."""
-    import triton.language as tl
-    from triton.runtime import interpreter
-
-    options = interpreter.interpreter_builder.options
-    # Overflow is asserted where `debug` is on, and only there.
-    interpreter.interpreter_builder.options = replace(options, sanitize_overflow=options.debug)
-    scalar_type = functools.cache(interpreter._get_np_dtype)
-    interpreter._get_np_dtype = lambda dtype: scalar_type(
-        tl.uint64 if dtype.scalar.is_ptr() else dtype.scalar
-    )
-    patch = interpreter._patch_lang
-
-    def patch_once(function: Callable) -> object:
-        """The language as the interpreter has it, for a launch; a function called within finds it so."""
-        known = [x for x in function.__globals__.values() if x is tl or x is tl.core]
-        is_patched = not any(tl.core.is_builtin(language.load) for language in known)
-        return None if is_patched else patch(function)
-
-    interpreter._patch_lang = patch_once
-
-
 if ACCELERATOR is None and importlib.util.find_spec("triton"):
     _interpret_honestly()
-    _interpret_fast()
 
 
 @pytest.fixture

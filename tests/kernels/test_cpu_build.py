@@ -83,7 +83,7 @@ def test_its_name_is_a_digest_for_the_processor(tmp_path):
         ("SOURCES", build.SOURCES[::-1][:-1]),
         ("openmp", lambda: ("libother.so",)),
         ("system", lambda: ("aarch64", "glibc", "2.17")),
-        ("_processor", lambda: "flags : fpu"),
+        ("processor", lambda: "flags : fpu"),
     ],
 )
 def test_what_changes_the_code_changes_the_name(tmp_path, monkeypatch, name, value):
@@ -158,7 +158,7 @@ def test_features_of_a_processor_change_the_name_and_its_clock_does_not(monkeypa
     for values in texts:
         monkeypatch.setattr(Path, "read_text", lambda path, v=values: CPUINFO.format(*v))
         monkeypatch.setattr(Path, "exists", lambda path: True)
-        found.append(build._processor())
+        found.append(build.processor())
     assert found[0] == found[1] != found[2]
 
 

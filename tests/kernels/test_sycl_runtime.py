@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import tinyllm.kernels.sycl as sycl
+from tinyllm.kernels.file_cache import cached
 from tinyllm.kernels.sycl import build, packages
 from tinyllm.kernels.sycl.packages import ToolchainError
 from tinyllm.kernels.sycl.runtime import CompileError, Runtime, Signature, Source
@@ -78,7 +79,7 @@ def test_two_processes_start_on_an_empty_cache_and_a_third_builds_nothing(tmp_pa
     messages = [process.communicate(timeout=120)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], messages
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "tinyllm" / "sycl").iterdir()}
-    assert sorted(path.suffix for path in files) == ["", ".sha256", ".sha256", ".so", ".spv"]
+    assert sorted(path.suffix for path in files) == ["", "", ".sha256", ".sha256", ".so", ".spv"]
     assert any("building the SYCL host library" in message for message in messages)
     third = start(tmp_path, PATH="/nonexistent")  # no g++ is looked for
     assert third.communicate(timeout=60)[1] == ""
@@ -86,21 +87,53 @@ def test_two_processes_start_on_an_empty_cache_and_a_third_builds_nothing(tmp_pa
     assert files == {path: path.stat().st_mtime_ns for path in files}
 
 
-def test_a_kernel_in_the_cache_is_not_compiled_and_a_damaged_one_is(no_kernels, monkeypatch):
-    compiled = []
-    compile_ = Runtime.compile
-    monkeypatch.setattr(
-        Runtime, "compile", lambda *arguments: compiled.append(1) or compile_(*arguments)
-    )
-    first = Runtime(CPU, cache=no_kernels)
-    for _ in range(2):
-        first.kernel("rope", "rope_and_store", torch.float32)
-    Runtime(CPU, cache=no_kernels).kernel("rope", "rope_and_store", torch.float32)
-    assert len(compiled) == 1
-    (path,) = no_kernels.glob("*.spv")
-    path.write_bytes(b"damaged")
-    Runtime(CPU, cache=no_kernels).kernel("rope", "rope_and_store", torch.float32)
-    assert len(compiled) == 2
+@pytest.fixture
+def made(no_kernels, monkeypatch):
+    """How often a kernel was built for the CPU, and how often compiled, after each start of a runtime."""
+    calls = {"_bundle": 0, "compile": 0}
+
+    def count(name):
+        method = getattr(Runtime, name)
+
+        def counted(*arguments):
+            calls[name] += 1
+            return method(*arguments)
+
+        monkeypatch.setattr(Runtime, name, counted)
+
+    for name in calls:
+        count(name)
+
+    def start_runtime():
+        kernel = Runtime(CPU, cache=no_kernels).kernel("norm", "norm", torch.float32)
+        x = torch.full((1, 64), 3.0)
+        y = torch.empty_like(x)
+        kernel((1,), (16,), x, 64, torch.ones(64), None, y, 64, 0.0)
+        assert y.equal(torch.ones_like(y))
+        return tuple(calls.values())
+
+    return start_runtime
+
+
+def test_what_the_cache_holds_is_not_made_and_what_is_damaged_is(no_kernels, made):
+    assert made() == (1, 1)
+    assert made() == (1, 1)
+    (code,) = no_kernels.glob("*/cpu.bin")
+    code.write_bytes(b"damaged")
+    assert made() == (2, 1)
+    (spirv,) = no_kernels.glob("*.spv")
+    for path in (code, spirv):
+        path.write_bytes(b"damaged")
+    assert made() == (3, 2)
+
+
+def test_code_of_another_driver_is_not_used(no_kernels, made):
+    assert made() == (1, 1)
+    (code,) = no_kernels.glob("*/cpu.bin")
+    code.unlink()
+    cached(code, lambda path: path.write_bytes(b"of another driver"))
+    assert made() == (2, 1)
+    assert made() == (3, 1)
 
 
 def test_a_missing_compiler_is_named(tmp_path, monkeypatch):

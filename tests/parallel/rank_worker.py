@@ -1,7 +1,8 @@
 """Several processes that run the same cases together: `rank_worker.py FOLDER SIZE PORT`.
 
 FOLDER has a folder for each model, and `cases.json`; each rank writes `rank-N.json` there. A rank has the variables
-that torchrun sets. All are copies of one process, which imports torch and transformers once for all of them.
+that torchrun sets. All are copies of one process, which has opened a model: torch and the parts of transformers that
+this takes are imported once for all of them.
 """
 
 import io
@@ -15,6 +16,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 import torch
+import torch._inductor  # the profiler of each rank would import it
 
 import tinyllm
 from models import ragged
@@ -153,6 +155,7 @@ def copy_of_this_process(folder, rank, size, port):
 
 def main(folder, size, port):
     """Start all ranks; the exit status is 0 where all but the last, which is lost, end well."""
+    tinyllm.from_pretrained(folder / "with-tokenizer", device="cpu", dtype="float32")
     processes = [copy_of_this_process(folder, rank, size, port) for rank in range(size)]
     failed = [os.waitpid(process, 0)[1] != 0 for process in processes[:-1]]
     os.kill(processes[-1], signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from types import MappingProxyType
 
 from tinyllm.attention.kernel import kernel_attention
@@ -90,6 +91,7 @@ def reorder_cost(stage: Stage, config: DecoderConfig, work: Workload) -> Cost:
     return costs_of(stage.cache).reorder(config, as_stored(stage, work))
 
 
+@cache
 def weight_elements(config: DecoderConfig) -> int:
     """Elements of all weights, tied ones once."""
     return storage_size(skeleton(config)).elements
