@@ -260,7 +260,7 @@ class TorchKernels(KernelSet):
                 softcap=softcap,
             )
             parts.append(by_request(part, grouped))
-        return merge_by_lse(parts).view(b, h, w, d).transpose(1, 2).reshape(b, w, h * d)
+        return merge_by_lse(parts).reshape(b, h, w, d).transpose(1, 2).reshape(b, w, h * d)
 
     def prefill_attention(
         self,

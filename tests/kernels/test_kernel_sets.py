@@ -16,6 +16,7 @@ from tinyllm.kernels import (
     by_name,
     for_device,
     pick_kernels,
+    torch_kernels,
 )
 from tinyllm.kernels.block_formats import FORMATS
 from tinyllm.kernels.choice import XPU
@@ -119,3 +120,17 @@ def test_table_of_torch(operation, dtype):
     verdict = check(operation, OF_TORCH[operation], dtypes=[dtype], int8=True)
     assert verdict.right, str(verdict)
     assert verdict.total == len(TABLES[operation].cases)
+
+
+def test_attention_whose_result_lies_token_by_token(monkeypatch):
+    """As torch's attention with a mask leaves it on CUDA."""
+    merge = torch_kernels.merge_by_lse
+    case = next(case for case in TABLES["segment_attention"].cases if " w4 " in case.title)
+    arguments = case.make(Draw(0, torch.float32, CPU))
+    expected = TORCH.segment_attention(**arguments)
+
+    def transposed(parts):
+        return merge(parts).transpose(1, 2).contiguous().transpose(1, 2)
+
+    monkeypatch.setattr(torch_kernels, "merge_by_lse", transposed)
+    assert torch.equal(TORCH.segment_attention(**arguments), expected)
