@@ -15,6 +15,7 @@ import attention_table
 import beam_tables
 import bench_tables
 import family_table
+import first_token_tables
 import kv_errors
 import loading_memory
 import packed_tables
@@ -69,6 +70,7 @@ SECTIONS = {
         "ranks": rank_tables.ranks,
         "loading": loading_memory.table,
         "start": start_times.table,
+        "first": first_token_tables.first_tokens,
         "families": family_table.families,
         "tests": tests,
         "files": pages.files,

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable
 from dataclasses import replace
 
+import triton
 import triton.language as tl
-from triton import knobs
 from triton.runtime import interpreter
 
 PATCHED = ("interpreter_builder", "_get_np_dtype", "_patch_lang")
@@ -18,7 +18,9 @@ def speed_up() -> None:
 
     Nothing changes where kernels are compiled, or where a release of Triton has other names.
     """
-    if not (knobs.runtime.interpret and all(hasattr(interpreter, name) for name in PATCHED)):
+    knobs = getattr(triton, "knobs", None)  # releases before 3.4 have none
+    is_on = knobs is not None and knobs.runtime.interpret
+    if not (is_on and all(hasattr(interpreter, name) for name in PATCHED)):
         return
     options = interpreter.interpreter_builder.options
     # Overflow is asserted where `debug` is on, and only there.

@@ -29,7 +29,7 @@ def kind_of(name: str) -> str:
 
 def short_name(name: str) -> str:
     """`aten::mul.Tensor` is `mul`."""
-    return name.partition("::")[2].split(".")[0]
+    return name.rpartition("::")[2].split(".")[0]
 
 
 def launches_by_kind(operations: Iterable[Operation]) -> dict[str, int]:
