@@ -1,7 +1,7 @@
 """Time the first token beside transformers, on random weights: `python book/device/first_token.py --json FILE`.
 
-The engines take turns; medians. A prefill's kernels run while the host launches the next ones, so what is measured is
-the longer of the two.
+The engines run in rounds; medians. A prefill's kernels run while the host launches the next ones, so what is measured
+is the longer of the two.
 """
 
 from __future__ import annotations

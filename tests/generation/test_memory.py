@@ -142,12 +142,12 @@ def test_packed_rows_that_are_dense_for_a_moment_are_planned_too(stage):
 
 
 def test_budgets_count_what_is_unpacked(monkeypatch):
-    """A call that fits beside dense weights does not fit where a tile of packed ones needs the memory."""
+    """A call that fits beside dense weights does not fit where unpacked ones need the memory for a moment."""
     monkeypatch.setattr(memory, "free_bytes", lambda device: free)
     call = CallShape(1, 20, 4)
     sizes = WIDE | {"hidden_size": 256}
     for pack, fits in ((tinyllm.optimize, True), (packed_model, False)):
-        model = pack(models.tiny(max_position_embeddings=512, **sizes), stage="sdpa")
+        model = pack(models.tiny(max_position_embeddings=512, **sizes), stage="naive")
         free = memory_need(model.stage, model.config, call, 4).total
         ids = torch.ones(1, 20, dtype=torch.int64)
         if fits:

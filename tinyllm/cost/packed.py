@@ -55,8 +55,13 @@ class UnpackedBytes(NamedTuple):
 def unpacked_bytes(
     stage: Stage, config: DecoderConfig, size: int, device_type: str
 ) -> UnpackedBytes:
-    """What packed weights take while a matmul has them unpacked: a tile, or in naive operations a complete matrix."""
+    """What packed weights take while a matmul has them unpacked: a tile, or in naive operations a complete matrix.
+
+    A matmul that reads blocks in place needs a tile that a cache holds.
+    """
     tiled = stage.ops != NAIVE
+    if tiled and reads_in_place(device_type, size):
+        return UnpackedBytes(0, 0)
     m = config.hidden_size
     f = config.intermediate_size
     q = config.num_attention_heads * config.head_dim
@@ -122,9 +127,9 @@ def is_unpacked_for_few_rows(work: Workload, parts: tuple[PackedPart, ...]) -> b
     return work.kernels in GPU_KERNELS and not all(part.has_launch for part in parts)
 
 
-def is_read_in_place(work: Workload) -> bool:
+def reads_in_place(device_type: str, size: int) -> bool:
     """Whether the matmul that is not fused reads blocks itself, as `kernels.packed.is_read_in_place`."""
-    return work.device == "cpu" and work.size == 4
+    return device_type == "cpu" and size == 4
 
 
 def tiled_matmul_cost(
@@ -141,7 +146,7 @@ def tiled_matmul_cost(
     """
     outputs = sum(part.rows for part in parts)
     out = work.size * rows * outputs
-    if is_read_in_place(work):
+    if reads_in_place(work.device, work.size):
         packed = sum(part.rows * part.row_bytes for part in parts)
         cost = launch(
             read=work.size * rows * inputs + out * (residual and not bias),
