@@ -128,6 +128,14 @@ def medians(rows: Sequence[Row]) -> str:
     )
 
 
+def versions_of(rows: Sequence[Row]) -> str:
+    """The packages of all engines of a run; of two releases of one package the first engine's."""
+    packages: dict[str, str] = {}
+    for row in rows:
+        packages |= {key: row.versions[key] for key in row.versions.keys() - packages.keys()}
+    return ", ".join(f"{package} {number}" for package, number in sorted(packages.items()))
+
+
 def headline_line(rows: Sequence[Row], where: str) -> str:
     """A row of the README's table from the rows of one workload."""
     row, limit = rows[0], rows[0].predicted_bytes_per_token / rows[0].read_bandwidth_gb_s / 1e6

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench_tables import RESULTS, medians
+from bench_tables import RESULTS, medians, versions_of
 
 from tinyllm.bench.rows import Row, beams_of, grouped, read_rows
 from tinyllm.bench.table import markdown
@@ -48,11 +48,7 @@ def cpu_table(rows: Sequence[Row]) -> str:
         lines.append(
             (name, *("-" if one is None else f"{one.first_token_ms:.1f}" for one in found))
         )
-    packages: dict[str, str] = {}
-    for one in rows:
-        packages |= {key: one.versions[key] for key in one.versions.keys() - packages.keys()}
-    versions = ", ".join(f"{package} {number}" for package, number in sorted(packages.items()))
     return (
         f"**{row.device}**, {row.date}: {row.model}, activations in {row.dtype}, batch {row.batch}; "
-        f"{medians(rows)}{versions}.\n\n{markdown(lines)}"
+        f"{medians(rows)}{versions_of(rows)}.\n\n{markdown(lines)}"
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench_tables import RESULTS, medians
+from bench_tables import RESULTS, medians, versions_of
 
 from tinyllm.bench.rows import Row, beams_of, grouped, next_token, read_rows, same_tokens
 from tinyllm.bench.table import markdown
@@ -39,14 +39,10 @@ def run_table(rows: Sequence[Row]) -> str:
     ]
     for name in dict.fromkeys(row.stage for row in rows):
         lines.append(engine_line(name, groups))
-    packages: dict[str, str] = {}
-    for one in rows:
-        packages |= {key: one.versions[key] for key in one.versions.keys() - packages.keys()}
-    versions = ", ".join(f"{package} {number}" for package, number in sorted(packages.items()))
     return (
         f"**{row.device}**, {row.date}: {row.model}, activations in {row.dtype}, batch "
         f"{row.batch}, {row.prompt_tokens} tokens in, {row.new_tokens} out; read bandwidth "
-        f"{row.read_bandwidth_gb_s:.1f} GB/s; {medians(rows)}{versions}.\n\n{markdown(lines)}"
+        f"{row.read_bandwidth_gb_s:.1f} GB/s; {medians(rows)}{versions_of(rows)}.\n\n{markdown(lines)}"
     )
 
 

@@ -62,7 +62,7 @@ def matmul(
 
 
 def is_read_in_place(x: Tensor, weight: PackedWeight) -> bool:
-    """Whether `matmul` reads the blocks themselves: on a CPU in float32, in which our code outruns the vendor's."""
+    """Whether `matmul` reads the blocks themselves: on a CPU in float32."""
     if x.device.type != "cpu" or x.dtype != torch.float32:
         return False
     return all(is_listed(part.format) and not part.planar for part in weight.parts)

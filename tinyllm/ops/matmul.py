@@ -9,12 +9,10 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from tinyllm.kernels import KernelSet
+from tinyllm.kernels import MAX_GEMV_ROWS, KernelSet
 from tinyllm.kernels.torch_kernels import ACTIVATIONS
 from tinyllm.linear import Linear, Norm
 from tinyllm.ops.norm import fused_norm, fused_norm_and_add
-
-MAX_GEMV_ROWS = 16
 
 
 def fused_matmul(
