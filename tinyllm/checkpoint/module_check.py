@@ -144,10 +144,11 @@ def _check_methods(part: Part) -> None:
             "model onto one device, or call accelerate.hooks.remove_hook_from_module(hf_model, recurse=True)"
         )
     for name, value in own.items():
-        function = _original(value)
         inherited = getattr(kind, name, None)
-        is_same = isinstance(function, MethodType) and function.__func__ is inherited
-        if callable(value) and callable(inherited) and not is_same:
+        if not (callable(value) and callable(inherited)):
+            continue
+        function = _original(value)
+        if not (isinstance(function, MethodType) and function.__func__ is inherited):
             raise ValueError(
                 f"{part.name} has a method {name!r} of its own: expected that of {kind.__name__}; "
                 f"delete the attribute {name!r}"
