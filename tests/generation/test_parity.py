@@ -1,6 +1,6 @@
 """Every stage against transformers, on tiny random models of the Llama family: logits, tokens, and the cache."""
 
-from functools import lru_cache
+from functools import cache
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)
 every_model = pytest.mark.parametrize("index", range(models.COUNT))
 
 
-@lru_cache(maxsize=models.COUNT)
+@cache
 def case(index):
     """A model of the list, a ragged batch, and what transformers makes of them."""
     hf = models.listed(index)
@@ -33,35 +33,41 @@ def case(index):
     return hf, batches, logits, tokens, logits_of(hf, ids)
 
 
+@cache
+def optimized(index, stage):
+    """A stage of a model of the list."""
+    return tinyllm.optimize(case(index)[0], stage=stage)
+
+
 @every_stage
 @every_model
 def test_logits(index, stage):
-    hf, batches, _, _, expected = case(index)
-    close(tinyllm.optimize(hf, stage=stage)(batches["left"][0]), expected)
+    _, batches, _, _, expected = case(index)
+    close(optimized(index, stage)(batches["left"][0]), expected)
 
 
 @every_stage
 @every_model
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_logits_of_real_tokens_in_a_padded_batch(index, stage, side):
-    hf, batches, logits, _, _ = case(index)
+    _, batches, logits, _, _ = case(index)
     ids, mask = batches[side]
-    close(tinyllm.optimize(hf, stage=stage)(ids, mask)[mask.bool()], logits[side][mask.bool()])
+    close(optimized(index, stage)(ids, mask)[mask.bool()], logits[side][mask.bool()])
 
 
 @every_stage
 @every_model
 def test_greedy_tokens_of_a_ragged_batch(index, stage):
-    hf, batches, _, expected, _ = case(index)
-    tokens = tinyllm.optimize(hf, stage=stage).generate(*batches["left"], max_new_tokens=NEW_TOKENS)
+    _, batches, _, expected, _ = case(index)
+    tokens = optimized(index, stage).generate(*batches["left"], max_new_tokens=NEW_TOKENS)
     assert tokens.tolist() == expected.tolist()
 
 
 @every_stage
 @every_model
 def test_decode_with_the_cache_equals_a_pass_without_it(index, stage):
-    hf, batches, _, _, _ = case(index)
-    model, (ids, mask) = tinyllm.optimize(hf, stage=stage), batches["left"]
+    _, batches, _, _, _ = case(index)
+    model, (ids, mask) = optimized(index, stage), batches["left"]
     out = model.generate(
         ids, mask, max_new_tokens=NEW_TOKENS, return_dict_in_generate=True, output_logits=True
     )
@@ -70,11 +76,8 @@ def test_decode_with_the_cache_equals_a_pass_without_it(index, stage):
     close(torch.stack(out.logits, dim=1), afresh)
 
 
-@every_stage
-def test_list_covers_the_family(stage):
-    configs = [
-        tinyllm.optimize(models.listed(index), stage=stage).config for index in range(models.COUNT)
-    ]
+def test_list_covers_the_family():
+    configs = [optimized(index, "naive").config for index in range(models.COUNT)]
     assert {config.num_attention_heads // config.num_key_value_heads for config in configs} == set(
         models.GROUPS
     )
@@ -91,24 +94,25 @@ def test_list_covers_the_family(stage):
     )
 
 
-@every_stage
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(
     hf=models.drawn(),
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=4),
     seed=st.integers(0, 99),
 )
-def test_any_model_any_lengths(stage, hf, lengths, seed):
+def test_any_model_any_lengths(hf, lengths, seed):
     ids, mask = models.ragged(hf.config.vocab_size, lengths, seed=seed)
-    expected = logits_of(hf, ids, mask)
-    close(tinyllm.optimize(hf, stage=stage)(ids, mask)[mask.bool()], expected[mask.bool()])
+    real = mask.bool()
+    expected = logits_of(hf, ids, mask)[real]
+    for stage in tinyllm.STAGES:
+        close(tinyllm.optimize(hf, stage=stage)(ids, mask)[real], expected)
 
 
 @every_stage
 @pytest.mark.parametrize("mask", [None, "left"])
 def test_prompt_taken_in_pieces(stage, mask):
-    hf, batches, _, _, _ = case(3)
-    model, (ids, left) = tinyllm.optimize(hf, stage=stage), batches["left"]
+    _, batches, _, _, _ = case(3)
+    model, (ids, left) = optimized(3, stage), batches["left"]
     mask, cache = mask and left, model.new_cache(len(ids))
     for start, end in ((0, 4), (4, 5), (5, 9)):
         last = model.step(ids[:, start:end], None if mask is None else mask[:, start:end], cache)
@@ -117,8 +121,8 @@ def test_prompt_taken_in_pieces(stage, mask):
 
 @every_stage
 def test_rows_do_not_see_each_other(stage):
-    hf, batches, _, _, _ = case(4)
-    model, (ids, mask) = tinyllm.optimize(hf, stage=stage), batches["left"]
+    _, batches, _, _, _ = case(4)
+    model, (ids, mask) = optimized(4, stage), batches["left"]
     together = model.generate(ids, mask, max_new_tokens=NEW_TOKENS)
     for row, length in enumerate(LENGTHS):
         alone = model.generate(ids[row : row + 1, -length:], max_new_tokens=NEW_TOKENS)
@@ -132,6 +136,17 @@ def test_beyond_the_context_of_llama3_training(stage):
     close(tinyllm.optimize(hf, stage=stage)(ids), logits_of(hf, ids), tolerance=5e-4)
 
 
+@cache
+def narrow_logits(index, dtype):
+    """A model of the list in 16 bits, and what transformers makes of a batch in them."""
+    narrow = models.listed(index).to(dtype)
+    return narrow, logits_of(narrow, *case(index)[1]["left"]).float()
+
+
+def root_mean_square(x):
+    return x.square().mean().sqrt()
+
+
 @every_stage
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("index", [0, 3, 5, 7])
@@ -139,41 +154,42 @@ def test_16_bit_is_no_further_off_than_transformers(index, dtype, stage):
     _, batches, logits, _, _ = case(index)
     ids, mask = batches["left"]
     real, right = mask.bool(), logits["left"]
-    narrow = models.listed(index).to(dtype)
-    theirs = (logits_of(narrow, ids, mask).float() - right)[real].square().mean().sqrt()
-    ours = (
-        (tinyllm.optimize(narrow, stage=stage)(ids, mask).float() - right)[real]
-        .square()
-        .mean()
-        .sqrt()
-    )
-    assert ours <= 1.5 * theirs
+    narrow, theirs = narrow_logits(index, dtype)
+    ours = tinyllm.optimize(narrow, stage=stage)(ids, mask).float()
+    error = root_mean_square((ours - right)[real])
+    assert error <= 1.5 * root_mean_square((theirs - right)[real])
+
+
+STEPS = 8
+
+
+@cache
+def narrow_steps(index, dtype):
+    """A batch of a model of the list in 16 bits; what its last tokens give exactly, and in transformers."""
+    exact, narrow = models.listed(index), models.listed(index).to(dtype)
+    ids, mask = models.ragged(exact.config.vocab_size, (9, 24, 16, 20), seed=index)
+    right, theirs = (logits_of(hf, ids, mask)[:, -STEPS:].float() for hf in (exact, narrow))
+    return narrow, ids, mask, right, theirs
 
 
 @every_stage
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_16_bit_steps_are_no_further_off_than_transformers(dtype, stage):
     """Tokens one by one, after the prompt: attention over what was answered, in native code where there is."""
-    theirs, ours = [], []
+    errors, errors_of_transformers = [], []
     for index in (0, 3, 5, 7):
-        (ids, mask), steps = (
-            models.ragged(models.listed(index).config.vocab_size, (9, 24, 16, 20), seed=index),
-            8,
-        )
-        right, narrow = (
-            logits_of(models.listed(index), ids, mask)[:, -steps:],
-            models.listed(index).to(dtype),
-        )
-        theirs.append((logits_of(narrow, ids, mask)[:, -steps:].float() - right) / right.std())
+        narrow, ids, mask, right, theirs = narrow_steps(index, dtype)
         model = tinyllm.optimize(narrow, stage=stage)
-        step, cache = model.stage.runner.step(model), model.new_cache(len(ids), 1, steps)
-        step(ids[:, :-steps], mask[:, :-steps], cache)
-        found = [step(ids[:, i, None], None, cache).float() for i in range(24 - steps, 24)]
-        ours.append((torch.stack(found, dim=1) - right) / right.std())
-    error = [
-        torch.cat([x.flatten() for x in each]).square().mean().sqrt() for each in (ours, theirs)
-    ]
-    assert error[0] <= 1.5 * error[1]
+        step, cache = model.stage.runner.step(model), model.new_cache(len(ids), 1, STEPS)
+        step(ids[:, :-STEPS], mask[:, :-STEPS], cache)
+        found = [step(ids[:, i, None], None, cache).float() for i in range(24 - STEPS, 24)]
+        errors.append((torch.stack(found, dim=1) - right) / right.std())
+        errors_of_transformers.append((theirs - right) / right.std())
+    ours, theirs = (
+        root_mean_square(torch.cat([x.flatten() for x in each]))
+        for each in (errors, errors_of_transformers)
+    )
+    assert ours <= 1.5 * theirs
 
 
 def test_annotated_shapes_are_enforced():
