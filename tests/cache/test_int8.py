@@ -13,6 +13,7 @@ import torch
 
 import models
 import tinyllm
+from covering import every_triple
 from tinyllm.cache import segment
 from tinyllm.kernels import cpu
 from tinyllm.model import restage
@@ -77,10 +78,7 @@ def expected(name, batch, search):
     return answer(hf(name), BATCHES[batch], past_key_values=kept, **SEARCHES[search]).tolist()
 
 
-@pytest.mark.parametrize("search", SEARCHES)
-@pytest.mark.parametrize("batch", BATCHES)
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", MODELS)
+@every_triple(name=MODELS, way=WAYS, batch=BATCHES, search=SEARCHES)
 def test_tokens_of_transformers_with_a_cache_that_rounds(name, way, batch, search):
     found = answer(int8(name, way), BATCHES[batch], **SEARCHES[search])
     assert found.tolist() == expected(name, batch, search)

@@ -5,6 +5,7 @@ import torch
 
 import models
 import tinyllm
+from covering import every_pair
 from models import close, says
 from tinyllm.cache.segment import SegmentCache
 from tinyllm.lab.counters import observe_passes
@@ -18,7 +19,7 @@ SEARCHES = {
     "beams": {"num_beams": 3, "num_return_sequences": 2},
     "drawn beams": {"num_beams": 3, "do_sample": True},
 }
-BATCHES = {"one": ([4], False), "two": ([4, 4], False), "padded": ([5, 2], True)}
+BATCHES = {"one": [4], "two": [4, 4], "padded": [5, 2]}
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +52,9 @@ def grown(mask, total):
     return torch.cat([mask, mask.new_ones(len(mask), total - mask.shape[1])], dim=1)
 
 
-@every_stage
-@pytest.mark.parametrize("lengths", [lengths for lengths, _ in BATCHES.values()], ids=BATCHES)
-@pytest.mark.parametrize("search", SEARCHES)
-def test_a_second_turn_is_a_fresh_call_on_the_whole_history(hf, stage, lengths, search):
-    model = tinyllm.optimize(hf, stage=stage)
+@every_pair(stage=tinyllm.STAGES, search=SEARCHES, batch=BATCHES)
+def test_a_second_turn_is_a_fresh_call_on_the_whole_history(hf, stage, search, batch):
+    model, lengths = tinyllm.optimize(hf, stage=stage), BATCHES[batch]
     first, mask = first_turn(model, lengths)
     history = torch.cat([first.sequences, said(1, len(lengths))], dim=1)
     mask, options = grown(mask, history.shape[1]), {"max_new_tokens": 6, **SEARCHES[search]}
