@@ -1,5 +1,8 @@
 """SmolLM2-135M-Instruct against transformers in float32: the same weights, the same tokens."""
 
+from functools import cache
+
+import gguf
 import jaxtyping
 import pytest
 import torch
@@ -10,14 +13,14 @@ from tinyllm.checkpoint.sources import default_model_file
 from tinyllm.families import family_of
 from tinyllm.model import restage
 
-NEW_TOKENS, ENDED = 12, 128  # in a comparison, and what an answer that ends may take
+NEW_TOKENS, ENDED = 12, 24  # in a comparison, and what an answer that ends may take
 LONG = (
     "A language model reads its weights once for every token it writes. When one person asks, nearly all the time goes "
     "into moving those weights from memory, and hardly any into arithmetic. When many people ask at once, the same "
     "weights serve all of them, and the arithmetic begins to count. Between the two lies a ridge, and where it lies "
     "depends on the machine: on how many bytes it can move in a second, and how many products it can form in that. "
 )
-PADDED = [0, 1, 4, 7]  # rows that every stage answers together; `final` answers each of all alone
+PADDED = [0, 1, 4, 6]  # rows that every stage answers together; `final` answers each of all alone
 PROMPTS = (
     None,  # a conversation, through the chat template
     "The",
@@ -41,7 +44,7 @@ def unchecked_shapes():
 @pytest.fixture(scope="module")
 def batch(smollm):
     tokenizer = smollm.tokenizer
-    chat = [{"role": "user", "content": "Why is the sky blue? Answer in one sentence."}]
+    chat = [{"role": "user", "content": "What is the capital of France?"}]
     asked = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
     texts = [asked if prompt is None else prompt for prompt in PROMPTS]
     return tokenizer(texts, padding=True, padding_side="left", return_tensors="pt")
@@ -61,12 +64,12 @@ def expected(oracle, batch):
 
 @pytest.fixture(scope="module")
 def some(batch):
-    """Four short prompts of different lengths."""
-    rows = slice(1, 5)
+    """Three short prompts of different lengths."""
+    rows = slice(1, 4)
     ids, mask = (
         batch[name][rows, -max(lengths(batch)[rows]) :] for name in ("input_ids", "attention_mask")
     )
-    return {"input_ids": ids, "attention_mask": mask, "max_new_tokens": 12, "num_beams": 4}
+    return {"input_ids": ids, "attention_mask": mask, "max_new_tokens": 8, "num_beams": 4}
 
 
 @pytest.fixture(scope="module")
@@ -81,19 +84,19 @@ def model(request, smollm):
 
 
 every_stage = pytest.mark.parametrize("model", tinyllm.STAGES, indirect=True)
-until_fused = pytest.mark.parametrize(
-    "model", ["naive", "fused"], indirect=True
-)  # later stages: the batch says it all
 final_alone = pytest.mark.parametrize("model", ["final"], indirect=True)
 
 
 @pytest.fixture(scope="module")
 def read_by_transformers():
-    """The file as transformers' own reader of GGUF gives it."""
+    """The file as transformers' own reader of GGUF gives it; what it reads again and again is read once."""
     path = default_model_file()
-    return AutoModelForCausalLM.from_pretrained(
-        path.parent, gguf_file=path.name, dtype=torch.float32
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("GGUFReader", "get_tensor_name_map"):
+            patch.setattr(gguf, name, cache(getattr(gguf, name)))
+        return AutoModelForCausalLM.from_pretrained(
+            path.parent, gguf_file=path.name, dtype=torch.float32
+        )
 
 
 UNUSED = {
@@ -139,12 +142,19 @@ def test_prompts_are_diverse(batch):
     assert max(lengths(batch)) >= 90
 
 
-@until_fused
-def test_logits_of_a_long_prompt(model, oracle):
-    ids = model.tokenizer(LONG * 3, return_tensors="pt")["input_ids"]
-    assert ids.shape[1] >= 280
+@pytest.fixture(scope="module")
+def long_prompt(smollm, oracle):
+    """A text, and what transformers makes of it."""
+    ids = smollm.tokenizer(LONG * 2, return_tensors="pt")["input_ids"]
+    assert ids.shape[1] >= 180
     with torch.no_grad():
-        torch.testing.assert_close(model(ids), oracle(ids).logits, rtol=1e-4, atol=1e-3)
+        return ids, oracle(ids).logits
+
+
+@every_stage
+def test_logits_of_a_long_prompt(model, long_prompt):
+    ids, expected = long_prompt
+    torch.testing.assert_close(model(ids), expected, rtol=1e-4, atol=1e-3)
 
 
 @every_stage
@@ -157,7 +167,7 @@ def test_tokens_of_a_left_padded_batch(model, batch, expected):
 
 @every_stage
 def test_tokens_of_a_beam_search(model, some, beams):
-    assert len(set(some["attention_mask"].sum(1).tolist())) == 4
+    assert len(set(some["attention_mask"].sum(1).tolist())) == 3
     assert model.generate(**some, num_return_sequences=2).tolist() == beams.tolist()
 
 
