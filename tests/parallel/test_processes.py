@@ -53,16 +53,40 @@ def free_port():
         return one.getsockname()[1]
 
 
-def run(folder, size, cases, loss):
-    """Start all ranks together; what each of them found."""
+def cases_of_eight(folder):
+    """The families of the largest models: of Llama-2-70B two ranks share a head of keys, of Bloom none does."""
+    sizes = {"num_attention_heads": 16, "hidden_size": 64}
+    models = [
+        saved(folder, "llama", num_key_value_heads=4, head_dim=4, **sizes),
+        saved(folder, "bloom", **sizes),
+    ]
+    return [case(model) for model in models]
+
+
+# For each number of ranks: their cases, and how the last of them is lost.
+WORLDS = {2: (cases_of_two, "ends"), 3: (cases_of_three, "hangs"), 8: (cases_of_eight, "ends")}
+
+
+def plan(folder, size):
+    """What the ranks of a world do; their models are stored in its folder."""
+    make_cases, loss = WORLDS[size]
     heads = {"num_attention_heads": HEADS[size], "num_key_value_heads": HEADS[size], "head_dim": 8}
     tiny(**heads, hidden_size=8 * HEADS[size]).save_pretrained(folder / "with-tokenizer")
     letters().save_pretrained(folder / "with-tokenizer")
-    plan = {"cases": cases, "loss": loss, "timeout_s": TIMEOUT_S[loss]}
-    (folder / "cases.json").write_text(json.dumps(plan))
+    return {
+        "size": size,
+        "port": free_port(),
+        "cases": make_cases(folder),
+        "loss": loss,
+        "timeout_s": TIMEOUT_S[loss],
+    }
+
+
+def run(folder):
+    """Start the ranks of all worlds."""
     paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests", ROOT / "tests" / "parallel")))
     ranks = subprocess.Popen(
-        [sys.executable, rank_worker.__file__, folder, str(size), str(free_port())],
+        [sys.executable, rank_worker.__file__, folder],
         env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
         stderr=subprocess.PIPE,
         text=True,
@@ -74,29 +98,28 @@ def run(folder, size, cases, loss):
         with suppress(ProcessLookupError):
             os.killpg(ranks.pid, signal.SIGKILL)
     assert ranks.returncode == 0, error
-    return [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in range(size)]
 
 
-def cases_of_eight(folder):
-    """The families of the largest models: of Llama-2-70B two ranks share a head of keys, of Bloom none does."""
-    sizes = {"num_attention_heads": 16, "hidden_size": 64}
-    models = [
-        saved(folder, "llama", num_key_value_heads=4, head_dim=4, **sizes),
-        saved(folder, "bloom", **sizes),
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory):
+    """The folders of all worlds, whose ranks have run."""
+    folder = tmp_path_factory.mktemp("worlds")
+    folders = {size: folder / str(size) for size in WORLDS}
+    for size, own in folders.items():
+        own.mkdir()
+        (own / "plan.json").write_text(json.dumps(plan(own, size)))
+    run(folder)
+    return folders
+
+
+@pytest.fixture(scope="module", params=WORLDS)
+def ranks(request, worlds):
+    """A world's folder and cases, and what each of its ranks found."""
+    folder = worlds[request.param]
+    found = [
+        json.loads((folder / f"rank-{rank}.json").read_text()) for rank in range(request.param)
     ]
-    return [case(model) for model in models]
-
-
-@pytest.fixture(
-    scope="module",
-    params=[(2, cases_of_two, "ends"), (3, cases_of_three, "hangs"), (8, cases_of_eight, "ends")],
-    ids=["2", "3", "8"],
-)
-def ranks(request, tmp_path_factory):
-    size, make, loss = request.param
-    folder = tmp_path_factory.mktemp(f"ranks-{size}")
-    cases = make(folder)
-    return folder, cases, run(folder, size, cases, loss)
+    return folder, rank_worker.plan_of(folder)["cases"], found
 
 
 def test_every_rank_has_the_answers_of_one_process(ranks):
