@@ -1,5 +1,6 @@
 """What all tests share: annotations that are enforced, the real model, and transformers' own copy of it."""
 
+import gc
 import os
 from collections import defaultdict
 from importlib.util import find_spec
@@ -96,6 +97,12 @@ def pytest_collection_modifyitems(config, items):
         quick = quick_items(items, fixtures_of)
         config.hook.pytest_deselected(items=[item for item in items if item not in quick])
         items[:] = [item for item in items if item in quick]
+
+
+def pytest_collection_finish(session):
+    """What imports have made is not looked through in every garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 def quick_items(items, fixtures_of):

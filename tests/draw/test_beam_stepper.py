@@ -46,11 +46,11 @@ def test_it_opens_at_the_prompt(stepper, trace):
     assert stepper.image.value == drawn(trace, 0)
 
 
-@pytest.mark.parametrize("control", ["slider", "play"])
-def test_moving_a_control_changes_picture_and_text(stepper, trace, control):
+def test_moving_a_control_changes_picture_and_text(stepper, trace):
     seen = set()
     for step in reversed(STEPS):
-        getattr(stepper, control).value = step
+        control = stepper.play if step % 2 else stepper.slider
+        control.value = step
         assert stepper.slider.value == stepper.play.value == step
         assert text_of(stepper) == as_text(trace, step)
         assert stepper.image.value == drawn(trace, step)
