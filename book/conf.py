@@ -29,6 +29,7 @@ include_patterns = [
     "README.md",
 ]
 exclude_patterns = [
+    ".[a-z]*",  # of an environment, and of tools: not looked through
     "**/.ipynb_checkpoints",
     "book/generated/map.md",
     "book/generated/kernels_by_gpu.md",

@@ -1,4 +1,4 @@
-"""What a fresh process imports up to the first token: counts of modules, as its time is not one for a test."""
+"""What a fresh process imports up to the first token, as its time is not one for a test."""
 
 import subprocess
 import sys
@@ -37,13 +37,15 @@ assert main(["generate", "What is a KV cache?", *arguments]) == 0
 """
 
 
-def heavy_imports(code):
-    """The packages of `HEAVY` that a process imports which runs this code."""
-    show = f"\nimport sys\nprint('imported', *(name for name in {HEAVY!r} if name in sys.modules))"
-    run = subprocess.run(
-        [sys.executable, "-c", code + show], capture_output=True, text=True, check=True
+def heavy_imports(**parts):
+    """The packages of `HEAVY` that a process has imported after each of these parts of its code."""
+    show = (
+        f"\nimport sys\nprint('imported', *(name for name in {HEAVY!r} if name in sys.modules))\n"
     )
-    return run.stdout.splitlines()[-1].split()[1:]
+    code = "".join(part + show for part in parts.values())
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = [line.split()[1:] for line in run.stdout.splitlines() if line.startswith("imported")]
+    return dict(zip(parts, found, strict=True))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,14 +55,12 @@ def files_kept_before():
     tinyllm.from_pretrained(device="cpu")
 
 
-@pytest.mark.parametrize(
-    "code", ["import tinyllm", LIBRARY, COMMAND], ids=["import", "library", "command"]
-)
-def test_nothing_heavy_is_imported(code):
-    assert heavy_imports(code) == []
+def test_nothing_heavy_is_imported():
+    found = heavy_imports(start="import tinyllm", library=LIBRARY, command=COMMAND)
+    assert found == {"start": [], "library": [], "command": []}
 
 
 def test_a_heavy_import_is_seen():
     """Where a model's options need transformers' logits processors."""
     code = LIBRARY.replace("max_new_tokens=1", "max_new_tokens=1, repetition_penalty=1.2")
-    assert "transformers" in heavy_imports(code)
+    assert "transformers" in heavy_imports(library=code)["library"]

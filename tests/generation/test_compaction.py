@@ -1,6 +1,7 @@
 """Answers end one by one: rows that have ended leave the passes, and no token changes."""
 
 import warnings
+from functools import cache
 
 import pytest
 import torch
@@ -73,15 +74,24 @@ def rows_of_passes(model, **options):
     return rows[1:]
 
 
+@cache
+def hf():
+    return models.tiny(seed=4)
+
+
+@cache
+def expected(name, seed):
+    """What transformers answers, and the next random number; computed once for all stages."""
+    return seeded(hf(), seed, **call_of(name)).tolist(), torch.rand(1)
+
+
 @every_stage
 @pytest.mark.parametrize("name", CALLS)
 def test_the_tokens_are_those_of_transformers(stage, name):
-    hf = models.tiny(seed=4)
-    model = tinyllm.optimize(hf, stage=stage)
+    model = tinyllm.optimize(hf(), stage=stage)
     for seed in range(2):
-        expected = seeded(hf, seed, **call_of(name)).tolist()
-        next_draw = torch.rand(1)
-        assert seeded(model, seed, **call_of(name)).tolist() == expected
+        tokens, next_draw = expected(name, seed)
+        assert seeded(model, seed, **call_of(name)).tolist() == tokens
         assert torch.rand(1) == next_draw
 
 
@@ -114,10 +124,10 @@ def test_it_fits_into_the_memory_that_is_planned(stage, prompts):
     }
     sizes |= {"max_position_embeddings": 256, "num_key_value_heads": 8}
     model = tinyllm.optimize(models.tiny(seed=4, **sizes), stage=stage)
-    options = {"max_new_tokens": 90, "eos_token_id": [3, 4], "pad_token_id": 1}
+    options = {"max_new_tokens": 50, "eos_token_id": [3, 4], "pad_token_id": 1}
     options |= SAMPLES | {"num_return_sequences": 24 // prompts}
     options["inputs"] = torch.full((prompts, 8), 7)
-    call = CallShape(prompts, 8, 90, 24 // prompts, compacts=True)
+    call = CallShape(prompts, 8, 50, 24 // prompts, compacts=True)
     planned = memory_need(model.stage, model.config, call, 4).total
     counted = peak_bytes(lambda: seeded(model, 0, **options), torch.device("cpu"))
     assert counted <= planned
@@ -175,13 +185,12 @@ def test_the_rule():
 @every_stage
 @pytest.mark.parametrize("name", CALLS)
 def test_on_answer_is_called_when_a_sequence_ends(stage, name):
-    model = tinyllm.optimize(models.tiny(seed=4), stage=stage)
+    model = tinyllm.optimize(hf(), stage=stage)
     options = call_of(name)
     answers = []
-    expected = seeded(model, 2, **options)
     on_answer = lambda index, token_ids: answers.append((index, token_ids))  # noqa: E731
-    sequences = seeded(model, 2, on_answer=on_answer, **options)
-    assert sequences.tolist() == expected.tolist()
+    sequences = seeded(model, 1, on_answer=on_answer, **options)
+    assert sequences.tolist() == expected(name, 1)[0]
     assert sorted(index for index, _ in answers) == list(range(len(sequences)))
     lengths = [len(token_ids) for _, token_ids in answers]
     assert lengths == sorted(lengths)  # the shortest answers first

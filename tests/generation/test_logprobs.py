@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from functools import cache
 
 import pytest
 import torch
@@ -46,19 +47,31 @@ def seeded(model, **options):
     return model.generate(return_dict_in_generate=True, **options)
 
 
+@pytest.fixture(scope="module")
+def expected(hf, batch):
+    """A function of a way and an end: transformers' sequences and scores, computed once for all stages."""
+
+    @cache
+    def compute(way, ends):
+        theirs = seeded(hf, output_scores=True, **batch | ENDS[ends] | WAYS[way])
+        scores = hf.compute_transition_scores(
+            theirs.sequences, theirs.scores, theirs.get("beam_indices"), normalize_logits=True
+        )
+        return theirs.sequences.tolist(), scores
+
+    return compute
+
+
 @every_stage
 @pytest.mark.parametrize("ends", ENDS)
 @pytest.mark.parametrize("way", WAYS)
-def test_they_are_the_transition_scores(hf, batch, stage, ends, way):
+def test_they_are_the_transition_scores(hf, batch, expected, stage, ends, way):
     options = batch | ENDS[ends] | WAYS[way]
-    theirs = seeded(hf, output_scores=True, **options)
-    right = hf.compute_transition_scores(
-        theirs.sequences, theirs.scores, theirs.get("beam_indices"), normalize_logits=True
-    )
+    sequences, scores = expected(way, ends)
     mine = seeded(tinyllm.optimize(hf, stage=stage), output_logprobs=True, **options)
-    assert mine.sequences.tolist() == theirs.sequences.tolist()
+    assert mine.sequences.tolist() == sequences
     assert mine.logprobs.dtype == torch.float32
-    models.close(mine.logprobs, right)
+    models.close(mine.logprobs, scores)
     assert mine.scores is None
 
 

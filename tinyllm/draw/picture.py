@@ -46,10 +46,14 @@ class Drawing:
 
 def picture(figure: Figure, alt: str) -> Picture:
     """A figure for the end of a cell; `alt` describes it, without measured numbers."""
-    buffer = BytesIO()
-    figure.draw_without_rendering()  # makes the labels of the ticks
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.image import imsave
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # makes the labels of the ticks too; savefig would draw twice more
     metadata = {"Software": None, LETTERS: f"{smallest_letters(figure):.1f}"}
-    figure.savefig(buffer, format="png", metadata=metadata)
+    buffer = BytesIO()
+    imsave(buffer, canvas.buffer_rgba(), format="png", dpi=figure.dpi, metadata=metadata)
     return Picture(buffer.getvalue(), alt)
 
 
