@@ -4,7 +4,6 @@ import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +13,6 @@ import tinyllm
 from models import ragged, tiny
 from tinyllm.runtime.graph import captured_settings
 
-TESTS = Path(__file__).parents[1]
 NEW_TOKENS = 6
 
 
@@ -147,11 +145,17 @@ def test_nor_does_a_checkpoint_read_under_them(state, hf, prompts, expected, tmp
     check_answers(model, prompts, expected)
 
 
-@pytest.mark.parametrize("kind", ["bloom", "gemma2", "opt", "gptj"])
+@pytest.fixture(scope="module")
+def family(request, prompts):
+    """A model of a family, and what transformers answers."""
+    hf = tiny(request.param)
+    return hf, answers(hf, prompts)
+
+
+@pytest.mark.parametrize("family", ["bloom", "gemma2", "opt", "gptj"], indirect=True)
 @pytest.mark.parametrize("state", ["float64", "bfloat16", "autocast", "default device meta"])
-def test_families_do_not_depend_on_them(state, kind, prompts):
-    hf = tiny(kind)
-    expected = answers(hf, prompts)
+def test_families_do_not_depend_on_them(state, family, prompts):
+    hf, expected = family
     for stage in ("naive", "sdpa", "final"):
         with STATES[state]():
             check_answers(tinyllm.optimize(hf, stage=stage), prompts, expected)
@@ -243,14 +247,12 @@ def test_captured_work_is_that_of_the_settings_it_was_captured_under():
 
 
 SCRIPT = """
-import torch
-import tinyllm
-from models import ragged, tiny
+import sys
+import tinyllm, torch
 
-ids, mask = ragged(61, [7, 4])
-hf = tiny()
-expected = hf.generate(ids, attention_mask=mask, max_new_tokens=20, do_sample=False)
-model = tinyllm.optimize(hf)
+folder, answer = sys.argv[1:]
+ids, mask, expected = torch.load(answer)
+model = tinyllm.from_pretrained(folder, device="cpu", dtype="float32")
 for dtype in (torch.bfloat16, torch.float16, torch.float64):
     torch.set_default_dtype(dtype)
     got = model.generate(ids, attention_mask=mask, max_new_tokens=20, do_sample=False)
@@ -258,9 +260,12 @@ for dtype in (torch.bfloat16, torch.float16, torch.float64):
 """
 
 
-def test_no_memory_is_corrupted():
+def test_no_memory_is_corrupted(hf, tmp_path):
     """In a process of its own, which a crash may end."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], cwd=TESTS, capture_output=True, text=True, timeout=300
-    )
+    ids, mask = ragged(61, [7, 4])
+    expected = hf.generate(ids, attention_mask=mask, max_new_tokens=20, do_sample=False)
+    hf.save_pretrained(tmp_path)
+    torch.save((ids, mask, expected), tmp_path / "answer")
+    command = [sys.executable, "-c", SCRIPT, tmp_path, tmp_path / "answer"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
