@@ -1,6 +1,7 @@
 """Scores of continuations equal sums of transformers' log-probabilities; answers end before a stop string."""
 
 import copy
+from functools import cache
 
 import pytest
 import torch
@@ -21,6 +22,12 @@ def text(seed, length):
     return tuple(models.ragged(VOCAB, (length,), seed=seed)[0][0].tolist())
 
 
+@cache
+def family(kind):
+    return models.tiny(kind, max_position_embeddings=CONTEXT, seq_length=CONTEXT)
+
+
+@cache
 def expected(hf, pair):
     """The sum of the log-probabilities of a continuation, and whether it is greedy: one pass of transformers."""
     ids = torch.tensor([pair.context + pair.continuation])[:, -(CONTEXT + 1) :]
@@ -30,6 +37,7 @@ def expected(hf, pair):
     return float(log_probs.sum()), bool((logits.argmax(-1) == chosen).all())
 
 
+@cache
 def greedy(hf, context, length):
     ids = torch.tensor([context])
     out = hf.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=length)
@@ -63,7 +71,7 @@ def questions(hf):
 @every_stage
 @pytest.mark.parametrize("kind", ["llama", "gemma3_text", "gptj", "bloom", "opt"])
 def test_scores_are_sums_of_log_probabilities(kind, stage):
-    hf = models.tiny(kind, max_position_embeddings=CONTEXT, seq_length=CONTEXT)
+    hf = family(kind)
     model = tinyllm.optimize(hf, stage=stage)
     pairs = questions(hf)
     if model.config.max_position_embeddings != CONTEXT:
@@ -163,7 +171,7 @@ def plain_answers(hf, new_tokens=12):
 
 @every_stage
 def test_answers_end_before_a_stop_string(stage):
-    hf = models.tiny()
+    hf = family("llama")
     model = tinyllm.optimize(hf, stage=stage)
     plain = plain_answers(hf)
     for until in ([], [plain[0][5]], [plain[1][2:4], plain[2][7], ""]):

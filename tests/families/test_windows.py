@@ -11,7 +11,7 @@ from tinyllm.config import LayerKind
 WITHOUT_WINDOW = ("llama", "gptj", "gpt_neox", "opt")
 ONE_WINDOW = ("mistral", "phi3")
 BY_LAYER = ("ministral", "qwen2", "qwen3", "gemma2", "gemma3_text", "smollm3")
-WAYS = ({"max_new_tokens": 12}, {"max_new_tokens": 8, "num_beams": 3})
+WAYS = ({"max_new_tokens": 9}, {"max_new_tokens": 6, "num_beams": 3})
 HIDDEN, SHOWN = ["sliding_attention"] * 2, ["full_attention"] * 2
 
 
