@@ -122,26 +122,26 @@ def test_prediction_equals_count(stage, hf, batch, tokens, held, dtype, padded):
 
 @every_variant
 @settings(max_examples=12, deadline=None)
-@given(hf=models.drawn(), work=steps_of_several_sequences())
-def test_prediction_equals_count_for_sequences_that_share_prompts(stage, hf, work):
-    dtype = {d.itemsize: d for d in DTYPES}[work.size]
-    model = tinyllm.optimize(hf.to(dtype), stage=stage)
-    seen = observed(model, work)
-    assert seen.layer == layer_cost(stage, model.config, work)
-    assert seen.total == pass_cost(stage, model.config, work)
-    assert seen.tokens == work.batch * work.copies
-
-
-@every_stage
-@settings(max_examples=8, deadline=None)
-@given(hf=models.drawn(), work=steps_of_several_sequences(), prompt=st.integers(2, 5))
-def test_prediction_equals_count_for_their_prompts(stage, hf, work, prompt):
-    model = tinyllm.optimize(hf.to({d.itemsize: d for d in DTYPES}[work.size]), stage=stage)
-    work = replace(work, tokens=prompt, held=0, steps=0)
-    seen = observed(model, work)
-    assert seen.layer == layer_cost(model.stage, model.config, work)
-    assert seen.total == pass_cost(model.stage, model.config, work)
-    assert seen.tokens == work.batch * prompt * (1 if shares_prompts(stage) else work.copies)
+@given(
+    hf=models.drawn(), work=steps_of_several_sequences(), prompt=st.integers(2, 5), data=st.data()
+)
+def test_prediction_equals_count_for_sequences_that_share_prompts(stage, hf, work, prompt, data):
+    """Of a step, of the prompts alone, and of a reorder."""
+    model = optimized(hf, work, stage)
+    prompts = replace(work, tokens=prompt, held=0, steps=0)
+    tokens_of_prompts = work.batch * prompt * (1 if shares_prompts(stage) else work.copies)
+    for one, tokens in ((work, work.batch * work.copies), (prompts, tokens_of_prompts)):
+        seen = observed(model, one)
+        assert seen.layer == layer_cost(stage, model.config, one)
+        assert seen.total == pass_cost(stage, model.config, one)
+        assert seen.tokens == tokens
+    beams = st.lists(st.integers(0, work.copies - 1), min_size=work.copies, max_size=work.copies)
+    parents = torch.tensor([data.draw(beams) for _ in range(work.batch)])
+    parents += work.copies * torch.arange(work.batch)[:, None]
+    work = replace(work, independent=False)  # samples are not reordered
+    seen = observe_reorder(filled(model, work), parents.flatten())
+    assert seen == reorder_cost(stage, model.config, work)
+    assert (seen.kv_copied == 0) == (shares_prompts(stage))
 
 
 @int8_variants
@@ -166,20 +166,6 @@ def test_a_step_reads_a_quarter_and_a_half_of_the_bytes(stage):
             for one in (work, replace(work, int8=True))
         )
         assert rounded * 64 * dtype.itemsize == exact * (64 + 4)
-
-
-@pytest.mark.parametrize("stage", tinyllm.STAGES)
-@settings(max_examples=12, deadline=None)
-@given(hf=models.drawn(), work=steps_of_several_sequences(), data=st.data())
-def test_prediction_equals_count_of_a_reorder(stage, hf, work, data):
-    model = tinyllm.optimize(hf.to({d.itemsize: d for d in DTYPES}[work.size]), stage=stage)
-    beams = st.lists(st.integers(0, work.copies - 1), min_size=work.copies, max_size=work.copies)
-    parents = torch.tensor([data.draw(beams) for _ in range(work.batch)])
-    parents += work.copies * torch.arange(work.batch)[:, None]
-    work = replace(work, independent=False)  # samples are not reordered
-    seen = observe_reorder(filled(model, work), parents.flatten())
-    assert seen == reorder_cost(model.stage, model.config, work)
-    assert (seen.kv_copied == 0) == (shares_prompts(stage))
 
 
 def kv(cost):

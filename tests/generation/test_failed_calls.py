@@ -3,6 +3,7 @@
 import gc
 import weakref
 from contextlib import contextmanager
+from functools import cache
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from transformers.generation.streamers import BaseStreamer
 
 import models
 import tinyllm
+from covering import every_pair
 from tinyllm.lab.memory import allocations
 
 CPU = torch.device("cpu")
@@ -29,9 +31,14 @@ CASES = [
 every_search = pytest.mark.parametrize("search", SEARCHES)
 
 
-@pytest.fixture(scope="module", params=tinyllm.STAGES)
+@cache
+def model_of(stage):
+    return tinyllm.optimize(models.tiny(seed=1), stage=stage)
+
+
+@pytest.fixture(params=tinyllm.STAGES)
 def model(request):
-    return tinyllm.optimize(models.tiny(seed=1), stage=request.param)
+    return model_of(request.param)
 
 
 @pytest.fixture(autouse=True)
@@ -119,10 +126,9 @@ def test_a_call_leaves_nothing(model, search):
         assert leaves_nothing(model, lambda asked=asked: seeded(model, **SEARCHES[search], **asked))
 
 
-@every_search
-@pytest.mark.parametrize("share", [0.001, 0.1, 0.45, 0.99])
-def test_out_of_memory_anywhere_in_a_call(model, search, share):
-    options = SEARCHES[search]
+@every_pair(stage=tinyllm.STAGES, search=SEARCHES, share=[0.001, 0.1, 0.45, 0.99])
+def test_out_of_memory_anywhere_in_a_call(stage, search, share):
+    model, options = model_of(stage), SEARCHES[search]
     with MemoryOut(0) as counted:
         expected = seeded(model, **options)
 
@@ -134,9 +140,13 @@ def test_out_of_memory_anywhere_in_a_call(model, search, share):
     assert seeded(model, **options).tolist() == expected.tolist()
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-@pytest.mark.parametrize(("search", "place"), CASES)
-def test_a_part_that_raises(model, search, place, error):
+ERRORS = {"an interrupt": KeyboardInterrupt, "an error": RuntimeError}
+
+
+@every_pair(stage=tinyllm.STAGES, case=CASES, error=ERRORS)
+def test_a_part_that_raises(stage, case, error):
+    model, error = model_of(stage), ERRORS[error]
+    search, place = case
     options = SEARCHES[search]
     expected = seeded(model, **options)
 
