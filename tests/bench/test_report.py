@@ -14,6 +14,7 @@ from tinyllm.bench.machine_path import machine_paths
 from tinyllm.bench.make_report import personal_names, without_names
 from tinyllm.bench.report import read_report, reported, sender
 from tinyllm.check import TABLES, backends
+from tinyllm.checkpoint import open_checkpoint
 from tinyllm.cli import main
 from tinyllm.kernels import by_name
 
@@ -26,8 +27,8 @@ def wrong_norm(x, weight, bias, eps):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """The file, what the command printed about errors, and its exit status; one kernel of two fails."""
+def made(tmp_path_factory, saved):
+    """The file, and the exit status of the command; one kernel of two fails. The default model is a small one."""
     folder = tmp_path_factory.mktemp("reports")
     functions = {"rms_norm": backends.rms_norm, "layer_norm": wrong_norm}
     few = [replace(backends.NAIVE, functions=functions)]
@@ -37,6 +38,7 @@ def made(tmp_path_factory):
         patch.setattr(platform, "node", lambda: PEOPLE["host"])
         patch.setattr("tinyllm.bench.machine.BUFFER_BYTES", {"cpu": 1 << 20})
         patch.setattr(backends, "backends", lambda device: few)
+        patch.setattr("tinyllm.checkpoint.open_checkpoint", lambda: open_checkpoint(saved))
         patch.setattr(attention_rows, "PROMPT", 16)
         patch.setattr(attention_rows, "COLD_BYTES", {"cpu": 1})
         few_tokens = make_report.LADDER.changed(prompts=(8,), new_tokens=2)

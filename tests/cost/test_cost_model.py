@@ -101,7 +101,7 @@ def observed(model, work):
 
 
 @every_stage
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     hf=models.drawn(),
     batch=st.integers(1, 3),
