@@ -15,10 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from tinyllm.lab.counters import ALLOCATIONS, aliases
+from tinyllm.lab.dispatch import KernelMode, tensors_in
 
 aten = torch.ops.aten
 # Operations that read a value to the host; on a GPU, the host synchronizes for it.
@@ -49,41 +47,26 @@ class Launch(NamedTuple):
 
     def replay(self) -> None:
         """Run the operation again, and store its results into the same tensors."""
-        results = _tensors(self.func(*self.args, **self.kwargs))
+        results = tensors_in([self.func(*self.args, **self.kwargs)])
         for old, new in zip(self.results, results, strict=True):
             if old is not new:
                 old.copy_(new)
 
 
 @dataclass
-class _Log(TorchDispatchMode):
+class _Log(KernelMode):
     """Calls `on_launch` for every operation that runs a kernel, `on_host_read` for every read to the host."""
 
     on_launch: Callable[[Launch], object]
     on_host_read: Callable[[str], object]
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        with self:
-            result = func.decompose(*args, **kwargs)
-        if result is not NotImplemented:
-            return result
+    def on_operation(self, func: Any, args: tuple) -> None:
         if _reads_on_host(func, args):
             self.on_host_read(func.name().removeprefix("aten::").split(".")[0])
-        result = func(*args, **kwargs)
-        results = _tensors(result)
-        if (
-            results
-            and func not in ALLOCATIONS
-            and (func._schema.is_mutable or not aliases(_tensors(args), results))
-        ):
+
+    def on_kernel(self, func: Any, args: tuple, kwargs: dict[str, Any], result: Any) -> None:
+        if results := list(tensors_in([result])):
             self.on_launch(Launch(func, args, kwargs, results))
-        return result
 
 
 @dataclass
@@ -108,10 +91,6 @@ def _reads_on_host(func: Any, args: tuple) -> bool:
         x is not None and x.dtype in BY_MASK for x in args[1]
     )
     return func in READS or by_mask  # the host needs the number of elements that a mask selects
-
-
-def _tensors(tree: object) -> list[Tensor]:
-    return [x for x in tree_leaves(tree) if isinstance(x, Tensor)]
 
 
 def _record(
