@@ -125,7 +125,11 @@ def test_bench_measures_the_last_stage_with_keys_in_int8_too(folder, tmp_path):
 
 def test_bench_takes_as_many_tokens_of_text_as_asked(tmp_path):
     out = tmp_path / "rows.json"
+    models.tiny().save_pretrained(tmp_path)
+    models.letters().save_pretrained(tmp_path)
     arguments = [
+        "--model",
+        str(tmp_path),
         "--prompt-tokens",
         "37",
         "--new-tokens",

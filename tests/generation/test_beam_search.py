@@ -14,6 +14,7 @@ from transformers import MaxLengthCriteria, StoppingCriteria
 
 import models
 import tinyllm
+from covering import every_pair
 from models import close
 from tinyllm.model import restage
 
@@ -94,9 +95,7 @@ def lengths_of(found):
     return (found.beam_indices >= 0).sum(dim=1)
 
 
-@every_stage
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("end", ENDS)
+@every_pair(stage=tinyllm.STAGES, width=WIDTHS, end=ENDS)
 def test_widths(stage, width, end):
     check(stage, num_beams=width, num_return_sequences=width, **ENDS[end])
 
@@ -109,11 +108,11 @@ def test_ends_do_end(end):
     assert (lengths.min() == 1) == (end == "at once")
 
 
-@every_stage
-@pytest.mark.parametrize(
-    "lengths", [(1,), (6,), (3, 1, 9), (4, 4, 4), (1, 8, 2, 5, 5, 3, 7)], ids=str
+@every_pair(
+    stage=tinyllm.STAGES,
+    lengths=[(1,), (6,), (3, 1, 9), (4, 4, 4), (1, 8, 2, 5, 5, 3, 7)],
+    width=[2, 5],
 )
-@pytest.mark.parametrize("width", [2, 5])
 def test_batches(stage, lengths, width):
     check(
         stage,
@@ -124,9 +123,11 @@ def test_batches(stage, lengths, width):
     )
 
 
-@every_stage
-@pytest.mark.parametrize("early_stopping", [True, False, "never"])
-@pytest.mark.parametrize("length_penalty", [-2, -0.5, 0, 0.6, 1.0, 3.0])
+@every_pair(
+    stage=tinyllm.STAGES,
+    early_stopping=[True, False, "never"],
+    length_penalty=[-2, -0.5, 0, 0.6, 1.0, 3.0],
+)
 def test_length_penalty_and_early_stopping(stage, length_penalty, early_stopping):
     how = {"length_penalty": length_penalty, "early_stopping": early_stopping}
     check(stage, num_beams=4, num_return_sequences=3, eos_token_id=MANY, **how)
@@ -309,9 +310,7 @@ SAMPLING = {
 }
 
 
-@every_stage
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("name", SAMPLING)
+@every_pair(stage=tinyllm.STAGES, name=SAMPLING, seed=range(3))
 def test_beam_sampling_with_the_same_seed(stage, name, seed):
     options = SAMPLING[name] | {"do_sample": True, "num_beams": 4, "num_return_sequences": 3}
     right = check(stage, **options, seed=seed)

@@ -4,9 +4,11 @@ from unittest.mock import Mock
 
 import pytest
 import torch
-from test_beam_search import RECORD, batch_of, check, every_stage, hf, ours, run, theirs
+from test_beam_search import RECORD, batch_of, check, hf, ours, run, theirs
 from test_generation import Recorder, SeesScores
 
+import tinyllm
+from covering import every_pair
 from tinyllm.runtime.stop import AsyncStopFlag
 
 
@@ -52,9 +54,7 @@ MOST = 30  # new tokens
 OVER = {"never": None, "soon": list(range(0, 60, 6)), "with the first token": list(range(60))}
 
 
-@every_stage
-@pytest.mark.parametrize("end", OVER)
-@pytest.mark.parametrize("search", SEARCHES)
+@every_pair(stage=tinyllm.STAGES, search=SEARCHES, end=OVER)
 def test_an_answer_one_step_late_changes_nothing(stage, search, end, late):
     """Whatever limit is left when it is over: none, one step, or more."""
     options = batch_of() | SEARCHES[search] | {"eos_token_id": OVER[end]}
