@@ -1,4 +1,4 @@
-"""JupyterLab in a browser: a notebook is opened, its cells run up to the widget, and its controls are moved."""
+"""JupyterLab in a browser: a notebook opens unmodified, its cells run up to the widget, and its control is moved."""
 
 import json
 import os
@@ -134,7 +134,7 @@ def moved(before, after):
 
 
 @pytest.mark.parametrize("number", WIDGETS)
-def test_a_widget_runs_in_jupyterlab(browser, lab, number, tmp_path):
+def test_a_notebook_opens_unmodified_and_its_widget_runs(browser, lab, number, tmp_path):
     from selenium.webdriver.common.keys import Keys
     from selenium.webdriver.support.wait import WebDriverWait
 
@@ -142,6 +142,7 @@ def test_a_widget_runs_in_jupyterlab(browser, lab, number, tmp_path):
     browser.get(f"{lab}/lab/tree/notebooks/{path.name}?reset")
     browser.set_script_timeout(PATIENCE)
     WebDriverWait(browser, 60).until(lambda driver: driver.execute_script(READY))
+    assert browser.execute_async_script(IDLE) == [False, []], "modified, or with a prompt"
     assert browser.execute_async_script(RUN, cells_for(path, WIDGETS[number])) == []
     before = shown(browser)
     browser.find_element("css selector", ".widget-slider .noUi-handle").send_keys(Keys.ARROW_RIGHT)
@@ -149,13 +150,3 @@ def test_a_widget_runs_in_jupyterlab(browser, lab, number, tmp_path):
     browser.execute_script("document.querySelector('.widget-image').scrollIntoView()")
     browser.save_screenshot(str(tmp_path / f"{path.stem}.png"))
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
-
-
-def test_a_notebook_opens_unmodified_and_without_a_prompt(browser, lab):
-    from selenium.webdriver.support.wait import WebDriverWait
-
-    path = next(NOTEBOOKS.glob("04_*.ipynb"))
-    browser.get(f"{lab}/lab/tree/notebooks/{path.name}?reset")
-    browser.set_script_timeout(PATIENCE)
-    WebDriverWait(browser, 60).until(lambda driver: driver.execute_script(READY))
-    assert browser.execute_async_script(IDLE) == [False, []]
