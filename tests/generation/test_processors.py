@@ -37,10 +37,15 @@ def answer(model, ids=IDS, mask=MASK, **options):
     return model.generate(ids, attention_mask=mask, **options).tolist()
 
 
+@cache
+def plain_answer(way):
+    """Transformers' answer without any option."""
+    return answer(model_pair()[0], **WAYS[way])
+
+
 def chosen(way):
     """The new tokens of transformers' answer without the option: those that it has to change."""
-    plain = answer(model_pair()[0], **WAYS[way])
-    return sorted({token for row in plain for token in row[IDS.shape[1] :]})
+    return sorted({token for row in plain_answer(way) for token in row[IDS.shape[1] :]})
 
 
 def even_tokens(batch_id, ids):
@@ -75,7 +80,7 @@ SAMPLING = {
 def same_and_changed(way, plain=None, **options):
     """The option changes transformers' answer, and ours is the same in the first and the last stage."""
     hf, ours = model_pair()
-    before = plain or answer(hf, **WAYS[way])
+    before = plain or plain_answer(way)
     expected = answer(hf, **WAYS[way] | options)
     assert expected != before
     for model in ours:
