@@ -29,7 +29,11 @@ include_patterns = [
     "README.md",
 ]
 exclude_patterns = [
-    ".[a-z]*",  # of an environment, and of tools: not looked through
+    ".[a-z]*",  # an environment and tools, and code: folders that are not looked through
+    "build",
+    "kernels",
+    "tests",
+    "tinyllm",
     "**/.ipynb_checkpoints",
     "book/generated/map.md",
     "book/generated/kernels_by_gpu.md",
