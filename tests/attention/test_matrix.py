@@ -25,7 +25,7 @@ VOCAB, NEW = 61, 12
 MODELS = {
     "llama": {},
     "sliding window": {"kind": "mistral", "sliding_window": 5},
-    "soft cap": {"kind": "gemma2", "sliding_window": 5},
+    "soft cap": {"kind": "gemma2", "sliding_window": 5, "attn_logit_softcapping": 2.0},
     "ALiBi": {"kind": "bloom"},
 }
 SEARCHES = {

@@ -27,7 +27,7 @@ MODELS = {
     "llama": {},
     "a window": {"kind": "mistral", "sliding_window": 5},
     "a window of the cache alone": {"kind": "llama", "sliding_window": 5},
-    "gemma2": {"kind": "gemma2", "sliding_window": 5},
+    "gemma2": {"kind": "gemma2", "sliding_window": 5, "attn_logit_softcapping": 2.0},
     "qwen3": {"kind": "qwen3"},
     "gptj": {"kind": "gptj"},
     "gpt_neox": {"kind": "gpt_neox"},
