@@ -1,7 +1,8 @@
 """Cases that meet every two, or every three, of the values of several parameters, instead of all of them at once.
 
-A fault is nearly always one of two or three values that meet: of a stage and a search, say, whatever the batch is. All
-values at once cost a multiple of such a covering array and find no more.
+Most faults are of two or three values that meet: of a stage and a search, say, whatever the batch is. All values at
+once cost a multiple of such a covering array. Each value has to make a difference in every case: a fault that changes
+tokens seldom needs many cases.
 """
 
 from itertools import combinations, product
@@ -12,16 +13,17 @@ import pytest
 def covering(axes, strength=2):
     """Rows of the product of `axes`, in which every combination of `strength` of their values occurs.
 
-    Chosen one by one, each the first that has the most combinations that no earlier row has.
+    Chosen one by one, each the first that has the most combinations that no earlier row has. They are in the order of
+    the product.
     """
     rows = {row: combinations_of(row, strength) for row in product(*axes)}
     left = set().union(*rows.values())
-    chosen = []
+    chosen = set()
     while left:
         row = max(rows, key=lambda row: len(rows[row] & left))
-        left -= rows.pop(row)
-        chosen.append(row)
-    return chosen
+        left -= rows[row]
+        chosen.add(row)
+    return [row for row in rows if row in chosen]
 
 
 def combinations_of(row, strength):
