@@ -10,6 +10,7 @@ import io
 import json
 import os
 import signal
+import socket
 import sys
 import time
 import traceback
@@ -143,14 +144,20 @@ def run_rank(folder):
         close_ranks()
 
 
-def copy_of_this_process(folder, rank):
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def copy_of_this_process(folder, rank, port):
     """Start a rank; returns the number of its process."""
     process = os.fork()
     if process:
         return process
     plan = plan_of(folder)
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(plan["size"])}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(plan["port"])}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     try:
         run_rank(folder)
     except BaseException:
@@ -161,7 +168,8 @@ def copy_of_this_process(folder, rank):
 
 def start(folder):
     """The numbers of the processes of a world."""
-    return [copy_of_this_process(folder, rank) for rank in range(plan_of(folder)["size"])]
+    port = free_port()
+    return [copy_of_this_process(folder, rank, port) for rank in range(plan_of(folder)["size"])]
 
 
 def has_failed(processes):

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -47,12 +46,6 @@ def cases_of_three(folder):
     return [case(model) for model in models]
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 def cases_of_eight(folder):
     """The families of the largest models: of Llama-2-70B two ranks share a head of keys, of Bloom none does."""
     sizes = {"num_attention_heads": 16, "hidden_size": 64}
@@ -75,7 +68,6 @@ def plan(folder, size):
     letters().save_pretrained(folder / "with-tokenizer")
     return {
         "size": size,
-        "port": free_port(),
         "cases": make_cases(folder),
         "loss": loss,
         "timeout_s": TIMEOUT_S[loss],
