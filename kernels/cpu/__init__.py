@@ -15,10 +15,9 @@ from ..packed import decode_and_multiply, decode_rows
 from ..torch_kernels import TorchKernels
 from ..weights import DenseWeight, PackedRows, PackedWeight, Weight
 from .build import BuildError, cache_folder, instruction_set
+from .checks import MAX_HEAD_DIM, MAX_ROWS
 from .matmul import matmul
 from .operations import (
-    MAX_HEAD_DIM,
-    MAX_ROWS,
     Kernels,
     kernels,
     linear,

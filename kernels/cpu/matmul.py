@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from ..weights import DenseWeight, Weight
+from .checks import check_shape, check_tensor
 from .matrices import check_matrix, matrix_of
 from .operations import kernels
-from .structs import Library, MatmulArgs, Scratch, address, check_shape, check_tensor
+from .structs import Library, MatmulArgs, Scratch, address
 
 
 def matmul(

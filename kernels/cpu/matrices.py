@@ -9,7 +9,8 @@ import torch
 from ..block_formats import FORMATS
 from ..packed import is_listed
 from ..weights import DenseWeight, PackedRows, PackedWeight, Weight
-from .structs import Matrix, MatrixPart, address, check_shape, check_tensor, check_weight
+from .checks import check_shape, check_tensor, check_weight
+from .structs import Matrix, MatrixPart, address
 
 DENSE_TYPES = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 30}  # ggml's numbers
 

@@ -13,6 +13,20 @@ from torch import Tensor
 from ..kernel_set import KeyValueScales, NormWeights
 from ..weights import DenseWeight, PackedRows, Weight
 from .build import BuildError, cache_folder, library
+from .checks import (
+    bad_beam_index,
+    check_activations,
+    check_dense_weight,
+    check_epilogue,
+    check_prologue,
+    check_queries,
+    check_scales,
+    check_segment,
+    check_shape,
+    check_tensor,
+    checked_lengths,
+    window_size,
+)
 from .matrices import check_packed_rows, check_packed_weight, matrix_of, packed_part
 from .structs import (
     ACTIVATIONS,
@@ -27,13 +41,7 @@ from .structs import (
     SegmentAttentionArgs,
     UnpackArgs,
     address,
-    check_shape,
-    check_tensor,
 )
-
-MAX_ROWS = 16
-MAX_HEAD_DIM = 1024
-MAX_WINDOW = 2**63 - 1  # an int64; longer than any text
 
 
 class Kernels:
@@ -54,17 +62,17 @@ class Kernels:
     ) -> Tensor:
         """See `linear`."""
         check_shape("x", x, "rows k")
-        _check_activations(x)
+        check_activations(x)
         rows, k = x.shape
         if isinstance(weight, DenseWeight):
-            _check_dense_weight(x, weight.data)
+            check_dense_weight(x, weight.data)
             weight = DenseWeight(weight.data.contiguous())
         else:
             check_packed_weight("weight", weight, x.dtype, k)
         n = weight.shape[0]
         columns = n // 2 if gated else n
-        _check_prologue(x, n, bias, norm)
-        _check_epilogue(x, n, activation, gated, residuals)
+        check_prologue(x, n, bias, norm)
+        check_epilogue(x, n, activation, gated, residuals)
         out = x.new_empty(rows, columns)
         count = len(residuals)
         pointers = (ctypes.c_void_p * count)(*(address(residual) for residual in residuals))
@@ -139,11 +147,11 @@ class Kernels:
         check_shape("prompt_k", prompt_k, "b g t d")
         b, h, w, d = q.shape
         g = prompt_k.shape[1]
-        _check_queries(q, g)
+        check_queries(q, g)
         t, steps = checked_lengths(lengths)
         stored = q.dtype if scales is None else torch.int8
-        _check_segment("prompt", prompt_k, prompt_v, stored, (b, g, t, d))
-        _check_segment("response", response_k, response_v, stored, (b, g, steps * w, d))
+        check_segment("prompt", prompt_k, prompt_v, stored, (b, g, t, d))
+        check_segment("response", response_k, response_v, stored, (b, g, steps * w, d))
         shape = AttentionShape(b=b, w=w, h=h, g=g, d=d)
         mask = attention_mask(shape, lengths, beam_index, prompt_positions, slopes=slopes)
         mask.scale = scale or d**-0.5
@@ -254,18 +262,6 @@ def kv_segment(k: Tensor, v: Tensor) -> KVSegment:
     return KVSegment(k=address(k), v=address(v), batch=batch, head=head, token=token)
 
 
-def check_scales(scales: KeyValueScales, heads: tuple[int, int], tokens: int, slots: int) -> None:
-    """Raise ValueError unless the scales of `heads` [b, g] are there, those of tokens side by side."""
-    for name, scale in zip(scales._fields, scales, strict=True):
-        needed = tokens if name.startswith("prompt") else slots
-        check_tensor(f"scales.{name}", scale, torch.float32, [*heads, needed])
-    for k, v in ((scales.prompt_k, scales.prompt_v), (scales.response_k, scales.response_v)):
-        if k.stride() != v.stride():
-            raise ValueError(
-                f"scales of keys have strides {k.stride()}, of values {v.stride()}: expected the same"
-            )
-
-
 def _set_scales(segment: KVSegment, k: Tensor, v: Tensor) -> None:
     segment.k_scale = address(k)
     segment.v_scale = address(v)
@@ -296,88 +292,6 @@ def attention_mask(
     if prompt_positions is not None:
         mask.prompt_positions_batch = prompt_positions.stride(0)
     return mask
-
-
-def checked_lengths(lengths: Tensor) -> tuple[int, int]:
-    """Tokens of the prompt and steps after it, at least one in all; raises ValueError."""
-    check_tensor("lengths", lengths, torch.int32, [2])
-    t, steps = lengths.tolist()[:2]
-    if t < 0 or steps < 0 or t + steps == 0:
-        raise ValueError(f"lengths are {[t, steps]}, expected at least one key")
-    return t, steps
-
-
-def bad_beam_index(beam_index: Tensor, w: int) -> IndexError:
-    """The error of a beam index whose entries are no slots of a step."""
-    given = f"from {int(beam_index.min())} to {int(beam_index.max())}"
-    return IndexError(f"beam_index has entries {given}: expected slots of a step, 0 to {w - 1}")
-
-
-def window_size(window: int | None) -> int:
-    """A window as the library takes it, 0 for none; raises ValueError for less than one token."""
-    if window is not None and window < 1:
-        raise ValueError(f"a window of {window} tokens: expected at least 1")
-    return min(window or 0, MAX_WINDOW)
-
-
-def _check_activations(x: Tensor) -> None:
-    rows = len(x)
-    if x.dtype not in DTYPES:
-        raise ValueError(f"x is {x.dtype}: expected one of {list(DTYPES)}")
-    if not 1 <= rows <= MAX_ROWS:
-        raise ValueError(f"x has {rows} rows: expected 1 to {MAX_ROWS}")
-    check_tensor("x", x, x.dtype, [1, 1])
-
-
-def _check_dense_weight(x: Tensor, data: Tensor) -> None:
-    k = x.shape[1]
-    check_shape("weight", data, "n k")
-    n = len(data)
-    if data.shape[1] != k:
-        raise ValueError(f"weight has shape {list(data.shape)}, expected {[n, k]}")
-    check_tensor("weight", data, x.dtype, [n, k])
-
-
-def _check_prologue(x: Tensor, n: int, bias: Tensor | None, norm: NormWeights | None) -> None:
-    k = x.shape[1]
-    check_tensor("bias", bias, x.dtype, [n])
-    if norm is not None:
-        check_tensor("norm.weight", norm.weight, x.dtype, [k])
-        check_tensor("norm.bias", norm.bias, x.dtype, [k])
-
-
-def _check_epilogue(
-    x: Tensor, n: int, activation: str | None, gated: bool, residuals: tuple[Tensor, ...]
-) -> None:
-    if activation not in ACTIVATIONS:
-        known = [name for name in ACTIVATIONS if name]
-        raise ValueError(f"activation {activation!r}: expected one of {known}")
-    if gated and n % 2:
-        raise ValueError(f"weight has {n} rows: expected as many of the gate as it multiplies")
-    for residual in residuals:
-        check_tensor("residual", residual, x.dtype, [len(x), n // 2 if gated else n])
-
-
-def _check_queries(q: Tensor, g: int) -> None:
-    h, d = q.shape[1], q.shape[3]
-    if q.dtype not in DTYPES:
-        raise ValueError(f"q is {q.dtype}: expected one of {list(DTYPES)}")
-    if not g or h % g or not 1 <= d <= MAX_HEAD_DIM:
-        raise ValueError(
-            f"{h} query heads of size {d} on {g}: expected a multiple, and 1 to {MAX_HEAD_DIM}"
-        )
-    check_tensor("q", q, q.dtype, q.shape)
-
-
-def _check_segment(
-    name: str, k: Tensor, v: Tensor, dtype: torch.dtype, shape: tuple[int, ...]
-) -> None:
-    check_tensor(f"{name}_k", k, dtype, shape)
-    check_tensor(f"{name}_v", v, dtype, k.shape)
-    if k.stride() != v.stride():
-        raise ValueError(
-            f"{name}_k has strides {k.stride()}, {name}_v {v.stride()}: expected the same"
-        )
 
 
 @functools.cache

@@ -12,17 +12,19 @@ from torch import Tensor
 
 from ..kernel_set import KeyValueScales
 from ..weights import Weight
-from .matrices import check_matrix, matrix_of, tensors_of
-from .operations import (
+from .checks import (
     MAX_HEAD_DIM,
     MAX_ROWS,
-    Kernels,
-    attention_mask,
     bad_beam_index,
     check_scales,
+    check_shape,
+    check_tensor,
+    check_weight,
     checked_lengths,
     window_size,
 )
+from .matrices import check_matrix, matrix_of, tensors_of
+from .operations import Kernels, attention_mask
 from .structs import (
     ACTIVATIONS,
     BAD_BEAM_INDEX,
@@ -35,9 +37,6 @@ from .structs import (
     Scratch,
     StepArgs,
     address,
-    check_shape,
-    check_tensor,
-    check_weight,
 )
 
 KeysAndValues = tuple[Tensor, Tensor, Tensor, Tensor]  # of prompt and response

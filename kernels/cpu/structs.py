@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
 from ctypes import POINTER, Structure, c_float, c_int32, c_int64, c_void_p
 from pathlib import Path
 
@@ -202,49 +201,3 @@ class Scratch:
 def address(tensor: Tensor | None) -> int | None:
     """Where a tensor begins; None for none."""
     return None if tensor is None else tensor.data_ptr()
-
-
-def check_shape(name: str, tensor: Tensor, expected: str) -> None:
-    """Raise ValueError unless a tensor has as many axes as `expected` has words."""
-    if tensor.ndim != len(expected.split()):
-        raise ValueError(f"{name} has shape {list(tensor.shape)}, expected [{expected}]")
-
-
-def check_tensor(
-    name: str, tensor: Tensor | None, dtype: torch.dtype, shape: Iterable[int]
-) -> None:
-    """Raise ValueError unless a tensor, where there is one, can be read at its address.
-
-    It must have this dtype, be on the CPU, contiguous along its last axis, and at least as large
-    as `shape`.
-    """
-    if tensor is None:
-        return
-    shape = list(shape)
-    if tensor.dtype != dtype or tensor.device.type != "cpu":
-        raise ValueError(f"{name} is {tensor.dtype} on {tensor.device}, expected {dtype} on cpu")
-    given = list(tensor.shape)
-    if len(given) != len(shape):
-        raise ValueError(f"{name} has shape {given}, expected {len(shape)} axes")
-    if any(size < least for size, least in zip(given, shape, strict=True)):
-        raise ValueError(f"{name} has shape {given}, expected at least {shape}")
-    if tensor.numel() and given[-1] > 1 and tensor.stride(-1) != 1:
-        raise ValueError(f"{name} has strides {tensor.stride()}: the last axis must be contiguous")
-    if tensor.numel() and not tensor.data_ptr():
-        raise ValueError(f"{name} of shape {given} has no memory: its storage was given back")
-
-
-def check_weight(
-    name: str, tensor: Tensor | None, dtype: torch.dtype, shape: Iterable[int]
-) -> None:
-    """Raise ValueError unless a weight, where there is one, is contiguous and of this shape."""
-    if tensor is None:
-        return
-    shape = list(shape)
-    check_tensor(name, tensor, dtype, shape)
-    if list(tensor.shape) != shape:
-        raise ValueError(f"{name} has shape {list(tensor.shape)}, expected {shape}")
-    if not tensor.is_contiguous():
-        raise ValueError(
-            f"{name} has strides {tensor.stride()}: expected contiguous weights, read in place"
-        )
