@@ -1,8 +1,8 @@
-"""Run a command on all notebooks, whose kernels import torch and transformers once for all.
+"""Run a command on all notebooks, whose kernels import torch, transformers and tinyllm once for all.
 
 `notebook_kernels.py COMMAND ...` imports them, makes the kernel specification "forked" known to the command, and
 copies itself for each kernel that the command starts. The notebooks are the command's last arguments. Its exit status
-is the command's.
+is the command's. A kernel has one thread, as several run at a time.
 """
 
 import json
@@ -22,11 +22,19 @@ TIMES = ROOT / "book" / "results" / "notebooks-cpu.json"
 SHARED = (
     "ipykernel.kernelapp",
     "matplotlib.figure",
+    "tinyllm.lab",
     "torch",
     "transformers.models.llama.configuration_llama",
     "transformers.tokenization_utils_tokenizers",
 )
-NOT_SHARED = ("tinyllm", "triton")  # they read variables that a notebook sets
+# These import Triton, which reads TRITON_INTERPRET. Without a GPU, notebooks that run a kernel set it before.
+SHARED_WITHOUT_A_GPU = (
+    "torch._dynamo",
+    "torch.onnx",
+    "torch.utils.flop_counter",
+    "transformers.models.llama.modeling_llama",
+)
+NOT_SHARED = ("tinyllm.kernels.triton",)  # it reads variables that a notebook sets
 
 
 def receive(connection):
@@ -97,9 +105,21 @@ def longest_first():
     return sorted(map(str, found), key=lambda path: (-seconds.get(Path(path).stem, 0), path))
 
 
-def main(command):
+def import_shared():
+    """Import what a kernel is to have from its start."""
     for module in SHARED:
         import_module(module)
+    torch = sys.modules["torch"]
+    if torch.version.cuda is None and torch.version.xpu is None:
+        os.environ["TRITON_INTERPRET"] = "1"  # in this process alone
+        for module in SHARED_WITHOUT_A_GPU:
+            import_module(module)
+        del os.environ["TRITON_INTERPRET"]
+
+
+def main(command):
+    os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
+    import_shared()
     imported = [name for name in NOT_SHARED if name in sys.modules]
     assert not imported, f"{imported} would ignore the variables of a notebook"
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:

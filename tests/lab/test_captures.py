@@ -54,8 +54,8 @@ def test_a_read_of_the_host_cannot_be_captured(final):
 
 def test_reads_of_the_host_by_stage(final):
     naive, sdpa = (restage(final, STAGES[x]) for x in ("naive", "sdpa"))
-    assert sum(captures.host_reads_of_step(naive, PROMPT).values()) == 1
-    more = captures.host_reads_of_step(sdpa, PROMPT)
+    assert sum(captures.host_reads_of_step(naive).values()) == 1
+    more = captures.host_reads_of_step(sdpa)
     assert sum(more.values()) == 1 + 2 * final.config.num_hidden_layers
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from jaxtyping import Int
 from torch import Tensor
+from torch._C import DispatchKey
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry, sdpa_flop_count
 
 from tinyllm.cache import Cache, LayerCache
@@ -82,19 +82,27 @@ class OperationLog(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        with self:
-            result = func.decompose(*args, **kwargs)
-        if result is not NotImplemented:
-            return result
+        if func.has_kernel_for_dispatch_key(DispatchKey.CompositeImplicitAutograd):
+            with self:
+                return func.decompose(*args, **kwargs)
         result = func(*args, **kwargs)
-        inputs = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
-        outputs = [x for x in tree_leaves(result) if isinstance(x, Tensor)]
+        inputs = list(tensors_in([*args, *kwargs.values()]))
+        outputs = list(tensors_in([result]))
         if func not in ALLOCATIONS and (func._schema.is_mutable or not aliases(inputs, outputs)):
-            overwritten = [x for x in tree_leaves(kwargs.get("out")) if isinstance(x, Tensor)]
+            overwritten = list(tensors_in([kwargs.get("out")]))
             read = [x for x in inputs if all(x is not y for y in overwritten)]
             flops = _flops(func, args, kwargs, result)
             self.operations.append(_operation(func, read, outputs, flops))
         return result
+
+
+def tensors_in(values: Iterable[Any]) -> Iterator[Tensor]:
+    """The tensors among arguments or results of an operation, those in lists and tuples too."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from tensors_in(value)
 
 
 def aliases(inputs: list[Tensor], outputs: list[Tensor]) -> bool:

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch._C import DispatchKey
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from tinyllm.lab.counters import ALLOCATIONS, aliases
+from tinyllm.lab.counters import ALLOCATIONS, aliases, tensors_in
 
 aten = torch.ops.aten
 # Operations that read a value to the host; on a GPU, the host synchronizes for it.
@@ -69,10 +69,9 @@ class _Log(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        with self:
-            result = func.decompose(*args, **kwargs)
-        if result is not NotImplemented:
-            return result
+        if func.has_kernel_for_dispatch_key(DispatchKey.CompositeImplicitAutograd):
+            with self:
+                return func.decompose(*args, **kwargs)
         if _reads_on_host(func, args):
             self.on_host_read(func.name().removeprefix("aten::").split(".")[0])
         result = func(*args, **kwargs)
