@@ -49,7 +49,7 @@ class Launch(NamedTuple):
 
     def replay(self) -> None:
         """Run the operation again, and store its results into the same tensors."""
-        results = _tensors(self.func(*self.args, **self.kwargs))
+        results = tensors_in([self.func(*self.args, **self.kwargs)])
         for old, new in zip(self.results, results, strict=True):
             if old is not new:
                 old.copy_(new)
@@ -75,11 +75,11 @@ class _Log(TorchDispatchMode):
         if _reads_on_host(func, args):
             self.on_host_read(func.name().removeprefix("aten::").split(".")[0])
         result = func(*args, **kwargs)
-        results = _tensors(result)
+        results = list(tensors_in([result]))
         if (
             results
             and func not in ALLOCATIONS
-            and (func._schema.is_mutable or not aliases(_tensors(args), results))
+            and (func._schema.is_mutable or not aliases(list(tensors_in(args)), results))
         ):
             self.on_launch(Launch(func, args, kwargs, results))
         return result
@@ -107,10 +107,6 @@ def _reads_on_host(func: Any, args: tuple) -> bool:
         x is not None and x.dtype in BY_MASK for x in args[1]
     )
     return func in READS or by_mask  # the host needs the number of elements that a mask selects
-
-
-def _tensors(tree: object) -> list[Tensor]:
-    return [x for x in tree_leaves(tree) if isinstance(x, Tensor)]
 
 
 def _record(
