@@ -15,6 +15,7 @@ import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
+from unittest.mock import patch
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
@@ -34,7 +35,7 @@ SHARED_WITHOUT_A_GPU = (
     "torch.utils.flop_counter",
     "transformers.models.llama.modeling_llama",
 )
-NOT_SHARED = ("tinyllm.kernels.triton",)  # it reads variables that a notebook sets
+NOT_SHARED = ("triton", "tinyllm.kernels.triton")  # they read variables that a notebook sets
 
 
 def receive(connection):
@@ -109,19 +110,18 @@ def import_shared():
     """Import what a kernel is to have from its start."""
     for module in SHARED:
         import_module(module)
-    torch = sys.modules["torch"]
-    if torch.version.cuda is None and torch.version.xpu is None:
-        os.environ["TRITON_INTERPRET"] = "1"  # in this process alone
-        for module in SHARED_WITHOUT_A_GPU:
-            import_module(module)
-        del os.environ["TRITON_INTERPRET"]
+    imported = [name for name in NOT_SHARED if name in sys.modules]
+    assert not imported, f"{imported} would ignore the variables of a notebook"
+    version = sys.modules["torch"].version
+    if version.cuda is None and version.xpu is None:
+        with patch.dict(os.environ, TRITON_INTERPRET="1"):
+            for module in SHARED_WITHOUT_A_GPU:
+                import_module(module)
 
 
 def main(command):
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
     import_shared()
-    imported = [name for name in NOT_SHARED if name in sys.modules]
-    assert not imported, f"{imported} would ignore the variables of a notebook"
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
         address = str(Path(folder) / "kernels")
         listener.bind(address)
