@@ -21,8 +21,8 @@ KERNEL_SETS = ("torch", "triton", "sycl", "cpu", "ipex", "onednn")
 
 
 class DefaultCpuKernels(TorchKernels):
-    """Torch's operations one by one, but for matmuls of a prefill in float32; a runner may replace a complete decode
-    step by native code.
+    """Torch's operations one by one, but for matmuls in float32; a runner may replace a complete decode step by native
+    code.
     """
 
     native_step = True
@@ -35,10 +35,9 @@ class DefaultCpuKernels(TorchKernels):
         bias: Tensor | None = None,
         residual: Tensor | None = None,
     ) -> Tensor:
-        """Dense weights too are read by our code where there are many rows, with the epilogue that the vendor's has."""
-        is_dense = isinstance(weight, DenseWeight)
+        """Dense weights too are read by our code, with the epilogue that the vendor's has."""
         one_epilogue = bias is None or residual is None
-        if is_dense and one_epilogue and x.dtype == torch.float32 and len(x) > MAX_GEMV_ROWS:
+        if isinstance(weight, DenseWeight) and one_epilogue and x.dtype == torch.float32:
             return matmul_in_place(x, weight, bias, residual)
         return super().matmul(x, weight, bias, residual)
 

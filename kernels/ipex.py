@@ -13,20 +13,8 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from .kernel_set import HeadNorms, NormWeights
-from .torch_kernels import TORCH, TorchKernels, store_quantized
-from .weights import Weight
-
-__all__ = [
-    "IPEX",
-    "IpexKernels",
-    "activate_and_multiply",
-    "layer_norm",
-    "linear",
-    "norm_and_add",
-    "rms_norm",
-    "rope_and_store",
-]
+from .kernel_set import HeadNorms
+from .torch_kernels import TorchKernels, store_quantized
 
 
 def unavailable() -> str | None:
@@ -47,60 +35,70 @@ def _functions() -> ModuleType:
     return functional
 
 
-def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """One launch."""
-    return _functions().rms_norm(x, weight, eps)
+class IpexKernels(TorchKernels):
+    """The set of these kernels; the signatures are those of `KernelSet`."""
 
+    name = "ipex"
 
-def norm_and_add(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """The norm, and the sum."""
-    return residual + rms_norm(x, weight, eps)
+    def rms_norm(self, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        """One launch."""
+        return _functions().rms_norm(x, weight, eps)
 
+    def layer_norm(self, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        """One launch."""
+        return _functions().fast_layer_norm(x, tuple(weight.shape), weight, bias, eps)
 
-def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """One launch."""
-    return _functions().fast_layer_norm(x, tuple(weight.shape), weight, bias, eps)
+    def rope_and_store(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        cos: Tensor,
+        sin: Tensor,
+        k_slot: Tensor,
+        v_slot: Tensor,
+        interleaved: bool,
+        start: Tensor | None = None,
+        norms: HeadNorms | None = None,
+        k_scale: Tensor | None = None,
+        v_scale: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Rotated by the extension, which takes [b, t, heads, d]; then copied into the slots."""
+        if norms is not None:
+            q = self._norm_of_heads(q, norms.q, norms.eps)
+            k = self._norm_of_heads(k, norms.k, norms.eps)
+        b, _, t, _ = q.shape
+        rotary_dim = 2 * cos.shape[-1]
+        rows = torch.arange(b * t, dtype=torch.int64, device=q.device).view(b, t)  # of the tables
+        rotated_q, rotated_k = _functions().rotary_embedding(
+            _heads_last(q),
+            _heads_last(k),
+            _full_table(sin, b, t),
+            _full_table(cos, b, t),
+            rotary_dim,
+            not interleaved,
+            rows,
+        )
+        first = 0 if start is None else int(start)
+        slots = slice(first, first + t)
+        if k_scale is not None:
+            store_quantized(rotated_k.transpose(1, 2), k_slot, k_scale, slots)
+            store_quantized(v, v_slot, v_scale, slots)
+        else:
+            k_slot[:, :, slots] = rotated_k.transpose(1, 2)
+            v_slot[:, :, slots] = v
+        return rotated_q.transpose(1, 2), k_slot, v_slot
 
-
-def rope_and_store(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    cos: Tensor,
-    sin: Tensor,
-    k_slot: Tensor,
-    v_slot: Tensor,
-    interleaved: bool,
-    start: Tensor | None = None,
-    norms: HeadNorms | None = None,
-    k_scale: Tensor | None = None,
-    v_scale: Tensor | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Rotated by the extension, which takes [b, t, heads, d]; then copied into the slots."""
-    if norms is not None:
-        q = rms_norm(q, norms.q, norms.eps)
-        k = rms_norm(k, norms.k, norms.eps)
-    b, _, t, _ = q.shape
-    rotary_dim = 2 * cos.shape[-1]
-    rows = torch.arange(b * t, dtype=torch.int64, device=q.device).view(b, t)  # of the tables
-    rotated_q, rotated_k = _functions().rotary_embedding(
-        _heads_last(q),
-        _heads_last(k),
-        _full_table(sin, b, t),
-        _full_table(cos, b, t),
-        rotary_dim,
-        not interleaved,
-        rows,
-    )
-    first = 0 if start is None else int(start)
-    slots = slice(first, first + t)
-    if k_scale is not None:
-        store_quantized(rotated_k.transpose(1, 2), k_slot, k_scale, slots)
-        store_quantized(v, v_slot, v_scale, slots)
-    else:
-        k_slot[:, :, slots] = rotated_k.transpose(1, 2)
-        v_slot[:, :, slots] = v
-    return rotated_q.transpose(1, 2), k_slot, v_slot
+    def activate_and_multiply(self, gate_up: Tensor, activation: str) -> Tensor:
+        """One launch for SiLU and both kinds of GELU."""
+        gate, up = (x.contiguous() for x in gate_up.chunk(2, dim=-1))
+        if activation == "silu":
+            return _functions().silu_mul(gate, up)
+        if activation.startswith("gelu"):
+            return _functions().gelu_mul(
+                gate, up, approximate="none" if activation == "gelu" else "tanh"
+            )
+        return super().activate_and_multiply(gate_up, activation)
 
 
 def _heads_last(x: Tensor) -> Tensor:
@@ -112,55 +110,6 @@ def _full_table(half: Tensor, b: int, t: int) -> Tensor:
     """Half a table [b or 1, t, r / 2] as the extension reads it, [b * t, r]."""
     table = torch.cat([half, half], dim=-1)
     return table.expand(b, t, -1).reshape(b * t, -1)
-
-
-def activate_and_multiply(gate_up: Tensor, activation: str) -> Tensor:
-    """One launch for SiLU and both kinds of GELU."""
-    gate, up = (x.contiguous() for x in gate_up.chunk(2, dim=-1))
-    if activation == "silu":
-        return _functions().silu_mul(gate, up)
-    if activation.startswith("gelu"):
-        return _functions().gelu_mul(
-            gate, up, approximate="none" if activation == "gelu" else "tanh"
-        )
-    return TORCH.activate_and_multiply(gate_up, activation)
-
-
-def linear(
-    x: Tensor,
-    weight: Weight,
-    bias: Tensor | None = None,
-    norm: NormWeights | None = None,
-    activation: str | None = None,
-    gated: bool = False,
-    residuals: tuple[Tensor, ...] = (),
-) -> Tensor:
-    """Norm and gated activation of the extension beside torch's matmul."""
-    if norm is not None:
-        x = _norm(x, norm)
-    if not gated:
-        return TORCH.linear(x, weight, bias, norm=None, activation=activation, residuals=residuals)
-    out = activate_and_multiply(TORCH.linear(x, weight, bias), activation)
-    return sum(residuals, out)
-
-
-def _norm(x: Tensor, norm: NormWeights) -> Tensor:
-    if norm.bias is None:
-        return rms_norm(x, norm.weight, norm.eps)
-    return layer_norm(x, norm.weight, norm.bias, norm.eps)
-
-
-class IpexKernels(TorchKernels):
-    """The set of these kernels; the signatures are those of `KernelSet`."""
-
-    name = "ipex"
-
-    rms_norm = staticmethod(rms_norm)
-    layer_norm = staticmethod(layer_norm)
-    norm_and_add = staticmethod(norm_and_add)
-    rope_and_store = staticmethod(rope_and_store)
-    activate_and_multiply = staticmethod(activate_and_multiply)
-    linear = staticmethod(linear)
 
 
 IPEX = IpexKernels()

@@ -150,3 +150,57 @@ def unfused_attention(
     scores = scores if bias is None else scores + bias
     lse = scores.logsumexp(dim=-1)
     return PartialAttention((scores - lse[..., None]).exp().to(v.dtype) @ v, lse)
+
+
+def attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    visible: Tensor | None,
+    alibi: Tensor | None,
+    *,
+    scale: float | None,
+    softcap: float | None,
+) -> PartialAttention:
+    """One segment: `attention_with_lse` over its `visible` keys, None for all.
+
+    In float32 with ALiBi, whose bias is too large for 16 bits.
+    """
+    if alibi is None:
+        bias = None if visible is None else bias_of_mask(visible, q.dtype)
+        return attention_with_lse(q, k, v, bias, scale, softcap)
+    bias = alibi if visible is None else alibi.masked_fill(~visible, float("-inf"))
+    out, lse = unfused_attention(q.float(), k.float(), v.float(), bias, scale, softcap)
+    return PartialAttention(out.to(q.dtype), lse)
+
+
+def alibi_of_segments(
+    slopes: Tensor | None, positions: Tensor | None, t: int, steps: int, q_shape: torch.Size, g: int
+) -> tuple[Tensor | None, Tensor | None]:
+    """ALiBi's bias of the prompt's tokens [#b, g, group * w, t], of a sequence's steps [b * g, 1, group, steps]."""
+    if slopes is None:
+        return None, None
+    b, _, w, _ = q_shape
+    if positions is None:
+        positions = torch.arange(t, dtype=torch.int64, device=slopes.device)[None]
+    step = torch.arange(1, steps + 1, dtype=torch.int64, device=slopes.device)
+    response_positions = positions[:, -1:] + step
+    prompt = slopes[:, None].expand(-1, w).reshape(1, g, -1, 1) * positions[:, None, None]
+    response = slopes.view(1, g, -1, 1) * response_positions[:, None, None]
+    return prompt, response.expand(b, -1, -1, -1).flatten(0, 1)[:, None]
+
+
+def slots_of_paths(beam_index: Tensor) -> Tensor:
+    """The slots that sequences read, [b, steps * w]: those of a step side by side, as the sequences write them."""
+    _, w, steps = beam_index.shape
+    first_slots = torch.arange(0, steps * w, w, dtype=torch.int32, device=beam_index.device)
+    return (beam_index + first_slots).transpose(1, 2).flatten(1)
+
+
+def select_slots(x: Tensor, slots: Tensor) -> Tensor:
+    """A copy of these slots [b, n] of x [b, g, slots, d]."""
+    b, g, _, d = x.shape
+    out = x.new_empty(b, g, slots.shape[1], d)
+    for request in range(b):
+        torch.index_select(x[request], 1, slots[request], out=out[request])
+    return out

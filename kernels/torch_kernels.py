@@ -20,12 +20,13 @@ from .kernel_set import (
 from .packed import is_read_in_place, unpack
 from .packed import matmul as matmul_in_place
 from .torch_attention import (
-    PartialAttention,
-    attention_with_lse,
-    bias_of_mask,
+    alibi_of_segments,
+    attend,
     by_request,
     by_sequence,
     merge_by_lse,
+    select_slots,
+    slots_of_paths,
     unfused_attention,
 )
 from .weights import DenseWeight, PackedRows, PackedWeight, Weight
@@ -225,7 +226,7 @@ class TorchKernels(KernelSet):
         grouped = q.reshape(b, g, -1, d)
         hidden = 0 if window is None else max(0, t + steps - window)  # tokens outside the window
         positions = None if prompt_positions is None else prompt_positions[:, :t]
-        prompt_alibi, response_alibi = _alibi(slopes, positions, t, steps, q.shape, g)
+        prompt_alibi, response_alibi = alibi_of_segments(slopes, positions, t, steps, q.shape, g)
         parts = []
         if hidden < t:
             keys = slice(hidden, t)
@@ -236,7 +237,7 @@ class TorchKernels(KernelSet):
             if scales is not None:
                 k = dequantize(k, scales.prompt_k[:, :, keys], q.dtype)
                 v = dequantize(v, scales.prompt_v[:, :, keys], q.dtype)
-            parts.append(_attend(grouped, k, v, visible, alibi, scale=scale, softcap=softcap))
+            parts.append(attend(grouped, k, v, visible, alibi, scale=scale, softcap=softcap))
         if steps:
             first_step = max(0, hidden - t)
             slots = slice(first_step * w, steps * w)
@@ -246,11 +247,11 @@ class TorchKernels(KernelSet):
                 k = dequantize(k, scales.response_k[:, :, slots], q.dtype)
                 v = dequantize(v, scales.response_v[:, :, slots], q.dtype)
             if beam_index is not None:
-                path = _slots_of_paths(beam_index[:, :, first_step:steps])
-                k = _selected(k, path)
-                v = _selected(v, path)
+                path = slots_of_paths(beam_index[:, :, first_step:steps])
+                k = select_slots(k, path)
+                v = select_slots(v, path)
             alibi = None if response_alibi is None else response_alibi[..., first_step:]
-            part = _attend(
+            part = attend(
                 by_sequence(grouped, w),
                 by_sequence(k, w),
                 by_sequence(v, w),
@@ -359,57 +360,6 @@ def _pairs(x: Tensor, interleaved: bool) -> tuple[Tensor, Tensor]:
         return x[..., ::2], x[..., 1::2]
     x1, x2 = x.chunk(2, dim=-1)
     return x1, x2
-
-
-def _attend(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    visible: Tensor | None,
-    alibi: Tensor | None,
-    *,
-    scale: float | None,
-    softcap: float | None,
-) -> PartialAttention:
-    """One segment; with ALiBi, whose bias is too large for 16 bits, in float32."""
-    if alibi is None:
-        bias = None if visible is None else bias_of_mask(visible, q.dtype)
-        return attention_with_lse(q, k, v, bias, scale, softcap)
-    bias = alibi if visible is None else alibi.masked_fill(~visible, float("-inf"))
-    out, lse = unfused_attention(q.float(), k.float(), v.float(), bias, scale, softcap)
-    return PartialAttention(out.to(q.dtype), lse)
-
-
-def _alibi(
-    slopes: Tensor | None, positions: Tensor | None, t: int, steps: int, q_shape: torch.Size, g: int
-) -> tuple[Tensor | None, Tensor | None]:
-    """ALiBi's bias of the prompt's tokens [#b, g, group * w, t], of a sequence's steps [b * g, 1, group, steps]."""
-    if slopes is None:
-        return None, None
-    b, _, w, _ = q_shape
-    if positions is None:
-        positions = torch.arange(t, dtype=torch.int64, device=slopes.device)[None]
-    step = torch.arange(1, steps + 1, dtype=torch.int64, device=slopes.device)
-    response_positions = positions[:, -1:] + step
-    prompt = slopes[:, None].expand(-1, w).reshape(1, g, -1, 1) * positions[:, None, None]
-    response = slopes.view(1, g, -1, 1) * response_positions[:, None, None]
-    return prompt, response.expand(b, -1, -1, -1).flatten(0, 1)[:, None]
-
-
-def _slots_of_paths(beam_index: Tensor) -> Tensor:
-    """The slots that sequences read, [b, steps * w]: those of a step side by side, as the sequences write them."""
-    _, w, steps = beam_index.shape
-    first_slots = torch.arange(0, steps * w, w, dtype=torch.int32, device=beam_index.device)
-    return (beam_index + first_slots).transpose(1, 2).flatten(1)
-
-
-def _selected(x: Tensor, slots: Tensor) -> Tensor:
-    """A copy of these slots [b, n] of x [b, g, slots, d]."""
-    b, g, _, d = x.shape
-    out = x.new_empty(b, g, slots.shape[1], d)
-    for request in range(b):
-        torch.index_select(x[request], 1, slots[request], out=out[request])
-    return out
 
 
 TORCH = TorchKernels()

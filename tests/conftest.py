@@ -32,6 +32,7 @@ torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch
 # is made once; the files that are not listed take less, and fill the time until all workers are done.
 LONGEST = (
     "kernels/test_sycl.py",
+    "kernels/test_sycl_attention.py",
     "kernels/test_triton.py",
     "kernels/test_triton_xpu.py",
     "kernels/test_stages.py",
@@ -44,6 +45,7 @@ LONGEST = (
     "checkpoint/test_default_model.py",
     "families/test_families.py",
     "generation/test_beam_search.py",
+    "generation/test_late_stop.py",
     "parallel/test_processes.py",
     "lab/test_kv_trace.py",
     "generation/test_memory.py",
@@ -59,6 +61,7 @@ LONGEST = (
     "bench/test_workers.py",
     "bench/test_report.py",
     "parallel/test_parts.py",
+    "cli/test_generate.py",
     "cli/test_pipes.py",
     "draw/test_beam_stepper.py",
     "generation/test_sampling.py",

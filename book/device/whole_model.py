@@ -38,8 +38,8 @@ def merge(arguments: list[str]) -> int:
 
 def find_tinyllm() -> None:
     """Make tinyllm importable as in a worker; that module can be loaded before tinyllm is importable."""
-    path = ROOT / "tinyllm" / "bench" / "worker_engines.py"
-    spec = importlib.util.spec_from_file_location("worker_engines", path)
+    path = ROOT / "tinyllm" / "bench" / "checkout.py"
+    spec = importlib.util.spec_from_file_location("checkout", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.find_tinyllm()

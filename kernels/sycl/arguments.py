@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from ..packed import PLANE_ALIGNMENT, check_planes
@@ -20,13 +21,20 @@ def check_alike(first: Tensor, **others: Tensor | None) -> None:
     for name, other in others.items():
         if other is None:
             continue
-        if other.dtype != first.dtype or other.device != first.device:
-            given = f"{other.dtype} on {other.device}"
-            raise ValueError(f"{name} is {given}, expected {first.dtype} on {first.device}")
+        check_format(name, other, first.dtype, first.device)
         if other.stride(-1) != 1 and other.shape[-1] != 1:
             raise ValueError(
                 f"{name} has strides {other.stride()}: the last axis must be contiguous"
             )
+
+
+def check_format(
+    name: str, tensor: Tensor | None, dtype: torch.dtype, device: torch.device
+) -> None:
+    """Raise ValueError unless the tensor, where there is one, has this dtype and lies on this device."""
+    if tensor is not None and (tensor.dtype != dtype or tensor.device != device):
+        given = f"{tensor.dtype} on {tensor.device}"
+        raise ValueError(f"{name} is {given}, expected {dtype} on {device}")
 
 
 def check_shape(name: str, tensor: Tensor | None, *shape: int) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..kernel_set import KeyValueScales
-from .arguments import check_alike, check_shape
+from .arguments import check_alike, check_format, check_shape
 from .runtime import Kernel, Runtime, runtime_of
 
 HEAD_DIMS = (64, 80, 96, 128, 256)
@@ -189,10 +189,7 @@ def _check_segments(
         "response_k": response_k,
         "response_v": response_v,
     }
-    dtype = torch.int8 if is_int8 else q.dtype
-    if prompt_k.dtype != dtype or prompt_k.device != q.device:
-        given = f"{prompt_k.dtype} on {prompt_k.device}"
-        raise ValueError(f"prompt_k is {given}, expected {dtype} on {q.device}")
+    check_format("prompt_k", prompt_k, torch.int8 if is_int8 else q.dtype, q.device)
     check_alike(q)
     check_alike(prompt_k, **segments)
     step = 16 // prompt_k.element_size()
@@ -240,9 +237,7 @@ def _check_index(name: str, x: Tensor | None, q: Tensor, shape: tuple[int | None
     """Raise ValueError unless an int32 tensor, where there is one, has this shape (None: any)."""
     if x is None:
         return
-    if x.dtype != torch.int32 or x.device != q.device:
-        given = f"{x.dtype} on {x.device}"
-        raise ValueError(f"{name} is {given}, expected torch.int32 on {q.device}")
+    check_format(name, x, torch.int32, q.device)
     check_shape(name, x, *(x.shape[-1] if size is None else size for size in shape))
     if x.stride(-1) != 1 and x.shape[-1] > 1:
         raise ValueError(f"{name} has strides {x.stride()}: the last axis must be contiguous")

@@ -8,7 +8,6 @@ registers or keeps an array in memory.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import sys
 from collections.abc import Iterable
@@ -240,16 +239,8 @@ the kernels' text and of their variants: the tests compare it, and compile every
 
 def main(arguments: list[str] | None = None) -> int:
     """Rewrite the page, or its second table with --newer; returns 1 where a kernel spills."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tinyllm.kernels.sycl.isa", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument(
-        "--newer",
-        action="store_true",
-        help="fetch Debian unstable's ocloc, and rewrite its table only",
-    )
+    newer = ocloc.parse_newer("tinyllm.kernels.sycl.isa", __doc__, arguments)
     with ocloc.scratch() as folder:
-        newer = parser.parse_args(arguments).newer
         compiler = ocloc.newer(Path(folder)) if newer else ocloc.installed()
         rows = reports(compiler)
     replace_section(TABLE, PREFACE, section(compiler, rows), newer)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,6 +108,17 @@ def newer(folder: Path) -> Compiler:
         str(binary),
     )
     return Compiler(command, "", f"Debian's intel-ocloc {package.name.split('_')[1]}", NEWER)
+
+
+def parse_newer(module: str, doc: str, arguments: Sequence[str] | None) -> bool:
+    """Whether a program that rewrites a table of machine code is to write that of `newer`: its one option, --newer."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=doc.split("\n")[0])
+    parser.add_argument(
+        "--newer",
+        action="store_true",
+        help="fetch Debian unstable's ocloc, and rewrite its table only",
+    )
+    return parser.parse_args(arguments).newer
 
 
 def _unstable(folder: Path) -> list[str]:

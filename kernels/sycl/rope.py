@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from .arguments import check_alike, check_shape
+from .arguments import check_alike, check_format, check_shape
 from .runtime import runtime_of
 
 HEADS_PER_GROUP = 8  # a work-group of one head would be one hardware thread
@@ -86,16 +86,12 @@ def _check_slots(
     dtype = torch.int8 if has_scales else q.dtype
     if has_scales != (v_scale is not None):
         raise ValueError("one of k_scale and v_scale is None: expected scales of both, or of none")
-    if k_slot.dtype != dtype or k_slot.device != q.device:
-        given = f"{k_slot.dtype} on {k_slot.device}"
-        raise ValueError(f"k_slot is {given}, expected {dtype} on {q.device}")
+    check_format("k_slot", k_slot, dtype, q.device)
     check_alike(k_slot, v_slot=v_slot)
     check_shape("k_scale", k_scale, *k_slot.shape[:-1])
     check_shape("v_scale", v_scale, *v_slot.shape[:-1])
-    for name, x in (("k_scale", k_scale), ("v_scale", v_scale)):
-        if x is not None and (x.dtype != torch.float32 or x.device != q.device):
-            given = f"{x.dtype} on {x.device}"
-            raise ValueError(f"{name} is {given}, expected torch.float32 on {q.device}")
+    check_format("k_scale", k_scale, torch.float32, q.device)
+    check_format("v_scale", v_scale, torch.float32, q.device)
 
 
 def _slot_tokens(start: Tensor | None, k_slot: Tensor, q: Tensor) -> int:
@@ -121,10 +117,8 @@ def _check_norms(norms: HeadNorms | None, q: Tensor) -> None:
 
 def _check_angles(cos: Tensor, sin: Tensor, q: Tensor) -> None:
     b, _, t, d = q.shape
-    for name, table in (("cos", cos), ("sin", sin)):
-        if table.dtype != torch.float32 or table.device != q.device:
-            given = f"{table.dtype} on {table.device}"
-            raise ValueError(f"{name} is {given}, expected torch.float32 on {q.device}")
+    check_format("cos", cos, torch.float32, q.device)
+    check_format("sin", sin, torch.float32, q.device)
     half = cos.shape[-1]
     if cos.shape not in ((1, t, half), (b, t, half)) or 2 * half > d or d % 2:
         given = f"cos has shape {list(cos.shape)}"

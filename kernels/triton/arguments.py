@@ -6,7 +6,7 @@ as if it were a parameter. A stride counts elements from one index to the next; 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,6 +28,33 @@ def check_int32(**numbers: Tensor | None) -> None:
     for name, x in numbers.items():
         if x is not None and x.dtype != torch.int32:
             raise ValueError(f"{name} is {list(x.shape)} of {x.dtype}: expected int32")
+
+
+def check_scales(keys: Tensor, **scales: Tensor) -> None:
+    """Raise ValueError unless all `scales` are float32, one for each row of `keys` [..., d], and laid out alike."""
+    expected_shape = keys.shape[:-1]
+    expected_stride = next(iter(scales.values())).stride()
+    for name, x in scales.items():
+        alike = x.shape == expected_shape and x.stride() == expected_stride
+        if not alike or x.dtype != torch.float32:
+            raise ValueError(
+                f"{name} is {list(x.shape)} of {x.dtype}, strides {x.stride()}: "
+                f"expected {list(expected_shape)} of torch.float32, alike for k and v"
+            )
+
+
+def scale_pointers(k_scale: Tensor | None, v_scale: Tensor | None) -> dict[str, Any]:
+    """The scales [batch, kv_heads, tokens] as members of a `PromptSegment` or of `CacheSlots`; none, no members."""
+    if k_scale is None:
+        return {}
+    stride_batch, stride_head, stride_token = k_scale.stride()
+    return {
+        "k_scale_ptr": k_scale,
+        "v_scale_ptr": v_scale,
+        "stride_scale_batch": stride_batch,
+        "stride_scale_head": stride_head,
+        "stride_scale_token": stride_token,
+    }
 
 
 def window_or_none(window: int | None) -> int | None:

@@ -8,21 +8,13 @@ import torch
 from torch import Tensor
 
 from ..kernel_set import KeyValueScales
+from .arguments import check_scales, scale_pointers
 from .split_plan import response_layout
 
 
 def prompt_scales(scales: KeyValueScales | None) -> dict[str, Any]:
     """Members of a `PromptSegment`."""
-    if scales is None:
-        return {}
-    stride_batch, stride_head, stride_token = scales.prompt_k.stride()
-    return {
-        "k_scale_ptr": scales.prompt_k,
-        "v_scale_ptr": scales.prompt_v,
-        "stride_scale_batch": stride_batch,
-        "stride_scale_head": stride_head,
-        "stride_scale_token": stride_token,
-    }
+    return {} if scales is None else scale_pointers(scales.prompt_k, scales.prompt_v)
 
 
 def response_scales(scales: KeyValueScales | None, w: int) -> dict[str, Any]:
@@ -55,7 +47,11 @@ def check_attention(
     b, h, w, d = q.shape
     kv_heads = prompt_k.shape[1]
     dtype = q.dtype if scales is None else torch.int8
-    _check_scales(scales, prompt_k, response_k)
+    if scales is not None:
+        check_scales(prompt_k, prompt_k_scale=scales.prompt_k, prompt_v_scale=scales.prompt_v)
+        check_scales(
+            response_k, response_k_scale=scales.response_k, response_v_scale=scales.response_v
+        )
     for name, v, k in (("prompt_v", prompt_v, prompt_k), ("response_v", response_v, response_k)):
         if v.shape != k.shape or v.stride() != k.stride():
             given = f"{list(v.shape)}, strides {v.stride()}"
@@ -84,19 +80,3 @@ def check_attention(
             f"prompt_positions is {list(prompt_positions.shape)} of {prompt_positions.dtype}: "
             f"expected [{b}, t] of int32"
         )
-
-
-def _check_scales(scales: KeyValueScales | None, prompt_k: Tensor, response_k: Tensor) -> None:
-    """Raise ValueError unless each key and value has a scale, and keys and values are alike."""
-    if scales is None:
-        return
-    given = scales._asdict()
-    for name, k in (("prompt", prompt_k), ("response", response_k)):
-        for kind in "kv":
-            x = given[f"{name}_{kind}"]
-            alike = x.shape == k.shape[:-1] and x.stride() == given[f"{name}_k"].stride()
-            if x.dtype != torch.float32 or not alike:
-                raise ValueError(
-                    f"the scales of {name}_{kind} are {list(x.shape)} of {x.dtype}, strides "
-                    f"{x.stride()}: expected {list(k.shape[:-1])} of torch.float32, alike for k and v"
-                )

@@ -6,7 +6,6 @@ that is not in `KNOWN_SPILLS`, spills more than stands there, or spills no longe
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -190,15 +189,7 @@ def newer_compiler(folder: Path) -> ocloc.Compiler:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rewrite the page, or its second table with --newer; returns 1 where spills are not as known."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tinyllm.kernels.triton.isa", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument(
-        "--newer",
-        action="store_true",
-        help="fetch Debian unstable's ocloc, and rewrite its table only",
-    )
-    newer = parser.parse_args(arguments).newer
+    newer = ocloc.parse_newer("tinyllm.kernels.triton.isa", __doc__, arguments)
     with ocloc.scratch() as folder:
         offline = newer_compiler(Path(folder)) if newer else ocloc.installed()
         rows = reports(offline, Path(folder))

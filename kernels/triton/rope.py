@@ -7,24 +7,15 @@ gets codes and a scale of each head, 2*g*(d + 4) bytes: a program holds all elem
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from .arguments import (
-    CacheSlots,
-    HeadNormPointers,
-    RopeTables,
-    Strides,
-    cdiv,
-    check_int32,
-    next_power_of_2,
-)
+from .arguments import CacheSlots, RopeTables, cdiv, check_int32, next_power_of_2, scale_pointers
 from .int8 import codes_of, largest_of, scale_of
+from .rope_arguments import Layout, check_slot_scales, head_norm_pointers, rope_strides
 from .tuning import LaunchConfig, launch_for
 
 
@@ -268,11 +259,9 @@ def rope_and_store(
     [b, t, h, d]. Raises ValueError where shapes differ, or where k and v, the slots, or cos and sin are not laid out
     alike, or the last dimension of any is not dense.
     """
-    tensors = (q, k, v, cos, sin, k_slot, v_slot)
-    strides = _checked_strides(
-        *[Layout(x.shape, x.stride()) for x in tensors], has_start=start is not None
-    )
-    _check_scales(k_slot, v_slot, k_scale, v_scale)
+    layouts = [Layout(x.shape, x.stride()) for x in (q, k, v, cos, sin, k_slot, v_slot)]
+    strides = rope_strides(*layouts, has_start=start is not None)
+    check_slot_scales(k_slot, v_slot, k_scale, v_scale)
     check_int32(start=start)
     b, h, t, d = q.shape
     kv_heads = k.shape[1]
@@ -288,9 +277,9 @@ def rope_and_store(
         stride_batch=strides.slots.batch,
         stride_head=strides.slots.head,
         stride_token=strides.slots.token,
-        **_scales(k_scale, v_scale),
+        **scale_pointers(k_scale, v_scale),
     )
-    head_norms = _head_norms(norms, d)
+    head_norms = head_norm_pointers(norms, d)
     block_heads = launch.blocks["heads"]
     blocks = cdiv(h, block_heads) + 2 * cdiv(kv_heads, block_heads)
     _rope_and_store[(t, blocks, b)](
@@ -306,133 +295,3 @@ def rope_and_store(
         **launch.options,
     )  # fmt: skip
     return out, k_slot, v_slot
-
-
-class Layout(NamedTuple):
-    """Shape and strides of a tensor: all that a launch depends on beside the addresses."""
-
-    shape: tuple[int, ...]
-    stride: tuple[int, ...]
-
-    @property
-    def outer(self) -> tuple[int, ...]:
-        """Strides of all but the last dimension; 0 along one of size 1, which is broadcast or has no second index."""
-        pairs = zip(self.shape[:-1], self.stride[:-1], strict=True)
-        return tuple(0 if size == 1 else stride for size, stride in pairs)
-
-
-class RopeStrides(NamedTuple):
-    """The strides of a launch; those of `angles` are from one request, and from one token, to the next."""
-
-    q: Strides
-    kv: Strides
-    out: Strides
-    slots: Strides
-    angles: tuple[int, ...]
-
-
-@lru_cache
-def _checked_strides(
-    q: Layout,
-    k: Layout,
-    v: Layout,
-    cos: Layout,
-    sin: Layout,
-    k_slot: Layout,
-    v_slot: Layout,
-    *,
-    has_start: bool,
-) -> RopeStrides:
-    """The strides of tensors that belong together, computed once for all layers of a pass; else a ValueError."""
-    _check(q, k, v, cos, sin, k_slot, v_slot, has_start)
-    b, h, t, d = q.shape
-    out = Layout((b, h, t, d), (t * h * d, d, h * d, 1))
-    return RopeStrides(
-        q=Strides(*q.outer),
-        kv=Strides(*k.outer),
-        out=Strides(*out.outer),
-        slots=Strides(*k_slot.outer),
-        angles=cos.outer,
-    )
-
-
-def _head_norms(norms: Any, d: int) -> HeadNormPointers:
-    """The norms of heads as the kernel receives them; raises ValueError unless they are of rows of d."""
-    if norms is None:
-        return HeadNormPointers(None, None, None)
-    if any(w.shape != (d,) or w.stride(0) != 1 for w in (norms.q, norms.k)):
-        raise ValueError(
-            f"norms are {list(norms.q.shape)} and {list(norms.k.shape)}: expected dense [{d}]"
-        )
-    return HeadNormPointers(norms.q, norms.k, norms.eps)
-
-
-def _scales(k_scale: Tensor | None, v_scale: Tensor | None) -> dict[str, Any]:
-    """Members of `CacheSlots`."""
-    if k_scale is None:
-        return {}
-    stride_batch, stride_head, stride_token = k_scale.stride()
-    return {
-        "k_scale_ptr": k_scale,
-        "v_scale_ptr": v_scale,
-        "stride_scale_batch": stride_batch,
-        "stride_scale_head": stride_head,
-        "stride_scale_token": stride_token,
-    }
-
-
-def _check_scales(
-    k_slot: Tensor, v_slot: Tensor, k_scale: Tensor | None, v_scale: Tensor | None
-) -> None:
-    """Raise ValueError unless there are scales for int8 slots, and only for those."""
-    has_scales = {k_scale is not None, v_scale is not None}
-    are_int8 = {k_slot.dtype == torch.int8, v_slot.dtype == torch.int8}
-    if has_scales != are_int8 or len(are_int8) == 2:
-        raise ValueError(
-            f"slots of {k_slot.dtype} and {v_slot.dtype}: expected two of torch.int8 and the scales "
-            "of both, or no scales"
-        )
-    if k_scale is None:
-        return
-    for name, x in (("k_scale", k_scale), ("v_scale", v_scale)):
-        alike = x.shape == k_slot.shape[:-1] and x.stride() == k_scale.stride()
-        if not alike or x.dtype != torch.float32:
-            raise ValueError(
-                f"{name} is {list(x.shape)} of {x.dtype}, strides {x.stride()}: "
-                f"expected {list(k_slot.shape[:-1])} of torch.float32, alike for k and v"
-            )
-
-
-def _check(
-    q: Layout,
-    k: Layout,
-    v: Layout,
-    cos: Layout,
-    sin: Layout,
-    k_slot: Layout,
-    v_slot: Layout,
-    has_start: bool,
-) -> None:
-    written = k_slot
-    if has_start:  # memory for more tokens than those of k
-        slots = min(k.shape[2], k_slot.shape[2])
-        written = Layout((*k_slot.shape[:2], slots, *k_slot.shape[3:]), k_slot.stride)
-    pairs = (("v", v, k), ("k_slot", written, k), ("v_slot", v_slot, k_slot), ("sin", sin, cos))
-    for name, x, partner in pairs:
-        if x.shape != partner.shape:
-            raise ValueError(f"{name} has shape {list(x.shape)}: expected {list(partner.shape)}")
-        if name != "k_slot" and x.outer != partner.outer:
-            raise ValueError(
-                f"{name} has strides {x.stride}: expected those of its partner, {partner.stride}"
-            )
-    if any(x.stride[-1] != 1 for x in (q, k, v, cos, sin, k_slot, v_slot)):
-        raise ValueError(
-            "the last dimension of q, k, v, cos, sin and the slots must be dense (stride 1)"
-        )
-    b, _, t, d = q.shape
-    batch, tokens, half = cos.shape
-    rows_fit = k.shape[0] == b and k.shape[2:] == (t, d)
-    if not rows_fit or batch not in (1, b) or tokens != t or 2 * half > d:
-        raise ValueError(
-            f"q {list(q.shape)}, k {list(k.shape)} and cos {list(cos.shape)} do not belong together"
-        )

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import models
-from tinyllm.bench import worker_engines
+from tinyllm.bench import worker_engines, worker_formats, worker_runtimes
 from tinyllm.bench.compare import Plan, bench
 from tinyllm.bench.engines import EngineSettings, Failures, open_engines
 from tinyllm.bench.machine import Machine
@@ -204,7 +204,7 @@ def test_openvino_quantises_to_the_integers_of_a_row(folder, with_module):
     with_module("openvino", Core=lambda: core)
     with_module("openvino_genai", SchedulerConfig=SimpleNamespace, LLMPipeline=lambda *a, **k: None)
     for bits in ("int4", "int8"):
-        engine = worker_engines.OpenVINO(folder, CPU, torch.float32, weights=bits)
+        engine = worker_runtimes.OpenVINO(folder, CPU, torch.float32, weights=bits)
         assert (engine.weight_bytes, engine.table_bytes) == (3, 40)
         assert engine.weights.startswith(f"packed {bits}")
     how = {"export": True, "compile": False}
@@ -226,13 +226,13 @@ def output_of(node):
 def test_groups_divide_all_rows(inputs, size, tmp_path):
     config = dict(zip(("hidden_size", "intermediate_size"), inputs, strict=True))
     (tmp_path / "config.json").write_text(json.dumps(config))
-    assert worker_engines.group_size(tmp_path) == size
+    assert worker_formats.group_size(tmp_path) == size
 
 
 def test_rows_that_no_group_divides_raise(tmp_path):
     (tmp_path / "config.json").write_text('{"hidden_size": 40, "intermediate_size": 64}')
     with pytest.raises(ValueError, match=r"rows of \[40, 64\] weights.*a multiple of 32"):
-        worker_engines.group_size(tmp_path)
+        worker_formats.group_size(tmp_path)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
@@ -249,7 +249,7 @@ def test_torchao_quantises_linear_layers(bits, dtype, folder, with_module):
     engine = worker_engines.load_torchao(folder, CPU, dtype, weights=bits)
     table = engine.model.get_input_embeddings().weight
     assert engine.model.configured == ({"group_size": 64} if bits == "int4" else {})
-    assert engine.weights == f"packed {bits}, dense {worker_engines.name_of(dtype)}"
+    assert engine.weights == f"packed {bits}, dense {worker_formats.name_of(dtype)}"
     frozen = engine.options["compile_config"].options.get("freezing", False)
     assert frozen == (dtype == torch.bfloat16)
     assert engine.table_bytes == table.nbytes
@@ -276,5 +276,5 @@ def test_the_bytes_of_a_packed_tensor_are_those_of_its_parts():
     from torch.testing._internal.two_tensor import TwoTensor
 
     packed = TwoTensor(torch.zeros(3, 4), torch.zeros(3, 4))
-    assert worker_engines.stored_bytes(packed) == 2 * 3 * 4 * 4
-    assert worker_engines.stored_bytes(torch.zeros(3, dtype=torch.int8)) == 3
+    assert worker_formats.stored_bytes(packed) == 2 * 3 * 4 * 4
+    assert worker_formats.stored_bytes(torch.zeros(3, dtype=torch.int8)) == 3

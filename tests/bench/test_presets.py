@@ -4,8 +4,8 @@ import pytest
 
 import tinyllm
 from tinyllm.bench.presets import FIRST, PRESETS, BenchCase, pick_preset
-from tinyllm.cli import bench as command
 from tinyllm.cli import main
+from tinyllm.cli.bench_options import resolve
 from tinyllm.stages import FASTEST
 
 
@@ -42,18 +42,18 @@ def test_options_replace_the_values_of_a_preset():
         "--stages",
         FIRST,
     ]
-    preset = command.resolve(parsed(["--preset", "latency", *options, "--peers", "--repeats", "2"]))
+    preset = resolve(parsed(["--preset", "latency", *options, "--peers", "--repeats", "2"]))
     assert preset.cases == [BenchCase(8, 2, 3, 5), BenchCase(16, 2, 3, 5)]
     assert (preset.stages, preset.peers, preset.repeats, preset.separate) == ((FIRST,), (), 2, True)
-    assert command.resolve(parsed(["--preset", "throughput", "--batch", "8"])).batches is None
-    assert command.resolve(parsed(["--preset", "latency", "--one-copy"])).separate is False
+    assert resolve(parsed(["--preset", "throughput", "--batch", "8"])).batches is None
+    assert resolve(parsed(["--preset", "latency", "--one-copy"])).separate is False
 
 
 def test_a_cpu_has_values_of_its_own():
-    preset = command.resolve(parsed(["--preset", "answers", "--device", "cpu"]))
+    preset = resolve(parsed(["--preset", "answers", "--device", "cpu"]))
     assert preset.cases == [BenchCase(512, 1, 1, 32, num_answers=n) for n in (1, 4, 16, 64)]
     given = ["--preset", "answers", "--device", "cpu", "--answers", "3", "--prompts", "8"]
-    assert command.resolve(parsed(given)).cases == [BenchCase(8, 1, 1, 32, num_answers=3)]
+    assert resolve(parsed(given)).cases == [BenchCase(8, 1, 1, 32, num_answers=3)]
     assert PRESETS["ladder"].on("cpu") == PRESETS["ladder"]
     assert PRESETS["answers"].on("cuda") == PRESETS["answers"]
 
@@ -69,7 +69,7 @@ def test_a_cpu_has_values_of_its_own():
 )
 def test_answers_go_with_neither_beams_nor_other_processes(more, message):
     with pytest.raises(ValueError, match=message):
-        command.resolve(parsed(["--answers", "1", "2", *more]))
+        resolve(parsed(["--answers", "1", "2", *more]))
 
 
 def parsed(arguments):

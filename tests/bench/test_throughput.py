@@ -171,24 +171,30 @@ def test_throughput_from_the_command_line(saved, tmp_path, capsys):
         "3",
     ]
     engines = ["--stages", "segment", "--peers", "hf", "--memory-budget", "16"]
-    engines += ["--weights", "bfloat16"]
+    engines += ["--weights", "bfloat16", "--kv-dtype", "int8"]
     files = ["--json", str(out), "--png", str(png)]
     assert (
         main(["bench", "--preset", "throughput", "--model", str(saved), *small, *engines, *files])
         == 0
     )
     rows = read_rows(out)
+    ours = ["segment", "segment, int8 keys", "segment, bfloat16", "segment, bfloat16, int8 keys"]
     assert [(row.stage, row.batch, row.largest_batch) for row in rows] == [
-        (name, batch, 3) for name in ("hf", "segment", "segment, bfloat16") for batch in (1, 3)
+        (name, batch, 3) for name in ("hf", *ours) for batch in (1, 3)
     ]
+    assert {row.stage: row.kv_dtype for row in rows} == {
+        name: "int8" if "int8" in name else None for name in ("hf", *ours)
+    }
     sizes = {row.stage: row.weight_bytes for row in rows}
     assert sizes["segment, bfloat16"] < 0.6 * sizes["segment"]
-    assert {row.first_difference for row in rows} == {None}
+    assert sizes["segment, bfloat16, int8 keys"] == sizes["segment, bfloat16"]
+    exact = [row for row in rows if row.kv_dtype is None]
+    assert {row.first_difference for row in exact} == {None}
     assert png.read_bytes().startswith(b"\x89PNG")
     shown = capsys.readouterr().out
     assert (
         "2 beams, 8 tokens in, 4 out" in shown
-        and shown.count("3 (largest)") == 3
+        and shown.count("3 (largest)") == 5
         and "seconds per call" in shown
     )
 

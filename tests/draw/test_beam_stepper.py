@@ -14,7 +14,8 @@ import tinyllm
 from tinyllm.draw.beam_memory import draw_beam_memory
 from tinyllm.draw.beam_stepper import step_through_beams
 from tinyllm.draw.picture import picture
-from tinyllm.lab.kv_trace import as_text, trace_beams
+from tinyllm.lab.beam_trace import as_text
+from tinyllm.lab.kv_trace import trace_beams
 
 STEPS = range(5)
 

@@ -4,20 +4,18 @@ import json
 import warnings
 from functools import cache
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_generation import AddOne, Recorder, SeesScores, tokenizer  # noqa: F401
+from test_generation import AddOne, SeesScores
 from transformers import MaxLengthCriteria, StoppingCriteria
 
 import models
 import tinyllm
 from models import close
 from tinyllm.model import restage
-from tinyllm.runtime.stop import AsyncStopFlag
 
 LENGTHS = (2, 5, 8)
 T = max(LENGTHS)
@@ -237,7 +235,7 @@ def test_what_a_criterion_is_shown(stage, record):
 
 @every_stage
 @pytest.mark.parametrize("several", [False, True])
-def test_stop_strings(stage, several, tokenizer):  # noqa: F811
+def test_stop_strings(stage, several, tokenizer):
     """A prompt and two tokens that a beam of it says one after the other."""
     batch = batch_of((5,)) | {"num_beams": 4, "num_return_sequences": 4, "tokenizer": tokenizer}
     free = theirs(**batch)
@@ -365,101 +363,6 @@ def test_any_model_any_call(data, model, lengths):
         mine = run(tinyllm.optimize(model, stage=stage), **options)
         assert mine.sequences.tolist() == right.sequences.tolist(), stage
         assert mine.beam_indices.tolist() == right.beam_indices.tolist(), stage
-
-
-class Late(AsyncStopFlag):
-    """Answers as on a GPU, one step late, without one."""
-
-    made = ()
-
-    def __init__(self, device, *, sync):
-        super().__init__(device, sync=sync)
-        self.late, self.answers, self.arrived = (
-            not sync,
-            torch.zeros(2, dtype=torch.bool),
-            [Mock(), Mock()],
-        )
-        self.calls, Late.made = 0, (*Late.made, self)
-
-    def __call__(self, stopped):
-        self.calls += 1
-        return super().__call__(stopped)
-
-
-@pytest.fixture
-def late(monkeypatch):
-    """Generation as on a GPU; says how many steps the last call took."""
-    monkeypatch.setattr(Late, "made", ())
-    monkeypatch.setattr("tinyllm.generation.session.AsyncStopFlag", Late)
-    return lambda: Late.made[-1].calls
-
-
-SEARCHES = {
-    "greedy": {},
-    "sampling": {"do_sample": True, "temperature": 1.5, "num_return_sequences": 2},
-    "beams": {"num_beams": 4, "num_return_sequences": 4},
-    "beams, early": {"num_beams": 4, "num_return_sequences": 4, "early_stopping": True},
-    "beams, sampled": {"num_beams": 3, "num_return_sequences": 3, "do_sample": True},
-}
-
-
-MOST = 30  # new tokens
-OVER = {"never": None, "soon": list(range(0, 60, 6)), "with the first token": list(range(60))}
-
-
-@every_stage
-@pytest.mark.parametrize("end", OVER)
-@pytest.mark.parametrize("search", SEARCHES)
-def test_an_answer_one_step_late_changes_nothing(stage, search, end, late):
-    """Whatever limit is left when it is over: none, one step, or more."""
-    options = batch_of() | SEARCHES[search] | {"eos_token_id": OVER[end]}
-    needed = steps_of(options, MOST)
-    assert (needed == MOST) == (end == "never")
-    assert (needed <= 2) == (end == "with the first token")
-    for limit in {needed, min(needed + 1, MOST), min(needed + 2, MOST)}:
-        options["max_new_tokens"] = limit
-        assert run(ours(stage), **options).tolist() == theirs(**options).tolist()
-        assert late() == min(steps_of(options, limit) + 1, limit)
-
-
-def steps_of(options, limit):
-    """How many steps transformers takes."""
-    return len(theirs(**options | RECORD | {"max_new_tokens": limit}).scores)
-
-
-@pytest.mark.parametrize("search", ["greedy", "sampling"])
-def test_a_late_answer_takes_the_last_step_back(search, monkeypatch):
-    """Whenever it comes: what is returned is what an answer in time would have returned."""
-    options = batch_of() | SEARCHES[search] | {"eos_token_id": OVER["soon"]}
-    found = []
-    for step in range(1, 9):
-        for late in (False, True):
-            told = Mock(late=late, side_effect=[*[False] * (step - 1 + late), True])
-            monkeypatch.setattr("tinyllm.generation.session.AsyncStopFlag", Mock(return_value=told))
-            found.append(run(ours("segment"), **options).tolist())
-    assert found[::2] == found[1::2]
-    assert all(before != after for before, after in zip(found[::2], found[2::2], strict=False))
-
-
-@pytest.mark.parametrize("search", SEARCHES)
-def test_steps_that_somebody_watches_are_not_taken_in_vain(search, late):
-    options = SEARCHES[search] | {"eos_token_id": OVER["soon"], "max_new_tokens": MOST}
-    right = check("segment", **options)
-    assert late() == len(right.scores) < MOST
-    seen = SeesScores()
-    run(ours("segment"), **batch_of() | options, stopping_criteria=[seen])
-    assert late() == len(seen.seen) == len(right.scores)
-
-
-def test_a_streamer_is_given_no_token_too_many(late):
-    recorders = Recorder(), Recorder()
-    for model, recorder in zip((hf(), ours("segment")), recorders, strict=True):
-        run(
-            model,
-            **batch_of() | {"eos_token_id": OVER["soon"], "max_new_tokens": MOST},
-            streamer=recorder,
-        )
-    assert recorders[0].calls == recorders[1].calls
 
 
 def test_recorded_table_of_identity():

@@ -5,7 +5,6 @@ import warnings
 import pytest
 import torch
 from transformers import (
-    GenerationConfig,
     LogitsProcessor,
     LogitsProcessorList,
     MaxLengthCriteria,
@@ -19,30 +18,7 @@ from transformers.generation.streamers import BaseStreamer
 import models
 import tinyllm
 
-LENGTHS = (2, 5, 8)
-T = max(LENGTHS)
-
-
-@pytest.fixture(scope="module")
-def hf():
-    return models.tiny(seed=2)
-
-
-@pytest.fixture(scope="module")
-def model(hf):
-    return tinyllm.optimize(hf)
-
-
-@pytest.fixture(scope="module")
-def batch():
-    ids, mask = models.ragged(61, LENGTHS, seed=8)
-    return {"input_ids": ids, "attention_mask": mask}
-
-
-@pytest.fixture(scope="module")
-def free(hf, batch):
-    """What the model says when nothing stops it."""
-    return hf.generate(**batch, max_new_tokens=20, do_sample=False)
+T = 8  # tokens of the longest prompt
 
 
 def theirs(hf, *args, **options):
@@ -218,11 +194,6 @@ def test_max_time_ends_after_the_token_on_which_it_ran_out(hf, model, batch):
     assert assert_same(hf, model, **batch, max_time=1e-9).shape[1] == T + 1
 
 
-@pytest.fixture(scope="module")
-def tokenizer():
-    return models.letters()
-
-
 @pytest.mark.parametrize("several", [False, True])
 def test_stop_strings(hf, model, free, tokenizer, several):
     ids = free[2:, :T]
@@ -270,120 +241,10 @@ def test_text_streamer(model, free, tokenizer, capsys):
     assert capsys.readouterr().out.strip() == tokenizer.decode(out[0, T:])
 
 
-@pytest.mark.parametrize(
-    "kept", [(), ("output_scores",), ("output_logits",), ("output_scores", "output_logits")]
-)
-def test_output_as_a_record(hf, model, batch, kept):
-    options = {
-        "return_dict_in_generate": True,
-        "repetition_penalty": 1.4,
-        "max_new_tokens": 6,
-    } | dict.fromkeys(kept, True)
-    expected, mine = theirs(hf, **batch, **options), model.generate(**batch, **options)
-    assert type(mine) is type(expected)
-    assert mine.sequences.tolist() == expected.sequences.tolist()
-    for name in ("scores", "logits"):
-        ours, right = getattr(mine, name), getattr(expected, name)
-        assert type(ours) is type(right)
-        if right is not None:
-            torch.testing.assert_close(torch.stack(ours), torch.stack(right), rtol=1e-4, atol=1e-4)
-
-
-def test_scores_are_not_kept_without_a_record(hf, model, batch):
-    assert_same(hf, model, **batch, output_scores=True)
-
-
-def test_generation_config_object(hf, model, batch, free):
-    config = GenerationConfig(max_new_tokens=6, eos_token_id=free[0, T + 3].item(), pad_token_id=3)
-    expected = theirs(hf, **batch, generation_config=config)
-    assert model.generate(**batch, generation_config=config).tolist() == expected.tolist()
-    assert model.generate(*batch.values(), config).tolist() == expected.tolist()
-
-
-@pytest.mark.parametrize(
-    "call", [{}, {"max_new_tokens": 3}, {"max_length": 11}, {"eos_token_id": None}], ids=str
-)
-@pytest.mark.parametrize("given", [False, True])
-def test_call_goes_before_object_goes_before_defaults(batch, free, call, given):
-    hf = models.tiny(seed=2)
-    hf.generation_config = GenerationConfig(
-        max_new_tokens=13, repetition_penalty=1.2, eos_token_id=free[0, T + 3].item()
-    )
-    config = GenerationConfig(max_new_tokens=5, no_repeat_ngram_size=2) if given else None
-    assert_same(hf, tinyllm.optimize(hf), **batch, generation_config=config, **call)
-
-
-def test_a_call_changes_no_defaults(hf, model, batch):
-    before = model.generation_config.to_dict()
-    config = GenerationConfig(max_new_tokens=4)
-    model.generate(**batch, generation_config=config, repetition_penalty=1.5, eos_token_id=5)
-    assert model.generation_config.to_dict() == before
-    assert config.to_dict() == GenerationConfig(max_new_tokens=4).to_dict()
-
-
 def test_options_that_sample_are_said_to_have_no_effect(model, batch, free):
     with pytest.warns(UserWarning, match="temperature, top_p has no effect without do_sample=True"):
         out = model.generate(**batch, temperature=0.5, top_p=0.5)
     assert out.tolist() == free.tolist()
-
-
-def test_int32_ids(hf, model, batch, free):
-    ids, mask = batch.values()
-    assert model.generate(ids.int(), mask.int()).tolist() == free.tolist()
-    assert model(ids.int()).equal(model(ids))
-
-
-@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int32, torch.float32])
-def test_masks_of_any_format(model, batch, free, dtype):
-    ids, mask = batch.values()
-    assert model.generate(ids, mask.to(dtype)).tolist() == free.tolist()
-
-
-def test_mask_is_inferred_from_the_pad_token(hf, model, free):
-    ids = free[:, :T].clone()
-    ids[ids == 0] = 1
-    ids[0, :3] = 0
-    inferred = assert_same(hf, model, ids, pad_token_id=0, eos_token_id=60)
-    mask = torch.ones_like(ids)
-    mask[0, :3] = 0
-    assert inferred.tolist() == model.generate(ids, mask, pad_token_id=0, eos_token_id=60).tolist()
-    assert inferred.tolist() != model.generate(ids, eos_token_id=60).tolist()
-
-
-def test_no_mask_is_inferred_where_pad_is_an_end(hf, model, free):
-    ids = free[:, :T].clone()
-    ids[0, :3] = 0
-    assert_same(hf, model, ids, pad_token_id=0, eos_token_id=[0, 60])
-
-
-def test_mask_of_ones_is_no_mask(model, free):
-    ids = free[:, :T]
-    out = model.generate(ids, return_dict_in_generate=True, output_logits=True)
-    ones = model.generate(
-        ids, torch.ones_like(ids), return_dict_in_generate=True, output_logits=True
-    )
-    assert torch.stack(out.logits).equal(torch.stack(ones.logits))
-
-
-def test_result_is_an_ordinary_tensor(model, batch, free):
-    eos = free[:, T + 2].tolist()
-    out = model.generate(
-        **batch,
-        eos_token_id=eos,
-        return_dict_in_generate=True,
-        output_logits=True,
-        output_scores=True,
-    )
-    assert out.sequences.is_contiguous()
-    assert out.sequences.dtype == torch.int64
-    for tensor in (out.sequences, *out.scores, *out.logits):
-        tensor.view(-1)[0] = 0  # neither an inference tensor nor a view of something larger
-
-
-def test_prompt_is_left_as_it_was(model, batch):
-    before = {name: value.clone() for name, value in batch.items()}
-    model.generate(**batch)
-    assert all(value.equal(before[name]) for name, value in batch.items())
 
 
 class Raises(BaseStreamer, LogitsProcessor, StoppingCriteria):

@@ -7,10 +7,12 @@ from functools import cache
 
 import pytest
 import torch
-from transformers import WatermarkingConfig
+from transformers import MinLengthLogitsProcessor, WatermarkingConfig
 
 import models
 import tinyllm
+from tinyllm.generation.criteria import EndTokens
+from tinyllm.generation.logits import MinLength
 
 IDS, MASK = models.ragged(61, (6, 3), seed=4)
 ONE_TOKEN = torch.tensor([[5], [9]])
@@ -140,3 +142,16 @@ def test_invalid_values_are_removed():
     for stage in ("naive", "final"):
         model = tinyllm.optimize(hf, stage=stage)
         assert answer(model, remove_invalid_values=True) == expected
+
+
+@pytest.mark.parametrize("ends", [[3], [0, 6, 3], [-1], [7, 2], [-2, 9]])
+@pytest.mark.parametrize("held", [4, 5, 6])
+def test_least_length_as_in_transformers(ends, held):
+    """End tokens that the vocabulary of 7 does not have are never chosen anyway."""
+    eos = torch.tensor(ends)
+    ids = torch.zeros(2, held, dtype=torch.int64)
+    scores = torch.randn(2, 7)
+    right = MinLengthLogitsProcessor(5, eos)(ids, scores)
+    assert torch.equal(MinLength(5, eos, vocab_size=7)(ids, scores), right)
+    order = scores.argsort()
+    assert torch.equal(EndTokens(eos)(order, None), torch.isin(order[:, -1], eos))

@@ -86,3 +86,38 @@ def same_number_of_threads():
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
+
+
+MARGIN = 1024
+
+
+@pytest.fixture
+def margins(monkeypatch):
+    """Every result starts as NaN, between NaNs that must still be there afterwards."""
+    made = []
+
+    def new_empty(self, *shape, dtype=None):
+        size = torch.Size(shape if isinstance(shape[0], int) else shape[0])
+        numbers = size.numel() + 2 * MARGIN
+        made.append(
+            torch.full((numbers,), float("nan"), dtype=dtype or self.dtype, device=self.device)
+        )
+        return made[-1][MARGIN:-MARGIN].view(size)
+
+    monkeypatch.setattr(torch.Tensor, "new_empty", new_empty)
+    yield
+    assert all(whole[:MARGIN].isnan().all() and whole[-MARGIN:].isnan().all() for whole in made), (
+        "written beside a result"
+    )
+
+
+@pytest.fixture(scope="session")
+def eight_lanes():
+    """A SYCL runtime with the sub-groups of Arc."""
+    from sycl_kernels import DEVICE
+
+    from tinyllm.kernels import sycl
+
+    if DEVICE.type == "xpu" and sycl.runtime_of(DEVICE).lanes != 8:
+        pytest.skip("this GPU has no sub-groups of 8")
+    return sycl.Runtime(DEVICE, lanes=8)

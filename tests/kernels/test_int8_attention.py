@@ -145,11 +145,11 @@ def test_scales_that_do_not_fit_are_refused(interpreted):
 
     refused(r"prompt_k is \[1, 1, 8, 64\] of torch.int8: expected .* of torch.float32", None)
     refused(
-        r"the scales of response_v are \[1, 1, 8\] of torch.float32",
+        r"response_v_scale is \[1, 1, 8\] of torch.float32",
         scales._replace(response_v=scales.response_v[..., 1:]),
     )
     refused(
-        r"the scales of prompt_k are \[1, 1, 8\] of torch.float64",
+        r"prompt_k_scale is \[1, 1, 8\] of torch.float64",
         scales._replace(prompt_k=scales.prompt_k.double()),
     )
     arguments["prompt_k"] = arguments["prompt_v"] = arguments["prompt_k"].float()

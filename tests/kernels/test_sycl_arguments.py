@@ -1,21 +1,13 @@
 """What the SYCL kernels cannot take: each argument that does not fit is named before a launch."""
 
-import os
-
 import pytest
 import torch
+from sycl_kernels import DEVICE, INT8_CASES, draw
 
 import tinyllm.kernels.sycl as sycl
 from tinyllm.check import references
+from tinyllm.check.cases import Draw
 from tinyllm.kernels.weights import DenseWeight
-
-DEVICE = torch.device("xpu:0" if torch.xpu.is_available() else "cpu")
-if "CI" not in os.environ and (reason := sycl.unavailable(DEVICE)):
-    pytest.skip(reason, allow_module_level=True)
-
-
-def draw(*shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape))).to(DEVICE)
 
 
 def whole(*shape):
@@ -138,3 +130,31 @@ def test_what_attention_cannot_take_is_named():
     refused("a window of 0 tokens: expected at least 1", window=0)
     too_many = torch.tensor([999, 2], dtype=torch.int32, device=DEVICE)
     refused(r"lengths are \[999, 2\], expected a key, and at most", lengths=too_many)
+
+
+def test_int8_that_does_not_fit_is_refused():
+    arguments = INT8_CASES["segment_attention"][2].make(Draw(0, torch.float32, DEVICE))
+    scales = arguments["scales"]
+    for change, message in (
+        ({"scales": None}, "prompt_k is torch.int8 on .*, expected torch.float32"),
+        (
+            {"prompt_k": arguments["prompt_k"].float()},
+            "is torch.float32 on .*, expected torch.int8",
+        ),
+        ({"scales": scales._replace(response_v=scales.prompt_v)}, "scale of response_v has shape"),
+        (
+            {"scales": scales._replace(prompt_k=scales.prompt_k.double())},
+            "prompt_k is torch.float64",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sycl.segment_attention(**arguments | change)
+    stored = INT8_CASES["rope_and_store"][0].make(Draw(0, torch.float32, DEVICE))
+    for change, message in (
+        ({"k_scale": None}, "one of k_scale and v_scale is None"),
+        ({"k_scale": None, "v_scale": None}, "k_slot is torch.int8 on .*, expected torch.float32"),
+        ({"v_scale": stored["v_scale"][..., 1:]}, "v_scale has shape"),
+        ({"v_scale": stored["v_scale"].double()}, "v_scale is torch.float64"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sycl.rope_and_store(**stored | change)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
 
 import pytest
 import torch
+from sycl_kernels import DEVICE
 
 import models
 import tinyllm
@@ -24,11 +24,7 @@ from tinyllm.kernels.sycl.runtime import Kernel
 from tinyllm.kernels.torch_kernels import UNPACKED_BYTES
 from tinyllm.kernels.weights import DenseWeight, PackedRows, PackedWeight
 
-DEVICE = torch.device("xpu:0" if torch.xpu.is_available() else "cpu")
 CASES = {case.title: case for case in TABLES["linear"].cases if "packed" in case.title}
-
-if "CI" not in os.environ and (reason := sycl.unavailable(DEVICE)):
-    pytest.skip(reason, allow_module_level=True)
 
 
 def packed_rows(name: str, n: int, k: int) -> PackedRows:
@@ -150,10 +146,7 @@ def test_tensors_at_any_address(monkeypatch):
         assert arguments.is_aligned(kernel_x) and arguments.is_aligned(kernel_norm)
 
 
-def test_every_weight_with_the_sub_groups_of_arc(monkeypatch):
-    if DEVICE.type == "xpu" and sycl.runtime_of(DEVICE).lanes != 8:
-        pytest.skip("this GPU has no sub-groups of 8")
-    eight_lanes = sycl.Runtime(DEVICE, lanes=8)
+def test_every_weight_with_the_sub_groups_of_arc(monkeypatch, eight_lanes):
     for family in ("linear", "unpack"):
         monkeypatch.setattr(
             sys.modules[f"tinyllm.kernels.sycl.{family}"], "runtime_of", lambda device: eight_lanes

@@ -26,14 +26,8 @@ from tinyllm.draw.beam_memory import (
     draw_bytes_over_steps,
 )
 from tinyllm.draw.memory_over_time import draw_memory_over_time
-from tinyllm.lab.kv_trace import (
-    _Watch,
-    as_text,
-    first_wrong_read,
-    lines,
-    shown,
-    trace_beams,
-)
+from tinyllm.lab.beam_trace import as_text, first_wrong_read, lines, shown
+from tinyllm.lab.kv_trace import _Watch, trace_beams
 from tinyllm.model import restage
 
 every_stage = pytest.mark.parametrize("stage", tinyllm.STAGES)

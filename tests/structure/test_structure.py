@@ -342,9 +342,39 @@ def test_every_package_is_installed():
     } == packages
 
 
-@pytest.mark.parametrize("path", [*LIBRARY, *KERNELS, *TESTS, *BOOK], ids=lambda path: path.name)
+NATIVE = sorted(
+    path
+    for folder in ("kernels", "tinyllm")
+    for ending in ("cpp", "hpp", "cl")
+    for path in (ROOT / folder).rglob(f"*.{ending}")
+)
+MAX_LINES = 400
+# Still to be split: an entry goes with its file's last line too many.
+LONGER = {
+    ROOT / "kernels" / "cpu" / "operations.py",
+    ROOT / "kernels" / "sycl" / "attention.sycl.cpp",
+}
+
+
+def is_long(path):
+    return len(path.read_text().splitlines()) > MAX_LINES
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*LIBRARY, *KERNELS, *NATIVE, *TESTS, *BOOK],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
 def test_files_are_short(path):
-    assert len(path.read_text().splitlines()) <= 500
+    assert is_long(path) == (path in LONGER)
+
+
+def test_long_files_are_found(tmp_path):
+    file = tmp_path / "x.py"
+    file.write_text("pass\n" * MAX_LINES)
+    assert not is_long(file)
+    file.write_text("pass\n" * (MAX_LINES + 1))
+    assert is_long(file)
 
 
 def test_tuple_assignments_are_rare():

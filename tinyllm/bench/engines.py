@@ -246,43 +246,36 @@ def start_packed_peer(
 
 
 def start_stage(
-    name: str,
+    stage: str,
     folder: Path,
     config: DecoderConfig,
     settings: EngineSettings,
     budget: int | None = None,
+    *,
+    weight_format: WeightFormat | None = None,
+    kv_dtype: str | None = None,
 ) -> RemoteEngine:
-    """One of our stages in a process of its own; behind its name may stand that keys and values are int8."""
+    """One of our stages in a process of its own; its name ends with the formats that are not those of `folder`.
+
+    Weights in another format are made of the checkpoint's own file; of `folder`, where it is random.
+    """
+    name = name_of(stage, weight_format, kv_dtype)
     report(f"starting {name} ...")
-    stage, _, keys = name.partition(", ")
-    options = {"stage": stage, "kv_dtype": settings.kv_dtype if keys else None}
-    return start_engine(
+    options: dict[str, Any] = {"stage": stage, "kv_dtype": kv_dtype}
+    if weight_format is not None:
+        options["weights"] = weight_format.name
+        stored = Path(settings.checkpoint.weights.file(None))
+        folder = stored if stored.exists() else folder
+    engine = start_engine(
         name, "stage", folder, config, settings.device, settings.dtype, budget=budget, **options
     )
-
-
-def start_packed_stage(
-    stage: str,
-    weight_format: WeightFormat,
-    folder: Path,
-    config: DecoderConfig,
-    settings: EngineSettings,
-    budget: int | None = None,
-) -> RemoteEngine:
-    """The same with weights in another format, from the checkpoint itself; from `folder`, where it is random."""
-    name = f"{stage}, {weight_format.name}"
-    report(f"starting {name} ...")
-    stored = Path(settings.checkpoint.weights.file(None))
-    engine = start_engine(
-        name,
-        "stage",
-        stored if stored.exists() else folder,
-        config,
-        settings.device,
-        settings.dtype,
-        budget=budget,
-        stage=stage,
-        weights=weight_format.name,
-    )
-    engine.weights = weight_format.name
+    if weight_format is not None:
+        engine.weights = weight_format.name
     return engine
+
+
+def name_of(stage: str, weight_format: WeightFormat | None, kv_dtype: str | None) -> str:
+    """A stage with its formats of weights and of keys, where they are not the model's own."""
+    formats = [] if weight_format is None else [weight_format.name]
+    formats += [] if kv_dtype is None else [INT8_KEYS]
+    return ", ".join([stage, *formats])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -18,10 +19,10 @@ from tinyllm.bench.engines import (
     EngineSettings,
     Failures,
     load_stages,
+    name_of,
     open_engines,
     report,
     scratch,
-    start_packed_stage,
     start_peer,
     start_stage,
     write_weights,
@@ -29,7 +30,7 @@ from tinyllm.bench.engines import (
 from tinyllm.bench.machine import Machine, measure_machine
 from tinyllm.bench.peers import Peer
 from tinyllm.bench.presets import BenchCase, Preset
-from tinyllm.bench.rows import INT8_KEYS, Row
+from tinyllm.bench.rows import Row
 from tinyllm.bench.throughput import BatchSearch, measure
 from tinyllm.bench.timing import Measurable
 from tinyllm.bench.worker_client import RemoteEngine
@@ -136,11 +137,11 @@ class BudgetedRun:
         found = {name: partial(start_peer, name, peer, *held) for name, peer in peers.items()}
         found |= {name: partial(start_stage, name, *held) for name in self.preset.stages}
         for last in self.preset.stages[-1:]:
-            if self.settings.kv_dtype is not None:
-                name = f"{last}, {INT8_KEYS}"
-                found[name] = partial(start_stage, name, *held)
-            for one in self.settings.weights:
-                found[f"{last}, {one.name}"] = partial(start_packed_stage, last, one, *held)
+            kv_dtypes = dict.fromkeys([None, self.settings.kv_dtype])
+            for weight_format, kv_dtype in product([None, *self.settings.weights], kv_dtypes):
+                formats = {"weight_format": weight_format, "kv_dtype": kv_dtype}
+                name = name_of(last, weight_format, kv_dtype)
+                found[name] = partial(start_stage, last, *held, **formats)
         return found
 
     def _measure_cases(self, engine: RemoteEngine, machine: Machine) -> None:

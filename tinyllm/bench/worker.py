@@ -7,13 +7,14 @@ output; prints of libraries go to standard error.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import os
 import sys
 import traceback
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
 
 HERE = Path(__file__).resolve().parent
 if __name__ == "__main__":  # some of our modules share names with the standard library
@@ -22,17 +23,17 @@ if __name__ == "__main__":  # some of our modules share names with the standard 
 import torch  # noqa: E402
 
 
-def load_file(path: Path):
-    """Import a module of this package by its file, without importing tinyllm."""
-    spec = importlib.util.spec_from_file_location(f"tinyllm_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def import_file(path: Path) -> ModuleType:
+    """Import a module of tinyllm by its file, in a package of its folder's name, without importing tinyllm."""
+    name = f"tinyllm_{path.parent.name}"
+    package = sys.modules.setdefault(name, ModuleType(name))
+    package.__path__ = [str(path.parent)]
+    return importlib.import_module(f"{name}.{path.stem}")
 
 
-engines = load_file(HERE / "worker_engines.py")
-paths = load_file(HERE / "torch_path.py")
-memory = load_file(HERE.parent / "lab" / "memory.py")
+engines = import_file(HERE / "worker_engines.py")
+paths = import_file(HERE / "torch_path.py")
+memory = import_file(HERE.parent / "lab" / "memory.py")
 
 PACKAGES = {
     "ipex": ("intel-extension-for-pytorch",),

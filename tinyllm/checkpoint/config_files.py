@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from tinyllm.config import SIZES
 from tinyllm.families import Family
 
 if TYPE_CHECKING:
@@ -30,14 +31,7 @@ TOKENIZER_CONFIG, CHAT_TEMPLATE = "tokenizer_config.json", "chat_template.jinja"
 PLAIN_CLASS = "TokenizersBackend"
 LARGEST = 2**31 - 1
 COUNTS = (
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "head_dim",
-    "max_position_embeddings",
+    *SIZES,
     "ffn_dim",
     "n_embd",
     "n_embed",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tinyllm.draw.ladder import LIMIT, MOVED, OURS, PEER
-from tinyllm.lab.kv_trace import BeamTrace, Line, Place, lines, shown
+from tinyllm.lab.beam_trace import BeamTrace, Line, Place, lines, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

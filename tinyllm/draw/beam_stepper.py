@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinyllm.draw.beam_memory import draw_beam_memory
 from tinyllm.draw.stepper import Stepper
-from tinyllm.lab.kv_trace import BeamTrace, as_text
+from tinyllm.lab.beam_trace import BeamTrace, as_text
 
 
 def step_through_beams(*traces: BeamTrace) -> Stepper:

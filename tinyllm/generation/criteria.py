@@ -39,7 +39,7 @@ class EndTokens:
         self.eos_token_id = eos_token_id
 
     def __call__(self, ids: Int[Tensor, "r t"], scores: Any) -> Bool[Tensor, " r"]:
-        return torch.isin(ids[:, -1], self.eos_token_id)
+        return (ids[:, -1:] == self.eos_token_id).any(dim=1)
 
 
 class Criteria(list):

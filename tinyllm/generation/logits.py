@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import (
     EncoderNoRepeatNGramLogitsProcessor,
@@ -62,6 +63,23 @@ IDLE = {
 }
 
 
+class MinLength(MinLengthLogitsProcessor):
+    """transformers' processor, which compares end tokens with the vocabulary at every step; this one does not."""
+
+    def __init__(self, min_length: int, eos_token_id: Int[Tensor, " n"], vocab_size: int) -> None:
+        super().__init__(min_length, eos_token_id)
+        is_known = (eos_token_id >= 0) & (eos_token_id < vocab_size)
+        self.known = eos_token_id[is_known]
+
+    def __call__(
+        self, input_ids: Int[Tensor, "r t"], scores: Float[Tensor, "r v"]
+    ) -> Float[Tensor, "r v"]:
+        """No end token may be chosen while a sequence is too short."""
+        if input_ids.shape[1] >= self.min_length:
+            return scores
+        return scores.index_fill(1, self.known, -math.inf)
+
+
 def processors(
     options: CallOptions,
     input_ids: Int[Tensor, "b t"],
@@ -82,7 +100,8 @@ def processors(
     values["min_length"] = least_length(options, input_ids.shape[1])
     if not token_list(options.eos_token_id):
         values["min_length"] = 0
-    chosen = build_processors(values, text_processors(options, input_ids, attention_mask, total))
+    parts = text_processors(options, input_ids, attention_mask, total, vocab_size)
+    chosen = build_processors(values, parts)
     chosen = with_custom(chosen, custom)
     if options.do_sample:
         chosen.extend(build_processors(values, warpers(options, device)))
@@ -123,6 +142,7 @@ def text_processors(
     input_ids: Int[Tensor, "b t"],
     attention_mask: Int[Tensor, "r t"] | None,
     total: int,
+    vocab_size: int,
 ) -> dict[str, Callable[[Any], LogitsProcessor]]:
     """Options that depend on the text, on its length or on neither, and transformers' processor for each."""
     device = input_ids.device
@@ -146,7 +166,7 @@ def text_processors(
             size, input_ids
         ),
         "bad_words_ids": lambda words: NoBadWordsLogitsProcessor(words, eos),
-        "min_length": lambda least: MinLengthLogitsProcessor(least, eos, device=device),
+        "min_length": lambda least: MinLength(least, eos, vocab_size),
         "prefix_allowed_tokens_fn": lambda allowed: PrefixConstrainedLogitsProcessor(
             allowed, copies
         ),

@@ -108,6 +108,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.lab.captures": "Capturing attend_by_length cache_after_prompt changes_of_step check_end_step eager_end"
         " host_reads_of_step launches_of_token ms_of_step new_state passes_until_end token_of watched_sessions"
         " with_little_data",
+        "tinyllm.lab.beam_trace": "beams_as_text=as_text first_wrong_read",
         "tinyllm.lab.caches": "CacheStep compare_caches filled_cache held_bytes next_ids step_seconds",
         "tinyllm.lab.counters": "OperationLog classify count observe observe_passes observe_reorder record",
         "tinyllm.lab.disassembly": "disassemble kinds_of_lines loops read_disassembly without_notes",
@@ -120,7 +121,7 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         " stored_bytes token_bytes",
         "tinyllm.lab.kernel_calls": "KernelCalls device_launches layer_operations",
         "tinyllm.lab.kinds": "bytes_by_kind launches_by_kind seconds_by_kind short_name",
-        "tinyllm.lab.kv_trace": "beams_as_text=as_text first_wrong_read trace_beams",
+        "tinyllm.lab.kv_trace": "trace_beams",
         "tinyllm.lab.launch_costs": "XPU_GRAPH launch_cost launch_costs_as_text",
         "tinyllm.lab.machine_code": "machine_code_table",
         "tinyllm.lab.memory": "allocations peak_bytes",

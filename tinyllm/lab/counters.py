@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
@@ -11,22 +11,15 @@ from typing import Any
 import torch
 from jaxtyping import Int
 from torch import Tensor
-from torch._C import DispatchKey
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, sdpa_flop_count
 
 from tinyllm.cache import Cache, LayerCache
 from tinyllm.cost.workload import Cost
 from tinyllm.decoder import Decoder
+from tinyllm.lab.dispatch import KernelMode, tensors_in
 from tinyllm.model import Model
 
 aten = torch.ops.aten
-ALLOCATIONS = (
-    aten.empty.memory_format,
-    aten.empty_like.default,
-    aten.new_empty.default,
-    aten.empty_strided.default,
-)
 # Operations that read only the indexed elements of their first argument.
 LOOKUPS = (
     aten.embedding.default,
@@ -67,48 +60,21 @@ class Operation:
 
 
 @dataclass
-class OperationLog(TorchDispatchMode):
-    """Records every operation that runs a kernel while the log is active; views and bare allocations run none.
+class OperationLog(KernelMode):
+    """Records every operation that runs a kernel while the log is active.
 
     The log keeps the storages alive, so that no address is reused.
     """
 
     operations: list[Operation] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func.has_kernel_for_dispatch_key(DispatchKey.CompositeImplicitAutograd):
-            with self:
-                return func.decompose(*args, **kwargs)
-        result = func(*args, **kwargs)
-        inputs = list(tensors_in([*args, *kwargs.values()]))
-        outputs = list(tensors_in([result]))
-        if func not in ALLOCATIONS and (func._schema.is_mutable or not aliases(inputs, outputs)):
-            overwritten = list(tensors_in([kwargs.get("out")]))
-            read = [x for x in inputs if all(x is not y for y in overwritten)]
-            flops = _flops(func, args, kwargs, result)
-            self.operations.append(_operation(func, read, outputs, flops))
-        return result
-
-
-def tensors_in(values: Iterable[Any]) -> Iterator[Tensor]:
-    """The tensors among arguments or results of an operation, those in lists and tuples too."""
-    for value in values:
-        if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, list | tuple):
-            yield from tensors_in(value)
-
-
-def aliases(inputs: list[Tensor], outputs: list[Tensor]) -> bool:
-    """Whether all outputs of an operation are views of its inputs."""
-    held = {x.untyped_storage()._cdata for x in inputs}
-    return bool(outputs) and all(x.untyped_storage()._cdata in held for x in outputs)
+    def on_kernel(self, func: Any, args: tuple, kwargs: dict[str, Any], result: Any) -> None:
+        """Records the operation with what it reads and writes."""
+        overwritten = list(tensors_in([kwargs.get("out")]))
+        inputs = tensors_in([*args, *kwargs.values()])
+        read = [x for x in inputs if all(x is not y for y in overwritten)]
+        flops = _flops(func, args, kwargs, result)
+        self.operations.append(_operation(func, read, list(tensors_in([result])), flops))
 
 
 def _operation(func: Any, inputs: list[Tensor], outputs: list[Tensor], flops: int) -> Operation:

@@ -14,11 +14,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch._C import DispatchKey
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from tinyllm.lab.counters import ALLOCATIONS, aliases, tensors_in
+from tinyllm.lab.dispatch import KernelMode, tensors_in
 
 aten = torch.ops.aten
 # Operations that read a value to the host; on a GPU, the host synchronizes for it.
@@ -56,33 +54,19 @@ class Launch(NamedTuple):
 
 
 @dataclass
-class _Log(TorchDispatchMode):
+class _Log(KernelMode):
     """Calls `on_launch` for every operation that runs a kernel, `on_host_read` for every read to the host."""
 
     on_launch: Callable[[Launch], object]
     on_host_read: Callable[[str], object]
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func.has_kernel_for_dispatch_key(DispatchKey.CompositeImplicitAutograd):
-            with self:
-                return func.decompose(*args, **kwargs)
+    def on_operation(self, func: Any, args: tuple) -> None:
         if _reads_on_host(func, args):
             self.on_host_read(func.name().removeprefix("aten::").split(".")[0])
-        result = func(*args, **kwargs)
-        results = list(tensors_in([result]))
-        if (
-            results
-            and func not in ALLOCATIONS
-            and (func._schema.is_mutable or not aliases(list(tensors_in(args)), results))
-        ):
+
+    def on_kernel(self, func: Any, args: tuple, kwargs: dict[str, Any], result: Any) -> None:
+        if results := list(tensors_in([result])):
             self.on_launch(Launch(func, args, kwargs, results))
-        return result
 
 
 @dataclass
