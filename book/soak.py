@@ -1,10 +1,11 @@
 """Thousands of requests of every kind through one model, and its memory before and after: `python book/soak.py`.
 
 The stage `final` answers requests of random lengths, widths and options, split batches among them, in float32
-on a small model with random weights. A sample of the answers is compared with those of `naive` with the same seed.
+on a small model with random weights. A sample of the answers is compared with those of `naive` with the same seed; with
+keys and values in int8, with those of `segment`.
 Memory is that of all tensors after the sessions are released. The outcome goes to `book/results/soak-*.json`:
 
-    python book/soak.py [--device cuda] [--requests 2000] [--sample 50] [--json FILE]
+    python book/soak.py [--device cuda] [--kv-dtype int8] [--requests 2000] [--sample 50] [--json FILE]
 """
 
 from __future__ import annotations
@@ -161,15 +162,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--requests", type=int, default=2000)
-    parser.add_argument(
-        "--sample", type=int, default=50, help="how many answers are compared with naive"
-    )
+    parser.add_argument("--kv-dtype", choices=["int8"], help="number format of keys and values")
+    parser.add_argument("--sample", type=int, default=50, help="how many answers are compared")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     device, rng = torch.device(options.device), random.Random(0)
     hf = models.tiny(**SIZES, **HEADS).to(device)
-    final, naive = (tinyllm.optimize(hf, stage=stage) for stage in ("final", "naive"))
+    other = "naive" if options.kv_dtype is None else "segment"  # naive keeps no int8
+    final, reference = (
+        tinyllm.optimize(hf, stage=stage, kv_dtype=options.kv_dtype) for stage in ("final", other)
+    )
     every, kinds, differ, captures = max(1, options.requests // options.sample), Counter(), [], 0
     for number in range(20):  # libraries allocate their workspaces
         answered(final, sample_request(random.Random(number), device), 0)
@@ -184,7 +187,7 @@ def main() -> int:
         kinds["wide"] += sequences_of(request) >= min(WIDE)
         kinds["drawn"] += request.options.get("do_sample", False)
         kinds["memory_budget"] += "memory_budget" in request.options
-        if number % every == 0 and tokens != answered(naive, request, number):
+        if number % every == 0 and tokens != answered(reference, request, number):
             differ.append(number)
     del request
     after = held(final)
@@ -192,7 +195,9 @@ def main() -> int:
         "what": "requests of random lengths, widths and options through the stage final, float32, a small random model",
         "requests": options.requests,
         "kinds": dict(kinds),
-        "compared_with_naive": len(range(0, options.requests, every)),
+        "kv_dtype": options.kv_dtype,
+        "compared_with": other,
+        "compared": len(range(0, options.requests, every)),
         "different": differ,
         "bytes_before": before,
         "bytes_after": after,

@@ -1,8 +1,8 @@
-"""Run a command on all notebooks, whose kernels import torch and transformers once for all.
+"""Run a command on all notebooks, whose kernels import torch, transformers and tinyllm once for all.
 
 `notebook_kernels.py COMMAND ...` imports them, makes the kernel specification "forked" known to the command, and
 copies itself for each kernel that the command starts. The notebooks are the command's last arguments. Its exit status
-is the command's.
+is the command's. A kernel has one thread, as several run at a time.
 """
 
 import json
@@ -15,6 +15,7 @@ import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
+from unittest.mock import patch
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
@@ -22,11 +23,19 @@ TIMES = ROOT / "book" / "results" / "notebooks-cpu.json"
 SHARED = (
     "ipykernel.kernelapp",
     "matplotlib.figure",
+    "tinyllm.lab",
     "torch",
     "transformers.models.llama.configuration_llama",
     "transformers.tokenization_utils_tokenizers",
 )
-NOT_SHARED = ("tinyllm", "triton")  # they read variables that a notebook sets
+# These import Triton, which reads TRITON_INTERPRET. Without a GPU, notebooks that run a kernel set it before.
+SHARED_WITHOUT_A_GPU = (
+    "torch._dynamo",
+    "torch.onnx",
+    "torch.utils.flop_counter",
+    "transformers.models.llama.modeling_llama",
+)
+NOT_SHARED = ("triton", "tinyllm.kernels.triton")  # they read variables that a notebook sets
 
 
 def receive(connection):
@@ -97,11 +106,22 @@ def longest_first():
     return sorted(map(str, found), key=lambda path: (-seconds.get(Path(path).stem, 0), path))
 
 
-def main(command):
+def import_shared():
+    """Import what a kernel is to have from its start."""
     for module in SHARED:
         import_module(module)
     imported = [name for name in NOT_SHARED if name in sys.modules]
     assert not imported, f"{imported} would ignore the variables of a notebook"
+    version = sys.modules["torch"].version
+    if version.cuda is None and version.xpu is None:
+        with patch.dict(os.environ, TRITON_INTERPRET="1"):
+            for module in SHARED_WITHOUT_A_GPU:
+                import_module(module)
+
+
+def main(command):
+    os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
+    import_shared()
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
         address = str(Path(folder) / "kernels")
         listener.bind(address)

@@ -4,10 +4,13 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
+import torch
 
 import models
 import tinyllm
 from tinyllm.cache.segment import SegmentCache
+from tinyllm.cost.model import pass_cost
+from tinyllm.cost.workload import Workload
 from tinyllm.lab.caches import (
     CacheStep,
     Search,
@@ -19,6 +22,7 @@ from tinyllm.lab.caches import (
     predicted_step,
     step_seconds,
 )
+from tinyllm.lab.counters import observe
 from tinyllm.model import restage
 
 PROMPTS, WIDTHS, STEPS = (5, 9), (1, 3), 4
@@ -83,6 +87,16 @@ def test_a_filled_cache_can_take_the_steps_it_has_memory_for(pair):
             model.step(next_ids(cache, 3), None, cache)
         assert cache.length == 9
         assert (held_bytes(cache) == before) == (model is pair[1])
+
+
+def test_a_filled_cache_of_samples_costs_what_is_predicted_of_them(pair):
+    work = Workload(batch=1, tokens=1, held=5, size=4, copies=3, independent=True)
+    for model in pair:
+        cache = filled_cache(model, 5, 3, independent=True)
+        counted = observe(model, next_ids(cache, 3), None, cache).total
+        assert counted == pass_cost(model.stage, model.config, work)
+    with pytest.raises(ValueError, match="a reorder of 3 independent sequences"):
+        cache.reorder(torch.arange(3))
 
 
 def test_the_table_has_a_line_for_each_search(comparison):

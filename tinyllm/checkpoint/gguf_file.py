@@ -151,7 +151,8 @@ class GGUFFile(Weights):
     def read_stored(self, name: str) -> Tensor:
         """One tensor by its name in the file, in float32 and as it is laid out there."""
         info = self.tensors[name]
-        values = self._decode(info, info.nbytes)
+        rows = info.shape[0] if len(info.shape) == 2 else 1
+        values = self._decode(info, info.nbytes, rows)
         return torch.from_numpy(np.require(values, np.float32, "W")).reshape(info.shape)
 
     def encoded(self, name: str) -> np.ndarray:
@@ -159,11 +160,12 @@ class GGUFFile(Weights):
         info = self.tensors[name]
         return self._part_of[name].encoded(info, info.nbytes)
 
-    def _decode(self, info: TensorInfo, nbytes: int) -> np.ndarray:
+    def _decode(self, info: TensorInfo, nbytes: int, rows: int = 1) -> np.ndarray:
+        """The first so many bytes, by rows: the package decodes a few at a time, which stay in the cache."""
         import gguf
 
         try:
-            raw = self._part_of[info.name].encoded(info, nbytes)
+            raw = np.asarray(self._part_of[info.name].encoded(info, nbytes)).reshape(rows, -1)
             return gguf.quants.dequantize(raw, gguf.GGMLQuantizationType(info.kind))
         except NotImplementedError as error:
             raise ValueError(

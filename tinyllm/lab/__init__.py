@@ -106,7 +106,8 @@ EXPORTS: Mapping[str, str] = MappingProxyType(
         "tinyllm.lab": "softmax_trace",
         "tinyllm.lab.attention_code": "attention_code first_line matrix_loops",
         "tinyllm.lab.captures": "Capturing attend_by_length cache_after_prompt changes_of_step check_end_step eager_end"
-        " host_ms host_reads_of_step launches_of_token ms_of_step new_state passes_until_end token_of watched_sessions",
+        " host_reads_of_step launches_of_token ms_of_step new_state passes_until_end token_of watched_sessions"
+        " with_little_data",
         "tinyllm.lab.beam_trace": "beams_as_text=as_text first_wrong_read",
         "tinyllm.lab.caches": "CacheStep compare_caches filled_cache held_bytes next_ids step_seconds",
         "tinyllm.lab.counters": "OperationLog classify count observe observe_passes observe_reorder record",

@@ -128,10 +128,20 @@ def step_seconds(
 
 
 def filled_cache(
-    model: Model, prompt_tokens: int, beams: int, steps: int = 0, more: int = 1
+    model: Model,
+    prompt_tokens: int,
+    beams: int,
+    steps: int = 0,
+    more: int = 1,
+    *,
+    independent: bool = False,
 ) -> Cache:
-    """A cache of zeros after a prompt and `steps` steps of a beam search, with memory for `more` steps."""
-    cache, config = model.new_cache(1, beams, steps + more), model.config
+    """A cache of zeros after a prompt and `steps` steps of a beam search, with memory for `more` steps.
+
+    `independent`: of samples instead of beams.
+    """
+    cache = model.new_cache(1, beams, steps + more, independent=independent)
+    config = model.config
     shared = model.stage.cache is not ContiguousCache
     rows, pieces = (
         (1, [prompt_tokens, *[beams] * steps]) if shared else (beams, [prompt_tokens + steps])

@@ -19,7 +19,6 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from tinyllm.bench.machine import seconds
 from tinyllm.check import Verdict
 from tinyllm.check.verdicts import verdict
-from tinyllm.config import DecoderConfig
 from tinyllm.cost.model import pass_cost
 from tinyllm.cost.workload import Workload
 from tinyllm.drop_in import optimize
@@ -73,12 +72,14 @@ def launches_of_token(model: Model) -> Launches:
     return Launches(predicted, counted, on_gpu)
 
 
-def with_little_data(config: DecoderConfig) -> LlamaForCausalLM:
-    """A model with the layers and heads of `config`, so the same launches, and almost no data."""
+def with_little_data(model: Model) -> Model:
+    """A model in the same stage, with as many layers and heads, so the same launches, and almost no data."""
+    config = model.config
     heads = {"num_attention_heads": config.num_attention_heads, "head_dim": 8}
     heads |= {"num_key_value_heads": config.num_key_value_heads, "hidden_size": 72}
     sizes = {"num_hidden_layers": config.num_hidden_layers, "intermediate_size": 16}
-    return LlamaForCausalLM(LlamaConfig(**heads, **sizes, vocab_size=64))
+    small = LlamaForCausalLM(LlamaConfig(**heads, **sizes, vocab_size=64))
+    return optimize(small.to(model.device), stage=model.stage.name)
 
 
 def ms_of_step(model: Model, threads: int | None = None) -> float:
@@ -88,15 +89,9 @@ def ms_of_step(model: Model, threads: int | None = None) -> float:
     try:
         step = model.stage.runner.step(model)
         run = partial(step, token_of(model), None, cache_after_prompt(model))
-        return 1e3 * seconds(run, model.device, 7)
+        return 1e3 * seconds(run, model.device, 3)
     finally:
         torch.set_num_threads(before)
-
-
-def host_ms(model: Model) -> float:
-    """Milliseconds of the host in a step: those of a model with the same launches and almost no data."""
-    small = optimize(with_little_data(model.config).to(model.device), stage=model.stage.name)
-    return ms_of_step(small, threads=1)
 
 
 def changes_of_step(model: Model) -> str:
@@ -115,9 +110,9 @@ def _sizes(operation: Operation) -> tuple[str, list[int]]:
     return operation.name, [size for _, size in operation.reads + operation.writes]
 
 
-def host_reads_of_step(model: Model, prompt: Tensor) -> Counter[str]:
+def host_reads_of_step(model: Model) -> Counter[str]:
     """How often a step of `generate` reads a value to the host, by operation."""
-    found = []
+    found, prompt = [], token_of(model).expand(1, TOKENS)
     for tokens in (2, 4):
         length = {"max_new_tokens": tokens, "min_new_tokens": tokens}
         found.append(host_reads(partial(model.generate, prompt, **length)))
