@@ -35,9 +35,10 @@ class DefaultCpuKernels(TorchKernels):
         bias: Tensor | None = None,
         residual: Tensor | None = None,
     ) -> Tensor:
-        """Dense weights too are read by our code, with the epilogue that the vendor's has."""
+        """Dense weights too are read by our code, unless they are strided, with the epilogue that the vendor's has."""
+        in_place = isinstance(weight, DenseWeight) and weight.data.is_contiguous()
         one_epilogue = bias is None or residual is None
-        if isinstance(weight, DenseWeight) and one_epilogue and x.dtype == torch.float32:
+        if in_place and one_epilogue and x.dtype == torch.float32:
             return matmul_in_place(x, weight, bias, residual)
         return super().matmul(x, weight, bias, residual)
 

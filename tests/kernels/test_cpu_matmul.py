@@ -129,14 +129,16 @@ def test_the_default_set_reads_blocks_in_one_operation(names, rows):
 
 @pytest.mark.parametrize("rows", [1, 16, 17])
 def test_dense_weights_in_the_default_set(rows):
-    """In float32 by our code, in other formats by the vendor's."""
+    """In float32 by our code, in other formats and with strides by the vendor's."""
     weight = DenseWeight(draw(40, 32))
     x = draw(rows, 32)
     (operation,) = record(lambda: DEFAULT_CPU.matmul(x, weight))
     assert operation.name == "tinyllm::matmul"
     narrow = DenseWeight(weight.data.bfloat16())
-    of_torch = record(lambda: DEFAULT_CPU.matmul(x.bfloat16(), narrow))
-    assert "tinyllm::matmul" not in [one.name for one in of_torch]
+    strided = DenseWeight(draw(32, 40).T)
+    for given, other in ((x.bfloat16(), narrow), (x, strided)):
+        of_torch = record(partial(DEFAULT_CPU.matmul, given, other))
+        assert "tinyllm::matmul" not in [one.name for one in of_torch]
 
 
 def test_without_a_compiler(monkeypatch):

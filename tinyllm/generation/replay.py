@@ -31,6 +31,8 @@ def replayable_processors() -> frozenset[type[LogitsProcessor]]:
         TopPLogitsWarper,
     )
 
+    from tinyllm.generation.logits import MinLength
+
     return frozenset(
         (
             TemperatureLogitsWarper,
@@ -38,6 +40,7 @@ def replayable_processors() -> frozenset[type[LogitsProcessor]]:
             TopPLogitsWarper,
             MinPLogitsWarper,
             MinLengthLogitsProcessor,
+            MinLength,
         )
     )
 
