@@ -12,7 +12,6 @@ from itertools import accumulate
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-
 M_MMAP_THRESHOLD = -3  # of mallopt, in glibc
 LEAST_MAPPED = 1 << 20  # bytes
 HIGHEST_DEFAULT = (
