@@ -259,7 +259,7 @@ def start_stage(
 
     Weights in another format are made of the checkpoint's own file; of `folder`, where it is random.
     """
-    name = name_of(stage, weight_format, kv_dtype)
+    name = engine_name(stage, weight_format, kv_dtype)
     report(f"starting {name} ...")
     options: dict[str, Any] = {"stage": stage, "kv_dtype": kv_dtype}
     if weight_format is not None:
@@ -274,7 +274,7 @@ def start_stage(
     return engine
 
 
-def name_of(stage: str, weight_format: WeightFormat | None, kv_dtype: str | None) -> str:
+def engine_name(stage: str, weight_format: WeightFormat | None, kv_dtype: str | None) -> str:
     """A stage with its formats of weights and of keys, where they are not the model's own."""
     formats = [] if weight_format is None else [weight_format.name]
     formats += [] if kv_dtype is None else [INT8_KEYS]

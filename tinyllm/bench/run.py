@@ -18,8 +18,8 @@ from tinyllm.bench.compare import ORACLE, Plan, bench
 from tinyllm.bench.engines import (
     EngineSettings,
     Failures,
+    engine_name,
     load_stages,
-    name_of,
     open_engines,
     report,
     scratch,
@@ -135,12 +135,12 @@ class BudgetedRun:
         """A function that starts the engine, by name."""
         held = (folder, config, self.settings, self.budget)
         found = {name: partial(start_peer, name, peer, *held) for name, peer in peers.items()}
-        found |= {name: partial(start_stage, name, *held) for name in self.preset.stages}
+        found |= {name: partial(start_stage, name, *held) for name in self.preset.stages[:-1]}
         for last in self.preset.stages[-1:]:
             kv_dtypes = dict.fromkeys([None, self.settings.kv_dtype])
             for weight_format, kv_dtype in product([None, *self.settings.weights], kv_dtypes):
                 formats = {"weight_format": weight_format, "kv_dtype": kv_dtype}
-                name = name_of(last, weight_format, kv_dtype)
+                name = engine_name(last, weight_format, kv_dtype)
                 found[name] = partial(start_stage, last, *held, **formats)
         return found
 

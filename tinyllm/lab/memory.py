@@ -14,9 +14,7 @@ from torch.profiler import ProfilerActivity, profile
 
 M_MMAP_THRESHOLD = -3  # of mallopt, in glibc
 LEAST_MAPPED = 1 << 20  # bytes
-HIGHEST_DEFAULT = (
-    32 << 20
-)  # to which glibc raises the threshold itself, as larger tensors are freed
+HIGHEST_DEFAULT = 32 << 20  # glibc raises the threshold itself, up to this
 
 
 @contextmanager
